@@ -1,0 +1,69 @@
+#ifndef DSQ_BASE_H
+#define DSQ_BASE_H
+/* Memory, growable arrays, text buffers and name tables that every part of the compiler uses.
+   Memory comes from arenas and is released with them; nothing here is freed piece by piece. */
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LEN(a) ((int)(sizeof(a) / sizeof *(a)))
+#define PRINTF(f, a) __attribute__((format(printf, f, a)))
+#define NORETURN __attribute__((noreturn))
+
+/* A bump allocator. Memory is zeroed. Exhaustion and sizes that overflow end the process with
+   a message and status 1: a hostile size must be refused before it is asked for. */
+typedef struct Arena Arena;
+Arena *arena_new(void);
+void arena_free(Arena *);
+void *arena_alloc(Arena *, size_t n, size_t size, size_t align);
+size_t arena_bytes(const Arena *);
+#define NEW(A, T, n) ((T *)arena_alloc((A), (size_t)(n), sizeof(T), _Alignof(T)))
+char *arena_printf(Arena *, const char *fmt, ...) PRINTF(2, 3);
+char *arena_vprintf(Arena *, const char *fmt, va_list);
+char *arena_strndup(Arena *, const char *s, size_t n);
+
+/* Growable arrays: VEC(int) xs = {0}; PUSH(A, &xs, 3); xs.v[0], xs.n. The old block stays in the arena. */
+#define VEC(T) struct { T *v; int n, cap; }
+#define PUSH(A, x, ...)                                                                                                \
+    ((x)->n == (x)->cap ? (void)((x)->v = vec_grow((A), (x)->v, &(x)->cap, sizeof *(x)->v)) : (void)0,                 \
+     (void)((x)->v[(x)->n++] = (__VA_ARGS__)))
+void *vec_grow(Arena *, void *v, int *cap, size_t size);
+
+/* Growable malloc'ed text for output; buf_free releases it. s is always NUL-terminated once written to. */
+typedef struct Buf { char *s; size_t n, cap; } Buf;
+void buf_write(Buf *, const void *s, size_t n);
+void buf_puts(Buf *, const char *s);
+void buf_putc(Buf *, char c);
+void buf_printf(Buf *, const char *fmt, ...) PRINTF(2, 3);
+void buf_free(Buf *);
+
+/* Names to integers. map_get returns -1 where the name is absent. Keys are copied. */
+typedef struct Map { struct MapSlot { const char *key; int val; } *slot; int n, cap; Arena *arena; } Map;
+Map map_new(Arena *);
+int map_get(const Map *, const char *key);
+void map_put(Map *, const char *key, int val);
+
+/* Checked arithmetic: false on overflow, *r untouched then. */
+bool mul_ok(int64_t a, int64_t b, int64_t *r);
+bool add_ok(int64_t a, int64_t b, int64_t *r);
+static inline int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
+static inline int64_t imin(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t imax(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* The candidate nearest to s by edit distance (transpositions count 1), or NULL where none is near. */
+const char *nearest_name(const char *s, const char *const *cand, int n);
+
+/* Deterministic random numbers, the same on every machine: SplitMix64 seeded by a number and a text. */
+typedef struct Rng { uint64_t s; } Rng;
+Rng rng_seed(uint64_t seed, const char *salt);
+uint64_t rng_next(Rng *);
+double rng_uniform(Rng *);  /* in [0, 1), 53 bits */
+double rng_normal(Rng *);   /* mean 0, variance 1: sum of 12 uniforms minus 6, no libm */
+
+uint64_t hash_bytes(const void *, size_t n, uint64_t seed);
+
+/* Shortest decimal that reads back as the same float (double). Never prints inf or nan. Locale-free. */
+void fmt_float(char out[32], float);
+void fmt_double(char out[32], double);
+#endif

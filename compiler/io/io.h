@@ -1,0 +1,40 @@
+#ifndef DSQ_IO_H
+#define DSQ_IO_H
+/* Files in and out. Every function that fails has said why through diag. */
+#include "../spec.h"
+
+/* Whole file ("-": standard input) as NUL-terminated text in the arena; refuses more than max bytes. NULL on error. */
+char *read_file(Arena *, const char *path, size_t max, size_t *n);
+/* Maps a file read-only. NULL on error; an empty file gives a valid pointer and n = 0. */
+const uint8_t *map_file(const char *path, size_t *n);
+void unmap_file(const uint8_t *, size_t n);
+
+/* Output that never leaves a part behind: written beside its place, renamed by out_commit; out_abort (or exit without
+   commit, through atexit) removes it. "-" is standard output. */
+typedef struct OutFile OutFile;
+OutFile *out_open(const char *path);
+bool out_write(OutFile *, const void *, size_t);
+bool out_commit(OutFile *);
+void out_abort(OutFile *);
+bool write_file(const char *path, const void *, size_t); /* open, write, commit */
+/* Several files of one folder appear together: all are written first, then all renamed. Creates dir (and parents). */
+typedef struct OutDir OutDir;
+OutDir *outdir_open(const char *dir);
+bool outdir_add(OutDir *, const char *name, const void *, size_t);
+bool outdir_commit(OutDir *);
+void outdir_abort(OutDir *);
+
+/* .npy, any dtype that DType knows, C or Fortran order (turned into C order), little or big endian. */
+bool npy_read(Arena *, const uint8_t *data, size_t n, const char *path, Type *, const void **data_out);
+/* Header of a .npy image for f32 numbers in C order, followed by them. */
+void npy_write(Buf *, const Type *, const float *);
+
+/* Fills x (input's elements, NCHW f32) from path by its content: .npy (any numeric dtype, shape must equal the input's
+   with or without leading ones), PNG, JPEG, PPM/PGM: resized (bilinear with antialiasing, as torchvision's
+   Resize + CenterCrop), scaled to 0..1, (v - mean) / std; grey to RGB and RGB to grey (ITU-R 601) as the input's
+   channels ask; alpha over black. False on error. */
+bool input_read(Arena *, const char *path, const InputSpec *, float *x);
+
+void sha256(const void *, size_t n, uint8_t out[32]);
+void sha256_hex(const uint8_t in[32], char out[65]);
+#endif

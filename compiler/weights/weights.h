@@ -1,0 +1,20 @@
+#ifndef DSQ_WEIGHTS_H
+#define DSQ_WEIGHTS_H
+/* Binds the constants of a graph to the numbers of a weights file, or to random ones. */
+#include "../../ir/graph.h"
+
+typedef struct WeightFile WeightFile; /* an opened file: names, types, views into its mapping */
+typedef struct Weights { uint8_t sha256[32]; WeightFile *file; } Weights;
+
+/* source: a path (.safetensors or .npz, told apart by content) or "random:SEED". Every constant of g without data gets
+   its data (views into the mapping; they live until weights_close). Differences between the file and the graph are
+   one error that lists them all with nearest names; NaN and infinity in a tensor are errors that name it and the first
+   index; num_batches_tracked is ignored; with `surplus_ok` tensors that the graph does not use are ignored too.
+   False on error. spec_loc names the spec in messages. */
+bool weights_bind(Arena *, Graph *, const char *source, bool surplus_ok, Weights *out);
+void weights_close(Weights *);
+/* Random numbers for one constant, the same on every machine, from seed and its name: weights He-scaled by fan-in
+   (normal, variance 2 / fan-in), batch norm weight in [0.5, 1.5), bias small, running_mean small, running_var in
+   [0.5, 1.5); recognised by the last part of the name and the rank. */
+void weights_random(Arena *, Tensor *, uint64_t seed);
+#endif

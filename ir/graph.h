@@ -1,0 +1,203 @@
+#ifndef DSQ_GRAPH_H
+#define DSQ_GRAPH_H
+/* The graph IR: SSA values of tensor type, made by nodes in execution order.
+
+     graph @tiny (%image: f32[1,3,32,32]) -> (%logits: f32[1,10]) {
+       const @conv1.weight : f32[16,3,3,3]
+       %1 = conv2d %image, @conv1.weight {stride=[2,2], pad=[1,1,1,1]}
+            epilogue { bias @bn1.bias ; relu ; add %0 ; relu } -> $4, mean($2, axes=[2,3])
+            : f32[1,16,16,16], f32[1,16]                        ; tiny.yaml:7 conv1
+     }
+
+   A node is an anchor operator and, where passes fused something into it, an epilogue: elementwise steps on the
+   anchor's result while it is in registers. $0 is the anchor's result, $k the result of the k-th step. A step's
+   operands are values or earlier steps; an operand list that is one short of the operator's arity has the previous
+   step's result in front. The outs behind -> name which step results are kept, and through which reduction; without
+   -> it is the last step's result. A Node without steps and with one plain out is the operator itself. */
+#include "type.h"
+
+typedef int ValueId; /* index into Graph.value; -1: none */
+
+/* ---- operators and attributes: one row each in op.def and attr.def ---- */
+typedef enum Op {
+    OP_NONE,
+#define OP(name, ...) OP_##name,
+#include "op.def"
+#undef OP
+    NOPS
+} Op;
+
+/* Properties that passes ask for instead of names. */
+enum {
+    P_ELEMENTWISE = 1,   /* each output element depends on the operands' broadcast elements at that index */
+    P_UNARY_ZERO = 2,    /* f(0) = 0 */
+    P_COMMUTES = 4,      /* operands may be exchanged */
+    P_ANCHOR = 8,        /* may carry an epilogue: its lowering has each result in a register before it is stored */
+    P_LINEAR = 16,       /* linear in operand 0 per output channel: a per-channel factor or bias folds into the weights */
+    P_REDUCE = 32,       /* reduces over attr.axes */
+    P_WINDOW = 64,       /* reduces over a window on H and W */
+    P_MOVE = 128,        /* only moves or repeats elements */
+    P_MULTI = 256,       /* several results */
+    P_PARAM = 512,       /* elementwise with per-channel constants as operands 1.. (broadcast along attr.axis) */
+    P_VIEW = 1024        /* a row-major tensor keeps its element order (reshape, flatten) */
+};
+
+/* ---- attributes ---- */
+enum { MAX_INTS = 64 };
+typedef struct Ints { int n; int64_t v[MAX_RANK * 2]; } Ints; /* shapes, pads, axes, permutations */
+typedef enum AttrKind { ATTR_INT, ATTR_FLOAT, ATTR_BOOL, ATTR_INTS, ATTR_ENUM } AttrKind;
+typedef enum Attr {
+#define ATTR(name, ...) A_##name,
+#include "attr.def"
+#undef ATTR
+    NATTRS
+} Attr;
+typedef int64_t AttrCType_INT, AttrCType_ENUM;
+typedef double AttrCType_FLOAT;
+typedef bool AttrCType_BOOL;
+typedef Ints AttrCType_INTS;
+/* One field per attribute: n->attr.stride. Fields that the operator does not list are zero. */
+typedef struct Attrs {
+#define ATTR(name, kind, ...) AttrCType_##kind name;
+#include "attr.def"
+#undef ATTR
+} Attrs;
+typedef struct AttrInfo { const char *name; AttrKind kind; const char *choices; /* ENUM: "nearest|bilinear" */ const char *doc; size_t offset; } AttrInfo;
+extern const AttrInfo attr_info[NATTRS];
+int attr_by_name(const char *);
+
+/* ---- operator table ---- */
+/* An operator applied to types and numbers, free of any graph: what infer, ref and cost see. */
+typedef struct OpCall {
+    Op op;
+    const Attrs *attr;
+    int nin, nout;
+    const Type *in;        /* nin */
+    const Type *out;       /* nout; for ref and cost */
+    Arena *arena;          /* for error texts and scratch */
+} OpCall;
+typedef struct Cost { int64_t macs, flops; } Cost; /* multiply-adds of contractions; other scalar operations */
+/* Fills out[0..*nout) (room for MAX_OUT); NULL, or a message in c->arena such as
+   "input has 3 channels, weight f32[64,4,7,7] expects 4". */
+enum { MAX_OUT = 16 };
+typedef const char *InferFn(const OpCall *, Type *out, int *nout);
+/* Row-major operands in logical (NCHW) order, double precision, no shortcuts. */
+typedef void RefFn(const OpCall *, const double *const *in, double *const *out);
+typedef void CostFn(const OpCall *, Cost *);
+
+typedef struct OpAttr { Attr attr; bool required; const char *dflt; /* spec text of the default, "" = zero */ } OpAttr;
+enum { MAX_OP_ATTRS = 12 };
+typedef struct OpInfo {
+    const char *name;
+    unsigned prop;
+    int min_in, max_in;      /* max_in -1: any number */
+    OpAttr attrs[MAX_OP_ATTRS];
+    int nattrs;
+    const char *spec;        /* spec-only words and parameter tensors, see op.def */
+    const char *doc;
+    InferFn *infer;
+    RefFn *ref;
+    CostFn *cost;
+} OpInfo;
+extern const OpInfo op_info[NOPS];
+Op op_by_name(const char *); /* OP_NONE where unknown */
+void attrs_default(Op, Attrs *);                       /* the operator's defaults */
+bool attrs_eq(Op, const Attrs *, const Attrs *);
+static inline bool op_is(Op op, unsigned prop) { return (op_info[op].prop & prop) == prop; }
+
+/* ---- graph ---- */
+/* Where a value's elements lie. ROW: row-major in logical order, as the caller sees inputs and outputs.
+   NHWC: rank 4 only, [N][top+H+bottom][left+W+right][cstride], cstride >= C, border elements zero.
+   Chosen by the assign-layout pass; offset in bytes by plan-memory. */
+typedef enum Order { ORDER_ROW, ORDER_NHWC } Order;
+typedef struct Layout { Order order; int64_t cstride; int64_t border[4]; /* top, left, bottom, right */ } Layout;
+typedef enum Region { REGION_NONE, REGION_ARENA, REGION_INPUT, REGION_OUTPUT, REGION_CONST } Region;
+
+typedef enum ValueKind { VAL_DEAD, VAL_INPUT, VAL_CONST, VAL_NODE } ValueKind;
+typedef struct Value {
+    ValueKind kind;
+    Type type;
+    const char *name;     /* inputs, outputs, constants ("conv1.weight"); NULL for plain values */
+    Loc loc;
+    int node, out;        /* VAL_NODE: the node that makes it and which of its outs */
+    Tensor *tensor;       /* VAL_CONST */
+    ValueId origin;       /* the value of the graph as written that this one equals, -1: none. Passes keep it. */
+    Layout layout;
+    Region region;
+    int64_t offset;       /* bytes into the arena, -1 before plan-memory */
+    int64_t bytes;        /* storage with border and stride, 0 before plan-memory */
+} Value;
+
+typedef int Ref; /* operand of a step: a ValueId, or ~k for $k */
+typedef struct Step { Op op; Attrs attr; int nin; Ref *in; Loc loc; const char *name; ValueId origin; } Step;
+typedef enum ReduceKind { RED_NONE, RED_MEAN, RED_SUM, RED_MAX } ReduceKind;
+typedef struct Out { ValueId value; int step; ReduceKind red; Ints axes; bool keep; } Out;
+
+struct Schedule;
+typedef struct Node {
+    Op op;                /* OP_NONE: removed */
+    Attrs attr;
+    int nin;
+    ValueId *in;
+    int nstep;
+    Step *step;
+    int nout;
+    Out *out;
+    const char *name;     /* scoped name in the spec, "layer1.0.conv1", or NULL */
+    const char *layers;   /* names of all that was fused in, "conv1 + bn1 + relu", NULL: name */
+    Loc loc;
+    struct Schedule *sched; /* chosen by choose-kernels */
+    int64_t scratch, scratch_offset; /* bytes of arena that the kernel itself needs */
+} Node;
+
+typedef struct Graph {
+    Arena *arena;
+    const char *name;
+    VEC(Value) value;
+    VEC(Node) node;       /* execution order; removed nodes have op OP_NONE until graph_compact */
+    VEC(ValueId) input, output;
+    Map consts;           /* constant name -> ValueId */
+    int64_t arena_bytes, arena_lower_bound; /* plan-memory */
+} Graph;
+
+Graph *graph_new(Arena *, const char *name);
+ValueId graph_input(Graph *, const char *name, Type, Loc);
+/* The constant of that name, made on first use. A second use must agree in type (bug otherwise). */
+ValueId graph_const(Graph *, const char *name, Type, Loc);
+/* A constant with values made by a pass; name is made unique by a suffix. data is copied unless it is in the arena. */
+ValueId graph_const_f32(Graph *, const char *name, Type, const float *data);
+/* Appends op(in...) and infers its types. Returns the node index, or -1 with *err set to the reason. */
+int graph_add(Graph *, Op, const Attrs *, const ValueId *in, int nin, const char *name, Loc, const char **err);
+static inline ValueId node_value(const Graph *g, int node) { return g->node.v[node].out[0].value; }
+/* Type of $k of a node (k = 0: the anchor's result). bug() on a malformed node. */
+Type node_step_type(const Graph *, const Node *, int k);
+int value_uses(const Graph *, ValueId);              /* operand occurrences plus one per graph output */
+void value_replace(Graph *, ValueId from, ValueId to); /* every use, and outputs; names and origin of outputs kept */
+void node_remove(Graph *, int node);
+void graph_compact(Graph *);                         /* drops removed nodes and renumbers node indices */
+Graph *graph_clone(Arena *, const Graph *);          /* tensors' data are shared */
+Layout layout_row(void);
+
+/* ---- checker: NULL, or what is wrong (in the graph's arena), naming the node ---- */
+const char *graph_check(const Graph *);
+
+/* ---- text ---- */
+enum { PRINT_LAYOUT = 1, PRINT_LOC = 2, PRINT_DATA = 4 /* all constants' numbers, not only the small ones */ };
+void graph_print(Buf *, const Graph *, unsigned flags);
+/* Parses graph text; errors go to diag with places in `file` (diag_file). NULL on error. Layouts, offsets and the
+   numbers of small constants are read where they are printed. */
+Graph *graph_parse(Arena *, const char *text, int file);
+/* NULL where both mean the same (names of plain values and places aside), else the first difference. */
+const char *graph_diff(Arena *, const Graph *, const Graph *);
+
+/* ---- reference: double precision evaluation, node by node ---- */
+/* in[i]: row-major numbers of input i. sink(user, value, numbers) is called once for every value as it is made
+   (numbers are valid during the call only). Constants without data are an error of the caller (bug). */
+typedef void RefSink(void *user, ValueId, const double *);
+void graph_eval(const Graph *, const double *const *in, RefSink *sink, void *user);
+
+/* ---- cost ---- */
+int64_t node_macs(const Graph *, const Node *);
+int64_t graph_macs(const Graph *);
+int64_t graph_parameters(const Graph *); /* elements of weights as PyTorch counts parameters: running statistics excluded */
+#endif

@@ -1,0 +1,50 @@
+#ifndef DSQ_TYPE_H
+#define DSQ_TYPE_H
+/* Tensor types and the constant tensors that weights arrive in. */
+#include "../compiler/base/base.h"
+#include "../compiler/base/diag.h"
+
+/* name, bytes, text in IR and in specs (safetensors and ONNX spellings are mapped where they are read) */
+#define DTYPES(X)                                                                                                      \
+    X(F32, 4, "f32") X(F64, 8, "f64") X(F16, 2, "f16") X(BF16, 2, "bf16") X(I8, 1, "i8") X(U8, 1, "u8")                \
+    X(I16, 2, "i16") X(U16, 2, "u16") X(I32, 4, "i32") X(U32, 4, "u32") X(I64, 8, "i64") X(U64, 8, "u64")              \
+    X(BOOL, 1, "bool")
+typedef enum DType {
+#define X(n, b, t) DT_##n,
+    DTYPES(X)
+#undef X
+    NDTYPES
+} DType;
+int dtype_size(DType);
+const char *dtype_name(DType);
+int dtype_parse(const char *s, int n); /* DType or -1 */
+
+enum { MAX_RANK = 8 };
+/* A limit on every tensor's elements: sizes and offsets fit int64 with room for bytes and strides. */
+#define MAX_ELEMS ((int64_t)1 << 40)
+
+/* Quantised types will add a pointer to scales and zero points here; no code may compare Types but by type_eq. */
+typedef struct Type { DType dtype; int rank; int64_t dim[MAX_RANK]; } Type;
+Type type_make(DType, int rank, const int64_t *dim);
+bool type_eq(const Type *, const Type *);
+int64_t type_elems(const Type *);              /* 1 for rank 0 */
+bool type_valid(const Type *);                 /* dims >= 1, elements <= MAX_ELEMS */
+const char *type_text(Arena *, const Type *);  /* "f32[1,3,224,224]" */
+/* Parses "f32[1,3,224,224]" at s, returns the characters read or 0. */
+int type_parse(const char *s, Type *);
+
+/* A constant: a view into a mapped file, or memory of the compilation's arena, or not there yet (data NULL: a
+   weight declared by the graph whose values are bound later, or graph text without numbers). Never written to. */
+typedef struct Tensor {
+    const char *name;
+    Type type;          /* the type that the graph expects, always f32 today */
+    DType stored;       /* how data is stored; little endian, no alignment promised */
+    const void *data;
+    Loc loc;            /* where the spec declares it */
+} Tensor;
+/* Element i as double, whatever the storage. */
+double tensor_at(const Tensor *, int64_t i);
+/* All elements as f32 (rounded to nearest from wider types): a view where data is f32 and aligned, else a copy. */
+const float *tensor_f32(Arena *, const Tensor *);
+void tensor_f64(const Tensor *, double *out);
+#endif
