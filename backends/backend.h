@@ -1,0 +1,24 @@
+#ifndef DSQ_BACKEND_H
+#define DSQ_BACKEND_H
+#include "../compiler/io/io.h"
+#include "target.h"
+
+typedef enum WeightsAs { WEIGHTS_C, WEIGHTS_ASM, WEIGHTS_FILE } WeightsAs;
+typedef struct BackendOptions {
+    const Target *target;
+    WeightsAs weights_as;
+    bool threads;          /* NAME_run_mt */
+    bool strict;
+    bool trace;            /* NAME_run_trace(..., void (*hook)(void *, int call), void *): hook(-1) first, then after every call */
+    bool shared_object;    /* for dlopen by dsqc itself */
+    const char *cflags;    /* shown in the header's first comment */
+} BackendOptions;
+/* Interface of the model: names and types of inputs and outputs in order. */
+typedef struct Iface { const char *name; Type type; } Iface;
+
+/* Writes NAME.h, NAME.c and what it includes (and NAME.bin, NAME.S with other WeightsAs) into dir. `version` is dsqc's.
+   False when writing failed. */
+bool backend_c(const Program *, const BackendOptions *, OutDir *dir);
+/* NAME_selftest.c: a main that runs the model on x and compares with y within tol of the largest magnitude. */
+bool backend_c_selftest(const Program *, const BackendOptions *, const float *const *in, const float *const *out, double tol, OutDir *dir);
+#endif

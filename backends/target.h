@@ -1,0 +1,32 @@
+#ifndef DSQ_TARGET_H
+#define DSQ_TARGET_H
+/* What the compiler knows of a machine: one row each in backends/isa/targets.def. */
+#include "../ir/loops.h"
+
+typedef struct Target {
+    const char *name;      /* --target */
+    const char *isa;       /* rows of backends/isa/<isa>.def spell its vector operations */
+    const char *cflags;    /* what the C compiler is given */
+    const char *cc;        /* the cross compiler's name, NULL: the host's cc */
+    const char *cpu_check; /* text for the report */
+    int lanes;             /* widest f32 vector, 1: scalar only */
+    int min_lanes;         /* narrowest useful vector, 1 for scalar targets */
+    int vregs;             /* registers of that width (scalar: float registers) */
+    bool fma;              /* fused multiply-add in hardware */
+    bool mcu;              /* flash and RAM count: peel edges instead of borders, weights as arrays */
+    int ptr_bytes;
+    int64_t l1, l2;        /* data cache bytes, 0: none */
+} Target;
+/* NULL where unknown; "native" is the row that fits this machine best, with -march=native. */
+const Target *target_find(const char *name);
+extern const Target targets[];
+extern const int ntargets;
+
+/* How an ISA spells an operation: NULL where it has no row. pattern: %a %b %c %d operands, %p address, %n count, %i imm.
+   A row may match a splat operand: op "fma" with variant "n" has a scalar %b. */
+const char *isa_instr(const char *isa, XOp, VT, const char *variant);
+const char *isa_type(const char *isa, VT);      /* C type */
+const char *isa_load(const char *isa, VT, bool partial);
+const char *isa_store(const char *isa, VT, bool partial);
+const char *isa_prelude(const char *isa);       /* #include lines and helpers that the rows need */
+#endif
