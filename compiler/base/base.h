@@ -14,6 +14,7 @@
 /* A bump allocator. Memory is zeroed. Exhaustion and sizes that overflow end the process with
    a message and status 1: a hostile size must be refused before it is asked for. */
 typedef struct Arena Arena;
+NORETURN void out_of_memory(void);
 Arena *arena_new(void);
 void arena_free(Arena *);
 void *arena_alloc(Arena *, size_t n, size_t size, size_t align);
@@ -36,6 +37,7 @@ void buf_write(Buf *, const void *s, size_t n);
 void buf_puts(Buf *, const char *s);
 void buf_putc(Buf *, char c);
 void buf_printf(Buf *, const char *fmt, ...) PRINTF(2, 3);
+void buf_vprintf(Buf *, const char *fmt, va_list) PRINTF(2, 0);
 void buf_free(Buf *);
 
 /* Names to integers. map_get returns -1 where the name is absent. Keys are copied. */
