@@ -62,7 +62,7 @@ static int child_status(void (*f)(void), char *text, size_t cap)
 
 static void overflow_alloc(void)
 {
-    static Arena *kept; /* reachable, so that no leak is reported behind the message */
+    static Arena *volatile kept; /* reachable, so that no leak is reported behind the message */
     volatile size_t n = SIZE_MAX / 4;
     kept = arena_new();
     arena_alloc(kept, n, 8, 8);
