@@ -1,0 +1,52 @@
+#ifndef DSQ_PASS_H
+#define DSQ_PASS_H
+/* The pass manager: passes are rows of pass.def, run in that order; passes/run.c alone verifies, times, dumps, stops
+   and disables. */
+#include "../backends/target.h"
+#include "../ir/graph.h"
+
+/* What a pass sees besides the graph. */
+typedef struct Pass {
+    const Target *target;
+    int opt;               /* -O level */
+    bool strict;           /* only rewrites that are exact, or round like the graph as written to within 1e-5 */
+    Arena *scratch;        /* emptied after the pass */
+} Pass;
+typedef bool PassFn(Pass *, Graph *); /* true: something changed */
+
+/* Facts about a graph that passes need and give; run.c proves at start-up that the order satisfies them. */
+enum { F_CANON = 1, F_ANCHORED = 2 /* no bare elementwise nodes */, F_LAYOUT = 4, F_SCHEDULE = 8, F_OFFSETS = 16 };
+
+typedef struct PassInfo { const char *name; PassFn *fn; bool required; int level; unsigned needs, gives; const char *doc; } PassInfo;
+extern const PassInfo pass_info[];
+extern const int npass_info;
+
+typedef struct PassOptions {
+    const Target *target;
+    int opt;
+    bool strict, verify_each, time_passes;
+    const char *passes;            /* comma list: run exactly these; NULL: all of the level */
+    const char *disable;           /* comma list */
+    const char *print_after;       /* a pass, "all" or NULL; dumps go to stderr */
+    const char *stop_after;
+} PassOptions;
+/* Checks names in the options (diag error with the nearest name; false). */
+bool passes_check_options(const PassOptions *);
+/* False after an error that diag has (--verify-each found a difference: pass and first node named). */
+bool passes_run(Arena *, Graph *, const PassOptions *);
+
+/* ---- what lowering makes of the scheduled graph ---- */
+/* Loop kernels for every node, constants packed. g must have schedules, layouts and offsets. */
+Program *lower_graph(Arena *, const Graph *, const Target *, bool strict);
+
+/* A kernel choice. Prints to and reads from one line of text; --schedule will read it. */
+typedef enum Impl { IMPL_GENERIC, IMPL_CONV_TILE, IMPL_DEPTHWISE, IMPL_CONV_GROUP } Impl;
+typedef struct Schedule {
+    Impl impl;
+    int lanes;             /* vector width along output channels (or the last dimension) */
+    int px, rows, nb;      /* register tile: rows x px pixels x nb vectors */
+    bool oc_outer;         /* output channel blocks outermost (weights read once), else rows */
+    bool peel;             /* no border in memory: edge pixels run with clipped windows */
+} Schedule;
+const char *schedule_text(Arena *, const Schedule *);
+#endif
