@@ -1,0 +1,91 @@
+/* JPEG by libjpeg. */
+#include "image.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+
+#include <jerror.h>
+#include <jpeglib.h>
+
+/* A progressive file may repeat scans without end, each the work of a whole picture. */
+enum { MAX_SCANS = 500 };
+
+typedef struct Reader {
+    struct jpeg_error_mgr errors;
+    struct jpeg_progress_mgr progress;
+    jmp_buf jump;
+    Arena *arena;
+    const char *err;
+} Reader;
+
+static void on_error(j_common_ptr c)
+{
+    Reader *r = (Reader *)c->err;
+    char text[JMSG_LENGTH_MAX];
+    c->err->format_message(c, text);
+    r->err = arena_printf(r->arena, "libjpeg: %s", text);
+    longjmp(r->jump, 1);
+}
+
+/* level -1: damaged data. Missing data are an error; what was merely skipped is not. */
+static void on_message(j_common_ptr c, int level)
+{
+    if (level == -1 && (c->err->msg_code == JWRN_JPEG_EOF || c->err->msg_code == JWRN_HIT_MARKER))
+        on_error(c);
+}
+
+static void on_progress(j_common_ptr c)
+{
+    Reader *r = (Reader *)c->err;
+    if (((j_decompress_ptr)c)->input_scan_number > MAX_SCANS) {
+        r->err = "it has more than 500 scans";
+        longjmp(r->jump, 1);
+    }
+}
+
+/* CMYK samples as Adobe writes them (inverted) or plain -> RGB in place of the first three of four. */
+static void cmyk_to_rgb(const uint8_t *from, uint8_t *to, int w, bool inverted)
+{
+    for (int x = 0; x < w; x++)
+        for (int k = 0; k < 3; k++) {
+            int ink = from[x * 4 + k], black = from[x * 4 + 3];
+            to[x * 3 + k] = (uint8_t)(((inverted ? ink * black : (255 - ink) * (255 - black)) + 127) / 255);
+        }
+}
+
+static void decode(Reader *r, j_decompress_ptr c, const uint8_t *data, size_t n, Image *im)
+{
+    jpeg_mem_src(c, data, (unsigned long)n);
+    jpeg_read_header(c, TRUE);
+    bool cmyk = c->jpeg_color_space == JCS_CMYK || c->jpeg_color_space == JCS_YCCK;
+    c->out_color_space = cmyk ? JCS_CMYK : c->jpeg_color_space == JCS_GRAYSCALE ? JCS_GRAYSCALE : JCS_RGB;
+    r->err = image_alloc(r->arena, c->image_width, c->image_height, c->out_color_space == JCS_GRAYSCALE ? 1 : 3, im);
+    if (r->err)
+        return;
+    jpeg_start_decompress(c);
+    uint8_t *line = NEW(r->arena, uint8_t, im->w * 4);
+    while (c->output_scanline < c->output_height) {
+        uint8_t *to = im->px + (size_t)c->output_scanline * (size_t)im->w * (size_t)im->c;
+        JSAMPROW row = cmyk ? line : to;
+        jpeg_read_scanlines(c, &row, 1);
+        if (cmyk)
+            cmyk_to_rgb(line, to, im->w, c->saw_Adobe_marker);
+    }
+    jpeg_finish_decompress(c);
+}
+
+const char *jpeg_decode(Arena *a, const uint8_t *data, size_t n, Image *im)
+{
+    struct jpeg_decompress_struct c = {0};
+    Reader r = {.arena = a, .progress = {.progress_monitor = on_progress}};
+    c.err = jpeg_std_error(&r.errors);
+    r.errors.error_exit = on_error;
+    r.errors.emit_message = on_message;
+    if (!setjmp(r.jump)) {
+        jpeg_create_decompress(&c);
+        c.progress = &r.progress;
+        decode(&r, &c, data, n, im);
+    }
+    jpeg_destroy_decompress(&c);
+    return r.err;
+}

@@ -1,0 +1,74 @@
+/* PNG by libpng. */
+#include "image.h"
+
+#include <png.h>
+#include <setjmp.h>
+#include <string.h>
+
+typedef struct Reader {
+    Arena *arena;
+    const uint8_t *at;
+    size_t left;
+    const char *err;
+    Image *im;
+    png_structp png;
+    png_infop info;
+} Reader;
+
+static void on_error(png_structp png, png_const_charp what)
+{
+    Reader *r = png_get_error_ptr(png);
+    if (!r->err)
+        r->err = arena_printf(r->arena, "libpng: %s", what);
+    png_longjmp(png, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp what)
+{
+    (void)png;
+    (void)what;
+}
+
+static void on_read(png_structp png, png_bytep to, size_t n)
+{
+    Reader *r = png_get_io_ptr(png);
+    if (n > r->left)
+        png_error(png, "the file ends within the picture");
+    memcpy(to, r->at, n);
+    r->at += n;
+    r->left -= n;
+}
+
+static void decode(Reader *r)
+{
+    png_structp png = r->png;
+    png_set_read_fn(png, r, on_read);
+    png_set_user_limits(png, IMAGE_MAX_SIDE, IMAGE_MAX_SIDE);
+    png_set_chunk_malloc_max(png, 8u << 20);
+    png_read_info(png, r->info);
+    png_set_expand(png);
+    png_set_scale_16(png);
+    int passes = png_set_interlace_handling(png);
+    png_read_update_info(png, r->info);
+    int w = (int)png_get_image_width(png, r->info), h = (int)png_get_image_height(png, r->info);
+    r->err = image_alloc(r->arena, w, h, png_get_channels(png, r->info), r->im);
+    if (r->err)
+        return;
+    for (int pass = 0; pass < passes; pass++)
+        for (int y = 0; y < h; y++)
+            png_read_row(png, r->im->px + (size_t)y * (size_t)w * (size_t)r->im->c, NULL);
+    png_read_end(png, NULL);
+}
+
+const char *png_decode(Arena *a, const uint8_t *data, size_t n, Image *im)
+{
+    Reader r = {.arena = a, .at = data, .left = n, .im = im};
+    r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, on_error, on_warning);
+    r.info = r.png ? png_create_info_struct(r.png) : NULL;
+    if (!r.info)
+        out_of_memory();
+    if (!setjmp(png_jmpbuf(r.png)))
+        decode(&r);
+    png_destroy_read_struct(&r.png, &r.info, NULL);
+    return r.err;
+}
