@@ -99,10 +99,18 @@ typedef struct OpInfo {
     RefFn *ref;
     CostFn *cost;
 } OpInfo;
-extern const OpInfo op_info[NOPS];
+extern const OpInfo *const op_info; /* NOPS rows, filled before main */
 Op op_by_name(const char *); /* OP_NONE where unknown */
 void attrs_default(Op, Attrs *);                       /* the operator's defaults */
 bool attrs_eq(Op, const Attrs *, const Attrs *);
+/* One spelling per meaning, which infer, ref, cost and every pass may rely on: kernel, stride, dilation, scale and
+   output_pad have two numbers, pad has [top, left, bottom, right]; a pool's absent stride is its kernel; axis, axes and
+   perm count from the front, axes ascend (slice: start, end and step go along and lie inside the dimension); reshape's
+   shape has neither 0 nor -1; attributes that op does not list are zero. Idempotent. NULL, or what is wrong. */
+const char *attrs_normalize(Arena *, Op, Attrs *, const Type *in, int nin);
+/* Everything there is to check about a call (operand count and types, attributes in any spelling, shapes, limits);
+   fills out[0..*nout). NULL, or what is wrong. Use this, not op_info[].infer, which expects normalised attributes. */
+const char *op_infer(const OpCall *, Type *out, int *nout);
 static inline bool op_is(Op op, unsigned prop) { return (op_info[op].prop & prop) == prop; }
 
 /* ---- graph ---- */
@@ -131,6 +139,7 @@ typedef struct Value {
 typedef int Ref; /* operand of a step: a ValueId, or ~k for $k */
 typedef struct Step { Op op; Attrs attr; int nin; Ref *in; Loc loc; const char *name; ValueId origin; } Step;
 typedef enum ReduceKind { RED_NONE, RED_MEAN, RED_SUM, RED_MAX } ReduceKind;
+static inline Op reduce_op(ReduceKind r) { return r == RED_MEAN ? OP_mean : r == RED_SUM ? OP_sum : OP_max; }
 typedef struct Out { ValueId value; int step; ReduceKind red; Ints axes; bool keep; } Out;
 
 struct Schedule;
@@ -164,18 +173,28 @@ Graph *graph_new(Arena *, const char *name);
 ValueId graph_input(Graph *, const char *name, Type, Loc);
 /* The constant of that name, made on first use. A second use must agree in type (bug otherwise). */
 ValueId graph_const(Graph *, const char *name, Type, Loc);
-/* A constant with values made by a pass; name is made unique by a suffix. data is copied unless it is in the arena. */
+/* A constant with values made by a pass; name is made unique by a suffix. data is copied. */
 ValueId graph_const_f32(Graph *, const char *name, Type, const float *data);
-/* Appends op(in...) and infers its types. Returns the node index, or -1 with *err set to the reason. */
+/* Appends op(in...) and infers its types; attr is normalised (NULL: the defaults). Returns the node index, or -1 with
+   *err set to the reason. Pointers into g->node.v and g->value.v do not survive the call. */
 int graph_add(Graph *, Op, const Attrs *, const ValueId *in, int nin, const char *name, Loc, const char **err);
 static inline ValueId node_value(const Graph *g, int node) { return g->node.v[node].out[0].value; }
+/* A new value, to be entered as out `out` of a node by the caller. */
+ValueId graph_value(Graph *, int node, int out, Type, Loc);
+/* Checks a node's operator, operands, steps and outs, and gives the type of each out. NULL, or what is wrong. */
+const char *node_infer(Arena *, const Graph *, const Node *, Type *out);
 /* Type of $k of a node (k = 0: the anchor's result). bug() on a malformed node. */
 Type node_step_type(const Graph *, const Node *, int k);
 int value_uses(const Graph *, ValueId);              /* operand occurrences plus one per graph output */
-void value_replace(Graph *, ValueId from, ValueId to); /* every use, and outputs; names and origin of outputs kept */
-void node_remove(Graph *, int node);
-void graph_compact(Graph *);                         /* drops removed nodes and renumbers node indices */
-Graph *graph_clone(Arena *, const Graph *);          /* tensors' data are shared */
+/* Every use of `from` becomes one of `to`, which keeps or takes over the origin. A graph output takes its name and
+   origin along, unless `to` has a name already (an input, a constant, another output): then that output stays, and
+   with it the node that makes it. */
+void value_replace(Graph *, ValueId from, ValueId to);
+void node_remove(Graph *, int node);                 /* bug() where a result is still used */
+/* Drops removed nodes and renumbers node indices. Nodes that stand before an operand's node move behind it, the others
+   keep their order; so a pass may append nodes and leave the order to this. */
+void graph_compact(Graph *);
+Graph *graph_clone(Arena *, const Graph *);          /* tensors' data, names and schedules are shared */
 Layout layout_row(void);
 
 /* ---- checker: NULL, or what is wrong (in the graph's arena), naming the node ---- */
@@ -187,12 +206,14 @@ void graph_print(Buf *, const Graph *, unsigned flags);
 /* Parses graph text; errors go to diag with places in `file` (diag_file). NULL on error. Layouts, offsets and the
    numbers of small constants are read where they are printed. */
 Graph *graph_parse(Arena *, const char *text, int file);
-/* NULL where both mean the same (names of plain values and places aside), else the first difference. */
+/* NULL where both mean the same (names of plain values, places, origins and schedules aside), else the first
+   difference. A constant of more than 16 elements may have its numbers on one side only. */
 const char *graph_diff(Arena *, const Graph *, const Graph *);
 
 /* ---- reference: double precision evaluation, node by node ---- */
-/* in[i]: row-major numbers of input i. sink(user, value, numbers) is called once for every value as it is made
-   (numbers are valid during the call only). Constants without data are an error of the caller (bug). */
+/* in[i]: row-major numbers of input i. sink(user, value, numbers) is called once for every input, every value that a
+   node makes, as it is made, and every constant that is an output (numbers are valid during the call only). Constants
+   without data are an error of the caller (bug). */
 typedef void RefSink(void *user, ValueId, const double *);
 void graph_eval(const Graph *, const double *const *in, RefSink *sink, void *user);
 

@@ -1,0 +1,140 @@
+/* Operators that work element by element. The unary and binary ones are one line each: name, scalar operations per
+   element, and the formula in x (and y) with the call's attributes in a. NaN goes through, as in PyTorch. */
+#include "ops.h"
+
+#include <math.h>
+
+static const char *same_type(const OpCall *c, Type *out, int *nout)
+{
+    *out = c->in[0];
+    *nout = 1;
+    return NULL;
+}
+
+static double clamp(double x, double lo, double hi)
+{
+    x = x < lo ? lo : x;
+    return x > hi ? hi : x;
+}
+
+static double sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+static double gelu(double x, bool tanh_formula)
+{
+    const double sqrt_half = 0.70710678118654752440, sqrt_2_pi = 0.79788456080286535588;
+    return tanh_formula ? 0.5 * x * (1 + tanh(sqrt_2_pi * (x + 0.044715 * x * x * x)))
+                        : 0.5 * x * (1 + erf(x * sqrt_half));
+}
+
+#define UNARY(name, work, formula)                                                                                     \
+    const char *infer_##name(const OpCall *c, Type *out, int *nout) { return same_type(c, out, nout); }                \
+    void ref_##name(const OpCall *c, const double *const *in, double *const *out)                                      \
+    {                                                                                                                  \
+        const Attrs *a = c->attr;                                                                                      \
+        (void)a;                                                                                                       \
+        for (int64_t i = 0, n = type_elems(&c->in[0]); i < n; i++) {                                                   \
+            double x = in[0][i];                                                                                       \
+            out[0][i] = (formula);                                                                                     \
+        }                                                                                                              \
+    }                                                                                                                  \
+    void cost_##name(const OpCall *c, Cost *cost) { *cost = (Cost){0, mul_sat(work, type_elems(&c->out[0]))}; }
+
+UNARY(relu, 1, x < 0 ? 0 : x)
+UNARY(relu6, 2, clamp(x, 0, 6))
+UNARY(clamp, 2, clamp(x, a->min, a->max))
+UNARY(leaky_relu, 2, x > 0 ? x : a->alpha * x)
+UNARY(sigmoid, 3, sigmoid(x))
+UNARY(tanh, 1, tanh(x))
+UNARY(hard_sigmoid, 4, clamp(x / 6 + 0.5, 0, 1))
+UNARY(hard_swish, 5, x * clamp(x / 6 + 0.5, 0, 1))
+UNARY(silu, 4, x * sigmoid(x))
+UNARY(gelu, 5, gelu(x, a->approximate == 1))
+UNARY(exp, 1, exp(x))
+UNARY(sqrt, 1, sqrt(x))
+UNARY(abs, 1, fabs(x))
+UNARY(sign, 2, isnan(x) ? x : (x > 0) - (x < 0))
+UNARY(neg, 1, -x)
+UNARY(square, 1, x * x)
+UNARY(map, 0, x)
+
+/* ---- two operands ---- */
+
+static const char *broadcast(const OpCall *c, Type *out, int *nout)
+{
+    const Type *x = &c->in[0], *y = &c->in[1];
+    *out = x->rank >= y->rank ? *x : *y;
+    for (int d = 0; d < out->rank; d++) {
+        int dx = d - (out->rank - x->rank), dy = d - (out->rank - y->rank);
+        int64_t p = dx < 0 ? 1 : x->dim[dx], q = dy < 0 ? 1 : y->dim[dy];
+        if (p != q && p != 1 && q != 1)
+            FAIL(c, "%s and %s do not broadcast", type_text(c->arena, x), type_text(c->arena, y));
+        out->dim[d] = imax(p, q);
+    }
+    *nout = 1;
+    return NULL;
+}
+
+static Walk walk_operand(const OpCall *c, int i)
+{
+    Walk w = walk_over(&c->out[0]);
+    int64_t stride[MAX_RANK];
+    row_strides(&c->in[i], stride);
+    for (int d = c->in[i].rank - 1, o = w.rank - 1; d >= 0; d--, o--)
+        w.stride[o] = c->in[i].dim[d] == 1 ? 0 : stride[d];
+    return w;
+}
+
+#define BINARY(name, formula)                                                                                          \
+    const char *infer_##name(const OpCall *c, Type *out, int *nout) { return broadcast(c, out, nout); }                \
+    void ref_##name(const OpCall *c, const double *const *in, double *const *out)                                      \
+    {                                                                                                                  \
+        Walk p = walk_operand(c, 0), q = walk_operand(c, 1);                                                           \
+        for (int64_t i = 0, n = type_elems(&c->out[0]); i < n; i++, walk_next(&p), walk_next(&q)) {                    \
+            double x = in[0][p.off], y = in[1][q.off];                                                                 \
+            out[0][i] = (formula);                                                                                     \
+        }                                                                                                              \
+    }                                                                                                                  \
+    void cost_##name(const OpCall *c, Cost *cost) { *cost = (Cost){0, type_elems(&c->out[0])}; }
+
+BINARY(add, x + y)
+BINARY(sub, x - y)
+BINARY(mul, x * y)
+BINARY(div, x / y)
+BINARY(maximum, isnan(x) || x > y ? x : y)
+BINARY(minimum, isnan(x) || x < y ? x : y)
+
+/* ---- per-channel constants ---- */
+
+static const char *per_channel(const OpCall *c, const char *first, Type *out, int *nout)
+{
+    const Type *x = &c->in[0];
+    int64_t size = x->dim[c->attr->axis];
+    for (int i = 1; i < c->nin; i++)
+        if (c->in[i].rank != 1 || c->in[i].dim[0] != size)
+            FAIL(c, "input %s has size %lld in dimension %lld, %s is %s, %s[%lld] expected", type_text(c->arena, x),
+                 (long long)size, (long long)c->attr->axis, i == 1 ? first : "bias", type_text(c->arena, &c->in[i]),
+                 dtype_name(x->dtype), (long long)size);
+    return same_type(c, out, nout);
+}
+
+/* The channel of element i is i / inner % dim[axis]. */
+#define CHANNEL(name, first, work, formula)                                                                            \
+    const char *infer_##name(const OpCall *c, Type *out, int *nout) { return per_channel(c, first, out, nout); }       \
+    void ref_##name(const OpCall *c, const double *const *in, double *const *out)                                      \
+    {                                                                                                                  \
+        const Type *t = &c->in[0];                                                                                     \
+        int64_t inner = elems_between(t, (int)c->attr->axis + 1, t->rank), size = t->dim[c->attr->axis];               \
+        for (int64_t i = 0, n = type_elems(t); i < n; i++) {                                                           \
+            int64_t ch = i / inner % size;                                                                             \
+            double x = in[0][i];                                                                                       \
+            out[0][i] = (formula);                                                                                     \
+        }                                                                                                              \
+    }                                                                                                                  \
+    void cost_##name(const OpCall *c, Cost *cost) { *cost = (Cost){0, mul_sat(work, type_elems(&c->out[0]))}; }
+
+CHANNEL(bias, "bias", 1, x + in[1][ch])
+CHANNEL(scale, "weight", 1, x * in[1][ch])
+CHANNEL(scale_bias, "weight", 2, x * in[1][ch] + in[2][ch])
