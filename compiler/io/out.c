@@ -14,27 +14,21 @@
 /* ---- what has to go if we end early ---- */
 
 /* The newest first, so that files go before the folder that they are in. The signal handler reads this list at any
-   moment: entries are complete before they are linked in, and the handler does not return. */
-typedef struct Doomed { struct Doomed *next; char *path; bool folder; } Doomed;
+   moment: entries are complete before they are linked in, and the handler does not return. A child that failed to exec
+   leaves its parent's files alone. */
+typedef struct Doomed { struct Doomed *next; char *path; bool folder; pid_t owner; } Doomed;
 static Doomed *volatile doomed;
-static pid_t owner;
 
 static void remove_doomed(void)
 {
-    if (getpid() != owner) /* a child that failed to exec */
-        return;
     for (const Doomed *d = doomed; d; d = d->next) {
+        if (d->owner != getpid())
+            continue;
         if (d->folder)
             rmdir(d->path);
         else
             unlink(d->path);
     }
-}
-
-static void on_exit_remove(void)
-{
-    remove_doomed();
-    doomed = NULL;
 }
 
 static void on_signal(int sig)
@@ -48,10 +42,11 @@ static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 
 static void guard(void)
 {
-    if (owner)
+    static bool on;
+    if (on)
         return;
-    owner = getpid();
-    atexit(on_exit_remove);
+    on = true;
+    atexit(remove_doomed);
     for (int i = 0; i < LEN(signals); i++) {
         struct sigaction old, act = {.sa_handler = on_signal};
         if (!sigaction(signals[i], NULL, &old) && !(old.sa_flags & SA_SIGINFO) && old.sa_handler == SIG_DFL)
@@ -84,7 +79,7 @@ static Doomed *doom(char *path, bool folder)
     Doomed *d = malloc(sizeof *d);
     if (!d)
         out_of_memory();
-    *d = (Doomed){doomed, path, folder};
+    *d = (Doomed){doomed, path, folder, getpid()};
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     doomed = d;
     return d;
