@@ -1,0 +1,163 @@
+/* assign-layout: where each value's elements lie.
+
+     %1 = conv2d %image, @w1 ... : f32[1,16,8,8]          =>   : f32[1,16,8,8] nhwc(c=16, border=[1,1,1,1])
+     %2 = conv2d %1, @w2 {pad=[1,1,1,1]} ...                   (%2 reads whole windows)
+
+   Values of rank 4 with more than one pixel are channels-last, their pixels padded to the narrowest vector, with the
+   zero border that the convolutions which read them ask for; all others are row-major. The caller's tensors are
+   row-major: a dense convolution reads such an input directly; for other readers, and for outputs that a vector kernel
+   makes, a map converts. Needs F_SCHEDULE, gives F_LAYOUT. */
+#include "lower/lower.h"
+
+static bool spatial(const Type *t) { return t->rank == 4; }
+
+static bool many_pixels(const Type *t) { return spatial(t) && t->dim[2] * t->dim[3] > 1; }
+
+static bool is_conv(const Node *n) { return n->op == OP_conv2d || n->op == OP_conv_transpose2d; }
+
+static bool peels(const Node *n) { return n->sched && n->sched->peel; }
+
+/* Border elements that this convolution reads around its operand 0. */
+static void border_of(const Graph *g, const Node *n, int64_t border[4])
+{
+    const Type *in = &g->value.v[n->in[0]].type, *w = &g->value.v[n->in[1]].type;
+    Type out = node_step_type(g, n, 0);
+    for (int dim = 0; dim < 2; dim++) {
+        int64_t lo = 0, hi = 0, size = in->dim[2 + dim], k = w->dim[2 + dim];
+        if (n->op == OP_conv2d) {
+            lo = -n->attr.pad.v[dim];
+            hi = (out.dim[2 + dim] - 1) * n->attr.stride.v[dim] - n->attr.pad.v[dim] + (k - 1) * n->attr.dilation.v[dim];
+        } else
+            for (int64_t r = 0; r < imin(n->attr.stride.v[dim], out.dim[2 + dim]); r++) {
+                Phase p = transpose_phase(&n->attr, in, &out, k, dim, r);
+                if (p.w.k > 0) {
+                    lo = imin(lo, (p.w.k - 1) * p.w.d - p.w.p);
+                    hi = imax(hi, p.w.out - 1 - p.w.p);
+                }
+            }
+        border[dim] = imax(border[dim], -lo);
+        border[2 + dim] = imax(border[2 + dim], hi - (size - 1));
+    }
+}
+
+/* Moves node `from` to index `to` <= from and renumbers. */
+static void move_node(Graph *g, int from, int to)
+{
+    Node n = g->node.v[from];
+    for (int i = from; i > to; i--)
+        g->node.v[i] = g->node.v[i - 1];
+    g->node.v[to] = n;
+    for (int i = to; i <= from; i++)
+        for (int k = 0; k < g->node.v[i].nout; k++)
+            g->value.v[g->node.v[i].out[k].value].node = i;
+}
+
+/* A copy of v made by a map node at position `at`. */
+static ValueId add_map(Pass *p, Graph *g, ValueId v, int at)
+{
+    const char *err = NULL;
+    Attrs a;
+    attrs_default(OP_map, &a);
+    int i = graph_add(g, OP_map, &a, &v, 1, NULL, g->value.v[v].loc, &err);
+    if (i < 0)
+        bug("map: %s", err);
+    Schedule *s = NEW(g->arena, Schedule, 1);
+    *s = (Schedule){.impl = IMPL_GENERIC, .lanes = p->target->lanes, .px = 1, .rows = 1, .nb = 1};
+    g->node.v[i].sched = s;
+    ValueId r = node_value(g, i);
+    g->value.v[r].origin = g->value.v[v].origin;
+    move_node(g, i, at);
+    return r;
+}
+
+/* Can this node read operand k row-major, as the caller gives it? */
+static bool reads_rows(const Graph *g, const Node *n, int k)
+{
+    if (n->op == OP_conv2d && k == 0 && n->sched->impl != IMPL_DEPTHWISE && peels(n))
+        return true;
+    return n->op == OP_map || !many_pixels(&g->value.v[n->out[0].value].type);
+}
+
+/* Inputs of the graph get one channels-last copy for the readers that need it. */
+static void convert_inputs(Pass *p, Graph *g)
+{
+    for (int i = 0; i < g->input.n; i++) {
+        ValueId in = g->input.v[i], copy = -1;
+        if (!many_pixels(&g->value.v[in].type))
+            continue;
+        for (int j = 0; j < g->node.n; j++)
+            for (int k = 0; k < g->node.v[j].nin; k++)
+                if (g->node.v[j].in[k] == in && !reads_rows(g, &g->node.v[j], k)) {
+                    if (copy < 0) {
+                        copy = add_map(p, g, in, 0);
+                        j++;
+                    }
+                    g->node.v[j].in[k] = copy;
+                }
+        for (int j = 0; j < g->node.n; j++)
+            for (int s = 0; s < g->node.v[j].nstep; s++)
+                for (int k = 0; k < g->node.v[j].step[s].nin; k++)
+                    if (g->node.v[j].step[s].in[k] == in && many_pixels(&g->value.v[g->node.v[j].out[0].value].type)) {
+                        if (copy < 0) {
+                            copy = add_map(p, g, in, 0);
+                            j++;
+                        }
+                        g->node.v[j].step[s].in[k] = copy;
+                    }
+    }
+}
+
+/* Outputs lie with the caller: what is an input, a constant, an output already, or made by a kernel that stores
+   channels-last gets a map. */
+static void convert_outputs(Pass *p, Graph *g)
+{
+    for (int i = 0; i < g->output.n; i++) {
+        ValueId v = g->output.v[i];
+        bool again = false;
+        for (int k = 0; k < i; k++)
+            again = again || g->output.v[k] == v;
+        if (g->value.v[v].kind == VAL_NODE && !again && !many_pixels(&g->value.v[v].type))
+            continue;
+        const char *name = g->value.v[v].name;
+        ValueId copy = add_map(p, g, v, g->node.n);
+        g->output.v[i] = copy;
+        g->value.v[copy].name = name;
+    }
+}
+
+bool pass_assign_layout(Pass *p, Graph *g)
+{
+    const Target *t = p->target;
+    convert_inputs(p, g);
+    convert_outputs(p, g);
+    for (int i = 0; i < g->value.n; i++) {
+        Value *v = &g->value.v[i];
+        v->layout = layout_row();
+        v->region = v->kind == VAL_INPUT ? REGION_INPUT : v->kind == VAL_CONST ? REGION_CONST : REGION_ARENA;
+        if (v->kind == VAL_NODE && many_pixels(&v->type))
+            v->layout = (Layout){.order = ORDER_NHWC, .cstride = round_up(v->type.dim[1], t->min_lanes)};
+    }
+    for (int i = 0; i < g->output.n; i++) {
+        Value *v = &g->value.v[g->output.v[i]];
+        v->layout = layout_row();
+        v->region = REGION_OUTPUT;
+    }
+    for (int i = 0; i < g->node.n; i++) {
+        const Node *n = &g->node.v[i];
+        if (!is_conv(n) || peels(n))
+            continue;
+        Value *v = &g->value.v[n->in[0]];
+        int64_t border[4] = {0};
+        border_of(g, n, border);
+        if (v->kind != VAL_NODE || v->region == REGION_OUTPUT) {
+            if (border[0] | border[1] | border[2] | border[3])
+                bug("a convolution reads the border of a value that has none");
+            continue;
+        }
+        if (v->layout.order == ORDER_ROW && (border[0] | border[1] | border[2] | border[3]))
+            v->layout = (Layout){.order = ORDER_NHWC, .cstride = round_up(v->type.dim[1], t->min_lanes)};
+        for (int k = 0; k < 4; k++)
+            v->layout.border[k] = imax(v->layout.border[k], border[k]);
+    }
+    return true;
+}

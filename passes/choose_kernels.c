@@ -1,0 +1,122 @@
+/* choose-kernels: a Schedule for every node.
+
+     %1 = conv2d %0, @w ... : f32[1,64,56,56]   =>   the same with schedule conv_tile lanes=16 tile=1x14x2 oc_outer
+
+   Needs anchored graphs; keeps everything; gives F_SCHEDULE. The register tile is the one with the lowest estimated
+   cycles: fused multiply-adds, at least the latency of a dependent chain, loads beside them, and whole tiles only as
+   far as the map has pixels. */
+#include "pass.h"
+
+/* Registers that hold accumulators: the rest hold weights, inputs and what the epilogue needs. */
+static int accumulators(const Target *t) { return t->lanes == 1 ? 16 : t->vregs >= 32 ? 28 : 12; }
+
+static int lanes_for(const Target *t, int64_t channels)
+{
+    int lanes = t->lanes;
+    while (lanes > t->min_lanes && lanes / 2 >= channels)
+        lanes /= 2;
+    return lanes;
+}
+
+/* Cycles (two multiply-adds each) of one reduction step of a tile. */
+static double tile_cost(const Target *t, int pixels, int nb)
+{
+    double fma = pixels * nb, loads = pixels + nb;
+    if (t->lanes == 1)
+        return fma + loads + 2;
+    return imax(imax((int64_t)fma, 8), (int64_t)loads) + 1 + 0.1 * loads;
+}
+
+/* Sum over the map cut into rows x px tiles, its ragged edges included. */
+static double map_cost(const Target *t, int64_t h, int64_t w, int rows, int px, int nb)
+{
+    double whole = (double)(h / rows), rest_y = (double)(h % rows ? 1 : 0), cost = 0;
+    int64_t nx = w / px, rx = w % px;
+    cost += whole * ((double)nx * tile_cost(t, rows * px, nb) + (rx ? tile_cost(t, rows * (int)rx, nb) : 0));
+    if (rest_y > 0)
+        cost += (double)nx * tile_cost(t, (int)(h % rows) * px, nb) + (rx ? tile_cost(t, (int)(h % rows * rx), nb) : 0);
+    return cost;
+}
+
+static void conv_tile(const Target *t, Schedule *s, int64_t h, int64_t w, int64_t channels)
+{
+    int64_t vec = (channels + s->lanes - 1) / s->lanes;
+    double best = 0;
+    for (int nb = 1; nb <= 4 && nb <= vec; nb++)
+        for (int rows = 1; rows <= (s->peel ? 1 : 4) && rows <= h; rows++)
+            for (int px = 1; rows * px * nb <= accumulators(t) && px <= w; px++) {
+                if (t->lanes == 1 && rows * px > 4)
+                    break;
+                int rest = (int)(vec % nb);
+                double cost = (double)(vec / nb) * map_cost(t, h, w, rows, px, nb) + (rest ? map_cost(t, h, w, rows, px, rest) : 0);
+                if (best == 0 || cost < best * 0.999) {
+                    best = cost;
+                    s->rows = rows, s->px = px, s->nb = nb;
+                }
+            }
+}
+
+static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s)
+{
+    const Target *t = p->target;
+    const Value *in = &g->value.v[n->in[0]], *w = &g->value.v[n->in[1]];
+    Type out = node_step_type(g, n, 0);
+    int64_t channels = out.dim[1] / n->attr.groups, h = out.dim[2], wd = out.dim[3];
+    bool transposed = n->op == OP_conv_transpose2d;
+    s->lanes = lanes_for(t, channels);
+    s->peel = !transposed && (t->mcu || t->lanes == 1 || in->kind == VAL_INPUT);
+    if (!transposed && n->attr.groups == in->type.dim[1] && w->type.dim[0] == n->attr.groups && n->attr.groups > 1) {
+        s->impl = IMPL_DEPTHWISE;
+        s->lanes = lanes_for(t, out.dim[1]);
+        s->peel = t->mcu || t->lanes == 1;
+        s->px = (int)imin(wd, t->lanes == 1 ? 4 : 7);
+        s->rows = s->nb = 1;
+        return;
+    }
+    s->impl = n->attr.groups > 1 ? IMPL_CONV_GROUP : IMPL_CONV_TILE;
+    if (transposed)
+        h = imax(1, h / n->attr.stride.v[0]), wd = imax(1, wd / n->attr.stride.v[1]);
+    conv_tile(t, s, h, wd, channels);
+    int64_t weights = type_elems(&w->type) * 4;
+    s->oc_outer = !s->peel && channels > s->nb * s->lanes && (h * wd <= 28 * 28 || weights > t->l2 / 4);
+}
+
+static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s)
+{
+    const Target *t = p->target;
+    Type out = node_step_type(g, n, 0);
+    int64_t rows = out.rank > 1 ? out.dim[out.rank - 2] : 1, cols = out.dim[out.rank - 1];
+    bool vector = n->op == OP_linear || (!n->attr.transpose_b && g->value.v[n->in[1]].type.rank != 4);
+    s->lanes = vector ? lanes_for(t, cols) : 1;
+    s->px = (int)imin(rows, 4);
+    s->nb = (int)imin(accumulators(t) / s->px, t->vregs >= 32 ? 8 : 4);
+    if (s->px > 1)
+        s->nb = (int)imin(s->nb, 4);
+    s->rows = 1;
+}
+
+bool pass_choose_kernels(Pass *p, Graph *g)
+{
+    for (int i = 0; i < g->node.n; i++) {
+        Node *n = &g->node.v[i];
+        if (n->op == OP_NONE)
+            continue;
+        Schedule *s = NEW(g->arena, Schedule, 1);
+        *s = (Schedule){.impl = IMPL_GENERIC, .lanes = p->target->lanes, .px = 1, .rows = 1, .nb = 1};
+        if (n->op == OP_conv2d || n->op == OP_conv_transpose2d)
+            schedule_conv(p, g, n, s);
+        else if (n->op == OP_linear || n->op == OP_matmul)
+            schedule_product(p, g, n, s);
+        n->sched = s;
+    }
+    return true;
+}
+
+const char *schedule_text(Arena *A, const Schedule *s)
+{
+    static const char *const impl[] = {"generic", "conv_tile", "depthwise", "conv_group"};
+    if (s->impl == IMPL_GENERIC && s->px * s->nb == 1)
+        return arena_printf(A, "%s lanes=%d", impl[s->impl], s->lanes);
+    return arena_printf(A, "%s lanes=%d tile=%dx%dx%d%s%s", impl[s->impl], s->lanes, s->rows, s->px, s->nb,
+                        s->oc_outer ? " oc_outer" : "", s->peel ? " peel" : "");
+}

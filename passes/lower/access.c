@@ -1,0 +1,271 @@
+/* Operands of a kernel: which parameter a value is, and how its logical coordinates become indices.
+
+   A row-major value is declared without its dimensions of 1, so that the dimension a vector runs along is the last
+   one. An NHWC value is declared with its border and channel stride: [N, top+H+bottom, left+W+right, cstride].
+   Constants of three or more dimensions that meet an NHWC frame are stored channels-last as well. */
+#include <string.h>
+
+#include "lower.h"
+
+static const Value *val(const KC *kc, ValueId v) { return &kc->l->g->value.v[v]; }
+
+static int program_buf(Lower *l, const char *name, BufKind kind, Type type, const void *data)
+{
+    PUSH(l->A, &l->p->buf, ((PBuf){.name = name, .kind = kind, .type = type, .data = data, .align = kind == BUF_CONST ? 64 : 4}));
+    return l->p->buf.n - 1;
+}
+
+static void bind_arg(KC *kc, int buf, int64_t offset) { PUSH(kc->l->A, &kc->call.arg, ((Arg){buf, offset})); }
+
+int kc_const(KC *kc, const char *param, const char *name, DType dt, int rank, const int64_t *dim, const void *data)
+{
+    int buf = map_get(&kc->l->packed, name);
+    if (buf < 0) {
+        buf = program_buf(kc->l, name, BUF_CONST, type_make(dt, rank, dim), data);
+        map_put(&kc->l->packed, name, buf);
+    }
+    bind_arg(kc, buf, 0);
+    return kb_param(&kc->b, param, dt, ACC_CONST, rank, dim);
+}
+
+/* Dimensions H, W, C of a constant [.., C, H, W] in that order, for NHWC frames. */
+static const float *channels_last(KC *kc, const Tensor *t)
+{
+    const float *src = tensor_f32(kc->l->A, t);
+    int r = t->type.rank;
+    int64_t c = t->type.dim[r - 3], hw = t->type.dim[r - 2] * t->type.dim[r - 1], n = type_elems(&t->type) / (c * hw);
+    float *dst = NEW(kc->l->A, float, n * c * hw);
+    for (int64_t b = 0; b < n; b++)
+        for (int64_t k = 0; k < c; k++)
+            for (int64_t i = 0; i < hw; i++)
+                dst[(b * hw + i) * c + k] = src[(b * c + k) * hw + i];
+    return dst;
+}
+
+/* A constant that lies channels-last for this frame: more than one channel and more than one pixel. */
+static bool const_nhwc(const Value *v, bool nhwc_frame)
+{
+    const Type *t = &v->type;
+    return v->kind == VAL_CONST && nhwc_frame && t->rank >= 3 && t->dim[t->rank - 3] > 1 &&
+           t->dim[t->rank - 1] * t->dim[t->rank - 2] > 1;
+}
+
+static int row_dims(const Type *t, int64_t *dim)
+{
+    int r = 0;
+    for (int i = 0; i < t->rank; i++)
+        if (t->dim[i] > 1)
+            dim[r++] = t->dim[i];
+    if (!r)
+        dim[r++] = 1;
+    return r;
+}
+
+static int storage_dims(const Value *v, bool nhwc, int64_t *dim)
+{
+    const Type *t = &v->type;
+    if (v->kind == VAL_CONST && nhwc) {
+        int64_t n = 1;
+        for (int i = 0; i < t->rank - 3; i++)
+            n *= t->dim[i];
+        dim[0] = n, dim[1] = t->dim[t->rank - 2], dim[2] = t->dim[t->rank - 1], dim[3] = t->dim[t->rank - 3];
+        return 4;
+    }
+    if (v->layout.order == ORDER_ROW)
+        return row_dims(t, dim);
+    const int64_t *b = v->layout.border;
+    dim[0] = t->dim[0], dim[1] = b[0] + t->dim[2] + b[2], dim[2] = b[1] + t->dim[3] + b[3], dim[3] = v->layout.cstride;
+    return 4;
+}
+
+static int const_buf(KC *kc, ValueId id, bool nhwc)
+{
+    Lower *l = kc->l;
+    const Value *v = val(kc, id);
+    if (!nhwc) {
+        if (l->buf[id] < 0)
+            l->buf[id] = program_buf(l, v->name, BUF_CONST, v->type, tensor_f32(l->A, v->tensor));
+        return l->buf[id];
+    }
+    const char *name = arena_printf(l->A, "%s.nhwc", v->name);
+    int buf = map_get(&l->packed, name);
+    if (buf < 0) {
+        buf = program_buf(l, name, BUF_CONST, v->type, channels_last(kc, v->tensor));
+        map_put(&l->packed, name, buf);
+    }
+    return buf;
+}
+
+/* The operand record of a value, made on first use with the access given; reading what is written makes it rw. */
+static Operand *operand(KC *kc, ValueId id, Access access, bool nhwc_frame)
+{
+    const Value *v = val(kc, id);
+    bool nhwc = v->kind == VAL_CONST ? const_nhwc(v, nhwc_frame) : v->layout.order == ORDER_NHWC;
+    for (int i = 0; i < kc->nopnd; i++)
+        if (kc->opnd[i].v == id && kc->opnd[i].nhwc == nhwc) {
+            KParam *p = &kc->k->param.v[kc->opnd[i].param];
+            if (p->access != access && p->access != ACC_CONST)
+                p->access = ACC_RW;
+            return &kc->opnd[i];
+        }
+    if (kc->nopnd == MAX_OPERANDS)
+        bug("more than %d operands in one kernel", MAX_OPERANDS);
+    int64_t dim[MAX_IX];
+    int rank = storage_dims(v, nhwc, dim);
+    Operand *o = &kc->opnd[kc->nopnd++];
+    *o = (Operand){.v = id, .nhwc = nhwc, .offset = 0};
+    const char *name;
+    if (v->kind == VAL_CONST) {
+        access = ACC_CONST;
+        o->buf = const_buf(kc, id, nhwc);
+        name = "k";
+    } else if (v->region == REGION_ARENA) {
+        o->buf = ARG_ARENA;
+        o->offset = v->offset;
+        name = access == ACC_RO ? "in" : "out";
+    } else {
+        o->buf = kc->l->buf[id];
+        name = access == ACC_RO ? "in" : "out";
+    }
+    if (access == ACC_RO && kc->n->nin && id != kc->n->in[0])
+        name = "res";
+    bind_arg(kc, o->buf, o->offset);
+    o->param = kb_param(&kc->b, name, v->type.dtype, access, rank, dim);
+    return o;
+}
+
+/* Indices of a value's own coordinates (one per dimension of the value). */
+static void indices(KC *kc, const Operand *o, const Ix *const *own, const Ix **ix)
+{
+    const Value *v = val(kc, o->v);
+    const Type *t = &v->type;
+    if (!o->nhwc) {
+        int r = 0;
+        for (int i = 0; i < t->rank; i++)
+            if (t->dim[i] > 1)
+                ix[r++] = own[i];
+        if (!r)
+            ix[0] = IXC(0);
+        return;
+    }
+    int r = t->rank;
+    if (v->kind == VAL_CONST) {
+        const Ix *n = IXC(0);
+        for (int i = 0; i < r - 3; i++)
+            n = ADD(MULC(n, t->dim[i]), own[i]);
+        ix[0] = n, ix[1] = own[r - 2], ix[2] = own[r - 1], ix[3] = own[r - 3];
+        return;
+    }
+    ix[0] = own[0], ix[1] = ADDC(own[2], v->layout.border[0]), ix[2] = ADDC(own[3], v->layout.border[1]), ix[3] = own[1];
+}
+
+/* The dimension of a value that the frame's dimension vdim is, -1 where it is broadcast along it. */
+static int own_dim(const Type *t, const Type *frame, int vdim)
+{
+    int d = vdim - (frame->rank - t->rank);
+    return d >= 0 && t->dim[d] > 1 ? d : -1;
+}
+
+static bool contiguous(const Value *v, bool nhwc, int d)
+{
+    if (nhwc)
+        return d == v->type.rank - 3;
+    for (int i = d + 1; i < v->type.rank; i++)
+        if (v->type.dim[i] > 1)
+            return false;
+    return true;
+}
+
+static bool nhwc_frame(const Type *frame, int vdim) { return frame->rank == 4 && vdim == 1; }
+
+bool kc_vector(const KC *kc, ValueId id, const Type *frame, int vdim)
+{
+    const Value *v = val(kc, id);
+    int d = own_dim(&v->type, frame, vdim);
+    bool nhwc = v->kind == VAL_CONST ? const_nhwc(v, nhwc_frame(frame, vdim)) : v->layout.order == ORDER_NHWC;
+    return d < 0 || contiguous(v, nhwc, d);
+}
+
+const Expr *kc_load(KC *kc, ValueId id, const Type *frame, const Ix *const *coord, int vdim, int lanes, int n)
+{
+    const Value *v = val(kc, id);
+    const Type *t = &v->type;
+    Operand *o = operand(kc, id, ACC_RO, nhwc_frame(frame, vdim));
+    const Ix *own[MAX_RANK], *ix[MAX_IX];
+    for (int i = 0; i < t->rank; i++)
+        own[i] = t->dim[i] > 1 ? coord[i + frame->rank - t->rank] : IXC(0);
+    if (t->rank == 4 && frame->rank == 4) /* a convolution's window may stand on the border of a one-pixel map */
+        for (int i = 2; i < 4; i++)
+            if (t->dim[i] == 1 && frame->dim[i] == 1 && o->nhwc)
+                own[i] = coord[i];
+    indices(kc, o, own, ix);
+    int d = own_dim(t, frame, vdim);
+    if (lanes > 1 && d < 0)
+        return x_splat(&kc->b, x_load(&kc->b, o->param, ix, 1, 0), lanes);
+    if (lanes > 1 && !contiguous(v, o->nhwc, d))
+        bug("value %d is not contiguous along dimension %d", id, vdim);
+    return x_load(&kc->b, o->param, ix, lanes, n < lanes ? n : 0);
+}
+
+const Expr *kc_load_param(KC *kc, ValueId id, const Ix *at, bool vector, int lanes, int n)
+{
+    Operand *o = operand(kc, id, ACC_RO, false);
+    const Ix *ix[1] = {type_elems(kc_type(kc, id)) == 1 ? IXC(0) : at};
+    if (!vector || type_elems(kc_type(kc, id)) == 1)
+        return x_splat(&kc->b, x_load(&kc->b, o->param, ix, 1, 0), lanes);
+    return x_load(&kc->b, o->param, ix, lanes, n < lanes ? n : 0);
+}
+
+void kc_store(KC *kc, ValueId id, const Ix *const *coord, int vdim, const Expr *x, int n)
+{
+    Operand *o = operand(kc, id, ACC_WO, false);
+    const Ix *ix[MAX_IX];
+    const Value *v = val(kc, id);
+    if (x->type.lanes > 1 && own_dim(&v->type, &v->type, vdim) >= 0 && !contiguous(v, o->nhwc, vdim))
+        bug("value %d is not contiguous along dimension %d", id, vdim);
+    indices(kc, o, coord, ix);
+    kb_store(&kc->b, o->param, ix, x, n < x->type.lanes ? n : 0);
+}
+
+static void zero_box(KC *kc, int param, const int64_t *lo, const int64_t *hi)
+{
+    for (int i = 0; i < 4; i++)
+        if (lo[i] >= hi[i])
+            return;
+    static const char *const names[] = {"n", "y", "x", "c"};
+    int lanes = kc->t->lanes;
+    while (lanes > 1 && hi[3] % lanes)
+        lanes /= 2;
+    const Ix *ix[4];
+    for (int i = 0; i < 4; i++)
+        ix[i] = IXV(kb_for(&kc->b, LOOP_SERIAL, names[i], IXC(lo[i]), IXC(hi[i]), i == 3 ? lanes : 1));
+    kb_store(&kc->b, param, ix, x_const(&kc->b, vt(DT_F32, lanes), 0), 0);
+    for (int i = 0; i < 4; i++)
+        kb_end(&kc->b);
+}
+
+void kc_zero_border(KC *kc, ValueId id)
+{
+    const Value *v = val(kc, id);
+    const int64_t *b = v->layout.border;
+    if (v->layout.order != ORDER_NHWC || !(b[0] | b[1] | b[2] | b[3]))
+        return;
+    int p = operand(kc, id, ACC_WO, false)->param;
+    int64_t d[MAX_IX];
+    storage_dims(v, true, d);
+    zero_box(kc, p, (int64_t[]){0, 0, 0, 0}, (int64_t[]){d[0], b[0], d[2], d[3]});
+    zero_box(kc, p, (int64_t[]){0, d[1] - b[2], 0, 0}, d);
+    zero_box(kc, p, (int64_t[]){0, b[0], 0, 0}, (int64_t[]){d[0], d[1] - b[2], b[1], d[3]});
+    zero_box(kc, p, (int64_t[]){0, b[0], d[2] - b[3], 0}, (int64_t[]){d[0], d[1] - b[2], d[2], d[3]});
+}
+
+int value_vdim(const Graph *g, ValueId id)
+{
+    const Value *v = &g->value.v[id];
+    if (v->layout.order == ORDER_NHWC)
+        return 1;
+    int d = imax(v->type.rank - 1, 0);
+    while (d > 0 && v->type.dim[d] == 1)
+        d--;
+    return d;
+}

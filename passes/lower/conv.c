@@ -1,0 +1,249 @@
+/* Dense and grouped convolution in register tiles of pixels x output channels.
+
+   Output channels are cut into blocks of nb vectors and one narrower tail block. Weights are packed at compile time in
+   the order in which they are read: [group][block][ky][kx][c][nb * lanes], with c first for row-major input of few
+   channels. Where the input has a border in memory, every window is whole; without one ("peel") rows clip ky, and
+   the pixels at the left and right edge run as tiles of one pixel that clip kx. */
+#include "lower.h"
+
+typedef struct Seg { int64_t first; int blocks, nb, last_n, wparam; } Seg; /* output channels of one block shape */
+
+typedef struct Conv {
+    ValueId in, bias;
+    Type it, ot;
+    int64_t groups, cg, og, kh, kw;
+    Phase v, h;             /* vertical, horizontal */
+    bool transposed;
+    bool chan_outer;        /* loops c, ky, kx: input without channel runs */
+    Seg seg[2];
+    int nseg;
+    /* the tile being written */
+    const Ix *n, *g, *blk, *y, *x;
+    const Seg *s;
+    int lanes, from, to, rows;  /* segments and rows of the tiles being walked */
+} Conv;
+
+static const Ix *channel(KC *kc, const Conv *c, int j)
+{
+    return ADD(ADD(MULC(c->g, c->og), MULC(c->blk, (int64_t)c->s->nb * c->lanes)), IXC(c->s->first + (int64_t)j * c->lanes));
+}
+
+static const Expr *conv_init(KC *kc, void *user, int j)
+{
+    Conv *c = user;
+    if (c->bias < 0)
+        return x_const(&kc->b, vt(DT_F32, c->lanes), 0);
+    int valid = j == c->s->nb - 1 ? c->s->last_n : c->lanes;
+    return kc_load_param(kc, c->bias, channel(kc, c, j), true, c->lanes, valid);
+}
+
+static void red_vars(const Conv *c, const Ix *const *red, const Ix **ch, const Ix **ky, const Ix **kx)
+{
+    *ch = red[c->chan_outer ? 0 : 2], *ky = red[c->chan_outer ? 1 : 0], *kx = red[c->chan_outer ? 2 : 1];
+}
+
+static const Expr *conv_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red)
+{
+    Conv *c = user;
+    const Ix *ch, *ky, *kx, *coord[4];
+    red_vars(c, red, &ch, &ky, &kx);
+    coord[0] = c->n;
+    coord[1] = ADD(MULC(c->g, c->cg), ch);
+    coord[2] = ADDC(ADD(MULC(ADD(c->y, r), c->v.w.s), MULC(ky, c->v.w.d)), -c->v.w.p);
+    coord[3] = ADDC(ADD(MULC(ADD(c->x, q), c->h.w.s), MULC(kx, c->h.w.d)), -c->h.w.p);
+    return kc_load(kc, c->in, &c->it, coord, 1, 1, 1);
+}
+
+static const Expr *conv_w(KC *kc, void *user, int j, const Ix *const *red)
+{
+    Conv *c = user;
+    const Ix *ix[6] = {c->g, c->blk, red[0], red[1], red[2], IXC((int64_t)j * c->lanes)};
+    return x_load(&kc->b, c->s->wparam, ix, c->lanes, 0);
+}
+
+static void conv_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
+{
+    Conv *c = user;
+    coord[0] = c->n, coord[1] = channel(kc, c, j);
+    coord[2] = ADDC(MULC(ADD(c->y, r), c->v.ostep), c->v.o0);
+    coord[3] = ADDC(MULC(ADD(c->x, q), c->h.ostep), c->h.o0);
+}
+
+static void tile(KC *kc, Conv *c, int px, bool clip_x)
+{
+    Contract t = {.rows = c->rows, .px = px, .nb = c->s->nb, .lanes = c->lanes, .last_n = c->s->last_n, .nred = 3, .vdim = 1,
+                  .user = c, .init = conv_init, .x = conv_x, .w = conv_w, .coord = conv_coord};
+    int ic = c->chan_outer ? 0 : 2, iy = c->chan_outer ? 1 : 0, ix = c->chan_outer ? 2 : 1;
+    t.red[ic].name = "c", t.red[ic].lo = IXC(0), t.red[ic].hi = IXC(c->cg);
+    t.red[iy].name = "ky", t.red[iy].lo = IXC(0), t.red[iy].hi = IXC(c->v.w.k);
+    t.red[ix].name = "kx", t.red[ix].lo = IXC(0), t.red[ix].hi = IXC(c->h.w.k);
+    if (kc->s.peel)
+        kc_clip(kc, &c->v.w, c->y, &t.red[iy].lo, &t.red[iy].hi);
+    if (clip_x)
+        kc_clip(kc, &c->h.w, c->x, &t.red[ix].lo, &t.red[ix].hi);
+    kc_contract(kc, &t);
+}
+
+/* All output channels of segments from..to at one tile of pixels. */
+static void channels(KC *kc, const Ix *x, int px, bool clip_x, void *user)
+{
+    Conv *c = user;
+    c->x = x;
+    for (int i = c->from; i < c->to; i++) {
+        c->s = &c->seg[i];
+        bool loop = c->s->blocks > 1 && !kc->s.oc_outer;
+        if (loop)
+            c->blk = IXV(kb_for(&kc->b, LOOP_SERIAL, "oc", IXC(0), IXC(c->s->blocks), 1));
+        else if (c->s->blocks == 1)
+            c->blk = IXC(0);
+        tile(kc, c, px, clip_x);
+        if (loop)
+            kb_end(&kc->b);
+    }
+}
+
+/* The rest of the rows comes first: the parallel loop must be the last statement. */
+static void rows(KC *kc, Conv *c, int from, int to, bool parallel)
+{
+    int64_t oh = c->v.w.out, step = kc->s.peel ? 1 : imin(kc->s.rows, oh), whole = oh / step * step;
+    c->from = from, c->to = to;
+    if (whole < oh) {
+        c->y = IXC(whole);
+        c->rows = (int)(oh - whole);
+        kc_columns(kc, &c->h.w, kc->s.peel, kc->s.px, channels, c);
+    }
+    c->y = IXV(kb_for(&kc->b, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "y", IXC(0), IXC(whole), step));
+    c->rows = (int)step;
+    kc_columns(kc, &c->h.w, kc->s.peel, kc->s.px, channels, c);
+    kb_end(&kc->b);
+}
+
+/* The weight of group g, its output o, its input ch, tap (ky, kx) of this phase. */
+static float weight_at(const Conv *c, const float *w, int64_t g, int64_t o, int64_t ch, int64_t ky, int64_t kx)
+{
+    int64_t first = c->transposed ? g * c->cg + ch : g * c->og + o, inner = c->transposed ? c->og : c->cg;
+    ky = c->v.k0 + ky * c->v.kstep, kx = c->h.k0 + kx * c->h.kstep;
+    return w[((first * inner + (c->transposed ? o : ch)) * c->kh + ky) * c->kw + kx];
+}
+
+/* Weights to [group][block][..reduction..][nb * lanes], zero where channels end. */
+static void pack(KC *kc, Conv *c, int i)
+{
+    Seg *s = &c->seg[i];
+    ValueId wid = kc->n->in[1];
+    const float *w = tensor_f32(kc->l->A, kc->l->g->value.v[wid].tensor);
+    int64_t wide = (int64_t)s->nb * c->lanes, at = 0, kh = c->v.w.k, kw = c->h.w.k, k[3];
+    int64_t n[3] = {c->chan_outer ? c->cg : kh, c->chan_outer ? kh : kw, c->chan_outer ? kw : c->cg};
+    float *p = NEW(kc->l->A, float, c->groups * s->blocks * imax(1, n[0] * n[1] * n[2]) * wide);
+    for (int64_t g = 0; g < c->groups; g++)
+        for (int64_t b = 0; b < s->blocks; b++)
+            for (k[0] = 0; k[0] < n[0]; k[0]++)
+                for (k[1] = 0; k[1] < n[1]; k[1]++)
+                    for (k[2] = 0; k[2] < n[2]; k[2]++, at += wide)
+                        for (int64_t j = 0; j < wide; j++) {
+                            int64_t o = s->first + b * wide + j;
+                            if (o < c->og)
+                                p[at + j] = weight_at(c, w, g, o, k[c->chan_outer ? 0 : 2], k[c->chan_outer ? 1 : 0], k[c->chan_outer ? 2 : 1]);
+                        }
+    const char *name = arena_printf(kc->l->A, "%s.tile%s_%dx%d%s", kc->l->g->value.v[wid].name, i ? "_tail" : "", s->nb, c->lanes,
+                                    c->chan_outer ? "_c" : "");
+    if (c->transposed)
+        name = arena_printf(kc->l->A, "%s.phase%d_%d", name, (int)c->v.o0, (int)c->h.o0);
+    int64_t dim[6] = {c->groups, s->blocks, imax(1, n[0]), imax(1, n[1]), n[2], wide};
+    s->wparam = kc_const(kc, i ? "wt" : "w", name, DT_F32, 6, dim, p);
+}
+
+static void segments(KC *kc, Conv *c)
+{
+    int64_t vec = (c->og + c->lanes - 1) / c->lanes, nb = imin(kc->s.nb, vec), full = c->og / (nb * c->lanes);
+    int64_t rest = c->og - full * nb * c->lanes;
+    c->nseg = 0;
+    if (full)
+        c->seg[c->nseg++] = (Seg){.first = 0, .blocks = (int)full, .nb = (int)nb, .last_n = c->lanes};
+    if (rest) {
+        int64_t nv = (rest + c->lanes - 1) / c->lanes;
+        c->seg[c->nseg++] = (Seg){.first = full * nb * c->lanes, .blocks = 1, .nb = (int)nv, .last_n = (int)(rest - (nv - 1) * c->lanes)};
+    }
+    for (int i = 0; i < c->nseg; i++)
+        pack(kc, c, i);
+}
+
+static Conv *conv_new(KC *kc)
+{
+    const Node *n = kc->n;
+    const Type *w = kc_type(kc, n->in[1]);
+    Conv *c = NEW(kc->A, Conv, 1);
+    *c = (Conv){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .it = *kc_type(kc, n->in[0]), .ot = *kc_type(kc, kc_out(kc)),
+                .groups = n->attr.groups, .kh = w->dim[2], .kw = w->dim[3], .lanes = kc->s.lanes};
+    c->cg = c->it.dim[1] / c->groups, c->og = c->ot.dim[1] / c->groups;
+    c->chan_outer = kc_order(kc, c->in) == ORDER_ROW && c->it.dim[2] * c->it.dim[3] > 1;
+    return c;
+}
+
+/* The loops around the tiles. parallel: this nest is the kernel's last statement. */
+static void nest(KC *kc, Conv *c, bool parallel)
+{
+    KB *b = &kc->b;
+    segments(kc, c);
+    bool batch = c->it.dim[0] > 1, group = c->groups > 1;
+    LoopKind kind = parallel ? LOOP_PARALLEL : LOOP_SERIAL;
+    c->n = batch ? IXV(kb_for(b, kind, "n", IXC(0), IXC(c->it.dim[0]), 1)) : IXC(0);
+    parallel = parallel && !batch;
+    c->g = group ? IXV(kb_for(b, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "g", IXC(0), IXC(c->groups), 1)) : IXC(0);
+    parallel = parallel && !group;
+    if (!kc->s.oc_outer)
+        rows(kc, c, 0, c->nseg, parallel);
+    else
+        for (int i = c->nseg - 1; i >= 0; i--) { /* the tail first: the blocks' loop may be parallel */
+            bool loop = c->seg[i].blocks > 1;
+            LoopKind k = i == 0 && parallel ? LOOP_PARALLEL : LOOP_SERIAL;
+            c->blk = loop ? IXV(kb_for(b, k, "oc", IXC(0), IXC(c->seg[i].blocks), 1)) : IXC(0);
+            rows(kc, c, i, i + 1, i == 0 && parallel && !loop);
+            if (loop)
+                kb_end(b);
+        }
+    if (group)
+        kb_end(b);
+    if (batch)
+        kb_end(b);
+}
+
+void lower_conv(KC *kc)
+{
+    Conv *c = conv_new(kc);
+    c->v = (Phase){.w = kc_slide(kc, c->kh, 0), .kstep = 1, .ostep = 1};
+    c->h = (Phase){.w = kc_slide(kc, c->kw, 1), .kstep = 1, .ostep = 1};
+    kc_zero_border(kc, kc_out(kc));
+    nest(kc, c, true);
+}
+
+Phase transpose_phase(const Attrs *a, const Type *in, const Type *out, int64_t k, int dim, int64_t r)
+{
+    int64_t s = a->stride.v[dim], d = a->dilation.v[dim], pad = a->pad.v[dim], g = s, rem = d;
+    while (rem) { /* gcd(s, d) */
+        int64_t t = g % rem;
+        g = rem, rem = t;
+    }
+    int64_t k0 = 0, kstep = s / g;
+    while (k0 < kstep && (r + pad - k0 * d) % s)
+        k0++;
+    bool any = k0 < kstep && k0 < k;
+    int64_t taps = any ? (k - 1 - k0) / kstep + 1 : 0;
+    return (Phase){.w = {.in = in->dim[2 + dim], .out = (out->dim[2 + dim] - r + s - 1) / s, .k = taps, .s = 1, .d = -(d / g),
+                         .p = any ? -(r + pad - k0 * d) / s : 0},
+                   .k0 = k0, .kstep = kstep, .o0 = r, .ostep = s};
+}
+
+void lower_conv_transpose(KC *kc)
+{
+    Conv *c = conv_new(kc);
+    const Attrs *a = &kc->n->attr;
+    c->transposed = true;
+    kc_zero_border(kc, kc_out(kc));
+    for (int64_t y = 0; y < imin(a->stride.v[0], c->ot.dim[2]); y++)
+        for (int64_t x = 0; x < imin(a->stride.v[1], c->ot.dim[3]); x++) {
+            c->v = transpose_phase(a, &c->it, &c->ot, c->kh, 0, y);
+            c->h = transpose_phase(a, &c->it, &c->ot, c->kw, 1, x);
+            nest(kc, c, false);
+        }
+}

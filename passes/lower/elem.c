@@ -1,0 +1,117 @@
+/* Elementwise operators as expressions on registers, and a node's epilogue made of them. */
+#include "lower.h"
+
+const Expr *kc_reg(KC *kc, const char *name, const Expr *x)
+{
+    return x->op == X_reg || x->op == X_const ? x : x_reg(&kc->b, kb_let(&kc->b, name, x));
+}
+
+#define K(v) x_const(b, x->type, (v))
+#define BIN(op, p, q) x_bin(b, X_##op, (p), (q))
+#define UN(op, p) x_un(b, X_##op, (p))
+
+static const Expr *sigmoid(KB *b, const Expr *x) { return BIN(div, K(1), BIN(add, K(1), UN(exp, UN(neg, x)))); }
+
+/* min(max(x, lo), hi) in the operand order that lets NaN through. */
+static const Expr *clamp(KB *b, const Expr *x, double lo, double hi) { return BIN(min, K(hi), BIN(max, K(lo), x)); }
+
+static const Expr *hard_sigmoid(KC *kc, const Expr *x)
+{
+    KB *b = &kc->b;
+    return clamp(b, x_fma(b, kc->t->fma, x, K(1.0 / 6), K(0.5)), 0, 1);
+}
+
+static const Expr *gelu_tanh(KC *kc, const Expr *x)
+{
+    KB *b = &kc->b;
+    const Expr *u = BIN(mul, K(0.7978845608028654), x_fma(b, kc->t->fma, BIN(mul, K(0.044715), BIN(mul, x, x)), x, x));
+    return BIN(mul, BIN(mul, K(0.5), x), BIN(add, K(1), UN(tanh, u)));
+}
+
+/* One step's value from its operands' values, all of one type; those used twice are registers. */
+const Expr *elem_expr(KC *kc, Op op, const Attrs *at, const Expr *const *a)
+{
+    KB *b = &kc->b;
+    bool fma = kc->t->fma;
+    const Expr *x = a[0];
+    switch (op) {
+    case OP_bias: case OP_add: return BIN(add, x, a[1]);
+    case OP_sub: return BIN(sub, x, a[1]);
+    case OP_scale: case OP_mul: return BIN(mul, x, a[1]);
+    case OP_div: return BIN(div, x, a[1]);
+    case OP_scale_bias: return x_fma(b, fma, x, a[1], a[2]);
+    case OP_maximum: return BIN(max, x, a[1]);
+    case OP_minimum: return BIN(min, x, a[1]);
+    case OP_relu: return BIN(max, K(0), x);
+    case OP_relu6: return clamp(b, x, 0, 6);
+    case OP_clamp: return clamp(b, x, at->min, at->max);
+    case OP_abs: return UN(abs, x);
+    case OP_neg: return UN(neg, x);
+    case OP_sqrt: return UN(sqrt, x);
+    case OP_exp: return UN(exp, x);
+    case OP_tanh: return UN(tanh, x);
+    case OP_sigmoid: return sigmoid(b, x);
+    case OP_hard_sigmoid: return hard_sigmoid(kc, x);
+    default: break;
+    }
+    x = kc_reg(kc, "t", x);
+    switch (op) {
+    case OP_square: return BIN(mul, x, x);
+    case OP_silu: return BIN(div, x, BIN(add, K(1), UN(exp, UN(neg, x))));
+    case OP_hard_swish: return BIN(mul, x, hard_sigmoid(kc, x));
+    case OP_leaky_relu: return x_select_gt(b, x, K(0), x, BIN(mul, x, K(at->alpha)));
+    case OP_sign: return x_select_gt(b, x, K(0), K(1), x_select_gt(b, K(0), x, K(-1), x));
+    case OP_gelu:
+        if (at->approximate)
+            return gelu_tanh(kc, x);
+        return BIN(mul, BIN(mul, K(0.5), x), BIN(add, K(1), UN(erf, BIN(mul, x, K(0.7071067811865476)))));
+    default: bug("no expression for operator '%s'", op_info[op].name);
+    }
+}
+
+static int step_axis(const Step *s, const Type *frame)
+{
+    return (int)(s->attr.axis < 0 ? s->attr.axis + frame->rank : s->attr.axis);
+}
+
+bool kc_epilogue_vector(const KC *kc, int vdim)
+{
+    Type frame = node_step_type(kc->l->g, kc->n, 0);
+    for (int i = 0; i < kc->n->nstep; i++) {
+        const Step *s = &kc->n->step[i];
+        if (!op_is(s->op, P_PARAM))
+            for (int k = 0; k < s->nin; k++)
+                if (s->in[k] >= 0 && !kc_vector(kc, s->in[k], &frame, vdim))
+                    return false;
+    }
+    return true;
+}
+
+const Expr *kc_epilogue(KC *kc, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n)
+{
+    const Node *node = kc->n;
+    Type frame = node_step_type(kc->l->g, node, 0);
+    const Expr **r = NEW(kc->A, const Expr *, node->nstep + 1);
+    int *uses = NEW(kc->A, int, node->nstep + 1);
+    for (int i = 0; i < node->nstep; i++)
+        for (int k = 0; k < node->step[i].nin; k++)
+            if (node->step[i].in[k] < 0)
+                uses[~node->step[i].in[k]]++;
+    r[0] = uses[0] > 1 ? kc_reg(kc, "t", acc) : acc;
+    for (int i = 0; i < node->nstep; i++) {
+        const Step *s = &node->step[i];
+        const Expr *a[3] = {0};
+        for (int k = 0; k < s->nin && k < 3; k++) {
+            if (s->in[k] < 0)
+                a[k] = r[~s->in[k]];
+            else if (op_is(s->op, P_PARAM) && k > 0) {
+                int axis = step_axis(s, &frame);
+                a[k] = kc_load_param(kc, s->in[k], coord[axis], axis == vdim, lanes, n);
+            } else
+                a[k] = kc_load(kc, s->in[k], &frame, coord, vdim, lanes, n);
+        }
+        const Expr *x = elem_expr(kc, s->op, &s->attr, a);
+        r[i + 1] = uses[i + 1] > 1 ? kc_reg(kc, "t", x) : x;
+    }
+    return r[node->out[0].step];
+}

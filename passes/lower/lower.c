@@ -1,0 +1,177 @@
+/* Graph to loops: one kernel per node by the builder of its family, kernels that are equal but for numbers shared. */
+#include <ctype.h>
+#include <string.h>
+
+#include "lower.h"
+
+static void buffers(Lower *l)
+{
+    const Graph *g = l->g;
+    for (int i = 0; i < g->value.n; i++)
+        l->buf[i] = -1;
+    for (int out = 0; out < 2; out++) {
+        int n = out ? g->output.n : g->input.n;
+        for (int i = 0; i < n; i++) {
+            ValueId v = out ? g->output.v[i] : g->input.v[i];
+            const Value *val = &g->value.v[v];
+            PUSH(l->A, &l->p->buf, ((PBuf){.name = val->name, .kind = out ? BUF_OUTPUT : BUF_INPUT, .type = val->type, .align = 4}));
+            l->buf[v] = l->p->buf.n - 1;
+        }
+    }
+}
+
+static const char *c_name(Arena *A, int index, const char *s)
+{
+    char *name = arena_printf(A, "k%d_%.40s", index, s);
+    for (char *p = name; *p; p++)
+        if (!isalnum((unsigned char)*p))
+            *p = '_';
+    return name;
+}
+
+static const char *dims_text(Arena *A, const Type *t)
+{
+    Buf b = {0};
+    for (int i = 0; i < t->rank; i++)
+        buf_printf(&b, "%s%lld", i ? "x" : "", (long long)t->dim[i]);
+    const char *s = arena_printf(A, "%s", b.s ? b.s : "1");
+    buf_free(&b);
+    return s;
+}
+
+static const char *epilogue_text(Arena *A, const Node *n)
+{
+    Buf b = {0};
+    for (int i = 0; i < n->nstep; i++)
+        buf_printf(&b, "%s%s", i ? " " : "", op_info[n->step[i].op].name);
+    const char *s = arena_printf(A, "%s", b.s ? b.s : "");
+    buf_free(&b);
+    return s;
+}
+
+/* What the kernel computes, without names: calls of one kernel share it. */
+static const char *title(KC *kc)
+{
+    const Node *n = kc->n;
+    Arena *A = kc->l->A;
+    const char *in = n->nin ? dims_text(A, kc_type(kc, n->in[0])) : "", *out = dims_text(A, kc_type(kc, kc_out(kc)));
+    const char *ep = epilogue_text(A, n), *window = "";
+    if (n->op == OP_conv2d || n->op == OP_conv_transpose2d) {
+        const Type *w = kc_type(kc, n->in[1]);
+        window = arena_printf(A, " %lldx%lld stride %lld", (long long)w->dim[2], (long long)w->dim[3], (long long)n->attr.stride.v[0]);
+    } else if (op_is(n->op, P_WINDOW))
+        window = arena_printf(A, " %lldx%lld stride %lld", (long long)n->attr.kernel.v[0], (long long)n->attr.kernel.v[1], (long long)n->attr.stride.v[0]);
+    return arena_printf(A, "%s%s: %s -> %s%s%s; %s", op_info[n->op].name, window, in, out, *ep ? ", then " : "", ep, schedule_text(A, &kc->s));
+}
+
+static int64_t type_bytes(const Type *t) { return type_elems(t) * dtype_size(t->dtype); }
+
+static void account(KC *kc)
+{
+    Call *c = &kc->call;
+    const Node *n = kc->n;
+    const Graph *g = kc->l->g;
+    c->layers = n->layers ? n->layers : n->name ? n->name : op_info[n->op].name;
+    c->op = op_info[n->op].name;
+    c->epilogue = epilogue_text(kc->l->A, n);
+    c->impl = schedule_text(kc->l->A, &kc->s);
+    c->shape = type_text(kc->l->A, kc_type(kc, kc_out(kc)));
+    c->loc = n->loc;
+    c->macs = node_macs(g, n);
+    for (int i = 0; i < kc->nopnd; i++) {
+        const Value *v = &g->value.v[kc->opnd[i].v];
+        Access a = kc->k->param.v[kc->opnd[i].param].access;
+        if (v->kind == VAL_CONST)
+            continue;
+        if (a != ACC_WO)
+            c->bytes_read += type_bytes(&v->type);
+        if (a != ACC_RO)
+            c->bytes_written += type_bytes(&v->type);
+    }
+    for (int i = 0; i < n->nout; i++)
+        for (int k = 0; k < kc->nopnd; k++)
+            if (kc->opnd[k].v == n->out[i].value)
+                PUSH(kc->l->A, &c->out, ((struct CallOut){n->out[i].value, {kc->opnd[k].buf, kc->opnd[k].offset}}));
+}
+
+/* Marks parameters that may be the same memory as another one that is written. */
+static void find_aliases(KC *kc)
+{
+    for (int i = 0; i < kc->nopnd; i++)
+        for (int k = 0; k < i; k++) {
+            const Operand *a = &kc->opnd[i], *b = &kc->opnd[k];
+            const Value *va = &kc->l->g->value.v[a->v], *vb = &kc->l->g->value.v[b->v];
+            KParam *p = kc->k->param.v;
+            if (a->buf == b->buf && a->offset < b->offset + vb->bytes && b->offset < a->offset + va->bytes &&
+                (p[a->param].access == ACC_WO || p[a->param].access == ACC_RW || p[b->param].access == ACC_WO || p[b->param].access == ACC_RW))
+                p[a->param].alias = p[b->param].alias = true;
+        }
+}
+
+static void build(KC *kc)
+{
+    switch (kc->n->op) {
+    case OP_conv2d: kc->s.impl == IMPL_DEPTHWISE ? lower_depthwise(kc) : lower_conv(kc); break;
+    case OP_conv_transpose2d: lower_conv_transpose(kc); break;
+    case OP_linear: case OP_matmul: lower_matmul(kc); break;
+    case OP_softmax: case OP_softmin: lower_softmax(kc); break;
+    case OP_l2_normalize: lower_l2(kc); break;
+    case OP_map: lower_map(kc); break;
+    case OP_max_pool: case OP_avg_pool: lower_pool(kc); break;
+    case OP_mean: case OP_sum: case OP_max: lower_reduce(kc); break;
+    case OP_upsample: lower_upsample(kc); break;
+    default:
+        if (!op_is(kc->n->op, P_MOVE))
+            bug("operator '%s' reached the lowering", op_info[kc->n->op].name);
+        lower_move(kc);
+    }
+}
+
+/* A view whose result lies where its operand lies needs no kernel. */
+static bool in_place_view(const Graph *g, const Node *n)
+{
+    if (!op_is(n->op, P_VIEW))
+        return false;
+    const Value *a = &g->value.v[n->in[0]], *b = &g->value.v[n->out[0].value];
+    return a->region == REGION_ARENA && b->region == REGION_ARENA && a->offset == b->offset && a->layout.order == ORDER_ROW &&
+           b->layout.order == ORDER_ROW;
+}
+
+static void lower_node(Lower *l, int index)
+{
+    const Node *n = &l->g->node.v[index];
+    if (n->op == OP_NONE || in_place_view(l->g, n))
+        return;
+    bug_context("lower", n->name);
+    Kernel *k = NEW(l->A, Kernel, 1);
+    KC kc = {.l = l, .A = l->A, .n = n, .t = l->t, .k = k};
+    kc.s = n->sched ? *n->sched : (Schedule){.impl = IMPL_GENERIC, .lanes = l->t->lanes, .px = 1, .rows = 1, .nb = 1};
+    kc.b = kb_begin(l->A, k);
+    k->name = c_name(l->A, l->p->kernel.n, n->name ? n->name : op_info[n->op].name);
+    k->title = title(&kc);
+    build(&kc);
+    find_aliases(&kc);
+    account(&kc);
+    int same = 0;
+    while (same < l->p->kernel.n && !kernel_eq(&l->p->kernel.v[same], k))
+        same++;
+    if (same == l->p->kernel.n)
+        PUSH(l->A, &l->p->kernel, *k);
+    kc.call.kernel = same;
+    PUSH(l->A, &l->p->call, kc.call);
+}
+
+Program *lower_graph(Arena *A, const Graph *g, const Target *t, bool strict)
+{
+    (void)strict; /* every kernel so far rounds as the graph does, up to the order of sums */
+    Lower l = {.A = A, .g = g, .t = t, .p = NEW(A, Program, 1), .buf = NEW(A, int, g->value.n), .packed = map_new(A)};
+    l.p->arena = A;
+    l.p->name = g->name;
+    l.p->arena_bytes = g->arena_bytes;
+    l.p->arena_align = t->lanes > 1 ? 64 : 16;
+    buffers(&l);
+    for (int i = 0; i < g->node.n; i++)
+        lower_node(&l, i);
+    bug_context(NULL, NULL);
+    return l.p;
+}

@@ -1,0 +1,117 @@
+#ifndef DSQ_LOWER_H
+#define DSQ_LOWER_H
+/* Shared by the builders of loop kernels: one kernel context per node, operands addressed by logical coordinates
+   whatever their layout, the epilogue, and the register-tile contraction that convolutions and products are made of. */
+#include "../pass.h"
+
+typedef struct Lower {
+    Arena *A;
+    const Graph *g;
+    const Target *t;
+    Program *p;
+    int *buf;              /* per value: its PBuf, -1 none yet */
+    Map packed;            /* constants in another order, by name */
+} Lower;
+
+enum { MAX_OPERANDS = 64 };
+typedef struct Operand { ValueId v; int param, buf; int64_t offset; bool nhwc; } Operand;
+/* The kernel under construction for one node. */
+typedef struct KC {
+    Lower *l;
+    Arena *A;
+    const Node *n;
+    const Target *t;
+    Schedule s;
+    Kernel *k;
+    KB b;
+    Call call;
+    Operand opnd[MAX_OPERANDS];
+    int nopnd;
+} KC;
+
+/* ---- operands (access.c) ---- */
+/* A parameter for constant numbers made by the lowering (packed weights, tables). data is in the arena. Equal names
+   are equal numbers. */
+int kc_const(KC *, const char *param, const char *name, DType, int rank, const int64_t *dim, const void *data);
+/* Loads `lanes` elements along dimension vdim of the frame (the type whose coordinates coord are), n of them valid.
+   A value of fewer dimensions or with dimensions of 1 is broadcast as in ONNX; splat where vdim is broadcast. */
+const Expr *kc_load(KC *, ValueId, const Type *frame, const Ix *const *coord, int vdim, int lanes, int n);
+/* Can kc_load load more than one lane along vdim? */
+bool kc_vector(const KC *, ValueId, const Type *frame, int vdim);
+/* The same for a rank-1 constant along one axis of the frame. */
+const Expr *kc_load_param(KC *, ValueId, const Ix *at, bool vector, int lanes, int n);
+void kc_store(KC *, ValueId, const Ix *const *coord, int vdim, const Expr *, int n);
+/* Zeroes the border of a value that this kernel writes; must come before its loops. */
+void kc_zero_border(KC *, ValueId);
+/* The dimension whose elements lie side by side in a value: 1 for NHWC, else the last one larger than 1. */
+int value_vdim(const Graph *, ValueId);
+
+/* ---- loops (nest.c) ---- */
+typedef void BodyFn(KC *, const Ix *const *coord, int lanes, int n, void *user);
+/* Calls body once for whole vectors and once for the tail inside loops over all elements of frame in storage order;
+   vdim is walked in steps of lanes. The outermost loop is parallel when `parallel`. */
+void kc_nest(KC *, const Type *frame, Order, int vdim, int lanes, bool parallel, BodyFn *, void *user);
+/* for i 0..n { body }, summed in blocks so that the rounding error grows with the square root of n's root: returns the
+   register with init combined by op (X_add, X_max) with all term(i)s, each of type vt. */
+typedef const Expr *TermFn(KC *, const Ix *i, void *user);
+int kc_fold(KC *, const char *name, XOp, const Expr *init, const Expr *zero, int64_t n, TermFn *, void *user);
+
+/* A window that slides along one dimension: input and output sizes, kernel, stride, dilation, leading pad. */
+typedef struct Slide { int64_t in, out, k, s, d, p; } Slide;
+/* The slide of the node's operand 0 along H (dim 0) or W (dim 1), from its stride, dilation and pad. */
+Slide kc_slide(const KC *, int64_t k, int dim);
+/* One dimension of a convolution: outputs o0 + ostep * i, taps k0 + kstep * j, input position i * w.s + j * w.d - w.p. */
+typedef struct Phase { Slide w; int64_t k0, kstep, o0, ostep; } Phase;
+/* Phase r (0 <= r < stride) of a transposed convolution with k taps along H (dim 0) or W (1). */
+Phase transpose_phase(const Attrs *, const Type *in, const Type *out, int64_t k, int dim, int64_t r);
+/* Window positions lo <= k < hi for which 0 <= o * s + k * d - p < in. */
+void kc_clip(KC *, const Slide *, const Ix *o, const Ix **lo, const Ix **hi);
+/* Walks the outputs along a row in tiles of px pixels and one narrower tile for the rest; with peel, outputs whose
+   window leaves the input come one by one with clip true. */
+void kc_columns(KC *, const Slide *, bool peel, int px, void (*tile)(KC *, const Ix *x, int px, bool clip, void *), void *user);
+
+/* ---- elementwise (elem.c) ---- */
+const Expr *elem_expr(KC *, Op, const Attrs *, const Expr *const *a);
+/* Applies the node's steps to the anchor's result at coord; the anchor's type is the frame. */
+const Expr *kc_epilogue(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
+bool kc_epilogue_vector(const KC *, int vdim); /* all operands of the steps load as vectors along vdim */
+const Expr *kc_reg(KC *, const char *name, const Expr *); /* itself if a register or constant, else a new let */
+
+/* ---- contraction in register tiles (tile.c) ---- */
+typedef struct Contract {
+    int rows, px, nb, lanes, last_n;      /* last_n: valid lanes of the last vector */
+    int nred;                             /* reduction loops, outermost first */
+    struct { const char *name; const Ix *lo, *hi; } red[4];
+    bool blocked;                         /* red[0] counts blocks whose sums are added up apart */
+    int vdim;
+    void *user;
+    const Expr *(*init)(KC *, void *, int j);                                             /* bias of vector j, or 0 */
+    const Expr *(*x)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red);    /* scalar input */
+    const Expr *(*w)(KC *, void *, int j, const Ix *const *red);                          /* vector of weights */
+    void (*coord)(KC *, void *, const Ix *row, const Ix *px, int j, const Ix **coord);    /* of the output */
+} Contract;
+void kc_contract(KC *, const Contract *);
+
+/* ---- one builder per kernel family ---- */
+void lower_conv(KC *);
+void lower_depthwise(KC *);
+void lower_conv_transpose(KC *);
+void lower_matmul(KC *);   /* linear and matmul */
+void lower_pool(KC *);
+void lower_reduce(KC *);
+void lower_softmax(KC *);
+void lower_l2(KC *);
+void lower_map(KC *);
+void lower_move(KC *);
+void lower_upsample(KC *);
+
+/* Shorthands on the kernel's arena. */
+#define IXC(c) ix_const(kc->A, (c))
+#define IXV(v) ix_var(kc->A, (v))
+#define ADD(a, b) ix_add(kc->A, (a), (b))
+#define ADDC(a, c) ix_addc(kc->A, (a), (c))
+#define MULC(a, c) ix_mulc(kc->A, (a), (c))
+static inline const Type *kc_type(const KC *kc, ValueId v) { return &kc->l->g->value.v[v].type; }
+static inline ValueId kc_out(const KC *kc) { return kc->n->out[0].value; }
+static inline Order kc_order(const KC *kc, ValueId v) { return kc->l->g->value.v[v].layout.order; }
+#endif

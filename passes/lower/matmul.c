@@ -1,0 +1,169 @@
+/* linear and matmul as register tiles: rows of the left operand x vectors along the columns of the result.
+   linear packs its weights as [block][k][nb * lanes]; matmul reads its right operand where it lies, in vectors when
+   its columns are contiguous. Long sums are cut into blocks, so that rounding grows with the square root. */
+#include "lower.h"
+
+enum { SUM_BLOCK = 256 };
+
+typedef struct Mm {
+    ValueId a, b, bias;
+    Type at, bt, ot;
+    int64_t M, K, cols;
+    bool ta, tb, blocked;
+    int wparam, lanes, last_n;
+    int64_t first, wide;       /* first column of the segment, columns of a block */
+    const Ix *lead[MAX_RANK];  /* coordinates of the result but the last two */
+    const Ix *row, *blk;
+} Mm;
+
+static const Ix *sum_index(KC *kc, const Mm *m, const Ix *const *red)
+{
+    return m->blocked ? ADD(MULC(red[0], SUM_BLOCK), red[1]) : red[0];
+}
+
+static const Ix *column(KC *kc, const Mm *m, int j)
+{
+    return ADD(MULC(m->blk, m->wide), IXC(m->first + (int64_t)j * m->lanes));
+}
+
+static const Expr *mm_init(KC *kc, void *user, int j)
+{
+    Mm *m = user;
+    if (m->bias < 0)
+        return x_const(&kc->b, vt(DT_F32, m->lanes), 0);
+    return kc_load_param(kc, m->bias, column(kc, m, j), true, m->lanes, (j + 1) * m->lanes == m->wide ? m->last_n : m->lanes);
+}
+
+static const Expr *mm_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red)
+{
+    Mm *m = user;
+    const Ix *coord[MAX_RANK], *k = sum_index(kc, m, red), *row = ADD(m->row, q);
+    (void)r;
+    int R = m->ot.rank, ra = m->at.rank;
+    Type frame = m->ot; /* the operand's own coordinates in a frame of the result's rank */
+    for (int i = 0; i < R - 2; i++)
+        coord[i] = m->lead[i];
+    if (R > 1)
+        coord[R - 2] = row;
+    coord[R - 1] = k;
+    if (m->ta)
+        coord[R - 2] = k, coord[R - 1] = row;
+    for (int i = 0; i < 2 && i < ra; i++)
+        frame.dim[R - 1 - i] = m->at.dim[ra - 1 - i];
+    return kc_load(kc, m->a, &frame, coord, R - 1, 1, 1);
+}
+
+static const Expr *mm_w(KC *kc, void *user, int j, const Ix *const *red)
+{
+    Mm *m = user;
+    const Ix *k = sum_index(kc, m, red);
+    if (m->wparam >= 0) {
+        const Ix *ix[3] = {m->blk, k, IXC((int64_t)j * m->lanes)};
+        return x_load(&kc->b, m->wparam, ix, m->lanes, 0);
+    }
+    const Ix *coord[MAX_RANK], *col = column(kc, m, j);
+    int R = m->ot.rank;
+    Type frame = m->ot;
+    for (int i = 0; i < R - 2; i++)
+        coord[i] = m->lead[i];
+    coord[R - 2] = m->tb ? col : k;
+    coord[R - 1] = m->tb ? k : col;
+    frame.dim[R - 2] = m->bt.dim[m->bt.rank - 2], frame.dim[R - 1] = m->bt.dim[m->bt.rank - 1];
+    return kc_load(kc, m->b, &frame, coord, R - 1, m->lanes, (j + 1) * m->lanes == m->wide ? m->last_n : m->lanes);
+}
+
+static void mm_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
+{
+    Mm *m = user;
+    (void)r;
+    int R = m->ot.rank;
+    for (int i = 0; i < R - 2; i++)
+        coord[i] = m->lead[i];
+    if (R > 1)
+        coord[R - 2] = ADD(m->row, q);
+    coord[R - 1] = column(kc, m, j);
+}
+
+static void tile(KC *kc, Mm *m, int nb, int rows)
+{
+    Contract t = {.rows = 1, .px = rows, .nb = nb, .lanes = m->lanes, .last_n = m->last_n, .vdim = m->ot.rank - 1, .user = m,
+                  .init = mm_init, .x = mm_x, .w = mm_w, .coord = mm_coord};
+    m->blocked = m->K >= 2 * SUM_BLOCK && m->K % SUM_BLOCK == 0;
+    if (m->blocked)
+        t.blocked = true, t.red[0].name = "blk", t.red[0].lo = IXC(0), t.red[0].hi = IXC(m->K / SUM_BLOCK), t.nred = 1;
+    t.red[t.nred].name = "k", t.red[t.nred].lo = IXC(0), t.red[t.nred].hi = IXC(m->blocked ? SUM_BLOCK : m->K), t.nred++;
+    kc_contract(kc, &t);
+}
+
+static void all_rows(KC *kc, Mm *m, int nb)
+{
+    int64_t px = imin(kc->s.px, m->M), whole = m->M / px * px;
+    for (int part = 0; part < 2; part++) {
+        int64_t lo = part ? whole : 0, hi = part ? m->M : whole;
+        if (lo >= hi)
+            continue;
+        m->row = IXV(kb_for(&kc->b, LOOP_SERIAL, "m", IXC(lo), IXC(hi), part ? hi - lo : px));
+        tile(kc, m, nb, (int)(part ? hi - lo : px));
+        kb_end(&kc->b);
+    }
+}
+
+/* weight f32[O][K] to [block][K][wide] from column first on. */
+static int pack(KC *kc, const Mm *m, int64_t blocks, const char *suffix)
+{
+    const Value *wv = &kc->l->g->value.v[m->b];
+    const float *w = tensor_f32(kc->l->A, wv->tensor);
+    int64_t O = wv->type.dim[0];
+    float *p = NEW(kc->l->A, float, blocks * m->K * m->wide);
+    for (int64_t b = 0; b < blocks; b++)
+        for (int64_t j = 0; j < m->wide; j++) {
+            int64_t o = m->first + b * m->wide + j;
+            if (o < O)
+                for (int64_t k = 0; k < m->K; k++)
+                    p[(b * m->K + k) * m->wide + j] = w[o * m->K + k];
+        }
+    const char *name = arena_printf(kc->l->A, "%s.tile%s_%dx%d", wv->name, suffix, (int)(m->wide / m->lanes), m->lanes);
+    return kc_const(kc, *suffix ? "wt" : "w", name, DT_F32, 3, (int64_t[]){blocks, m->K, m->wide}, p);
+}
+
+void lower_matmul(KC *kc)
+{
+    const Node *n = kc->n;
+    bool linear = n->op == OP_linear;
+    Mm *m = NEW(kc->A, Mm, 1);
+    *m = (Mm){.a = n->in[0], .b = n->in[1], .bias = n->nin > 2 ? n->in[2] : -1, .at = *kc_type(kc, n->in[0]), .bt = *kc_type(kc, n->in[1]),
+              .ot = *kc_type(kc, kc_out(kc)), .ta = n->attr.transpose_a, .tb = n->attr.transpose_b, .wparam = -1, .lanes = kc->s.lanes};
+    int R = m->ot.rank;
+    m->cols = m->ot.dim[R - 1];
+    m->M = R > 1 ? m->ot.dim[R - 2] : 1;
+    m->K = m->ta ? m->at.dim[m->at.rank - 2] : m->at.dim[m->at.rank - 1];
+    bool constant = linear && kc->l->g->value.v[m->b].kind == VAL_CONST;
+    if (linear && !constant)
+        bug("linear's weight is not a constant");
+    int opened = 0;
+    for (int i = 0; i < R - 2; i++) {
+        m->lead[i] = IXC(0);
+        if (m->ot.dim[i] > 1)
+            m->lead[i] = IXV(kb_for(&kc->b, LOOP_SERIAL, "i", IXC(0), IXC(m->ot.dim[i]), 1)), opened++;
+    }
+    int64_t vec = (m->cols + m->lanes - 1) / m->lanes, nb = imin(kc->s.nb, vec), full = m->cols / (nb * m->lanes);
+    int64_t rest = m->cols - full * nb * m->lanes;
+    if (rest) { /* before the parallel loop over whole blocks */
+        int64_t nv = (rest + m->lanes - 1) / m->lanes;
+        m->first = full * nb * m->lanes, m->wide = nv * m->lanes, m->last_n = (int)(rest - (nv - 1) * m->lanes);
+        m->blk = IXC(0);
+        if (constant)
+            m->wparam = pack(kc, m, 1, full ? "_tail" : "");
+        all_rows(kc, m, (int)nv);
+    }
+    if (full) {
+        m->first = 0, m->wide = nb * m->lanes, m->last_n = m->lanes;
+        if (constant)
+            m->wparam = pack(kc, m, full, "");
+        m->blk = IXV(kb_for(&kc->b, opened ? LOOP_SERIAL : LOOP_PARALLEL, "oc", IXC(0), IXC(full), 1));
+        all_rows(kc, m, (int)nb);
+        kb_end(&kc->b);
+    }
+    while (opened--)
+        kb_end(&kc->b);
+}

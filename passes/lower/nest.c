@@ -1,0 +1,105 @@
+/* Loop nests over all elements of a type, windows along a row, and sums whose rounding error stays small. */
+#include "lower.h"
+
+/* Below this many elements a parallel region costs more than it saves. */
+enum { PARALLEL_MIN = 4096 };
+
+void kc_nest(KC *kc, const Type *frame, Order order, int vdim, int lanes, bool parallel, BodyFn *body, void *user)
+{
+    static const char *const names4[] = {"n", "c", "y", "x"}, *const names[] = {"i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7"};
+    int dims[MAX_RANK], nd = 0;
+    const Ix *coord[MAX_RANK];
+    for (int i = 0; i < frame->rank; i++) {
+        coord[i] = IXC(0);
+        if (i != vdim)
+            dims[nd++] = i;
+    }
+    (void)order; /* vdim goes innermost: [N][H][W][C] for NHWC, row-major otherwise */
+    int opened = 0;
+    parallel = parallel && type_elems(frame) >= PARALLEL_MIN;
+    for (int k = 0; k < nd; k++) {
+        int d = dims[k];
+        if (frame->dim[d] == 1)
+            continue;
+        LoopKind kind = parallel && !opened ? LOOP_PARALLEL : LOOP_SERIAL;
+        coord[d] = IXV(kb_for(&kc->b, kind, frame->rank == 4 ? names4[d] : names[d], IXC(0), IXC(frame->dim[d]), 1));
+        opened++;
+    }
+    int64_t size = frame->rank ? frame->dim[vdim] : 1, whole = size / lanes * lanes;
+    if (whole) {
+        LoopKind kind = parallel && !opened && whole == size ? LOOP_PARALLEL : LOOP_SERIAL;
+        int v = kb_for(&kc->b, kind, frame->rank == 4 ? names4[vdim] : names[vdim], IXC(0), IXC(whole), lanes);
+        coord[vdim] = IXV(v);
+        body(kc, coord, lanes, lanes, user);
+        kb_end(&kc->b);
+    }
+    if (whole < size) {
+        coord[vdim] = IXC(whole);
+        body(kc, coord, lanes, (int)(size - whole), user);
+    }
+    while (opened--)
+        kb_end(&kc->b);
+}
+
+/* Sums of n terms in blocks of about sqrt(n): the bound on the error falls from n to 2 sqrt(n) roundings. */
+int kc_fold(KC *kc, const char *name, XOp op, const Expr *init, const Expr *zero, int64_t n, TermFn *term, void *user)
+{
+    KB *b = &kc->b;
+    int total = kb_let(b, name, init);
+    int64_t block = 1;
+    while (block * block < n)
+        block *= 2;
+    if (op != X_add || n < 64)
+        block = n;
+    int64_t nblock = n / block;
+    for (int part = 0; part < 2; part++) { /* whole blocks, then the rest */
+        int64_t lo = part ? nblock * block : 0, len = part ? n - lo : block;
+        if (len <= 0 || (!part && !nblock))
+            continue;
+        bool nested = !part && nblock > 1;
+        const Ix *base = nested ? IXV(kb_for(b, LOOP_SERIAL, "blk", IXC(0), IXC(nblock * block), block)) : IXC(lo);
+        int acc = nblock > 1 ? kb_let(b, "part", zero) : total;
+        const Ix *i = ADD(base, IXV(kb_for(b, LOOP_SERIAL, "i", IXC(0), IXC(len), 1)));
+        kb_set(b, acc, NULL, NULL, x_bin(b, op, x_reg(b, acc), term(kc, i, user)));
+        kb_end(b);
+        if (acc != total)
+            kb_set(b, total, NULL, NULL, x_bin(b, op, x_reg(b, total), x_reg(b, acc)));
+        if (nested)
+            kb_end(b);
+    }
+    return total;
+}
+
+Slide kc_slide(const KC *kc, int64_t k, int dim)
+{
+    const Attrs *a = &kc->n->attr;
+    return (Slide){.in = kc_type(kc, kc->n->in[0])->dim[2 + dim], .out = kc_type(kc, kc_out(kc))->dim[2 + dim], .k = k,
+                   .s = a->stride.v[dim], .d = a->dilation.n ? a->dilation.v[dim] : 1, .p = a->pad.v[dim]};
+}
+
+void kc_clip(KC *kc, const Slide *w, const Ix *o, const Ix **lo, const Ix **hi)
+{
+    const Ix *back = MULC(ADDC(MULC(o, w->s), -w->p), -1); /* lo = ceil(back / d), hi = ceil((in + back) / d) */
+    *lo = ix_max(kc->A, IXC(0), ix_div(kc->A, ADDC(back, w->d - 1), w->d));
+    *hi = ix_min(kc->A, IXC(w->k), ix_div(kc->A, ADDC(back, w->in + w->d - 1), w->d));
+}
+
+void kc_columns(KC *kc, const Slide *w, bool peel, int px, void (*tile)(KC *, const Ix *, int, bool, void *), void *user)
+{
+    int64_t x0 = 0, x1 = w->out;
+    if (peel) { /* outputs [x0, x1) have whole windows */
+        x0 = imin(w->out, (w->p + w->s - 1) / w->s);
+        int64_t last = w->in + w->p - (w->k - 1) * w->d - 1;
+        x1 = imax(x0, last < 0 ? 0 : imin(w->out, last / w->s + 1));
+    }
+    int64_t p = imax(1, imin(px, x1 - x0)), whole = x0 + (x1 - x0) / p * p;
+    struct { int64_t lo, hi, step; bool clip; } part[] = {
+        {0, x0, 1, true}, {x0, whole, p, false}, {whole, x1, imax(1, x1 - whole), false}, {x1, w->out, 1, true}};
+    for (int i = 0; i < LEN(part); i++) {
+        if (part[i].lo >= part[i].hi)
+            continue;
+        const Ix *x = IXV(kb_for(&kc->b, LOOP_SERIAL, "x", IXC(part[i].lo), IXC(part[i].hi), part[i].step));
+        tile(kc, x, (int)part[i].step, part[i].clip, user);
+        kb_end(&kc->b);
+    }
+}

@@ -1,0 +1,172 @@
+/* softmax, softmin and l2_normalize. Where the axis is the contiguous dimension, vectors run along it and are folded;
+   elsewhere vectors run across it. softmin is softmax of -x, so exp never overflows in either. */
+#include <math.h>
+
+#include "lower.h"
+
+typedef struct Norm {
+    ValueId in, out;
+    const Type *t;
+    int vdim, axis;
+    bool along;            /* axis is vdim */
+    const Ix *coord[MAX_RANK];
+    int lanes, n;          /* of the vectors across the axis */
+    const Expr *m, *s;     /* maximum and sum */
+} Norm;
+
+static const Expr *load(KC *kc, Norm *o, ValueId v, int lanes, int n)
+{
+    return kc_load(kc, v, o->t, o->coord, o->vdim, lanes, n);
+}
+
+static const Expr *score(KC *kc, Norm *o, int lanes, int n)
+{
+    const Expr *x = load(kc, o, o->in, lanes, n);
+    return kc->n->op == OP_softmin ? x_un(&kc->b, X_neg, x) : x;
+}
+
+typedef void StepFn(KC *, Norm *, int lanes, int n, int acc);
+
+/* Runs step over the axis with an accumulator; returns the folded scalar (along) or the vector of results (across). */
+static const Expr *walk(KC *kc, Norm *o, const char *name, double zero, XOp combine, XOp fold, StepFn *step)
+{
+    KB *b = &kc->b;
+    int64_t size = o->t->dim[o->axis];
+    int L = o->along ? kc->s.lanes : 1;
+    if (o->along && !kc_vector(kc, o->in, o->t, o->vdim))
+        L = 1;
+    int64_t whole = o->along ? size / L * L : 0;
+    const Expr *r = NULL;
+    if (o->along && L > 1 && whole) {
+        int acc = step && combine != X_const ? kb_let(b, name, x_const(b, vt(DT_F32, L), zero)) : -1;
+        o->coord[o->axis] = IXV(kb_for(b, LOOP_SERIAL, "i", IXC(0), IXC(whole), L));
+        step(kc, o, L, L, acc);
+        kb_end(b);
+        r = acc >= 0 ? x_un(b, fold, x_reg(b, acc)) : NULL;
+    } else
+        whole = 0;
+    if (whole == size)
+        return r;
+    int lanes = o->along ? 1 : o->lanes, n = o->along ? 1 : o->n;
+    int acc = combine != X_const ? kb_let(b, name, r ? r : x_const(b, vt(DT_F32, lanes), zero)) : -1;
+    o->coord[o->axis] = IXV(kb_for(b, LOOP_SERIAL, "i", IXC(whole), IXC(size), 1));
+    step(kc, o, lanes, n, acc);
+    kb_end(b);
+    return acc >= 0 ? x_reg(b, acc) : NULL;
+}
+
+static void add_to(KC *kc, int acc, XOp op, const Expr *x)
+{
+    kb_set(&kc->b, acc, NULL, NULL, x_bin(&kc->b, op, x_reg(&kc->b, acc), x));
+}
+
+static void max_step(KC *kc, Norm *o, int lanes, int n, int acc) { add_to(kc, acc, X_max, score(kc, o, lanes, n)); }
+
+static void exp_step(KC *kc, Norm *o, int lanes, int n, int acc)
+{
+    KB *b = &kc->b;
+    const Expr *e = x_un(b, X_exp, x_bin(b, X_sub, score(kc, o, lanes, n), x_widen(b, o->m, lanes)));
+    e = kc_reg(kc, "e", e);
+    kc_store(kc, o->out, o->coord, o->vdim, e, n);
+    add_to(kc, acc, X_add, e);
+}
+
+static void div_step(KC *kc, Norm *o, int lanes, int n, int acc)
+{
+    (void)acc;
+    KB *b = &kc->b;
+    kc_store(kc, o->out, o->coord, o->vdim, x_bin(b, X_div, load(kc, o, o->out, lanes, n), x_widen(b, o->s, lanes)), n);
+}
+
+static void softmax_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+{
+    Norm *o = user;
+    for (int i = 0; i < o->t->rank; i++)
+        o->coord[i] = coord[i];
+    o->lanes = lanes, o->n = n;
+    o->m = kc_reg(kc, "m", walk(kc, o, "m", -INFINITY, X_max, X_hmax, max_step));
+    o->s = kc_reg(kc, "s", walk(kc, o, "s", 0, X_add, X_hsum, exp_step));
+    walk(kc, o, "", 0, X_const, X_const, div_step);
+}
+
+void lower_softmax(KC *kc)
+{
+    Norm o = {.in = kc->n->in[0], .out = kc_out(kc), .t = kc_type(kc, kc_out(kc))};
+    o.axis = (int)(kc->n->attr.axis < 0 ? kc->n->attr.axis + o.t->rank : kc->n->attr.axis);
+    o.vdim = value_vdim(kc->l->g, o.out);
+    o.along = o.axis == o.vdim;
+    Type frame = *o.t;
+    frame.dim[o.axis] = 1;
+    bool vector = !o.along && kc_vector(kc, o.in, o.t, o.vdim);
+    kc_zero_border(kc, o.out);
+    kc_nest(kc, &frame, kc_order(kc, o.out), o.vdim, vector ? kc->s.lanes : 1, true, softmax_body, &o);
+}
+
+/* x / max(sqrt(sum x^2), eps): the sum in vectors where all reduced elements are contiguous. */
+typedef struct L2 {
+    ValueId in, out;
+    const Type *t;
+    int vdim;
+    const Ix *outer[MAX_RANK];
+    bool reduced[MAX_RANK];
+    Type inner;            /* the reduced dimensions, others 1 */
+    int acc;
+    const Expr *norm;
+} L2;
+
+static void l2_coord(L2 *o, const Ix *const *coord, const Ix **at)
+{
+    for (int i = 0; i < o->t->rank; i++)
+        at[i] = o->reduced[i] ? coord[i] : o->outer[i];
+}
+
+static void square_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+{
+    L2 *o = user;
+    const Ix *at[MAX_RANK];
+    l2_coord(o, coord, at);
+    const Expr *x = kc_reg(kc, "x", kc_load(kc, o->in, o->t, at, o->vdim, lanes, n));
+    x = x_bin(&kc->b, X_mul, x, x);
+    if (lanes > 1)
+        x = x_un(&kc->b, X_hsum, x); /* missing lanes are 0 */
+    kb_set(&kc->b, o->acc, NULL, NULL, x_bin(&kc->b, X_add, x_reg(&kc->b, o->acc), x));
+}
+
+static void scale_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+{
+    L2 *o = user;
+    const Ix *at[MAX_RANK];
+    l2_coord(o, coord, at);
+    const Expr *x = kc_load(kc, o->in, o->t, at, o->vdim, lanes, n);
+    kc_store(kc, o->out, at, o->vdim, x_bin(&kc->b, X_div, x, x_widen(&kc->b, o->norm, lanes)), n);
+}
+
+static void l2_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+{
+    (void)lanes, (void)n;
+    L2 *o = user;
+    KB *b = &kc->b;
+    for (int i = 0; i < o->t->rank; i++)
+        o->outer[i] = coord[i];
+    o->acc = kb_let(b, "sum", x_const(b, vt(DT_F32, 1), 0));
+    int L = o->reduced[o->vdim] && kc_vector(kc, o->in, o->t, o->vdim) ? kc->s.lanes : 1;
+    kc_nest(kc, &o->inner, kc_order(kc, o->out), o->vdim, L, false, square_body, o);
+    const Expr *eps = x_const(b, vt(DT_F32, 1), kc->n->attr.eps);
+    o->norm = kc_reg(kc, "norm", x_bin(b, X_max, eps, x_un(b, X_sqrt, x_reg(b, o->acc))));
+    kc_nest(kc, &o->inner, kc_order(kc, o->out), o->vdim, L, false, scale_body, o);
+}
+
+void lower_l2(KC *kc)
+{
+    L2 o = {.in = kc->n->in[0], .out = kc_out(kc), .t = kc_type(kc, kc_out(kc))};
+    const Ints *axes = &kc->n->attr.axes;
+    o.vdim = value_vdim(kc->l->g, o.out);
+    Type frame = *o.t;
+    o.inner = *o.t;
+    for (int i = 0; i < axes->n; i++)
+        o.reduced[axes->v[i]] = true;
+    for (int i = 0; i < o.t->rank; i++)
+        *(o.reduced[i] ? &frame.dim[i] : &o.inner.dim[i]) = 1;
+    kc_zero_border(kc, o.out);
+    kc_nest(kc, &frame, kc_order(kc, o.out), o.vdim, 1, true, l2_body, &o);
+}

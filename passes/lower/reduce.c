@@ -1,0 +1,89 @@
+/* mean, sum and max over any axes: one output element (or a vector of them) at a time, long sums in blocks. */
+#include <math.h>
+
+#include "lower.h"
+
+typedef struct Red {
+    const Type *it;
+    int vdim, axis[MAX_RANK], naxes, lanes, n;   /* vdim: of the input */
+    bool max;
+    const Ix *coord[MAX_RANK];                   /* of the input */
+    int64_t inner;                               /* elements of the folded axes */
+} Red;
+
+/* Term i of the sum over all reduced axes, i counting row-major over them. */
+static const Expr *term(KC *kc, const Ix *i, void *user)
+{
+    Red *r = user;
+    for (int k = r->naxes - 1; k >= 0; k--) {
+        int64_t d = r->it->dim[r->axis[k]];
+        r->coord[r->axis[k]] = k ? ix_mod(kc->A, i, d) : i;
+        i = ix_div(kc->A, i, d);
+    }
+    return kc_load(kc, kc->n->in[0], r->it, r->coord, r->vdim, r->lanes, r->n);
+}
+
+/* Sums over H and W walk rows, so that no index is divided. */
+static const Expr *rows_term(KC *kc, const Ix *y, void *user)
+{
+    Red *r = user;
+    KB *b = &kc->b;
+    r->coord[r->axis[0]] = y;
+    const Expr *zero = x_const(b, vt(DT_F32, r->lanes), r->max ? -INFINITY : 0);
+    int row = kb_let(b, "row", zero);
+    const Ix *x = IXV(kb_for(b, LOOP_SERIAL, "x", IXC(0), IXC(r->it->dim[r->axis[1]]), 1));
+    r->coord[r->axis[1]] = x;
+    const Expr *v = kc_load(kc, kc->n->in[0], r->it, r->coord, r->vdim, r->lanes, r->n);
+    kb_set(b, row, NULL, NULL, x_bin(b, r->max ? X_max : X_add, x_reg(b, row), v));
+    kb_end(b);
+    return x_reg(b, row);
+}
+
+static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+{
+    Red *r = user;
+    KB *b = &kc->b;
+    bool keep = kc->n->attr.keep, two = r->naxes == 2;
+    for (int i = 0, o = 0, k = 0; i < r->it->rank; i++) {
+        bool reduced = k < r->naxes && r->axis[k] == i;
+        if (reduced)
+            k++;
+        else
+            r->coord[i] = coord[keep ? i : o];
+        if (!reduced)
+            o++;
+    }
+    r->lanes = lanes, r->n = n;
+    const Expr *zero = x_const(b, vt(DT_F32, lanes), r->max ? -INFINITY : 0);
+    int acc = kc_fold(kc, "acc", r->max ? X_max : X_add, zero, zero, two ? r->it->dim[r->axis[0]] : r->inner, two ? rows_term : term, r);
+    const Expr *x = x_reg(b, acc);
+    if (kc->n->op == OP_mean)
+        x = x_bin(b, X_div, x, x_const(b, vt(DT_F32, lanes), (double)r->inner));
+    ValueId out = kc_out(kc);
+    int vdim = value_vdim(kc->l->g, out);
+    kc_store(kc, out, coord, vdim, kc_epilogue(kc, x, coord, vdim, lanes, n), n);
+}
+
+void lower_reduce(KC *kc)
+{
+    ValueId in = kc->n->in[0], out = kc_out(kc);
+    const Attrs *a = &kc->n->attr;
+    Red r = {.it = kc_type(kc, in), .max = kc->n->op == OP_max, .naxes = a->axes.n, .inner = 1};
+    const Type *ot = kc_type(kc, out);
+    bool reduced[MAX_RANK] = {false};
+    for (int i = 0; i < a->axes.n; i++) {
+        r.axis[i] = (int)a->axes.v[i];
+        reduced[r.axis[i]] = true;
+        r.inner *= r.it->dim[r.axis[i]];
+    }
+    int vdim = value_vdim(kc->l->g, out), o = 0;
+    r.vdim = 0;
+    for (int i = 0; i < r.it->rank; i++) { /* the input's dimension that becomes the output's vdim */
+        if (a->keep ? i == vdim : !reduced[i] && o == vdim)
+            r.vdim = i;
+        o += !reduced[i];
+    }
+    bool vector = !reduced[r.vdim] && kc_vector(kc, in, r.it, r.vdim) && kc_epilogue_vector(kc, vdim);
+    kc_zero_border(kc, out);
+    kc_nest(kc, ot, kc_order(kc, out), vdim, vector ? kc->s.lanes : 1, true, body, &r);
+}

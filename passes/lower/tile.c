@@ -1,0 +1,99 @@
+/* The contraction every fast kernel here is made of: rows x px pixels x nb vectors of output channels stay in
+   registers while the reduction loops run; each input element is broadcast to nb fused multiply-adds.
+
+     let acc0[14]: f32x16 = load bias[...]
+     for ky .. { for kx .. { for c .. {
+       let w0: f32x16 = load w[...]
+       unroll q 0..14 { acc0[q] = fma(splat(load in[...]), w0, acc0[q]) }
+     } } }
+     unroll q 0..14 { store out[...] = epilogue(acc0[q]) } */
+#include "lower.h"
+
+static const Ix *tile_index(KC *kc, const Contract *c, const Ix *r, const Ix *q) { return ADD(MULC(r, c->px), q); }
+
+/* Opens unrolled loops over the tile's pixels; returns the number to close. */
+static int pixels(KC *kc, const Contract *c, const Ix **r, const Ix **q)
+{
+    int n = 0;
+    *r = *q = IXC(0);
+    if (c->rows > 1)
+        *r = IXV(kb_for(&kc->b, LOOP_UNROLL, "r", IXC(0), IXC(c->rows), 1)), n++;
+    if (c->px > 1)
+        *q = IXV(kb_for(&kc->b, LOOP_UNROLL, "q", IXC(0), IXC(c->px), 1)), n++;
+    return n;
+}
+
+static void close(KC *kc, int n)
+{
+    while (n--)
+        kb_end(&kc->b);
+}
+
+static void multiply(KC *kc, const Contract *c, const int *acc, const Ix *const *red)
+{
+    KB *b = &kc->b;
+    const Expr *w[8];
+    for (int j = 0; j < c->nb; j++)
+        w[j] = x_reg(b, kb_let(b, arena_printf(kc->A, "w%d", j), c->w(kc, c->user, j, red)));
+    const Ix *r, *q;
+    int n = pixels(kc, c, &r, &q);
+    const Ix *p = tile_index(kc, c, r, q);
+    const Expr *x = c->x(kc, c->user, r, q, red);
+    if (c->nb > 1)
+        x = x_reg(b, kb_let(b, "x", x));
+    x = x_splat(b, x, c->lanes);
+    for (int j = 0; j < c->nb; j++)
+        kb_set(b, acc[j], p, NULL, x_fma(b, kc->t->fma, x, w[j], x_tile(b, acc[j], p, NULL)));
+    close(kc, n);
+}
+
+static void reduce(KC *kc, const Contract *c, const int *acc, const Ix **red, int k)
+{
+    if (k == c->nred) {
+        multiply(kc, c, acc, red);
+        return;
+    }
+    red[k] = IXV(kb_for(&kc->b, LOOP_SERIAL, c->red[k].name, c->red[k].lo, c->red[k].hi, 1));
+    reduce(kc, c, acc, red, k + 1);
+    kb_end(&kc->b);
+}
+
+static void tiles(KC *kc, const Contract *c, const char *name, int *acc, const Expr *const *init)
+{
+    for (int j = 0; j < c->nb; j++)
+        acc[j] = kb_tile(&kc->b, arena_printf(kc->A, "%s%d", name, j), c->rows * c->px, 0, init[j]);
+}
+
+void kc_contract(KC *kc, const Contract *c)
+{
+    KB *b = &kc->b;
+    int acc[8], part[8];
+    const Expr *init[8], *zero[8];
+    const Ix *red[4], *r, *q;
+    for (int j = 0; j < c->nb; j++) {
+        init[j] = kc_reg(kc, "b", c->init(kc, c->user, j));
+        zero[j] = x_const(b, vt(DT_F32, c->lanes), 0);
+    }
+    tiles(kc, c, "acc", acc, init);
+    if (c->blocked) {
+        red[0] = IXV(kb_for(b, LOOP_SERIAL, c->red[0].name, c->red[0].lo, c->red[0].hi, 1));
+        tiles(kc, c, "part", part, zero);
+        reduce(kc, c, part, red, 1);
+        int n = pixels(kc, c, &r, &q);
+        const Ix *p = tile_index(kc, c, r, q);
+        for (int j = 0; j < c->nb; j++)
+            kb_set(b, acc[j], p, NULL, x_bin(b, X_add, x_tile(b, acc[j], p, NULL), x_tile(b, part[j], p, NULL)));
+        close(kc, n);
+        kb_end(b);
+    } else
+        reduce(kc, c, acc, red, 0);
+    int n = pixels(kc, c, &r, &q);
+    const Ix *p = tile_index(kc, c, r, q);
+    for (int j = 0; j < c->nb; j++) {
+        const Ix *coord[MAX_RANK];
+        int valid = j == c->nb - 1 ? c->last_n : c->lanes;
+        c->coord(kc, c->user, r, q, j, coord);
+        kc_store(kc, kc_out(kc), coord, c->vdim, kc_epilogue(kc, x_tile(b, acc[j], p, NULL), coord, c->vdim, c->lanes, valid), valid);
+    }
+    close(kc, n);
+}

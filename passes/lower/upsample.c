@@ -1,0 +1,74 @@
+/* Enlarging H and W by integer factors. Bilinear source rows, columns and weights are tables made here. */
+#include <math.h>
+
+#include "lower.h"
+
+typedef struct Up { int vdim, row, row_w, col, col_w; } Up;
+
+static void nearest_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+{
+    int vdim = ((Up *)user)->vdim;
+    const Ints *s = &kc->n->attr.scale;
+    const Ix *in[4] = {coord[0], coord[1], ix_div(kc->A, coord[2], s->v[0]), ix_div(kc->A, coord[3], s->v[1])};
+    kc_store(kc, kc_out(kc), coord, vdim, kc_load(kc, kc->n->in[0], kc_type(kc, kc->n->in[0]), in, vdim, lanes, n), n);
+}
+
+/* Source positions i0, i1 and the weight of i1 for every output along a dimension, as PyTorch's interpolate. */
+static void table(KC *kc, const char *dim, int64_t in, int64_t scale, int *at, int *weight)
+{
+    int64_t out = in * scale;
+    bool corners = kc->n->attr.align_corners;
+    int32_t *t = NEW(kc->l->A, int32_t, out * 2);
+    float *w = NEW(kc->l->A, float, out);
+    for (int64_t o = 0; o < out; o++) {
+        double src = corners ? (out > 1 ? (double)o * (double)(in - 1) / (double)(out - 1) : 0) : fmax(((double)o + 0.5) / (double)scale - 0.5, 0);
+        int64_t i = imin((int64_t)src, in - 1);
+        t[2 * o] = (int32_t)i, t[2 * o + 1] = (int32_t)imin(i + 1, in - 1);
+        w[o] = (float)(src - (double)i);
+    }
+    const char *tag = arena_printf(kc->l->A, "bilinear.%lld_%lld%s", (long long)in, (long long)scale, corners ? "_corners" : "");
+    *at = kc_const(kc, dim, arena_printf(kc->l->A, "%s.at", tag), DT_I32, 2, (int64_t[]){out, 2}, t);
+    *weight = kc_const(kc, dim, arena_printf(kc->l->A, "%s.w", tag), DT_F32, 1, &out, w);
+}
+
+static const Expr *mix(KC *kc, const Expr *a, const Expr *b, const Expr *w)
+{
+    KB *k = &kc->b;
+    a = kc_reg(kc, "a", a);
+    return x_fma(k, kc->t->fma, x_bin(k, X_sub, b, a), x_widen(k, w, a->type.lanes), a);
+}
+
+static void bilinear_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+{
+    Up *u = user;
+    KB *b = &kc->b;
+    const Type *it = kc_type(kc, kc->n->in[0]);
+    const Ix *y[2], *x[2];
+    for (int i = 0; i < 2; i++) {
+        y[i] = IXV(kb_index(b, i ? "y1" : "y0", u->row, (const Ix *[]){coord[2], IXC(i)}));
+        x[i] = IXV(kb_index(b, i ? "x1" : "x0", u->col, (const Ix *[]){coord[3], IXC(i)}));
+    }
+    const Expr *wy = x_load(b, u->row_w, &coord[2], 1, 0), *wx = x_load(b, u->col_w, &coord[3], 1, 0), *row[2];
+    for (int i = 0; i < 2; i++) {
+        const Expr *v[2];
+        for (int j = 0; j < 2; j++)
+            v[j] = kc_load(kc, kc->n->in[0], it, (const Ix *[]){coord[0], coord[1], y[i], x[j]}, u->vdim, lanes, n);
+        row[i] = mix(kc, v[0], v[1], wx);
+    }
+    kc_store(kc, kc_out(kc), coord, u->vdim, mix(kc, row[0], row[1], wy), n);
+}
+
+void lower_upsample(KC *kc)
+{
+    ValueId out = kc_out(kc), in = kc->n->in[0];
+    const Type *it = kc_type(kc, in);
+    Up u = {.vdim = value_vdim(kc->l->g, out)};
+    bool bilinear = kc->n->attr.mode == 1;
+    if (bilinear) {
+        table(kc, "rows", it->dim[2], kc->n->attr.scale.v[0], &u.row, &u.row_w);
+        table(kc, "cols", it->dim[3], kc->n->attr.scale.v[1], &u.col, &u.col_w);
+    }
+    bool vector = u.vdim == 1 && kc_vector(kc, in, it, 1);
+    kc_zero_border(kc, out);
+    kc_nest(kc, kc_type(kc, out), kc_order(kc, out), u.vdim, vector ? kc->s.lanes : 1, true, bilinear ? bilinear_body : nearest_body, &u);
+}
