@@ -152,7 +152,7 @@ bool kernel_eq(const Kernel *, const Kernel *);
 const char *program_interp(const Program *, float *const *io, void *arena, Arena *scratch);
 
 /* ---- building kernels ---- */
-typedef struct KB { Arena *A; Kernel *k; Block *stack[64]; int depth; } KB;
+typedef struct KB { Arena *A; Kernel *k; Map names; Block *stack[64]; int depth; } KB;
 KB kb_begin(Arena *, Kernel *);
 int kb_param(KB *, const char *name, DType, Access, int rank, const int64_t *dim);
 /* Opens a loop and returns its variable; kb_end closes it. Names are made unique. */
@@ -175,6 +175,8 @@ const Expr *x_un(KB *, XOp, const Expr *);
 const Expr *x_bin(KB *, XOp, const Expr *, const Expr *);
 const Expr *x_fma(KB *, bool has_fma, const Expr *a, const Expr *b, const Expr *c); /* mul and add where there is none */
 const Expr *x_select_gt(KB *, const Expr *a, const Expr *b, const Expr *c, const Expr *d);
+const Expr *x_lane(KB *, const Expr *, int lane);
+const Expr *x_index(KB *, const Ix *);
 /* How a scalar constant or load meets a vector: b made as wide as a. */
 const Expr *x_widen(KB *, const Expr *, int lanes);
 
