@@ -155,7 +155,8 @@ static void weigh(const Taps *t, int i, const uint8_t *from, int64_t step, int c
     }
 }
 
-Image image_scale(Arena *a, const Image *im, int64_t scaledw, int64_t scaledh, int64_t x0, int64_t y0, int outw, int outh)
+Image image_scale(Arena *a, const Image *im, int64_t scaledw, int64_t scaledh, int64_t x0, int64_t y0, int outw,
+                  int outh)
 {
     const int c = im->c;
     Taps tx = taps_new(a, im->w, scaledw, x0, outw), ty = taps_new(a, im->h, scaledh, y0, outh);

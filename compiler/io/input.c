@@ -51,8 +51,8 @@ static const char *fit(Arena *a, Image *im, int resize, int w, int h)
         sh = im->w <= im->h ? longer : resize;
     }
     if (sw < w || sh < h)
-        return arena_printf(a, "resized to %lldx%lld it is smaller than the input's %dx%d", (long long)sw, (long long)sh,
-                            w, h);
+        return arena_printf(a, "resized to %lldx%lld it is smaller than the input's %dx%d", (long long)sw,
+                            (long long)sh, w, h);
     int64_t x0 = (sw - w) / 2, y0 = (sh - h) / 2;
     x0 += (sw - w) % 2 && x0 % 2;
     y0 += (sh - h) % 2 && y0 % 2;

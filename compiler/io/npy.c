@@ -114,7 +114,8 @@ static const char *read_header(Arena *a, Cursor *c, Header *h)
             : n == 13 && !memcmp(key, "fortran_order", 13) ? ORDER
             : n == 5 && !memcmp(key, "shape", 5) ? SHAPE : 0;
         if (!which || (seen & which))
-            return arena_printf(a, "its header has the key '%.*s' %s", n, key, which ? "twice" : "that is not expected");
+            return arena_printf(a, "its header has the key '%.*s' %s", n, key,
+                                which ? "twice" : "that is not expected");
         seen |= which;
         if (which == DESCR)
             err = read_descr(a, c, h);

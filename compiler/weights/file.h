@@ -1,0 +1,25 @@
+#ifndef DSQ_WEIGHTS_FILE_H
+#define DSQ_WEIGHTS_FILE_H
+/* A weights file as names, types and views; what its two readers fill in. */
+#include "weights.h"
+
+/* type.dtype is how the numbers are stored; data are little endian, in C order, at any alignment. A tensor may be
+   empty (a dimension of 0); it then has no type_valid. */
+typedef struct Entry { const char *name; Type type; const void *data; } Entry;
+
+struct WeightFile {
+    Arena *arena;
+    const uint8_t *map;
+    size_t n;
+    int file;          /* diag */
+    VEC(Entry) entry;
+    Map index;         /* name -> entry */
+};
+
+/* Fill f->entry from f->map. False after an error, which names the tensor or the place in the header. */
+bool safetensors_read(WeightFile *f);
+bool npz_read(WeightFile *f);
+
+/* Adds an entry; false after an error where the name is taken, empty or has control characters. */
+bool weight_file_add(WeightFile *f, Entry e);
+#endif
