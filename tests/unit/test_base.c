@@ -258,10 +258,12 @@ static void end(const char *want)
 
 static void test_diag_form(void)
 {
-    static const char text[] = "name: x\n  - {op: conv2d, name: conv1, strides: 2, out: 128, kernel: 3}\r\n\tüß: 日本 bad\n";
+    static const char text[] =
+        "name: x\n  - {op: conv2d, name: conv1, strides: 2, out: 128, kernel: 3}\r\n\tüß: 日本 bad\n";
     begin();
     int f = diag_file("specs/mynet.yaml", text, sizeof text - 1), w = diag_file("weights.safetensors", NULL, 0);
-    error_hint((Loc){f, 2, 31, 7}, "did you mean 'stride'?", "conv2d '%s': unknown attribute 'strides'", "layer2.0.conv1");
+    error_hint((Loc){f, 2, 31, 7}, "did you mean 'stride'?",
+               "conv2d '%s': unknown attribute 'strides'", "layer2.0.conv1");
     error_at((Loc){f, 3, 15, 3}, "no \033[2J here");
     note_at((Loc){f, 1, 1, 400}, "declared here");
     warn_at(loc_file(w), "odd");
