@@ -73,8 +73,8 @@ static ValueId add_map(Pass *p, Graph *g, ValueId v, int at)
 /* Can this node read operand k row-major, as the caller gives it? */
 static bool reads_rows(const Graph *g, const Node *n, int k)
 {
-    if (n->op == OP_conv2d && k == 0 && n->sched->impl != IMPL_DEPTHWISE && peels(n))
-        return true;
+    if (is_conv(n))
+        return n->op == OP_conv2d && k == 0 && n->sched->impl != IMPL_DEPTHWISE && peels(n);
     return n->op == OP_map || !many_pixels(&g->value.v[n->out[0].value].type);
 }
 
@@ -107,18 +107,20 @@ static void convert_inputs(Pass *p, Graph *g)
     }
 }
 
-/* Outputs lie with the caller: what is an input, a constant, an output already, or made by a kernel that stores
-   channels-last gets a map. */
+/* Outputs lie with the caller: what is an input or a constant, is read elsewhere too, or is stored channels-last gets a
+   map. */
 static void convert_outputs(Pass *p, Graph *g)
 {
     for (int i = 0; i < g->output.n; i++) {
         ValueId v = g->output.v[i];
-        bool again = false;
-        for (int k = 0; k < i; k++)
-            again = again || g->output.v[k] == v;
-        if (g->value.v[v].kind == VAL_NODE && !again && !many_pixels(&g->value.v[v].type))
+        bool made_here = g->value.v[v].kind == VAL_NODE;
+        if (made_here && value_uses(g, v) == 1 && !many_pixels(&g->value.v[v].type))
             continue;
         const char *name = g->value.v[v].name;
+        if (made_here)
+            g->value.v[v].name = NULL;
+        else
+            name = arena_printf(g->arena, "%s_out", name);
         ValueId copy = add_map(p, g, v, g->node.n);
         g->output.v[i] = copy;
         g->value.v[copy].name = name;

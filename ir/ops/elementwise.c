@@ -58,7 +58,6 @@ UNARY(abs, 1, fabs(x))
 UNARY(sign, 2, isnan(x) ? x : (x > 0) - (x < 0))
 UNARY(neg, 1, -x)
 UNARY(square, 1, x * x)
-UNARY(map, 0, x)
 
 /* ---- two operands ---- */
 
@@ -105,6 +104,35 @@ BINARY(mul, x * y)
 BINARY(div, x / y)
 BINARY(maximum, isnan(x) || x > y ? x : y)
 BINARY(minimum, isnan(x) || x < y ? x : y)
+
+/* ---- the bare anchor: its operand, broadcast to a shape where one is given ---- */
+
+const char *infer_map(const OpCall *c, Type *out, int *nout)
+{
+    const Type *in = &c->in[0];
+    const Ints *shape = &c->attr->shape;
+    *nout = 1;
+    *out = shape->n ? type_make(in->dtype, shape->n, shape->v) : *in;
+    for (int d = 0; d < in->rank; d++) {
+        int o = d + out->rank - in->rank;
+        if (o < 0 || (in->dim[d] != 1 && in->dim[d] != out->dim[o]))
+            FAIL(c, "%s does not broadcast to %s", type_text(c->arena, in), type_text(c->arena, out));
+    }
+    return NULL;
+}
+
+void ref_map(const OpCall *c, const double *const *in, double *const *out)
+{
+    Walk p = walk_operand(c, 0);
+    for (int64_t i = 0, n = type_elems(&c->out[0]); i < n; i++, walk_next(&p))
+        out[0][i] = in[0][p.off];
+}
+
+void cost_map(const OpCall *c, Cost *cost)
+{
+    (void)c;
+    *cost = (Cost){0, 0};
+}
 
 /* ---- per-channel constants ---- */
 

@@ -39,9 +39,9 @@ static void multiply(KC *kc, const Contract *c, const int *acc, const Ix *const 
     int n = pixels(kc, c, &r, &q);
     const Ix *p = tile_index(kc, c, r, q);
     const Expr *x = c->x(kc, c->user, r, q, red);
+    x = x_splat(b, x, c->lanes);
     if (c->nb > 1)
         x = x_reg(b, kb_let(b, "x", x));
-    x = x_splat(b, x, c->lanes);
     for (int j = 0; j < c->nb; j++)
         kb_set(b, acc[j], p, NULL, x_fma(b, kc->t->fma, x, w[j], x_tile(b, acc[j], p, NULL)));
     close(kc, n);

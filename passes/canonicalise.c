@@ -1,0 +1,161 @@
+/* canonicalise: one way to write each thing.
+
+     %1, %2 = split %0 {sizes=[8,8]}        =>   %1 = slice %0 {axes=[1], start=[0], end=[8]} ; %2 = slice ...
+     %1 = flatten %0                        =>   %1 = reshape %0 {shape=[1,400]}
+     %1 = mul %0, %0                        =>   %1 = square %0
+     %1 = pad %0 {pads=..} ; conv2d %1      =>   conv2d %0 {pad=..}
+     identity reshapes, slices, transposes, concats, shuffles, pads and upsamples   =>   nothing
+
+   Needs nothing, keeps everything, gives F_CANON: no split, no flatten, no movement that moves nothing. */
+#include "edit.h"
+
+static int add(Graph *g, Op op, const Attrs *a, const ValueId *in, int nin, const Node *like)
+{
+    const char *err = NULL;
+    int i = graph_add(g, op, a, in, nin, like->name, like->loc, &err);
+    if (i < 0)
+        bug("%s: %s", op_info[op].name, err);
+    return i;
+}
+
+static void replace_node(Graph *g, int node, ValueId by)
+{
+    ValueId old = node_value(g, node);
+    if (g->value.v[by].origin < 0)
+        g->value.v[by].origin = g->value.v[old].origin;
+    value_replace(g, old, by);
+    if (!value_uses(g, old))
+        node_remove(g, node);
+}
+
+static bool split_to_slices(Graph *g, int node)
+{
+    Node n = g->node.v[node]; /* graph_add moves nodes */
+    if (n.op != OP_split)
+        return false;
+    int64_t at = 0;
+    for (int i = 0; i < n.nout; i++) {
+        Attrs a;
+        attrs_default(OP_slice, &a);
+        a.axes = (Ints){1, {n.attr.axis}};
+        a.start = (Ints){1, {at}};
+        a.end = (Ints){1, {at += n.attr.sizes.v[i]}};
+        ValueId v = node_value(g, add(g, OP_slice, &a, n.in, 1, &n)), old = n.out[i].value;
+        g->value.v[v].origin = g->value.v[old].origin;
+        value_replace(g, old, v);
+    }
+    for (int i = 0; i < n.nout; i++) /* an output that could not be renamed stays */
+        if (value_uses(g, n.out[i].value))
+            return true;
+    node_remove(g, node);
+    return true;
+}
+
+static bool identity(const Graph *g, const Node *n)
+{
+    const Type *in = &g->value.v[n->in[0]].type, *out = &g->value.v[n->out[0].value].type;
+    if (n->nstep || n->nout > 1 || !type_eq(in, out))
+        return false;
+    switch (n->op) {
+    case OP_reshape: case OP_flatten: case OP_concat: case OP_pad: case OP_upsample: return true;
+    case OP_slice:
+        for (int i = 0; i < n->attr.step.n; i++)
+            if (n->attr.step.v[i] != 1)
+                return false;
+        return true;
+    case OP_channel_shuffle: return n->attr.groups == 1 || n->attr.groups == in->dim[1];
+    case OP_transpose:
+        for (int i = 0; i < n->attr.perm.n; i++)
+            if (n->attr.perm.v[i] != i && in->dim[i] > 1)
+                return false;
+        return true;
+    default: return false;
+    }
+}
+
+/* A view of a view is a view; every view is a reshape. */
+static bool plain_view(Graph *g, int node)
+{
+    Node n = g->node.v[node];
+    if (!op_is(n.op, P_VIEW))
+        return false;
+    int def = value_def(g, n.in[0]);
+    bool chain = def >= 0 && op_is(g->node.v[def].op, P_VIEW);
+    if (n.op == OP_reshape && !chain)
+        return false;
+    Attrs a;
+    attrs_default(OP_reshape, &a);
+    const Type *out = &g->value.v[n.out[0].value].type;
+    a.shape.n = out->rank;
+    for (int i = 0; i < out->rank; i++)
+        a.shape.v[i] = out->dim[i];
+    ValueId in = chain ? g->node.v[def].in[0] : n.in[0];
+    replace_node(g, node, node_value(g, add(g, OP_reshape, &a, &in, 1, &n)));
+    return true;
+}
+
+static bool transpose_of_transpose(Graph *g, int node)
+{
+    Node *n = &g->node.v[node];
+    int def = value_def(g, n->in[0]);
+    if (n->op != OP_transpose || def < 0 || g->node.v[def].op != OP_transpose)
+        return false;
+    const Node *first = &g->node.v[def];
+    Ints p = n->attr.perm;
+    for (int i = 0; i < p.n; i++)
+        p.v[i] = first->attr.perm.v[n->attr.perm.v[i]];
+    n->attr.perm = p;
+    n->in[0] = first->in[0];
+    return true;
+}
+
+/* Zeros around H and W that only one convolution reads are its own padding. */
+static bool pad_into_conv(Graph *g, int node)
+{
+    Node *n = &g->node.v[node];
+    if (n->op != OP_conv2d)
+        return false;
+    int def = value_def(g, n->in[0]);
+    if (def < 0 || g->node.v[def].op != OP_pad || g->node.v[def].attr.value != 0 || value_uses(g, n->in[0]) != 1)
+        return false;
+    const Ints *p = &g->node.v[def].attr.pads; /* N C H W leading, then trailing */
+    if (p->n != 8 || p->v[0] || p->v[1] || p->v[4] || p->v[5])
+        return false;
+    const int side[4] = {2, 3, 6, 7};
+    for (int i = 0; i < 4; i++)
+        if (p->v[side[i]] < 0)
+            return false;
+    for (int i = 0; i < 4; i++)
+        n->attr.pad.v[i] += p->v[side[i]];
+    n->in[0] = g->node.v[def].in[0];
+    return true;
+}
+
+static bool product_to_square(Graph *g, int node)
+{
+    Node *n = &g->node.v[node];
+    if (n->op != OP_mul || n->in[0] != n->in[1])
+        return false;
+    n->op = OP_square;
+    n->nin = 1;
+    attrs_default(OP_square, &n->attr);
+    return true;
+}
+
+bool pass_canonicalise(Pass *p, Graph *g)
+{
+    (void)p;
+    bool changed = false;
+    for (int i = 0; i < g->node.n; i++) { /* nodes added on the way are visited too */
+        if (g->node.v[i].op == OP_NONE)
+            continue;
+        changed |= split_to_slices(g, i) || plain_view(g, i) || transpose_of_transpose(g, i) || pad_into_conv(g, i) || product_to_square(g, i);
+        Node *n = &g->node.v[i];
+        if (n->op != OP_NONE && identity(g, n)) {
+            replace_node(g, i, n->in[0]);
+            changed = true;
+        }
+    }
+    graph_compact(g);
+    return changed;
+}

@@ -1,0 +1,21 @@
+#ifndef DSQ_EDIT_H
+#define DSQ_EDIT_H
+/* What several graph passes do alike. */
+#include "pass.h"
+
+/* "conv1 + bn1": the layers of two nodes that became one. */
+const char *layers_join(Graph *, const Node *a, const Node *b);
+const char *node_title(const Node *); /* its layers, else its name, else its operator's */
+/* Constant with numbers? */
+bool value_known(const Graph *, ValueId);
+/* The numbers of a known constant, in scratch. */
+double *value_numbers(Arena *scratch, const Graph *, ValueId);
+/* A constant made of double numbers; base names it. */
+ValueId const_of(Graph *, Arena *scratch, const char *base, Type, const double *);
+/* Node that makes v, or -1 for inputs and constants. */
+int value_def(const Graph *, ValueId);
+/* Every use of from becomes to, which from now on equals what from was in the graph as written. */
+void value_becomes(Graph *, ValueId from, ValueId to);
+/* Bytes that a value's storage takes, border and channel stride included. */
+int64_t value_storage(const Value *);
+#endif

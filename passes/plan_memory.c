@@ -1,0 +1,222 @@
+/* plan-memory: offsets in one arena.
+
+     %1 = conv2d ... : f32[1,16,8,8] nhwc(c=16)   =>   : f32[1,16,8,8] nhwc(c=16) @2048
+
+   Values that may share storage form one block: a view and its operand, and an elementwise result that takes the place
+   of an operand which dies in the same kernel and is read only at the index that is written. Blocks are then placed
+   first-fit in several orders and the best plan is kept; the lower bound is the largest sum of blocks alive at once.
+   Needs F_LAYOUT, gives F_OFFSETS. */
+#include <stdlib.h>
+
+#include "edit.h"
+
+typedef struct BlockInfo { int first, last; int64_t bytes, offset; bool used; } BlockInfo;
+typedef struct Plan {
+    Pass *p;
+    Graph *g;
+    int64_t align;
+    int *block;            /* per value: its block, -1 none; blocks are named by their first value */
+    int *last_use;         /* per value: index of the last node that reads it */
+    BlockInfo *info;       /* per value (block name), then one per node for scratch */
+    int ninfo;
+} Plan;
+
+static bool in_arena(const Graph *g, ValueId v) { return g->value.v[v].kind == VAL_NODE && g->value.v[v].region == REGION_ARENA; }
+
+static bool same_layout(const Layout *a, const Layout *b)
+{
+    for (int i = 0; i < 4; i++)
+        if (a->border[i] != b->border[i])
+            return false;
+    return a->order == b->order && (a->order == ORDER_ROW || a->cstride == b->cstride);
+}
+
+static void read_by(Plan *pl, ValueId v, int node)
+{
+    if (v >= 0)
+        pl->last_use[v] = (int)imax(pl->last_use[v], node);
+}
+
+static void liveness(Plan *pl)
+{
+    const Graph *g = pl->g;
+    for (int i = 0; i < g->value.n; i++)
+        pl->last_use[i] = g->value.v[i].kind == VAL_NODE ? g->value.v[i].node : -1;
+    for (int i = 0; i < g->node.n; i++) {
+        const Node *n = &g->node.v[i];
+        for (int k = 0; k < n->nin; k++)
+            read_by(pl, n->in[k], i);
+        for (int s = 0; s < n->nstep; s++)
+            for (int k = 0; k < n->step[s].nin; k++)
+                read_by(pl, n->step[s].in[k], i);
+    }
+}
+
+/* May node i's result be written over value v? */
+static bool over(const Plan *pl, int i, ValueId v)
+{
+    const Graph *g = pl->g;
+    const Node *n = &g->node.v[i];
+    ValueId out = n->out[0].value;
+    if (v < 0 || !in_arena(g, v) || !in_arena(g, out) || pl->info[pl->block[v]].last != i)
+        return false;
+    if (!type_eq(&g->value.v[v].type, &g->value.v[out].type) || !same_layout(&g->value.v[v].layout, &g->value.v[out].layout))
+        return false;
+    for (int k = 0; k < n->nin; k++) /* an anchor other than map reads its own operands at many indices */
+        if (n->op != OP_map && n->in[k] >= 0 && pl->block[n->in[k]] == pl->block[v])
+            return false;
+    for (int s = 0; s < n->nstep; s++) /* nor may a broadcast operand be overwritten while it is read */
+        for (int k = 0; k < n->step[s].nin; k++) {
+            Ref r = n->step[s].in[k];
+            if (r >= 0 && pl->block[r] == pl->block[v] && !type_eq(&g->value.v[r].type, &g->value.v[v].type))
+                return false;
+        }
+    return true;
+}
+
+static ValueId place_of(const Plan *pl, int i)
+{
+    const Graph *g = pl->g;
+    const Node *n = &g->node.v[i];
+    if (op_is(n->op, P_VIEW)) {
+        const Value *a = &g->value.v[n->in[0]], *b = &g->value.v[n->out[0].value];
+        bool rows = a->layout.order == ORDER_ROW && b->layout.order == ORDER_ROW;
+        return rows && in_arena(g, n->in[0]) && in_arena(g, n->out[0].value) ? n->in[0] : -1;
+    }
+    if (n->nout != 1)
+        return -1;
+    if (n->op == OP_map && over(pl, i, n->in[0]))
+        return n->in[0];
+    for (int s = 0; s < n->nstep; s++)
+        for (int k = 0; k < n->step[s].nin; k++)
+            if (over(pl, i, n->step[s].in[k]))
+                return n->step[s].in[k];
+    return -1;
+}
+
+static void make_blocks(Plan *pl)
+{
+    Graph *g = pl->g;
+    for (int i = 0; i < g->value.n; i++)
+        pl->block[i] = -1;
+    for (int i = 0; i < g->node.n; i++) {
+        const Node *n = &g->node.v[i];
+        ValueId host = place_of(pl, i);
+        for (int k = 0; k < n->nout; k++) {
+            ValueId v = n->out[k].value;
+            Value *val = &g->value.v[v];
+            val->bytes = value_storage(val);
+            if (!in_arena(g, v))
+                continue;
+            int b = k == 0 && host >= 0 ? pl->block[host] : v;
+            pl->block[v] = b;
+            BlockInfo *f = &pl->info[b];
+            if (b == v)
+                *f = (BlockInfo){.first = i, .last = i, .used = true};
+            f->last = (int)imax(f->last, pl->last_use[v]);
+            f->bytes = imax(f->bytes, round_up(val->bytes, pl->align));
+        }
+        if (n->scratch)
+            pl->info[g->value.n + i] = (BlockInfo){.first = i, .last = i, .bytes = round_up(n->scratch, pl->align), .used = true};
+    }
+}
+
+static bool meet(const BlockInfo *a, const BlockInfo *b) { return a->first <= b->last && b->first <= a->last; }
+
+/* Lowest offset at which a fits beside the n blocks placed already (sorted by offset). */
+static void place(BlockInfo *a, BlockInfo **placed, int n)
+{
+    int64_t at = 0;
+    for (int i = 0; i < n; i++) {
+        if (!meet(a, placed[i]))
+            continue;
+        if (placed[i]->offset - at >= a->bytes)
+            break;
+        at = imax(at, placed[i]->offset + placed[i]->bytes);
+    }
+    a->offset = at;
+}
+
+static int by_size(const void *x, const void *y)
+{
+    const BlockInfo *a = *(BlockInfo *const *)x, *b = *(BlockInfo *const *)y;
+    if (a->bytes != b->bytes)
+        return a->bytes < b->bytes ? 1 : -1;
+    return a->first - b->first;
+}
+
+static int by_first(const void *x, const void *y)
+{
+    const BlockInfo *a = *(BlockInfo *const *)x, *b = *(BlockInfo *const *)y;
+    return a->first != b->first ? a->first - b->first : by_size(x, y);
+}
+
+static int by_area(const void *x, const void *y)
+{
+    const BlockInfo *a = *(BlockInfo *const *)x, *b = *(BlockInfo *const *)y;
+    double p = (double)a->bytes * (a->last - a->first + 1), q = (double)b->bytes * (b->last - b->first + 1);
+    return p < q ? 1 : p > q ? -1 : a->first - b->first;
+}
+
+/* Places all blocks in the order given; returns the arena's size. */
+static int64_t place_all(Plan *pl, BlockInfo **order, int n)
+{
+    BlockInfo **placed = NEW(pl->p->scratch, BlockInfo *, n);
+    int64_t size = 0;
+    for (int i = 0; i < n; i++) {
+        place(order[i], placed, i);
+        int at = i;
+        for (; at > 0 && placed[at - 1]->offset > order[i]->offset; at--)
+            placed[at] = placed[at - 1];
+        placed[at] = order[i];
+        size = imax(size, order[i]->offset + order[i]->bytes);
+    }
+    return size;
+}
+
+static int64_t lower_bound(const Plan *pl)
+{
+    int64_t bound = 0;
+    for (int i = 0; i < pl->g->node.n; i++) {
+        int64_t sum = 0;
+        for (int b = 0; b < pl->ninfo; b++)
+            if (pl->info[b].used && pl->info[b].first <= i && i <= pl->info[b].last)
+                sum += pl->info[b].bytes;
+        bound = imax(bound, sum);
+    }
+    return bound;
+}
+
+bool pass_plan_memory(Pass *p, Graph *g)
+{
+    Plan pl = {.p = p, .g = g, .align = p->target->lanes > 1 ? 64 : 16, .ninfo = g->value.n + g->node.n};
+    pl.block = NEW(p->scratch, int, g->value.n);
+    pl.last_use = NEW(p->scratch, int, g->value.n);
+    pl.info = NEW(p->scratch, BlockInfo, pl.ninfo);
+    liveness(&pl);
+    make_blocks(&pl);
+    BlockInfo **order = NEW(p->scratch, BlockInfo *, pl.ninfo);
+    int n = 0;
+    for (int i = 0; i < pl.ninfo; i++)
+        if (pl.info[i].used)
+            order[n++] = &pl.info[i];
+    static int (*const rules[])(const void *, const void *) = {by_size, by_area, by_first};
+    int best = 0;
+    int64_t bytes = -1;
+    for (int i = 0; i < LEN(rules); i++) {
+        qsort(order, (size_t)n, sizeof *order, rules[i]);
+        int64_t size = place_all(&pl, order, n);
+        if (bytes < 0 || size < bytes)
+            bytes = size, best = i;
+    }
+    qsort(order, (size_t)n, sizeof *order, rules[best]);
+    g->arena_bytes = place_all(&pl, order, n);
+    g->arena_lower_bound = lower_bound(&pl);
+    for (int i = 0; i < g->value.n; i++)
+        if (in_arena(g, i) && pl.block[i] >= 0)
+            g->value.v[i].offset = pl.info[pl.block[i]].offset;
+    for (int i = 0; i < g->node.n; i++)
+        if (g->node.v[i].scratch)
+            g->node.v[i].scratch_offset = pl.info[g->value.n + i].offset;
+    return true;
+}
