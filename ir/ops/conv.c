@@ -128,13 +128,27 @@ static void gather(const Shape *s, const Attrs *a, const double *x, const int64_
                 }
 }
 
+/* One group's output channels at np pixels: products of weight rows with the gathered windows, in pieces of the rows
+   whose part of col stays in the first-level cache. acc: [og][PANEL] */
+static void products(const Shape *s, const double *w, const double *bias, const double *col, double *acc)
+{
+    enum { PIECE = 96 };
+    int64_t nk = s->cg * s->kh * s->kw;
+    for (int64_t oc = 0; oc < s->og; oc++)
+        for (int p = 0; p < PANEL; p++)
+            acc[oc * PANEL + p] = bias ? bias[oc] : 0;
+    for (int64_t k = 0; k < nk; k += PIECE)
+        for (int64_t oc = 0; oc < s->og; oc++)
+            panel_dot(acc + oc * PANEL, w + oc * nk + k, col + k * PANEL, imin(PIECE, nk - k));
+}
+
 /* Per PANEL of output pixels and group: gathers the windows once, then every output channel is a product with them. */
 void ref_conv2d(const OpCall *c, const double *const *in, double *const *out)
 {
     const Attrs *a = c->attr;
     Shape s = shape_of(c);
     int64_t nk = s.cg * s.kh * s.kw, pixels = s.oh * s.ow, iy[PANEL], ix[PANEL];
-    double *col = NEW(c->arena, double, nk * PANEL);
+    double *col = NEW(c->arena, double, nk * PANEL), *acc = NEW(c->arena, double, s.og * PANEL);
     for (int64_t n = 0; n < s.n; n++)
         for (int64_t p0 = 0; p0 < pixels; p0 += PANEL) {
             int np = (int)imin(PANEL, pixels - p0);
@@ -144,13 +158,10 @@ void ref_conv2d(const OpCall *c, const double *const *in, double *const *out)
             }
             for (int64_t g = 0; g < s.groups; g++) {
                 gather(&s, a, in[0] + (n * s.c + g * s.cg) * s.h * s.w, iy, ix, np, col);
-                for (int64_t oc = g * s.og; oc < (g + 1) * s.og; oc++) {
-                    double acc[PANEL];
-                    for (int p = 0; p < PANEL; p++)
-                        acc[p] = c->nin == 3 ? in[2][oc] : 0;
-                    panel_dot(acc, in[1] + oc * nk, col, nk);
-                    memcpy(out[0] + (n * s.oc + oc) * pixels + p0, acc, (size_t)np * sizeof *acc);
-                }
+                products(&s, in[1] + g * s.og * nk, c->nin == 3 ? in[2] + g * s.og : NULL, col, acc);
+                for (int64_t oc = 0; oc < s.og; oc++)
+                    memcpy(out[0] + (n * s.oc + g * s.og + oc) * pixels + p0, acc + oc * PANEL,
+                           (size_t)np * sizeof *acc);
             }
         }
 }

@@ -1,0 +1,317 @@
+/* Building and changing graphs. */
+#include "graph.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *copy_name(Graph *g, const char *name)
+{
+    return name ? arena_strndup(g->arena, name, strlen(name)) : NULL;
+}
+
+Layout layout_row(void)
+{
+    return (Layout){.order = ORDER_ROW};
+}
+
+Graph *graph_new(Arena *a, const char *name)
+{
+    Graph *g = NEW(a, Graph, 1);
+    g->arena = a;
+    g->name = copy_name(g, name);
+    g->consts = map_new(a);
+    return g;
+}
+
+static ValueId add_value(Graph *g, ValueKind kind, const char *name, Type type, Loc loc)
+{
+    Value v = {.kind = kind, .type = type, .name = copy_name(g, name), .loc = loc, .node = -1, .origin = -1,
+               .layout = layout_row(), .offset = -1};
+    PUSH(g->arena, &g->value, v);
+    return g->value.n - 1;
+}
+
+ValueId graph_input(Graph *g, const char *name, Type type, Loc loc)
+{
+    ValueId id = add_value(g, VAL_INPUT, name, type, loc);
+    PUSH(g->arena, &g->input, id);
+    return id;
+}
+
+ValueId graph_const(Graph *g, const char *name, Type type, Loc loc)
+{
+    ValueId id = map_get(&g->consts, name);
+    if (id >= 0) {
+        if (!type_eq(&g->value.v[id].type, &type))
+            bug("constant '%s' is used as %s and as %s", name, type_text(g->arena, &g->value.v[id].type),
+                type_text(g->arena, &type));
+        g->value.v[id].kind = VAL_CONST; /* it may have been removed as unused */
+        return id;
+    }
+    id = add_value(g, VAL_CONST, name, type, loc);
+    Tensor *t = NEW(g->arena, Tensor, 1);
+    *t = (Tensor){.name = g->value.v[id].name, .type = type, .stored = DT_F32, .loc = loc};
+    g->value.v[id].tensor = t;
+    map_put(&g->consts, name, id);
+    return id;
+}
+
+ValueId graph_const_f32(Graph *g, const char *name, Type type, const float *data)
+{
+    const char *unique = name;
+    for (int i = 1; map_get(&g->consts, unique) >= 0; i++)
+        unique = arena_printf(g->arena, "%s$%d", name, i);
+    ValueId id = graph_const(g, unique, type, (Loc){0});
+    size_t n = (size_t)type_elems(&type);
+    float *copy = NEW(g->arena, float, n);
+    memcpy(copy, data, n * sizeof *copy);
+    g->value.v[id].tensor->data = copy;
+    return id;
+}
+
+ValueId graph_value(Graph *g, int node, int out, Type type, Loc loc)
+{
+    ValueId id = add_value(g, VAL_NODE, NULL, type, loc);
+    g->value.v[id].node = node;
+    g->value.v[id].out = out;
+    return id;
+}
+
+int graph_add(Graph *g, Op op, const Attrs *attr, const ValueId *in, int nin, const char *name, Loc loc,
+              const char **err)
+{
+    Attrs t;
+    attrs_default(op, &t);
+    if (attr)
+        t = *attr;
+    Type *types = NEW(g->arena, Type, nin + 1), out[MAX_OUT];
+    for (int i = 0; i < nin; i++)
+        types[i] = g->value.v[in[i]].type;
+    OpCall call = {.op = op, .attr = &t, .nin = nin, .in = types, .arena = g->arena};
+    int nout;
+    if ((*err = op_infer(&call, out, &nout)) || (*err = attrs_normalize(g->arena, op, &t, types, nin)))
+        return -1;
+    Node n = {.op = op, .attr = t, .nin = nin, .in = NEW(g->arena, ValueId, nin + 1), .nout = nout,
+              .out = NEW(g->arena, Out, nout), .name = copy_name(g, name), .loc = loc, .scratch_offset = -1};
+    for (int i = 0; i < nin; i++)
+        n.in[i] = in[i];
+    for (int i = 0; i < nout; i++)
+        n.out[i].value = graph_value(g, g->node.n, i, out[i], loc);
+    PUSH(g->arena, &g->node, n);
+    return g->node.n - 1;
+}
+
+/* ---- uses ---- */
+
+int value_uses(const Graph *g, ValueId id)
+{
+    int uses = 0;
+    for (int i = 0; i < g->node.n; i++) {
+        const Node *n = &g->node.v[i];
+        if (n->op == OP_NONE)
+            continue;
+        for (int k = 0; k < n->nin; k++)
+            uses += n->in[k] == id;
+        for (int s = 0; s < n->nstep; s++)
+            for (int k = 0; k < n->step[s].nin; k++)
+                uses += n->step[s].in[k] == id;
+    }
+    for (int i = 0; i < g->output.n; i++)
+        uses += g->output.v[i] == id;
+    return uses;
+}
+
+static void replace_outputs(Graph *g, ValueId from, ValueId to)
+{
+    Value *old = &g->value.v[from], *now = &g->value.v[to];
+    bool named = now->name;
+    for (int i = 0; i < g->output.n && !named; i++)
+        named = g->output.v[i] == to;
+    for (int i = 0; i < g->output.n; i++)
+        if (g->output.v[i] == from && !named) {
+            g->output.v[i] = to;
+            if (old->name)
+                now->name = old->name;
+            if (old->origin >= 0)
+                now->origin = old->origin;
+        }
+    if (!named && now->name == old->name)
+        old->name = NULL;
+}
+
+void value_replace(Graph *g, ValueId from, ValueId to)
+{
+    if (from == to)
+        return;
+    for (int i = 0; i < g->node.n; i++) {
+        Node *n = &g->node.v[i];
+        for (int k = 0; k < n->nin; k++)
+            if (n->in[k] == from)
+                n->in[k] = to;
+        for (int s = 0; s < n->nstep; s++)
+            for (int k = 0; k < n->step[s].nin; k++)
+                if (n->step[s].in[k] == from)
+                    n->step[s].in[k] = to;
+    }
+    if (g->value.v[to].origin < 0)
+        g->value.v[to].origin = g->value.v[from].origin;
+    replace_outputs(g, from, to);
+}
+
+void node_remove(Graph *g, int node)
+{
+    Node *n = &g->node.v[node];
+    for (int i = 0; i < n->nout; i++) {
+        ValueId id = n->out[i].value;
+        if (value_uses(g, id))
+            bug("node %d (%s) is removed while its result is used", node, op_info[n->op].name);
+        g->value.v[id].kind = VAL_DEAD;
+    }
+    n->op = OP_NONE;
+}
+
+/* ---- order ---- */
+
+/* Depth-first over operands, with a stack of its own: chains may be as long as the graph. */
+typedef struct Sort { Graph *g; Arena *arena; char *state; VEC(int) stack, order; } Sort;
+enum { NEW_NODE, OPEN, DONE };
+
+static void need(Sort *s, ValueId id)
+{
+    if (id < 0 || s->g->value.v[id].kind != VAL_NODE)
+        return;
+    int node = s->g->value.v[id].node;
+    if (s->state[node] == OPEN)
+        bug("node %d (%s) depends on itself", node, op_info[s->g->node.v[node].op].name);
+    if (s->state[node] == NEW_NODE)
+        PUSH(s->arena, &s->stack, node);
+}
+
+static void visit(Sort *s, int root)
+{
+    PUSH(s->arena, &s->stack, root);
+    while (s->stack.n) {
+        int i = s->stack.v[s->stack.n - 1];
+        const Node *n = &s->g->node.v[i];
+        if (s->state[i] != NEW_NODE) {
+            s->stack.n--;
+            if (s->state[i] == OPEN)
+                PUSH(s->arena, &s->order, i);
+            s->state[i] = DONE;
+            continue;
+        }
+        s->state[i] = OPEN;
+        for (int k = n->nstep - 1; k >= 0; k--)
+            for (int j = n->step[k].nin - 1; j >= 0; j--)
+                need(s, n->step[k].in[j]);
+        for (int k = n->nin - 1; k >= 0; k--)
+            need(s, n->in[k]);
+    }
+}
+
+void graph_compact(Graph *g)
+{
+    Sort s = {.g = g, .arena = arena_new()};
+    s.state = NEW(s.arena, char, g->node.n + 1);
+    for (int i = 0; i < g->node.n; i++)
+        if (g->node.v[i].op != OP_NONE && s.state[i] == NEW_NODE)
+            visit(&s, i);
+    Node *sorted = NEW(s.arena, Node, s.order.n + 1);
+    for (int i = 0; i < s.order.n; i++) {
+        sorted[i] = g->node.v[s.order.v[i]];
+        for (int k = 0; k < sorted[i].nout; k++)
+            g->value.v[sorted[i].out[k].value].node = i;
+    }
+    if (s.order.n)
+        memcpy(g->node.v, sorted, (size_t)s.order.n * sizeof *sorted);
+    g->node.n = s.order.n;
+    arena_free(s.arena);
+}
+
+/* ---- copies ---- */
+
+static void *copy_array(Arena *a, const void *v, int n, size_t size)
+{
+    void *copy = arena_alloc(a, (size_t)n + 1, size, _Alignof(max_align_t));
+    if (n)
+        memcpy(copy, v, (size_t)n * size);
+    return copy;
+}
+#define COPY(a, v, n) copy_array((a), (v), (n), sizeof *(v))
+
+Graph *graph_clone(Arena *a, const Graph *g)
+{
+    Graph *c = NEW(a, Graph, 1);
+    *c = *g;
+    c->arena = a;
+    c->consts = map_new(a);
+    c->value.v = COPY(a, g->value.v, g->value.n);
+    c->node.v = COPY(a, g->node.v, g->node.n);
+    c->input.v = COPY(a, g->input.v, g->input.n);
+    c->output.v = COPY(a, g->output.v, g->output.n);
+    c->value.cap = g->value.n;
+    c->node.cap = g->node.n;
+    c->input.cap = g->input.n;
+    c->output.cap = g->output.n;
+    for (int i = 0; i < c->value.n; i++) {
+        Value *v = &c->value.v[i];
+        if (!v->tensor)
+            continue;
+        v->tensor = COPY(a, v->tensor, 1);
+        map_put(&c->consts, v->name, i);
+    }
+    for (int i = 0; i < c->node.n; i++) {
+        Node *n = &c->node.v[i];
+        n->in = COPY(a, n->in, n->nin);
+        n->out = COPY(a, n->out, n->nout);
+        n->step = COPY(a, n->step, n->nstep);
+        for (int k = 0; k < n->nstep; k++)
+            n->step[k].in = COPY(a, n->step[k].in, n->step[k].nin);
+    }
+    return c;
+}
+
+/* ---- cost ---- */
+
+int64_t node_macs(const Graph *g, const Node *n)
+{
+    if (n->op == OP_NONE)
+        return 0;
+    Arena *a = arena_new();
+    Type *in = NEW(a, Type, n->nin + 1), out[MAX_OUT];
+    for (int i = 0; i < n->nin; i++)
+        in[i] = g->value.v[n->in[i]].type;
+    OpCall call = {.op = n->op, .attr = &n->attr, .nin = n->nin, .in = in, .out = out, .arena = a};
+    const char *err = op_infer(&call, out, &call.nout);
+    if (err)
+        bug("%s: %s", op_info[n->op].name, err);
+    Cost cost = {0, 0};
+    op_info[n->op].cost(&call, &cost);
+    arena_free(a);
+    return cost.macs;
+}
+
+int64_t graph_macs(const Graph *g)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < g->node.n; i++)
+        if (!add_ok(sum, node_macs(g, &g->node.v[i]), &sum))
+            return INT64_MAX;
+    return sum;
+}
+
+int64_t graph_parameters(const Graph *g)
+{
+    Arena *a = arena_new();
+    bool *statistic = NEW(a, bool, g->value.n + 1);
+    for (int i = 0; i < g->node.n; i++)
+        for (int k = 3; g->node.v[i].op == OP_batch_norm && k < 5; k++)
+            statistic[g->node.v[i].in[k]] = true;
+    int64_t sum = 0;
+    for (int i = 0; i < g->value.n; i++)
+        if (g->value.v[i].kind == VAL_CONST && !statistic[i] &&
+            !add_ok(sum, type_elems(&g->value.v[i].type), &sum))
+            sum = INT64_MAX;
+    arena_free(a);
+    return sum;
+}
