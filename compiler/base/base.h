@@ -59,7 +59,14 @@ const char *nearest_name(const char *s, const char *const *cand, int n);
 /* Deterministic random numbers, the same on every machine: SplitMix64 seeded by a number and a text. */
 typedef struct Rng { uint64_t s; } Rng;
 Rng rng_seed(uint64_t seed, const char *salt);
-uint64_t rng_next(Rng *);
+/* The finalizer of SplitMix64: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014. */
+static inline uint64_t mix64(uint64_t z)
+{
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+static inline uint64_t rng_next(Rng *r) { return mix64(r->s += 0x9e3779b97f4a7c15u); }
 double rng_uniform(Rng *);  /* in [0, 1), 53 bits */
 double rng_normal(Rng *);   /* mean 0, variance 1: sum of 12 uniforms minus 6, no libm */
 

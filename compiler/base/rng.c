@@ -1,22 +1,14 @@
 /* Hashes, random numbers and checked arithmetic: integers only, so that every machine agrees. */
 #include "base.h"
 
-/* The finalizer of SplitMix64: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014. */
-static uint64_t mix(uint64_t z)
-{
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
 /* FNV-1a by bytes, then mixed. */
 uint64_t hash_bytes(const void *p, size_t n, uint64_t seed)
 {
     const unsigned char *s = p;
-    uint64_t h = 0xcbf29ce484222325u ^ mix(seed);
+    uint64_t h = 0xcbf29ce484222325u ^ mix64(seed);
     for (size_t i = 0; i < n; i++)
         h = (h ^ s[i]) * 0x100000001b3u;
-    return mix(h);
+    return mix64(h);
 }
 
 Rng rng_seed(uint64_t seed, const char *salt)
@@ -25,11 +17,6 @@ Rng rng_seed(uint64_t seed, const char *salt)
     while (salt && salt[n])
         n++;
     return (Rng){hash_bytes(salt, n, seed + 0x9e3779b97f4a7c15u)};
-}
-
-uint64_t rng_next(Rng *r)
-{
-    return mix(r->s += 0x9e3779b97f4a7c15u);
 }
 
 double rng_uniform(Rng *r)

@@ -6,15 +6,16 @@
 #include <string.h>
 
 /* Sum of twelve 16-bit uniforms, three draws of 64 bits: mean 0, variance 1 - 2^-32, within +-6. */
-static double normal(Rng *r)
+static inline double normal(Rng *r)
 {
-    const int64_t mean = 12 * 65535 / 2;
-    int64_t sum = 0;
+    const uint64_t even = 0x0000ffff0000ffffu; /* two sums of six side by side */
+    const int32_t mean = 12 * 65535 / 2;
+    uint64_t sum = 0;
     for (int i = 0; i < 3; i++) {
         uint64_t x = rng_next(r);
-        sum += (int64_t)((x & 0xffff) + (x >> 16 & 0xffff) + (x >> 32 & 0xffff) + (x >> 48));
+        sum += (x & even) + (x >> 16 & even);
     }
-    return (double)(sum - mean) * 0x1p-16;
+    return (double)((int32_t)((sum & 0xffffffff) + (sum >> 32)) - mean) * 0x1p-16;
 }
 
 static bool one_of(const char *s, const char *const *names, int n)
