@@ -1,0 +1,150 @@
+# make            builds build/dsqc
+# make help       lists everything else
+VERSION := 0.1.0
+
+B      ?= build
+CC     ?= cc
+PREFIX ?= /usr/local
+# 1: AddressSanitizer and UndefinedBehaviorSanitizer
+SAN    ?=
+
+# Debian's packages: for building, and for the tests beside them (compilers and emulators of the targets, PyTorch as
+# an independent implementation).
+BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjansson-dev libpng-dev libjpeg-dev zlib1g-dev libzip-dev \
+                  libmd-dev
+TEST_PACKAGES  := clang libcunit1-dev jq python3 python3-numpy python3-torch python3-torchvision gcc-arm-none-eabi \
+                  qemu-system-arm qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-unknown-elf
+LIBRARIES      := yaml-0.1 jansson libpng libjpeg zlib libzip libmd
+
+comma    := ,
+WARN     := -Wall -Wextra -Wpedantic $(if $(CI),-Werror)
+OPT      := $(if $(SAN),-O1 -g -fno-omit-frame-pointer -fsanitize=address$(comma)undefined -fno-sanitize-recover=all,-O2 -g)
+CFLAGS   ?=
+ALL_C     = -std=c11 -D_GNU_SOURCE -DDSQ_VERSION='"$(VERSION)"' -I$(B) $(WARN) $(OPT) $(LIB_CFLAGS) $(CFLAGS)
+ALL_LD    = $(OPT) $(LDFLAGS) $(LIB_LIBS) -lm -ldl -pthread
+
+# dsqc itself uses the thread pool; the rest of runtime_min is text to it, written beside the code that needs it.
+RUNTIME  := $(sort $(wildcard runtime_min/*.[ch]))
+SRC      := $(sort $(wildcard $(foreach d,compiler ir passes backends,$(d)/*.c $(d)/*/*.c))) runtime_min/dsq_pool.c
+OBJ      := $(SRC:%.c=$(B)/%.o)
+UNIT     := $(sort $(wildcard tests/unit/*.c))
+EXEC     := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/exec/*.c)))
+UNIT_OBJ := $(UNIT:%.c=$(B)/%.o)
+
+# These goals need no library, or call make again once the packages are there.
+ifneq ($(filter-out deps deps-test demo test asan update-golden help clean,$(or $(MAKECMDGOALS),all)),)
+LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
+LIB_LIBS   := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
+LACKING    := $(shell for l in $(LIBRARIES); do pkg-config --exists $$l 2>/dev/null || echo $$l; done)
+ifneq ($(LACKING),)
+$(error missing: $(LACKING). Run 'make deps' first)
+endif
+endif
+
+.PHONY: all deps deps-test demo demo-run test asan tests update-golden install clean help FORCE
+all: $(B)/dsqc
+
+$(B)/dsqc: $(OBJ)
+	$(CC) -o $@ $^ $(ALL_LD)
+
+# Flags are an ingredient, too: this file changes when they do.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(subst ','\'',$(CC) $(ALL_C))' | cmp -s - $@ || echo '$(subst ','\'',$(CC) $(ALL_C))' > $@
+
+$(B)/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_C) -MMD -MP -c -o $@ $<
+
+$(B)/runtime_text.h: backends/c/embed.sh $(RUNTIME)
+	@mkdir -p $(@D)
+	sh backends/c/embed.sh $(RUNTIME) > $@.tmp && mv $@.tmp $@
+
+$(OBJ): | $(B)/runtime_text.h
+
+# ---- tests: tests/unit/test_X.c defines suite_X; every tests/exec/*.c is a program that scripts there use ----
+$(B)/tests/suites.def: $(UNIT)
+	@mkdir -p $(@D)
+	@printf 'SUITE(%s)\n' $(patsubst tests/unit/test_%.c,%,$(filter tests/unit/test_%,$^)) > $@
+
+$(B)/tests/unit/%.o: ALL_C += -I$(B)/tests
+$(UNIT_OBJ): | $(B)/tests/suites.def
+$(B)/tests/unit/main.o: $(B)/tests/suites.def
+
+$(B)/tests/unit/unit: $(UNIT_OBJ) $(filter-out $(B)/compiler/main.o,$(OBJ))
+	$(CC) -o $@ $^ -lcunit $(ALL_LD)
+
+$(EXEC): %: %.o $(filter-out $(B)/compiler/main.o,$(OBJ))
+	$(CC) -o $@ $^ $(ALL_LD)
+
+-include $(OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(EXEC:%=%.d)
+
+tests: $(B)/dsqc $(B)/tests/unit/unit $(EXEC)
+
+test: deps-test
+	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B) tests
+	@bash tests/run.sh $(B) $(TESTS)
+
+asan: deps-test
+	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B)/asan SAN=1 tests
+	@bash tests/run.sh $(B)/asan $(TESTS)
+
+update-golden:
+	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B) tests
+	@UPDATE_GOLDEN=1 bash tests/run.sh $(B) ir err e2e
+
+# ---- Debian packages: only those that are missing, and only where there is apt-get ----
+define install_packages
+@missing=$$(dpkg-query -W -f '$${Package} $${Status}\n' $(1) 2>/dev/null | \
+    awk 'BEGIN { n = split("$(1)", want, " ") } / ok installed$$/ { have[$$1] = 1 } \
+         END { for (i = 1; i <= n; i++) if (!(want[i] in have)) printf "%s ", want[i] }'); \
+if [ -z "$$missing" ]; then exit 0; fi; \
+if ! command -v apt-get >/dev/null; then echo "not a Debian system; these packages are needed: $$missing"; exit 0; fi; \
+sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+echo "installing $$missing"; \
+$$sudo apt-get update -qq && \
+    $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+endef
+
+deps:
+	$(call install_packages,$(BUILD_PACKAGES))
+
+deps-test:
+	$(call install_packages,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+
+# ---- the digit reader, compiled and run ----
+DEMO := specs/digits/digits.yaml
+demo: deps
+	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B) demo-run
+
+demo-run: $(B)/dsqc
+	$(B)/dsqc compile $(DEMO) -o $(B)/demo
+	$(B)/dsqc run $(DEMO) $(patsubst %,--input %,$(sort $(wildcard specs/digits/images/*.png))) --top 3 --check
+	$(B)/dsqc bench $(DEMO)
+
+# ---- ----
+SHARE := $(DESTDIR)$(PREFIX)/share
+install: $(B)/dsqc
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/dsq $(SHARE)/man/man1 $(SHARE)/dsqc \
+	    $(SHARE)/bash-completion/completions $(SHARE)/pkgconfig
+	install -m 755 $(B)/dsqc $(DESTDIR)$(PREFIX)/bin/dsqc
+	install -m 644 runtime_min/*.[ch] $(DESTDIR)$(PREFIX)/include/dsq
+	cd specs && find . -type f -name '*.py' -prune -o -type f -print | while read -r f; do \
+	    install -D -m 644 "$$f" "$(abspath $(SHARE))/dsqc/specs/$$f" || exit 1; done
+	install -m 644 compiler/share/dsqc.1 $(SHARE)/man/man1/dsqc.1
+	install -m 644 compiler/share/dsqc.bash $(SHARE)/bash-completion/completions/dsqc
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' compiler/share/dsq.pc.in > $(SHARE)/pkgconfig/dsq.pc
+	chmod 644 $(SHARE)/pkgconfig/dsq.pc
+
+clean:
+	rm -rf $(B)
+
+help:
+	@echo "make                 build $(B)/dsqc (CC, CFLAGS, B=folder)"
+	@echo "make deps            install the Debian packages that building needs"
+	@echo "make demo            compile the digit reader and classify the images that come with it"
+	@echo "make test            run all tests; TESTS='unit ir err exec e2e' chooses"
+	@echo "make asan            the same under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make update-golden   rewrite the expected results of tests/ir, tests/err and tests/e2e"
+	@echo "make install         PREFIX=$(PREFIX) DESTDIR="
+	@echo "make clean           remove $(B)"

@@ -1,0 +1,23 @@
+#ifndef DSQ_CC_H
+#define DSQ_CC_H
+/* The C compiler of a target: the system's own, or the cross compiler that the target names. */
+#include "../backends/target.h"
+
+/* A new empty folder for passing files, removed when the process ends in whatever way. NULL after a message. */
+const char *workdir_new(Arena *);
+
+/* The flags that generated code wants, but for optimisation and output; for the comment in NAME.h too. */
+const char *cc_flags(Arena *, const Target *);
+
+/* A command line under construction. Texts may hold several words, separated by blanks. */
+typedef struct Words { Arena *arena; VEC(const char *) word; } Words;
+void words_add(Words *, const char *text);
+
+/* Starts the command line with the target's "cc" or "ar": $CC and $AR on the host. */
+Words cc_tool(Arena *, const Target *, const char *name);
+/* Runs it in dir. False after a message with what it printed. */
+bool cc_run(Words *, const char *dir);
+
+/* NULL where this machine can run the target's code, else what is in the way. */
+const char *host_lacks(Arena *, const Target *);
+#endif

@@ -1,0 +1,222 @@
+/* dsqc compile */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cc.h"
+#include "cmd.h"
+#include "io/io.h"
+#include "model.h"
+#include "reference.h"
+#include "report.h"
+#include "term.h"
+
+const char help_compile[] =
+    "Compiles the network that SPEC describes, with its trained weights, into a folder that is\n"
+    "complete by itself: NAME.h (the interface and every size), NAME.c and what it includes, and the\n"
+    "report NAME.json. obj, asm, lib and shared also run the target's C compiler ($CC and $AR on the\n"
+    "host) on them and leave its result beside NAME.h in place of the C.\n";
+const char examples_compile[] =
+    "  dsqc compile specs/resnet18.yaml --weights resnet18.safetensors -o out\n"
+    "  dsqc compile specs/tiny/dscnn.yaml --weights random:1 --target=cortex-m4 -o out\n"
+    "  dsqc compile net.yaml --emit=lib --threads -o out\n"
+    "  dsqc compile net.yaml --emit=graph -o -      # the graph after all passes\n";
+
+/* Constants up to this size are written as C arrays; compilers are slow on more. */
+enum { SMALL_WEIGHTS = 1 << 20 };
+/* --emit=selftest: the recorded output is the reference's. */
+static const double selftest_tolerance = 1e-5;
+
+typedef struct Emit { bool c, obj, as, lib, shared, selftest, graph, loops; } Emit;
+
+static Emit emit_of(const Options *o)
+{
+    const char *e = o->emit;
+    Emit w = {list_has(e, "c"), list_has(e, "obj"), list_has(e, "asm"), list_has(e, "lib"), list_has(e, "shared"),
+              list_has(e, "selftest"), list_has(e, "graph"), list_has(e, "loops")};
+    if (!e || (w.selftest && !w.obj && !w.as && !w.lib && !w.shared))
+        w.c = true;
+    return w;
+}
+
+static WeightsAs weights_as(const Job *j, const Figures *f)
+{
+    const char *as = j->opt->weights_as;
+    if (as)
+        return !strcmp(as, "c") ? WEIGHTS_C : !strcmp(as, "asm") ? WEIGHTS_ASM : WEIGHTS_FILE;
+    return j->target->mcu || f->weights_bytes <= SMALL_WEIGHTS ? WEIGHTS_C : WEIGHTS_ASM;
+}
+
+/* ---- text of the IRs ---- */
+
+static void print_ir(Buf *b, const Job *j, bool loops)
+{
+    if (loops)
+        program_print(b, j->program, false);
+    else
+        graph_print(b, j->graph, PRINT_LAYOUT | PRINT_LOC);
+}
+
+static bool add_ir(const Job *j, OutDir *dir, bool loops)
+{
+    Buf b = {0};
+    print_ir(&b, j, loops);
+    bool ok = outdir_add(dir, arena_printf(j->arena, "%s.%s", j->spec->name, loops ? "loops" : "dsq"), b.s, b.n);
+    buf_free(&b);
+    return ok;
+}
+
+static bool write_to_stdout(const Job *j, bool loops)
+{
+    Buf b = {0};
+    print_ir(&b, j, loops);
+    bool ok = write_file("-", b.s, b.n);
+    buf_free(&b);
+    return ok;
+}
+
+/* ---- what the C compiler makes ---- */
+
+/* Adds a file of the working folder to the output, if there is one; a file that no option asked for is absent. */
+static bool copy_file(const Job *j, const char *work, const char *name, OutDir *dir)
+{
+    const char *path = arena_printf(j->arena, "%s/%s", work, name);
+    if (!dir || access(path, F_OK))
+        return true;
+    size_t n;
+    const uint8_t *data = map_file(path, &n);
+    if (!data)
+        return false;
+    bool ok = outdir_add(dir, name, data, n);
+    unmap_file(data, n);
+    return ok;
+}
+
+/* Runs the C compiler in work on the model's sources; its result is added to the output. */
+static bool build(const Job *j, const BackendOptions *bo, const char *work, const char *how, const char *result,
+                  OutDir *dir)
+{
+    Words w = cc_tool(j->arena, j->target, "cc");
+    words_add(&w, bo->cflags);
+    words_add(&w, how);
+    words_add(&w, "-o");
+    words_add(&w, result);
+    words_add(&w, arena_printf(j->arena, "%s.c", j->program->name));
+    if (bo->weights_as == WEIGHTS_ASM && !strstr(how, "-S"))
+        words_add(&w, arena_printf(j->arena, "%s_weights.S", j->program->name));
+    progress("compiling %s ...", result);
+    bool ok = cc_run(&w, work);
+    progress_end();
+    return ok && copy_file(j, work, result, dir);
+}
+
+static bool archive(const Job *j, const char *work, const char *object, const char *result, OutDir *dir)
+{
+    Words w = cc_tool(j->arena, j->target, "ar");
+    words_add(&w, arena_printf(j->arena, "rcD %s %s", result, object));
+    return cc_run(&w, work) && copy_file(j, work, result, dir);
+}
+
+/* Objects, assembler text and libraries come with the header and, with --weights-as=file, the weights. */
+static bool write_built(const Job *j, const BackendOptions *bo, Emit e, OutDir *dir)
+{
+    Arena *A = j->arena;
+    const char *name = j->program->name, *work = workdir_new(A);
+    OutDir *sources = work ? outdir_open(work) : NULL;
+    if (!sources)
+        return false;
+    if (!job_write_c(j, bo, sources)) {
+        outdir_abort(sources);
+        return false;
+    }
+    if (!outdir_commit(sources))
+        return false;
+    const char *object = arena_printf(A, "%s.o", name), *pic = j->target->mcu ? "" : " -fPIC";
+    bool ok = true;
+    if (e.as)
+        ok = build(j, bo, work, arena_printf(A, "-O2 -S%s", pic), arena_printf(A, "%s.s", name), dir);
+    if (ok && (e.obj || e.lib))
+        ok = build(j, bo, work, arena_printf(A, "-O2 -r -nostdlib%s", pic), object, e.obj ? dir : NULL);
+    if (ok && e.lib)
+        ok = archive(j, work, object, arena_printf(A, "lib%s.a", name), dir);
+    if (ok && e.shared)
+        ok = build(j, bo, work, arena_printf(A, "-O2 -shared%s", pic), arena_printf(A, "lib%s.so", name), dir);
+    if (ok && !e.c)
+        ok = copy_file(j, work, arena_printf(A, "%s.h", name), dir) && copy_file(j, work, "dsq.h", dir) &&
+             copy_file(j, work, arena_printf(A, "%s.bin", name), dir);
+    return ok;
+}
+
+/* ---- the folder ---- */
+
+static bool write_selftest(const Job *j, const BackendOptions *bo, OutDir *dir)
+{
+    const Graph *g = j->written;
+    float **io = io_alloc(j->arena, g);
+    for (int i = 0; i < g->input.n; i++) {
+        const Value *v = &g->value.v[g->input.v[i]];
+        random_input(io[i], &v->type, 1, v->name);
+    }
+    double **ref = reference_outputs(j->arena, g, io);
+    for (int o = 0; o < g->output.n; o++)
+        for (int64_t i = 0, n = type_elems(&g->value.v[g->output.v[o]].type); i < n; i++)
+            io[g->input.n + o][i] = (float)ref[o][i];
+    return backend_c_selftest(j->program, bo, (const float *const *)io, (const float *const *)(io + g->input.n),
+                              selftest_tolerance, dir);
+}
+
+static bool write_files(const Job *j, const Figures *f, Emit e, OutDir *dir)
+{
+    BackendOptions bo = {.target = j->target, .weights_as = weights_as(j, f), .threads = j->opt->threads != 0,
+                         .strict = j->opt->strict, .cflags = cc_flags(j->arena, j->target)};
+    Buf report = {0};
+    report_json(&report, j, f);
+    bool ok = outdir_add(dir, arena_printf(j->arena, "%s.json", j->spec->name), report.s, report.n);
+    buf_free(&report);
+    return ok && (!e.c || job_write_c(j, &bo, dir)) && (!e.selftest || write_selftest(j, &bo, dir)) &&
+           (!e.graph || add_ir(j, dir, false)) && (!e.loops || add_ir(j, dir, true)) &&
+           (!(e.obj || e.as || e.lib || e.shared) || write_built(j, &bo, e, dir));
+}
+
+static void print_summary(const Job *j, const Figures *f, const char *dir)
+{
+    Arena *A = j->arena;
+    fprintf(stderr, "%s for %s: %s, %s MACs, %s bytes of weights, %s of arena -> %s\n", j->spec->name,
+            j->target->name, plural(A, j->program->call.n, "kernel"), digits(A, f->macs), digits(A, f->weights_bytes),
+            digits(A, f->arena_bytes), dir);
+}
+
+static bool compile_to(const Job *j, Emit e)
+{
+    const Options *o = j->opt;
+    if (o->output && !strcmp(o->output, "-"))
+        return write_to_stdout(j, e.loops) && job_write_report(j);
+    const char *dir = o->output ? o->output : arena_printf(j->arena, "generated/%s", j->spec->name);
+    Figures f = figures(j);
+    OutDir *out = outdir_open(dir);
+    if (!out)
+        return false;
+    if (!write_files(j, &f, e, out) || !job_write_report(j)) {
+        outdir_abort(out);
+        return false;
+    }
+    if (!outdir_commit(out))
+        return false;
+    if (!o->quiet)
+        print_summary(j, &f, dir);
+    return true;
+}
+
+int cmd_compile(Arena *A, const Options *o)
+{
+    Job j;
+    int status = job_open(&j, A, o);
+    if (status)
+        return status;
+    Emit e = emit_of(o);
+    if (o->output && !strcmp(o->output, "-") && (!o->emit || strchr(o->emit, ',') || e.graph == e.loops))
+        return usage_error(o->command, "-o - takes one text: --emit=graph or --emit=loops");
+    bool ok = job_compile(&j) && compile_to(&j, e);
+    job_close(&j);
+    return !ok;
+}

@@ -1,0 +1,76 @@
+/* dsqc info */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "report.h"
+#include "term.h"
+
+const char help_info[] =
+    "Prints what a network takes in and gives out, and what it costs on the target: parameters,\n"
+    "multiply-adds, flash (constants as they are packed) and RAM, per kernel and in total. No C is\n"
+    "written. RAM of a kernel is the part of the arena in use while it runs; inputs and outputs\n"
+    "are the caller's and not counted.\n";
+const char examples_info[] =
+    "  dsqc info specs/resnet18.yaml\n"
+    "  dsqc info specs/resnet18.yaml --set pool=square_pooling --set classes=10\n"
+    "  dsqc info specs/tiny/dscnn.yaml --target=cortex-m4 --json | jq .arena_bytes\n";
+
+static void print_ports(Arena *A, const Graph *g, const char *title, const ValueId *v, int n)
+{
+    for (int i = 0; i < n; i++)
+        printf("  %-11s %s %s\n", i ? "" : title, g->value.v[v[i]].name, type_text(A, &g->value.v[v[i]].type));
+}
+
+static void print_text(Arena *A, const Job *j, const Figures *f)
+{
+    const Graph *g = j->graph;
+    printf("%s for %s, -O%d%s\n", j->spec->name, j->target->name, j->opt->level, j->opt->strict ? ", strict" : "");
+    print_ports(A, g, "input", g->input.v, g->input.n);
+    print_ports(A, g, "output", g->output.v, g->output.n);
+    printf("  %-11s %s\n", "parameters", digits(A, f->parameters));
+    printf("  %-11s %s\n", "MACs", digits(A, f->macs));
+    printf("  %-11s %s bytes of constants\n", "flash", digits(A, f->weights_bytes));
+    printf("  %-11s %s bytes of arena (no order-preserving plan needs less than %s), %s of stack\n\n", "RAM",
+           digits(A, f->arena_bytes), digits(A, f->arena_lower_bound), digits(A, job_stack_bytes(j)));
+
+    Table t = table_new(A, "llrrr");
+    static const char *const heading[] = {"layers", "output", "MACs", "flash", "RAM"};
+    for (int i = 0; i < LEN(heading); i++)
+        table_cell(&t, "%s", heading[i]);
+    for (int i = 0; i < j->program->call.n; i++) {
+        const Call *c = &j->program->call.v[i];
+        table_cell(&t, "%s", c->layers ? c->layers : c->op);
+        table_cell(&t, "%s", c->shape ? c->shape : "");
+        table_cell(&t, "%s", digits(A, c->macs));
+        table_cell(&t, "%s", digits(A, f->call[i].weights_bytes));
+        table_cell(&t, "%s", digits(A, f->call[i].ram_bytes));
+    }
+    table_cell(&t, "total");
+    table_cell(&t, "%s", plural(A, j->program->call.n, "kernel"));
+    table_cell(&t, "%s", digits(A, f->macs));
+    table_cell(&t, "%s", digits(A, f->weights_bytes));
+    table_cell(&t, "%s", digits(A, f->arena_bytes));
+    table_print(&t);
+}
+
+int cmd_info(Arena *A, const Options *o)
+{
+    Job j;
+    int status = job_open(&j, A, o);
+    if (status)
+        return status;
+    if (!job_compile(&j))
+        return 1;
+    Figures f = figures(&j);
+    if (o->json) {
+        Buf b = {0};
+        info_json(&b, &j, &f);
+        fwrite(b.s, 1, b.n, stdout);
+        buf_free(&b);
+    } else {
+        print_text(A, &j, &f);
+    }
+    job_close(&j);
+    return 0;
+}

@@ -1,0 +1,116 @@
+/* dsqc opt */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "driver.h"
+#include "io/io.h"
+
+const char help_opt[] =
+    "Reads graph IR as text, runs the passes named, and prints the graph. Without --passes the text\n"
+    "is parsed, checked and printed. With --loops the file is a program in loop IR.\n";
+const char examples_opt[] =
+    "  dsqc opt net.dsq --passes=fold-batch-norm,fuse-epilogue\n"
+    "  dsqc compile SPEC --emit=graph -o - -O0 | dsqc opt - --passes=canonicalise\n"
+    "  dsqc opt program.loops --loops --passes=loop-unroll,loop-cse\n";
+
+enum { MAX_TEXT = 1 << 30 };
+
+/* The next word of a comma list. */
+static const char *next_word(Arena *A, const char **list)
+{
+    size_t n = strcspn(*list, ",");
+    const char *word = arena_strndup(A, *list, n);
+    *list += n + ((*list)[n] == ',');
+    return word;
+}
+
+static const LoopPass *find_loop_pass(const char *name)
+{
+    for (const LoopPass *p = loop_passes; p->name; p++)
+        if (!strcmp(p->name, name))
+            return p;
+    return NULL;
+}
+
+static int check_loop_passes(Arena *A, const Options *o)
+{
+    const char *names[16];
+    int n = 0;
+    for (const LoopPass *p = loop_passes; p->name; p++)
+        names[n++] = p->name;
+    for (const char *list = o->passes ? o->passes : ""; *list;) {
+        const char *word = next_word(A, &list);
+        if (!find_loop_pass(word))
+            return usage_error(o->command, "unknown pass on loops '%s'%s", word, did_you_mean(A, word, names, n));
+    }
+    return 0;
+}
+
+static bool opt_loops(Arena *A, const Options *o, const char *text, int file, Buf *out)
+{
+    Program *p = program_parse(A, text, file);
+    if (!p)
+        return false;
+    const char *wrong = program_check(p);
+    if (wrong) {
+        error_at(loc_file(file), "%s", wrong);
+        return false;
+    }
+    for (const char *list = o->passes ? o->passes : ""; *list;) {
+        const LoopPass *pass = find_loop_pass(next_word(A, &list));
+        for (int i = 0; i < p->kernel.n; i++) {
+            bug_context(pass->name, p->kernel.v[i].name);
+            pass->fn(A, &p->kernel.v[i]);
+        }
+        wrong = program_check(p);
+        if (wrong)
+            bug("program is malformed after %s: %s", pass->name, wrong);
+        bug_context(NULL, NULL);
+    }
+    program_print(out, p, o->print_data);
+    return true;
+}
+
+static bool opt_graph(Job *j, const char *text, int file, Buf *out)
+{
+    const Options *o = j->opt;
+    Graph *g = graph_parse(j->arena, text, file);
+    if (!g)
+        return false;
+    const char *wrong = graph_check(g);
+    if (wrong) {
+        error_at(loc_file(file), "%s", wrong);
+        return false;
+    }
+    if (o->weights && !weights_bind(j->arena, g, o->weights, true, &j->weights))
+        return false;
+    if (o->passes) {
+        PassOptions po = job_pass_options(j);
+        if (!passes_run(j->arena, g, &po))
+            return false;
+    }
+    graph_print(out, g, PRINT_LAYOUT | (o->print_data ? PRINT_DATA : 0));
+    return true;
+}
+
+int cmd_opt(Arena *A, const Options *o)
+{
+    Job j;
+    int status = o->loops ? check_loop_passes(A, o) : job_open(&j, A, o);
+    if (status)
+        return status;
+    size_t n;
+    char *text = read_file(A, o->file, MAX_TEXT, &n);
+    if (!text)
+        return 1;
+    int file = diag_file(strcmp(o->file, "-") ? o->file : "<stdin>", text, n);
+    Buf out = {0};
+    bool ok = o->loops ? opt_loops(A, o, text, file, &out) : opt_graph(&j, text, file, &out);
+    if (ok)
+        ok = write_file(o->output ? o->output : "-", out.s, out.n);
+    buf_free(&out);
+    if (!o->loops)
+        job_close(&j);
+    return !ok;
+}

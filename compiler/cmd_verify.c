@@ -1,0 +1,215 @@
+/* dsqc verify */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "io/io.h"
+#include "model.h"
+#include "reference.h"
+#include "report.h"
+#include "term.h"
+
+const char help_verify[] =
+    "Compiles the network, runs it on seeded random inputs (normal numbers), and compares the result\n"
+    "of every fused group, as it lies in memory when its kernel has run, with a double-precision\n"
+    "evaluation of the graph as written. Prints the largest error of each, relative to the largest\n"
+    "magnitude of that result. Exit status 1 where one is beyond the tolerance; the first is named.\n"
+    "Without weights in the spec or on the command line they are random.\n";
+const char examples_verify[] =
+    "  dsqc verify specs/resnet18.yaml --weights random:1\n"
+    "  dsqc verify specs/resnet18.yaml --set unit=square_encoding --target=generic --runs 1\n"
+    "  dsqc verify net.yaml --engine=loops      # no C compiler needed\n";
+
+enum { DEFAULT_RUNS = 3 };
+static const double default_tolerance = 1e-5;
+
+/* The result of a call that is compared: a value and the value of the graph as written that it equals. */
+typedef struct Watch { int call; const Value *value; ValueId origin; Arg at; double error, largest; } Watch;
+
+typedef struct Verify {
+    const Job *job;
+    const Options *opt;
+    VEC(Watch) watch;            /* by call */
+    bool *wanted;                /* values of the graph as written */
+    float **io;
+    const uint8_t *arena;
+    Model *model;                /* NULL: the loop interpreter */
+    double **reference;
+    float *gathered;
+    int next;                    /* watch */
+} Verify;
+
+static void find_watches(Verify *v)
+{
+    const Job *j = v->job;
+    int64_t most = 0;
+    v->wanted = NEW(j->arena, bool, j->written->value.n);
+    for (int c = 0; c < j->program->call.n; c++) {
+        const Call *call = &j->program->call.v[c];
+        for (int i = 0; i < call->out.n; i++) {
+            if (call->out.v[i].value < 0)
+                continue;
+            const Value *value = &j->graph->value.v[call->out.v[i].value];
+            if (value->origin < 0)
+                continue;
+            PUSH(j->arena, &v->watch, (Watch){c, value, value->origin, call->out.v[i].at, 0, 0});
+            v->wanted[value->origin] = true;
+            most = imax(most, type_elems(&value->type));
+        }
+    }
+    v->gathered = NEW(j->arena, float, most);
+}
+
+/* Where an argument lies: in the arena, or in an input or output of the caller. */
+static const float *memory_at(const Verify *v, Arg at)
+{
+    if (at.buf == ARG_ARENA)
+        return (const float *)(const void *)(v->arena + at.offset);
+    const Program *p = v->job->program;
+    int port = 0;
+    for (int i = 0; i < at.buf; i++)
+        port += p->buf.v[i].kind != BUF_CONST;
+    return v->io[port] + at.offset;
+}
+
+static void compare_call(void *user, int call)
+{
+    Verify *v = user;
+    if (call < 0)
+        v->next = 0;
+    for (; v->next < v->watch.n && v->watch.v[v->next].call == call; v->next++) {
+        Watch *w = &v->watch.v[v->next];
+        const double *ref = v->reference[w->origin];
+        int64_t n = type_elems(&w->value->type);
+        gather_value(w->value, memory_at(v, w->at), v->gathered);
+        w->error = fmax(w->error, relative_error(v->gathered, ref, n));
+        for (int64_t i = 0; i < n; i++)
+            w->largest = fmax(w->largest, fabs(ref[i]));
+    }
+}
+
+/* The interpreter, a call at a time so that each result is seen before its memory is used again. */
+static void interpret(Verify *v, void *arena)
+{
+    const Program *p = v->job->program;
+    compare_call(v, -1);
+    for (int c = 0; c < p->call.n; c++) {
+        Program one = *p;
+        Arena *scratch = arena_new();
+        one.call.v = p->call.v + c;
+        one.call.n = 1;
+        progress("interpreting kernel %d of %d", c + 1, p->call.n);
+        const char *wrong = program_interp(&one, v->io, arena, scratch);
+        if (wrong)
+            bug("kernel '%s' (%s): %s", p->kernel.v[one.call.v->kernel].name, one.call.v->layers, wrong);
+        arena_free(scratch);
+        compare_call(v, c);
+    }
+    progress_end();
+}
+
+static bool run_all(Verify *v, int runs)
+{
+    const Job *j = v->job;
+    const Graph *g = j->written;
+    void *arena = NULL;
+    bool loops = v->opt->engine && !strcmp(v->opt->engine, "loops");
+    if (loops) {
+        v->arena = arena = huge_alloc((size_t)j->program->arena_bytes);
+    } else {
+        v->model = model_build(j, MODEL_TRACE, 0);
+        if (!v->model)
+            return false;
+        v->arena = model_arena(v->model);
+    }
+    v->io = io_alloc(j->arena, g);
+    for (int run = 0; run < runs; run++) {
+        Arena *scratch = arena_new();
+        progress("run %d of %d", run + 1, runs);
+        for (int i = 0; i < g->input.n; i++) {
+            const Value *in = &g->value.v[g->input.v[i]];
+            random_input(v->io[i], &in->type, (uint64_t)imax(v->opt->seed, 1) + (uint64_t)run, in->name);
+        }
+        v->reference = reference_eval(scratch, g, v->io, v->wanted);
+        if (loops)
+            interpret(v, arena);
+        else
+            model_trace(v->model, v->io, compare_call, v);
+        arena_free(scratch);
+    }
+    progress_end();
+    if (v->model)
+        model_close(v->model);
+    return true;
+}
+
+static const char *watch_name(const Verify *v, const Watch *w)
+{
+    const char *layers = v->job->program->call.v[w->call].layers;
+    if (w->value->name && layers && v->job->program->call.v[w->call].out.n > 1)
+        return arena_printf(v->job->arena, "%s -> %s", layers, w->value->name);
+    return layers ? layers : w->value->name ? w->value->name : "?";
+}
+
+static void print_table(const Verify *v, double tolerance)
+{
+    Arena *A = v->job->arena;
+    Table t = table_new(A, "llrrl");
+    static const char *const heading[] = {"layers", "output", "largest", "error", ""};
+    for (int i = 0; i < LEN(heading); i++)
+        table_cell(&t, "%s", heading[i]);
+    for (int i = 0; i < v->watch.n; i++) {
+        const Watch *w = &v->watch.v[i];
+        table_cell(&t, "%s", watch_name(v, w));
+        table_cell(&t, "%s", type_text(A, &w->value->type));
+        table_cell(&t, "%.4g", w->largest);
+        table_cell(&t, "%.1e", w->error);
+        table_cell(&t, "%s", w->error <= tolerance ? "" : "beyond tolerance");
+    }
+    table_print(&t);
+}
+
+static bool judge(const Verify *v, int runs, double tolerance)
+{
+    const Watch *first = NULL, *worst = v->watch.v;
+    for (int i = 0; i < v->watch.n; i++) {
+        const Watch *w = &v->watch.v[i];
+        if (!(w->error <= tolerance) && !first)
+            first = w;
+        if (w->error > worst->error)
+            worst = w;
+    }
+    if (first) {
+        error_at(first->value->loc, "'%s': %.2g of the largest magnitude away from the reference, more than %.0e",
+                 watch_name(v, first), first->error, tolerance);
+        return false;
+    }
+    printf("\n%s, %s, %s: %s within %.0e of the reference; worst %.1e\n", v->job->spec->name, v->job->target->name,
+           plural(v->job->arena, runs, "run"), plural(v->job->arena, v->watch.n, "result"), tolerance, worst->error);
+    return true;
+}
+
+int cmd_verify(Arena *A, const Options *o)
+{
+    Job j;
+    int status = job_open(&j, A, o);
+    if (status)
+        return status;
+    if (!job_compile(&j))
+        return 1;
+    Verify v = {.job = &j, .opt = o};
+    int runs = o->runs ? o->runs : DEFAULT_RUNS;
+    double tolerance = o->tolerance > 0 ? o->tolerance : default_tolerance;
+    find_watches(&v);
+    if (!v.watch.n)
+        bug("no kernel has a result that could be compared");
+    bool ok = job_write_report(&j) && run_all(&v, runs);
+    if (ok) {
+        if (!o->quiet)
+            print_table(&v, tolerance);
+        ok = judge(&v, runs, tolerance);
+    }
+    job_close(&j);
+    return !ok;
+}

@@ -1,0 +1,36 @@
+#ifndef DSQ_DRIVER_H
+#define DSQ_DRIVER_H
+/* The way of one network through the compiler. */
+#include "../backends/backend.h"
+#include "../passes/pass.h"
+#include "options.h"
+#include "spec.h"
+#include "weights/weights.h"
+
+typedef struct Job {
+    Arena *arena;
+    const Options *opt;
+    const Target *target;
+    Spec *spec;
+    Weights weights;
+    const Graph *written;  /* as the spec says, with weights, untouched by passes: the reference evaluates it */
+    Graph *graph;          /* after the passes */
+    Program *program;      /* its kernels */
+} Job;
+
+/* Checks what the option table cannot. 0, or the exit status after a message. */
+int job_open(Job *, Arena *, const Options *);
+void job_close(Job *);
+
+bool job_read(Job *);      /* spec and weights: fills spec, weights, written. False after a message. */
+bool job_compile(Job *);   /* the whole way: fills everything. False after a message. */
+PassOptions job_pass_options(const Job *);
+/* Bytes of stack below NAME_run in the worst case: what NAME_STACK_BYTES says. */
+int64_t job_stack_bytes(const Job *);
+/* Makes the backend write the model's files into the folder. */
+bool job_write_c(const Job *, const BackendOptions *, OutDir *);
+
+/* The names that --print-ir-after and opt --loops know for the passes on loops, NULL behind the last. */
+typedef struct LoopPass { const char *name; bool (*fn)(Arena *, Kernel *); } LoopPass;
+extern const LoopPass loop_passes[];
+#endif

@@ -1,0 +1,176 @@
+/* From a program of loops to a function in this process. */
+#include "model.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../runtime_min/dsq_pool.h"
+#include "cc.h"
+#include "term.h"
+
+struct Model {
+    const Job *job;
+    void *library, *arena;
+    dsq_pool *pool;
+    int (*run)(float *const *io, void *arena);
+    int (*run_mt)(float *const *io, void *arena, const dsq_executor *);
+    int (*trace)(float *const *io, void *arena, TraceFn *hook, void *user);
+};
+
+void *huge_alloc(size_t n)
+{
+    const size_t page = (size_t)2 << 20;
+    n = (n / page + 1) * page;
+    uint8_t *p = mmap(NULL, n + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        out_of_memory();
+    p += (page - (uintptr_t)p % page) % page;
+    madvise(p, n, MADV_HUGEPAGE);
+    return p;
+}
+
+float **io_alloc(Arena *A, const Graph *g)
+{
+    float **io = NEW(A, float *, g->input.n + g->output.n);
+    for (int i = 0; i < g->input.n + g->output.n; i++) {
+        ValueId v = i < g->input.n ? g->input.v[i] : g->output.v[i - g->input.n];
+        io[i] = arena_alloc(A, (size_t)type_elems(&g->value.v[v].type), sizeof(float), 64);
+    }
+    return io;
+}
+
+/* Functions of one signature whatever the model's: they pass io[0], io[1], ... on. */
+static void write_adapter(Buf *b, const Job *j, unsigned flags)
+{
+    const Graph *g = j->graph;
+    const char *name = j->program->name;
+    Buf args = {0};
+    for (int i = 0; i < g->input.n + g->output.n; i++)
+        buf_printf(&args, "io[%d], ", i);
+    buf_printf(b, "#include \"%s.h\"\n"
+                  "int dsqc_run(float *const *io, void *arena) { return %s_run(%sarena); }\n", name, name, args.s);
+    if (flags & MODEL_THREADS)
+        buf_printf(b, "int dsqc_run_mt(float *const *io, void *arena, const dsq_executor *e)\n"
+                      "{ return %s_run_mt(%sarena, e); }\n", name, args.s);
+    if (flags & MODEL_TRACE)
+        buf_printf(b, "int dsqc_trace(float *const *io, void *arena, void (*hook)(void *, int), void *user)\n"
+                      "{ return %s_run_trace(%sarena, hook, user); }\n", name, args.s);
+    buf_free(&args);
+}
+
+static bool write_sources(const Job *j, const char *dir, unsigned flags)
+{
+    BackendOptions bo = {.target = j->target, .weights_as = WEIGHTS_ASM, .threads = flags & MODEL_THREADS,
+                         .strict = j->opt->strict, .trace = flags & MODEL_TRACE, .shared_object = true,
+                         .cflags = cc_flags(j->arena, j->target)};
+    OutDir *out = outdir_open(dir);
+    if (!out)
+        return false;
+    Buf adapter = {0};
+    write_adapter(&adapter, j, flags);
+    bool ok = backend_c(j->program, &bo, out) && outdir_add(out, "dsqc_adapter.c", adapter.s, adapter.n);
+    buf_free(&adapter);
+    if (ok)
+        return outdir_commit(out);
+    outdir_abort(out);
+    return false;
+}
+
+static bool compile(const Job *j, const char *dir, const char *library)
+{
+    const char *name = j->program->name;
+    Words w = cc_tool(j->arena, j->target, "cc");
+    words_add(&w, cc_flags(j->arena, j->target));
+    words_add(&w, "-O2 -fPIC -shared -o");
+    words_add(&w, library);
+    words_add(&w, arena_printf(j->arena, "dsqc_adapter.c %s.c %s_weights.S", name, name));
+    return cc_run(&w, dir);
+}
+
+/* dlsym gives a pointer to data where a function is wanted; POSIX has them convert, ISO C does not. */
+static bool find(const Job *j, void *library, const char *name, void *function)
+{
+    void *p = dlsym(library, name);
+    if (!p)
+        error_at((Loc){0}, "the compiled code of '%s' has no %s", j->spec->name, name);
+    memcpy(function, &p, sizeof p);
+    return p;
+}
+
+static bool load(Model *m, const char *library, unsigned flags, int threads)
+{
+    m->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    if (!m->library) {
+        error_at((Loc){0}, "cannot load the compiled code: %s", dlerror());
+        return false;
+    }
+    if (!find(m->job, m->library, "dsqc_run", &m->run) ||
+        ((flags & MODEL_TRACE) && !find(m->job, m->library, "dsqc_trace", &m->trace)) ||
+        ((flags & MODEL_THREADS) && !find(m->job, m->library, "dsqc_run_mt", &m->run_mt)))
+        return false;
+    if (m->run_mt && dsq_pool_create(&m->pool, (unsigned)threads) != DSQ_OK) {
+        error_at((Loc){0}, "cannot start %d threads", threads);
+        return false;
+    }
+    return true;
+}
+
+Model *model_build(const Job *j, unsigned flags, int threads)
+{
+    const char *lacks = host_lacks(j->arena, j->target);
+    if (lacks) {
+        error_at((Loc){0}, "cannot run the code here: %s; 'dsqc compile --emit=selftest' makes a program that checks "
+                           "itself on the machine", lacks);
+        return NULL;
+    }
+    const char *dir = workdir_new(j->arena);
+    if (!dir)
+        return NULL;
+    const char *library = arena_printf(j->arena, "%s/model.so", dir);
+    progress("compiling %s ...", j->spec->name);
+    bool ok = write_sources(j, dir, flags) && compile(j, dir, library);
+    progress_end();
+    if (!ok)
+        return NULL;
+    Model *m = NEW(j->arena, Model, 1);
+    m->job = j;
+    if (!load(m, library, flags, threads))
+        return NULL;
+    m->arena = huge_alloc((size_t)j->program->arena_bytes);
+    return m;
+}
+
+void model_close(Model *m)
+{
+    if (m->pool)
+        dsq_pool_destroy(m->pool);
+    dlclose(m->library);
+}
+
+int model_threads(const Model *m)
+{
+    return m->pool ? (int)dsq_pool_executor(m->pool)->threads : 1;
+}
+
+static void expect_ok(int result)
+{
+    if (result != DSQ_OK)
+        bug("the compiled code returned %d", result);
+}
+
+void model_run(Model *m, float *const *io)
+{
+    expect_ok(m->pool ? m->run_mt(io, m->arena, dsq_pool_executor(m->pool)) : m->run(io, m->arena));
+}
+
+void model_trace(Model *m, float *const *io, TraceFn *hook, void *user)
+{
+    expect_ok(m->trace(io, m->arena, hook, user));
+}
+
+const uint8_t *model_arena(const Model *m)
+{
+    return m->arena;
+}

@@ -1,0 +1,8 @@
+#ifndef DSQ_PEAK_H
+#define DSQ_PEAK_H
+/* The single-precision multiply-add peak of this machine, measured. */
+
+typedef struct Peak { double gflops; const char *isa; } Peak;
+/* Of the best instruction set of this processor, on so many threads at once; takes about 0.1 s. */
+Peak measure_peak(int threads);
+#endif

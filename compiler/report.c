@@ -1,0 +1,239 @@
+/* JSON for other programs, written with Jansson. */
+#include "report.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/io.h"
+
+static void finish(Buf *b, json_t *root)
+{
+    char *s = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
+    if (!s)
+        out_of_memory();
+    buf_puts(b, s);
+    buf_putc(b, '\n');
+    free(s);
+    json_decref(root);
+}
+
+static void put_text(json_t *o, const char *key, const char *s)
+{
+    json_object_set_new(o, key, s ? json_string(s) : json_null());
+}
+
+static void put_int(json_t *o, const char *key, int64_t v)
+{
+    json_object_set_new(o, key, json_integer(v));
+}
+
+static void put_real(json_t *o, const char *key, double v)
+{
+    json_object_set_new(o, key, json_real(round(v * 1e6) / 1e6));
+}
+
+static void put_bool(json_t *o, const char *key, bool v)
+{
+    json_object_set_new(o, key, json_boolean(v));
+}
+
+static void put_sha(json_t *o, const char *key, const uint8_t sum[32])
+{
+    char hex[65];
+    sha256_hex(sum, hex);
+    put_text(o, key, hex);
+}
+
+static json_t *shape_json(const Type *t)
+{
+    json_t *dims = json_array();
+    for (int i = 0; i < t->rank; i++)
+        json_array_append_new(dims, json_integer(t->dim[i]));
+    return dims;
+}
+
+/* "conv1 + bn1 + relu" as a list */
+static json_t *layers_json(const char *layers)
+{
+    json_t *list = json_array();
+    for (const char *p = layers; p && *p;) {
+        const char *plus = strstr(p, " + ");
+        size_t n = plus ? (size_t)(plus - p) : strlen(p);
+        json_array_append_new(list, json_stringn(p, n));
+        p += n + (plus ? 3 : 0);
+    }
+    return list;
+}
+
+/* The first value of the graph that the call completes, NULL where it completes none. */
+static const Value *call_value(const Job *j, const Call *c)
+{
+    return c->out.n && c->out.v[0].value >= 0 ? &j->graph->value.v[c->out.v[0].value] : NULL;
+}
+
+static json_t *options_json(const Job *j)
+{
+    const Options *o = j->opt;
+    json_t *opts = json_object(), *set = json_object();
+    put_int(opts, "opt_level", o->level);
+    put_bool(opts, "strict", o->strict);
+    put_bool(opts, "threads", o->threads != 0);
+    if (o->passes)
+        put_text(opts, "passes", o->passes);
+    if (o->disable_pass)
+        put_text(opts, "disable_pass", o->disable_pass);
+    for (int i = 0; i < o->set.n; i++) {
+        const char *text = o->set.v[i], *equals = strchr(text, '=');
+        put_text(set, arena_strndup(j->arena, text, (size_t)(equals - text)), equals + 1);
+    }
+    json_object_set_new(opts, "set", set);
+    return opts;
+}
+
+static json_t *kernel_json(const Job *j, const Figures *f, int i)
+{
+    const Program *p = j->program;
+    const Call *c = &p->call.v[i];
+    const Value *v = call_value(j, c);
+    json_t *k = json_object();
+    put_text(k, "name", p->kernel.v[c->kernel].name);
+    json_object_set_new(k, "layers", layers_json(c->layers));
+    put_text(k, "op", c->op);
+    put_text(k, "epilogue", c->epilogue ? c->epilogue : "");
+    put_text(k, "impl", c->impl);
+    put_int(k, "macs", c->macs);
+    put_int(k, "bytes_read", c->bytes_read);
+    put_int(k, "bytes_written", c->bytes_written);
+    put_int(k, "weights_bytes", f->call[i].weights_bytes);
+    json_object_set_new(k, "output_shape", v ? shape_json(&v->type) : json_array());
+    return k;
+}
+
+static json_t *arena_json(const Figures *f)
+{
+    json_t *map = json_array();
+    for (int i = 0; i < f->use.n; i++) {
+        const ArenaUse *u = &f->use.v[i];
+        json_t *e = json_object();
+        put_text(e, "what", u->what);
+        put_int(e, "offset", u->offset);
+        put_int(e, "bytes", u->bytes);
+        put_int(e, "first_kernel", u->first);
+        put_int(e, "last_kernel", u->last);
+        json_array_append_new(map, e);
+    }
+    return map;
+}
+
+void report_json(Buf *b, const Job *j, const Figures *f)
+{
+    json_t *r = json_object(), *kernels = json_array();
+    put_text(r, "name", j->spec->name);
+    put_text(r, "version", DSQ_VERSION);
+    json_object_set_new(r, "options", options_json(j));
+    put_text(r, "target", j->target->name);
+    put_text(r, "backend", "c");
+    put_sha(r, "spec_sha256", j->spec->sha256);
+    put_sha(r, "weights_sha256", j->weights.sha256);
+    put_int(r, "macs", f->macs);
+    put_int(r, "parameters", f->parameters);
+    put_int(r, "weights_bytes", f->weights_bytes);
+    put_int(r, "arena_bytes", f->arena_bytes);
+    put_int(r, "arena_lower_bound_bytes", f->arena_lower_bound);
+    put_int(r, "stack_bytes", job_stack_bytes(j));
+    put_int(r, "bytes_moved", f->bytes_moved);
+    for (int i = 0; i < j->program->call.n; i++)
+        json_array_append_new(kernels, kernel_json(j, f, i));
+    json_object_set_new(r, "kernels", kernels);
+    json_object_set_new(r, "arena", arena_json(f));
+    finish(b, r);
+}
+
+bool job_write_report(const Job *j)
+{
+    if (!j->opt->report || !j->program)
+        return true;
+    Figures f = figures(j);
+    Buf b = {0};
+    report_json(&b, j, &f);
+    bool ok = write_file(j->opt->report, b.s, b.n);
+    buf_free(&b);
+    return ok;
+}
+
+static json_t *ports_json(const Graph *g, const ValueId *v, int n)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < n; i++) {
+        json_t *p = json_object();
+        put_text(p, "name", g->value.v[v[i]].name);
+        put_text(p, "dtype", dtype_name(g->value.v[v[i]].type.dtype));
+        json_object_set_new(p, "shape", shape_json(&g->value.v[v[i]].type));
+        json_array_append_new(list, p);
+    }
+    return list;
+}
+
+void info_json(Buf *b, const Job *j, const Figures *f)
+{
+    const Graph *g = j->graph;
+    json_t *r = json_object(), *layers = json_array();
+    put_text(r, "name", j->spec->name);
+    put_text(r, "target", j->target->name);
+    json_object_set_new(r, "inputs", ports_json(g, g->input.v, g->input.n));
+    json_object_set_new(r, "outputs", ports_json(g, g->output.v, g->output.n));
+    put_int(r, "parameters", f->parameters);
+    put_int(r, "macs", f->macs);
+    put_int(r, "weights_bytes", f->weights_bytes);
+    put_int(r, "arena_bytes", f->arena_bytes);
+    put_int(r, "arena_lower_bound_bytes", f->arena_lower_bound);
+    put_int(r, "stack_bytes", job_stack_bytes(j));
+    for (int i = 0; i < j->program->call.n; i++) {
+        const Call *c = &j->program->call.v[i];
+        const Value *v = call_value(j, c);
+        json_t *l = json_object();
+        json_object_set_new(l, "layers", layers_json(c->layers));
+        put_text(l, "op", c->op);
+        json_object_set_new(l, "output_shape", v ? shape_json(&v->type) : json_array());
+        put_int(l, "macs", c->macs);
+        put_int(l, "weights_bytes", f->call[i].weights_bytes);
+        put_int(l, "ram_bytes", f->call[i].ram_bytes);
+        json_array_append_new(layers, l);
+    }
+    json_object_set_new(r, "layers", layers);
+    finish(b, r);
+}
+
+void bench_json(Buf *b, const Job *j, const BenchResult *m)
+{
+    json_t *r = json_object();
+    put_text(r, "name", j->spec->name);
+    put_text(r, "backend", "c");
+    put_text(r, "target", j->target->name);
+    put_int(r, "threads", m->threads);
+    put_int(r, "runs", m->runs);
+    put_real(r, "median_ms", m->median_ms);
+    put_real(r, "min_ms", m->min_ms);
+    put_real(r, "p95_ms", m->p95_ms);
+    put_real(r, "gflop", m->gflop);
+    put_real(r, "gflops", m->gflops);
+    put_real(r, "peak_gflops", m->peak_gflops);
+    if (m->layer_ms) {
+        json_t *layers = json_array();
+        for (int i = 0; i < j->program->call.n; i++) {
+            const Call *c = &j->program->call.v[i];
+            json_t *l = json_object();
+            json_object_set_new(l, "layers", layers_json(c->layers));
+            put_text(l, "op", c->op);
+            put_text(l, "impl", c->impl);
+            put_int(l, "macs", c->macs);
+            put_real(l, "median_ms", m->layer_ms[i]);
+            put_real(l, "gflops", m->layer_ms[i] > 0 ? 2e-6 * (double)c->macs / m->layer_ms[i] : 0);
+            json_array_append_new(layers, l);
+        }
+        json_object_set_new(r, "layers", layers);
+    }
+    finish(b, r);
+}

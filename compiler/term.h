@@ -1,0 +1,20 @@
+#ifndef DSQ_TERM_H
+#define DSQ_TERM_H
+/* What people see on a terminal: tables, progress, numbers with thousands separators. */
+#include "base/base.h"
+
+/* A table whose first row is its heading. align: one 'l' or 'r' a column. */
+typedef struct Table { Arena *arena; const char *align; VEC(const char *) cell; } Table;
+Table table_new(Arena *, const char *align);
+void table_cell(Table *, const char *fmt, ...) PRINTF(2, 3); /* row by row */
+/* To standard output; on a terminal too narrow for it the first column is cut. */
+void table_print(const Table *);
+
+/* One line that is written over, on a terminal only; progress_end removes it. */
+void progress(const char *fmt, ...) PRINTF(1, 2);
+void progress_end(void);
+
+const char *digits(Arena *, int64_t);          /* 11,689,512 */
+const char *plural(Arena *, int64_t n, const char *noun); /* "1 kernel", "12 kernels" */
+double now_ms(void);                           /* monotonic clock */
+#endif

@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# The command line itself: help, nearest names, exit statuses, standard input and output, nothing left after failures.
+set -u
+export TMPDIR=$WORK/tmp
+mkdir "$TMPDIR"
+spec=$WORK/net.yaml
+cat >"$spec" <<'YAML'
+name: net
+params: {classes: 4}
+input:
+  image: {type: 'f32[1,3,12,12]', mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}
+labels: [ant, bee, cat, dog]
+network:
+  - {op: conv2d, name: conv1, out: 8, kernel: 3, pad: 1, stride: 2}
+  - relu
+  - {op: mean, axes: [2, 3]}
+  - {op: linear, name: fc, out: $classes}
+  - softmax
+output: scores
+YAML
+/usr/bin/python3 - "$WORK" <<'PY'
+import sys
+import numpy as np
+rng = np.random.default_rng(3)
+np.save(sys.argv[1] + "/x.npy", rng.standard_normal((1, 3, 12, 12)).astype("f4"))
+np.save(sys.argv[1] + "/bad.npy", rng.standard_normal((1, 3, 12, 13)).astype("f4"))
+PY
+w=(--weights random:1)
+
+ok() { echo "ok $1"; }
+bad() { echo "not ok $1"; shift; printf '  %s\n' "$@"; sed 's/^/  | /' "$WORK/out.txt" "$WORK/err.txt"; }
+
+# expect NAME STATUS STDOUT-REGEX STDERR-REGEX ARGUMENTS...: an empty expression wants empty output
+expect()
+{
+    local name=$1 status=$2 out=$3 err=$4 got
+    shift 4
+    "$DSQC" "$@" >"$WORK/out.txt" 2>"$WORK/err.txt" </dev/null
+    got=$?
+    if [ "$got" != "$status" ]; then
+        bad "$name" "status $got, expected $status: dsqc $*"
+    elif ! matches "$out" "$WORK/out.txt"; then
+        bad "$name" "standard output does not match '$out': dsqc $*"
+    elif ! matches "$err" "$WORK/err.txt"; then
+        bad "$name" "standard error does not match '$err': dsqc $*"
+    else
+        ok "$name"
+    fi
+}
+matches() { if [ -z "$1" ]; then [ ! -s "$2" ]; else grep -qE -- "$1" "$2"; fi; }
+
+# check NAME COMMAND...: the command succeeds
+check()
+{
+    local name=$1
+    shift
+    if "$@" >"$WORK/out.txt" 2>"$WORK/err.txt" </dev/null; then ok "$name"; else bad "$name" "failed: $*"; fi
+}
+
+# ---- help and version ----
+expect 'help' 0 '^  compile +SPEC' '' --help
+expect 'no command' 2 '' 'usage: dsqc COMMAND'
+expect 'version' 0 '^dsqc [0-9]+\.[0-9]+\.[0-9]+$' '' --version
+for c in $("$DSQC" --help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
+    expect "help of $c" 0 "^usage: dsqc $c" '' "$c" --help
+    expect "help $c" 0 "^usage: dsqc $c" '' help "$c"
+done
+
+# ---- wrong command lines ----
+expect 'unknown command' 2 '' "unknown command 'compil'; did you mean 'compile'" compil
+expect 'unknown option' 2 '' "unknown option '--wieghts'; did you mean '--weights'" compile "$spec" --wieghts=x
+expect 'unknown letter' 2 '' "unknown option '-x'" compile "$spec" -x
+expect 'option of another command' 2 '' "'--layers' is an option of 'bench'" info "$spec" --layers
+expect 'value missing' 2 '' '--weights needs a value' compile "$spec" --weights
+expect 'value empty' 2 '' '--weights needs a value' compile "$spec" --weights=
+expect 'flag with a value' 2 '' '--strict takes no value' compile "$spec" --strict=1
+expect 'number wanted' 2 '' "--runs takes a whole number from 1 on, not 'many'" bench "$spec" --runs many
+expect 'number below 1' 2 '' "not '0'" bench "$spec" --runs 0
+expect 'level' 2 '' "-O takes a level from 0 to 3, not '9'" compile "$spec" -O9
+expect 'choice' 2 '' "--emit takes .*, not 'object'" compile "$spec" --emit=c,object
+expect 'choice nearest' 2 '' "not 'shard'; did you mean 'shared'" compile "$spec" --emit=shard
+expect 'target' 2 '' "unknown target 'cortex-m5'; did you mean 'cortex-m55'|did you mean 'cortex-m[47]'" info "$spec" --target=cortex-m5
+expect 'targets listed' 2 '' 'targets are .*generic.*rv64gc' info "$spec" --target=zzzzzzzz
+expect 'llvm backend' 2 '' 'built without LLVM' compile "$spec" --backend=llvm
+expect 'llvm text' 2 '' 'built without LLVM' compile "$spec" --emit=llvm-ir
+expect 'llvm engine' 2 '' 'built without LLVM' run "$spec" --engine=llvm
+expect 'no spec' 2 '' 'which SPEC' compile
+expect 'two specs' 2 '' "unexpected argument 'b.yaml'" compile "$spec" b.yaml
+expect 'operand too many' 2 '' "unexpected argument 'x'" schema x
+expect 'unknown pass' 2 '' "there is no pass 'nonsense'" info "$spec" --passes=nonsense
+expect 'unknown disabled pass' 2 '' "there is no pass 'nonsense'" info "$spec" --disable-pass=nonsense
+expect 'unknown dump' 2 '' "there is no pass 'nonsense'" info "$spec" --print-ir-after=nonsense
+expect 'unknown loop pass' 2 '' "unknown pass on loops 'loop-unrol'; did you mean 'loop-unroll'" opt --loops --passes=loop-unrol "$spec"
+expect 'set without value' 2 '' '--set takes NAME=VALUE' info "$spec" --set classes
+
+# ---- wrong input ----
+expect 'no such file' 1 '' 'nothing.yaml.*error' info "$WORK/nothing.yaml"
+expect 'unknown parameter' 1 '' "did you mean 'classes'" info "$spec" --set classs=3
+expect 'no weights' 1 '' 'names no weights: give --weights' compile "$spec" -o "$WORK/none"
+expect 'weights file missing' 1 '' 'nothing.safetensors.*error' compile "$spec" --weights "$WORK/nothing.safetensors" -o "$WORK/none"
+expect 'unwritable folder' 1 '' 'error: cannot write' compile "$spec" "${w[@]}" -o /proc/none
+expect 'folder is a file' 1 '' 'error: .*directory' compile "$spec" "${w[@]}" -o "$spec/x"
+check 'nothing left behind' test ! -e "$WORK/none"
+if "$DSQC" schema >/dev/full 2>"$WORK/err.txt"; then bad 'standard output full'; else ok 'standard output full'; fi
+
+# ---- compile ----
+expect 'compile' 0 '' 'net for .*: [0-9]+ kernels' compile "$spec" "${w[@]}" -o "$WORK/a"
+expect 'compile quietly' 0 '' '' compile "$spec" "${w[@]}" -o "$WORK/b" -q
+check 'same bytes' diff -r "$WORK/a" "$WORK/b"
+check 'report' jq -e '.name == "net" and (.kernels | length > 0) and .macs > 0 and .arena_bytes > 0 and .stack_bytes > 0 and
+    (.spec_sha256 | length == 64) and (.weights_sha256 | length == 64) and .kernels[0].layers[0] == "conv1"' "$WORK/a/net.json"
+check 'no path in the output' sh -c '! grep -rqF -e "$1" -e "$2" "$3"' - "$WORK" "$PWD" "$WORK/a"
+"$DSQC" compile - "${w[@]}" -q -o "$WORK/c" <"$spec" 2>"$WORK/err.txt"
+check 'spec from standard input' diff -r "$WORK/a" "$WORK/c"
+for e in graph loops; do
+    "$DSQC" compile "$spec" "${w[@]}" --emit=$e -o - >"$WORK/net.$e" 2>"$WORK/err.txt"
+    flag=; [ $e = graph ] || flag=--loops
+    # shellcheck disable=SC2086
+    "$DSQC" opt $flag - <"$WORK/net.$e" >"$WORK/again.$e" 2>>"$WORK/err.txt"
+    check "$e text reads back" test -s "$WORK/again.$e"
+done
+expect 'two texts to standard output' 2 '' 'takes one text' compile "$spec" "${w[@]}" --emit=graph,loops -o -
+expect 'every result' 0 '' 'net for' compile "$spec" "${w[@]}" --emit=c,obj,asm,lib,shared,selftest,graph,loops -o "$WORK/all"
+check 'every result is there' sh -c 'cd "$1" && ls net.h net.c net.json net.o net.s libnet.a libnet.so net_selftest.c net.dsq net.loops' - "$WORK/all"
+expect 'object alone' 0 '' 'net for' compile "$spec" "${w[@]}" --emit=obj -o "$WORK/obj"
+check 'object needs nothing' sh -c '! nm -u "$1" | grep .' - "$WORK/obj/net.o"
+check 'object comes with its header' test -f "$WORK/obj/net.h" -a ! -f "$WORK/obj/net.c"
+cp -r "$WORK/a" "$WORK/before"
+CC=false expect 'failing C compiler' 1 '' 'the C compiler failed: false' compile "$spec" "${w[@]}" --emit=c,obj --set classes=7 -o "$WORK/a"
+check 'failure keeps the old output' diff -r "$WORK/a" "$WORK/before"
+CC=no-such-cc expect 'absent C compiler' 1 '' "cannot start 'no-such-cc'" run "$spec" "${w[@]}" -i "$WORK/x.npy"
+CC='env -i PATH=/usr/bin:/bin cc' expect 'CC with arguments' 0 'ant|bee|cat|dog' '' run "$spec" "${w[@]}" -i "$WORK/x.npy" -q
+
+# ---- run ----
+expect 'labels' 0 '^ +[0-9.e+-]+  (ant|bee|cat|dog)$' 'the first run' run "$spec" "${w[@]}" --input image="$WORK/x.npy" --top 2
+check 'two labels' sh -c '[ "$(wc -l <"$1")" = 2 ]' - "$WORK/out.txt"
+expect 'array out' 0 '' '' run "$spec" "${w[@]}" -i "$WORK/x.npy" -o "scores=$WORK/c.npy" -q
+expect 'reference out' 0 '' '' run "$spec" "${w[@]}" -i "$WORK/x.npy" -o "$WORK/r.npy" -q --engine=reference
+check 'engines agree' /usr/bin/python3 -c 'import numpy, sys; a, b = (numpy.load(f) for f in sys.argv[1:]); assert a.shape == (1, 4) and abs(a - b).max() < 1e-5 * abs(b).max() and abs(b.sum() - 1) < 1e-5' "$WORK/c.npy" "$WORK/r.npy"
+"$DSQC" run "$spec" "${w[@]}" -i - -o - -q <"$WORK/x.npy" >"$WORK/s.npy" 2>"$WORK/err.txt"
+check 'arrays through standard input and output' cmp "$WORK/s.npy" "$WORK/c.npy"
+expect 'series' 0 '^  x.npy .*(ant|bee|cat|dog)' '' run "$spec" "${w[@]}" -i "$WORK/x.npy" -i "$WORK/x.npy" --top 1 --check
+expect 'no input' 2 '' 'no file for the input: --input image=FILE, f32\[1,3,12,12\]' run "$spec" "${w[@]}"
+expect 'unknown input' 2 '' "no 'imgae'; did you mean 'image'" run "$spec" "${w[@]}" -i imgae="$WORK/x.npy"
+expect 'input of another shape' 1 '' 'bad.npy.*f32\[1,3,12,13\]|bad.npy.*1,3,12,13' run "$spec" "${w[@]}" -i "$WORK/bad.npy"
+expect 'input missing' 1 '' 'nothing.npy' run "$spec" "${w[@]}" -i "$WORK/nothing.npy"
+expect 'foreign target' 1 '' 'cannot run the code here' run "$spec" "${w[@]}" -i "$WORK/x.npy" --target=cortex-m4
+expect 'output of a series' 2 '' 'for one run' run "$spec" "${w[@]}" -i "$WORK/x.npy" -i "$WORK/x.npy" -o "$WORK/no.npy"
+expect 'unwritable output' 1 '' 'cannot write' run "$spec" "${w[@]}" -i "$WORK/x.npy" -o /proc/y.npy
+
+# ---- verify, bench, info, schema, opt ----
+expect 'verify' 0 'worst [0-9.e-]+' '' verify "$spec" --runs 2
+expect 'verify loops' 0 'worst [0-9.e-]+' '' verify "$spec" --runs 1 --engine=loops --target=generic
+expect 'verify beyond tolerance' 1 '' "error: 'conv1.*of the largest magnitude away" verify "$spec" --tolerance 1e-12
+expect 'bench' 0 'median +[0-9.]+ ms' '' bench "$spec" --runs 5 --layers
+expect 'bench json' 0 'median_ms' '' bench "$spec" --runs 5 --json --threads 2
+check 'bench json keys' jq -e '(keys == ["backend","gflop","gflops","median_ms","min_ms","name","p95_ms","peak_gflops","runs","target","threads"]) and
+    .runs == 5 and .threads == 2 and .min_ms <= .median_ms and .median_ms <= .p95_ms and .peak_gflops > 1' "$WORK/out.txt"
+expect 'info' 0 '^  parameters +260$' '' info "$spec"
+expect 'info json' 0 'arena_bytes' '' info "$spec" --json --set classes=5
+check 'info json keys' jq -e '.name == "net" and .parameters == 269 and .macs > 0 and .weights_bytes >= 269 * 4 and
+    (.layers | length > 0) and .outputs[0].shape == [1, 5]' "$WORK/out.txt"
+expect 'schema' 0 '\$schema' '' schema
+check 'schema is JSON' jq -e '."$schema" | test("2020-12")' "$WORK/out.txt"
+expect 'dump' 0 'net' 'graph @net' info "$spec" --print-ir-after=all
+expect 'times' 0 'net' 'ms +lowering' info "$spec" --time-passes
+expect 'report beside' 0 'worst' '' verify "$spec" -q --runs 1 --report "$WORK/report.json"
+check 'report beside is JSON' jq -e .arena "$WORK/report.json"
+check 'temporary folders are gone' sh -c '! ls -A "$TMPDIR" | grep .'

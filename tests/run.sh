@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# Runs the tests and closes with one line, "N passed, N failed, N skipped".
+#
+#   tests/run.sh BUILD [GROUP or FILE ...]      BUILD holds dsqc and the test programs ("make tests")
+#
+# Groups:
+#   unit   tests/unit/test_*.c, CUnit
+#   ir     tests/ir/*.dsq: "; run: OPTIONS" of dsqc opt, the input, "; expect:", the output
+#   err    tests/err/*.yaml: compiled with random weights, or "# run: ARGUMENTS" in the first line with % for the file;
+#          tests/err/*.sh: any other command. NAME.expect beside it has the messages and the status. $WORK/out, where
+#          outputs go, may not be there afterwards.
+#   exec   executable scripts in tests/exec: numbers of reference, loop interpreter and C compared
+#   e2e    executable scripts in tests/e2e: whole networks and the command line
+#
+# Scripts print a line for every case, "ok NAME", "not ok NAME" or "skip NAME: reason"; lines of explanation are
+# indented. They find DSQC (the binary), BUILD and WORK (a folder of their own) in the environment and run at the top of
+# the repository. A skipped case is a failure where CI is set. UPDATE_GOLDEN=1 rewrites what ir and err expect.
+set -u
+cd "$(dirname "$0")/.."
+build=${1:?usage: tests/run.sh BUILD [GROUP or FILE ...]}
+shift
+case $build in /*) ;; *) build=$PWD/$build ;; esac
+export BUILD=$build DSQC=$build/dsqc LC_ALL=C NO_COLOR=1
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0:allocator_may_return_null=1} UBSAN_OPTIONS=print_stacktrace=1
+unset DSQC_SPECS
+update=${UPDATE_GOLDEN:-}
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/dsqc-tests.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM
+
+# ---- text in, text out ----
+
+# One case: the name, the file with the expected text, the file with the actual one.
+compare()
+{
+    if diff -u --label expected --label actual "$2" "$3" >"$scratch/diff"; then
+        echo "ok $1"
+    else
+        echo "not ok $1"
+        sed 's/^/    /' "$scratch/diff"
+    fi
+}
+
+# tests/ir: what stands before the line "; expect:" is the input.
+case_ir()
+{
+    local f=$1 args
+    args=$(sed -n '1s/^; run: *//p' "$f")
+    awk '$0 == "; expect:" { exit } { print }' "$f" >"$scratch/in"
+    awk 'found { print } $0 == "; expect:" { found = 1 }' "$f" >"$scratch/want"
+    # shellcheck disable=SC2086
+    timeout 60 "$DSQC" opt - $args <"$scratch/in" >"$scratch/got" 2>"$scratch/err" ||
+        { echo "; status $?"; cat "$scratch/err"; } >>"$scratch/got"
+    if [ -n "$update" ] && ! cmp -s "$scratch/want" "$scratch/got"; then
+        { cat "$scratch/in"; echo '; expect:'; cat "$scratch/got"; } >"$scratch/new"
+        cp "$scratch/new" "$f"
+        cp "$scratch/got" "$scratch/want"
+        echo "  rewritten: $f"
+    fi
+    compare "${f#tests/}" "$scratch/want" "$scratch/got"
+}
+
+case_err()
+{
+    local f=$1 want=${1%.*}.expect args status left
+    export WORK=$scratch/work
+    rm -rf "$WORK" && mkdir "$WORK"
+    case $f in
+    *.sh) timeout 60 bash "$f" >"$scratch/got" 2>&1 ;;
+    *)
+        args=$(sed -n '1s/^# run: *//p' "$f")
+        args=${args:-compile % -o $WORK/out --weights random:1}
+        args=${args//%/$f} args=${args//\$WORK/$WORK}
+        # shellcheck disable=SC2086
+        timeout 60 "$DSQC" $args >"$scratch/got" 2>&1
+        ;;
+    esac
+    status=$?
+    sed -i "s|$WORK|WORK|g" "$scratch/got"
+    echo "status $status" >>"$scratch/got"
+    left=$(find "$WORK" -path "$WORK/out*" -printf '%P\n')
+    [ -z "$left" ] || echo "left behind: $left" >>"$scratch/got"
+    if [ -n "$update" ] && ! cmp -s "$want" "$scratch/got"; then
+        cp "$scratch/got" "$want"
+        echo "  rewritten: $want"
+    fi
+    [ -f "$want" ] || want=/dev/null
+    compare "${f#tests/}" "$want" "$scratch/got"
+}
+
+# ---- programs ----
+
+# A program that ends badly without having said which case failed is itself the case.
+run_program()
+{
+    local name=$1 status
+    shift
+    WORK=$(mktemp -d "$scratch/XXXXXX") timeout "${TEST_TIMEOUT:-1200}" "$@" >"$scratch/$name.log" 2>&1 </dev/null
+    status=$?
+    if [ $status != 0 ] && ! grep -q '^not ok ' "$scratch/$name.log"; then
+        echo "not ok $name: exit status $status" >>"$scratch/$name.log"
+    elif ! grep -qE '^(not ok|ok|skip) ' "$scratch/$name.log"; then
+        echo "not ok $name: no case ran" >>"$scratch/$name.log"
+    fi
+}
+
+run_group()
+{
+    local group=$1 f names=()
+    case $group in
+    unit) run_program unit "$BUILD/tests/unit/unit"; cat "$scratch/unit.log" ;;
+    ir) for f in tests/ir/*.dsq; do [ ! -e "$f" ] || case_ir "$f"; done ;;
+    err) for f in tests/err/*.yaml tests/err/*.sh; do [ ! -e "$f" ] || case_err "$f"; done ;;
+    exec | e2e)
+        for f in "tests/$group"/*; do
+            [ -f "$f" ] && [ -x "$f" ] || continue
+            names+=("$(basename "$f")")
+            # as many at a time as there are processors
+            while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
+            run_program "$(basename "$f")" "$f" &
+        done
+        wait
+        for f in ${names[@]+"${names[@]}"}; do
+            echo "  $f"
+            cat "$scratch/$f.log"
+        done
+        ;;
+    *)
+        case $group in
+        tests/ir/*) case_ir "$group" ;;
+        tests/err/*) case_err "$group" ;;
+        *) run_program "$(basename "$group")" "$group"; cat "$scratch/$(basename "$group").log" ;;
+        esac
+        ;;
+    esac
+}
+
+count() { grep -c "$1" "$scratch/all" || true; }
+
+[ $# -gt 0 ] || set -- unit ir err exec e2e
+: >"$scratch/all"
+for group; do
+    echo "== $group"
+    began=$(date +%s%N)
+    run_group "$group" >"$scratch/group"
+    cat "$scratch/group" >>"$scratch/all"
+    # passes are counted, everything else is shown
+    grep -v '^ok ' "$scratch/group" || true
+    printf '   %d passed in %.1f s\n' "$(grep -c '^ok ' "$scratch/group" || true)" \
+        "$(awk "BEGIN { print ($(date +%s%N) - $began) / 1e9 }")"
+done
+passed=$(count '^ok ') failed=$(count '^not ok ') skipped=$(count '^skip ')
+if [ -n "${CI:-}" ] && [ "$skipped" -gt 0 ]; then
+    echo "skipped cases are failures where CI is set:"
+    grep '^skip ' "$scratch/all"
+    failed=$((failed + skipped)) skipped=0
+fi
+[ "$((passed + failed))" -gt 0 ] || failed=1
+echo "$passed passed, $failed failed$([ "$skipped" = 0 ] || echo ", $skipped skipped")"
+[ "$failed" = 0 ]
