@@ -17,6 +17,7 @@ import time
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 
 import render
@@ -227,16 +228,22 @@ def main():
     parser.add_argument("--cache", help="folder to keep rendered images in")
     parser.add_argument("--output", default=os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                                          "digits.safetensors"))
-    parser.add_argument("--evaluate", action="store_true", help="only measure the weights in --output")
+    parser.add_argument("--evaluate", nargs="*", metavar="PNG",
+                        help="only measure the weights in --output, or read these 32x32 pictures with them")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    if not args.evaluate:
+    if args.evaluate is None:
         images, labels = data("train", args.images, 0, args.cache)
         torch.manual_seed(args.seed)
         model = Digits(args.unit, args.pool, args.head, args.conv5)
         fit(model, images, labels, args.epochs, args.seed, lambda text: print(text, file=sys.stderr, flush=True))
         write_safetensors(args.output, tensors(model), {"unit": args.unit, "pool": args.pool, "head": args.head})
     model = load(args.output)
+    if args.evaluate:
+        pictures = np.stack([np.asarray(Image.open(path).convert("L")) for path in args.evaluate])
+        for path, p in zip(args.evaluate, scores(model, pictures).softmax(1)):
+            print(f"{path}: {p.argmax()} ({p.max():.3f})")
+        return
     print(f"{args.output}: {sum(a.size for a in tensors(model).values())} numbers, unit={args.unit}")
     for split, count in (("validation", 4000), ("test", 2000)):
         print(f"{split}: {100 * accuracy(model, *data(split, count, 0, args.cache)):.2f} % of {count}")
