@@ -229,7 +229,7 @@ static const char *norm_attr(Norm *n, Attr a)
     case A_axes: return norm_axes(n);
     case A_step: return norm_slice(n);
     case A_perm: return norm_perm(n);
-    case A_shape: return norm_shape(n);
+    case A_shape: return n->op == OP_map ? check_ints(n, "shape", &n->t->shape, 1, MAX_ELEMS) : norm_shape(n);
     case A_pads: return norm_pads(n);
     case A_sizes: return norm_sizes(n);
     default:

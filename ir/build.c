@@ -84,7 +84,7 @@ int kb_let(KB *b, const char *name, const Expr *init)
 
 int kb_tile(KB *b, const char *name, int d0, int d1, const Expr *init)
 {
-    return new_reg(b, (Reg){.name = name, .rank = 2, .dim = {d0, d1}}, init);
+    return new_reg(b, (Reg){.name = name, .rank = d1 ? 2 : 1, .dim = {d0, d1}}, init);
 }
 
 /* Copies the indices of register reg's element into ix, returns their number. */

@@ -22,7 +22,8 @@
      }
 
    A kernel's body is any number of statements without a parallel loop, then at most one parallel loop, whose
-   iterations are independent. Two kernels that are equal but for constants' numbers are one kernel called twice. */
+   iterations are independent. Two kernels that are equal but for the numbers of their const arguments are one kernel
+   called twice. Variables, registers and pointers are numbered in the order of their definitions. */
 #include "type.h"
 
 /* ---- index expressions: sums of multiples of atoms, kept canonical by their constructors ---- */
@@ -145,10 +146,11 @@ void program_print(Buf *, const Program *, bool data);
 void kernel_print(Buf *, const Kernel *);
 Program *program_parse(Arena *, const char *text, int file); /* errors to diag, NULL then */
 const char *program_diff(Arena *, const Program *, const Program *);
-/* Equal but for names, title and constants' numbers. */
+/* Equal but for names, title and comments: either can be called in place of the other. */
 bool kernel_eq(const Kernel *, const Kernel *);
 /* Runs the program on real memory: io[i] for each input and output buffer in order of their PBufs. Arithmetic as
-   loop_op.def says. Every access is checked against the parameter's dims: NULL, or the first violation's text. */
+   loop_op.def says. Every access is checked against the parameter's dims (through a pointer: against its number of
+   elements): NULL, or the first violation's text. The program has passed program_check. */
 const char *program_interp(const Program *, float *const *io, void *arena, Arena *scratch);
 
 /* ---- building kernels ---- */
@@ -159,7 +161,7 @@ int kb_param(KB *, const char *name, DType, Access, int rank, const int64_t *dim
 int kb_for(KB *, LoopKind, const char *name, const Ix *lo, const Ix *hi, int64_t step);
 void kb_end(KB *);
 int kb_let(KB *, const char *name, const Expr *init);                         /* a single register */
-int kb_tile(KB *, const char *name, int d0, int d1, const Expr *init);        /* acc[d0,d1], every element init */
+int kb_tile(KB *, const char *name, int d0, int d1, const Expr *init);        /* acc[d0,d1], every element init; d1 0: acc[d0] */
 void kb_set(KB *, int reg, const Ix *i, const Ix *j, const Expr *);           /* i, j NULL for a single register */
 void kb_store(KB *, int param, const Ix *const *ix, const Expr *, int n);     /* n 0: all lanes */
 int kb_index(KB *, const char *name, int param, const Ix *const *ix);         /* variable := i32 table element */

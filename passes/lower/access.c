@@ -178,6 +178,13 @@ static bool contiguous(const Value *v, bool nhwc, int d)
 
 static bool nhwc_frame(const Type *frame, int vdim) { return frame->rank == 4 && vdim == 1; }
 
+void kc_inputs(KC *kc)
+{
+    for (int i = 0; i < kc->n->nin; i++)
+        if (val(kc, kc->n->in[i])->kind != VAL_CONST)
+            operand(kc, kc->n->in[i], ACC_RO, false);
+}
+
 bool kc_vector(const KC *kc, ValueId id, const Type *frame, int vdim)
 {
     const Value *v = val(kc, id);

@@ -36,6 +36,8 @@ int kc_const(KC *, const char *param, const char *name, DType, int rank, const i
 /* Loads `lanes` elements along dimension vdim of the frame (the type whose coordinates coord are), n of them valid.
    A value of fewer dimensions or with dimensions of 1 is broadcast as in ONNX; splat where vdim is broadcast. */
 const Expr *kc_load(KC *, ValueId, const Type *frame, const Ix *const *coord, int vdim, int lanes, int n);
+/* Declares the node's operands that are not constants, so that they stand first among the parameters. */
+void kc_inputs(KC *);
 /* Can kc_load load more than one lane along vdim? */
 bool kc_vector(const KC *, ValueId, const Type *frame, int vdim);
 /* The same for a rank-1 constant along one axis of the frame. */
