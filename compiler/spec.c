@@ -1,0 +1,440 @@
+/* The spec itself: its keys, inputs, outputs and labels, and how errors are said. */
+#include "spec.h"
+
+#include "io/io.h"
+#include "spec_impl.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- errors ---- */
+
+enum { SHOWN = 60, NOTES = 8 };
+
+static bool said_before(SpecReader *s, Loc loc, const char *fmt)
+{
+    if (!loc.file)
+        return false;
+    for (int i = 0; i < s->reported.n; i++) {
+        const Reported *r = &s->reported.v[i];
+        if (r->loc.file == loc.file && r->loc.line == loc.line && r->loc.col == loc.col && !strcmp(r->fmt, fmt))
+            return true;
+    }
+    PUSH(s->arena, &s->reported, (Reported){loc, fmt});
+    return false;
+}
+
+void spec_error(const Cx *cx, Loc loc, const char *hint, const char *fmt, ...)
+{
+    Buf text = {0};
+    va_list ap;
+    if (cx && (diag_full() || said_before(cx->s, loc, fmt)))
+        return;
+    va_start(ap, fmt);
+    buf_vprintf(&text, fmt, ap);
+    va_end(ap);
+    error_hint(loc, hint, "%s", text.s);
+    buf_free(&text);
+    int n = 0;
+    for (const Use *u = cx ? cx->use : NULL; u; u = u->up)
+        if (++n <= NOTES)
+            note_at(u->loc, "in module '%s', used here", u->module->name);
+    if (n > NOTES)
+        error_more("     and %d modules further out", n - NOTES);
+}
+
+const char *spec_hint(Arena *a, const char *name, const char *const *cand, int n)
+{
+    const char *near = nearest_name(name, cand, n);
+    return near ? arena_printf(a, "did you mean '%s'?", near) : NULL;
+}
+
+const char *spec_show(Arena *a, const char *text)
+{
+    if (strlen(text) <= SHOWN)
+        return arena_printf(a, "'%s'", text);
+    size_t n = SHOWN;
+    while (n > SHOWN - 4 && ((unsigned char)text[n] & 0xc0) == 0x80)
+        n--;
+    return arena_printf(a, "'%.*s...'", (int)n, text);
+}
+
+const char *spec_found(Arena *a, const Yaml *y)
+{
+    if (y->kind != YAML_SCALAR)
+        return y->kind == YAML_LIST ? "a list" : "a map";
+    return *y->text || y->quoted ? spec_show(a, y->text) : "nothing";
+}
+
+bool spec_identifier(const char *s)
+{
+    if (!isalpha((unsigned char)*s) && *s != '_')
+        return false;
+    while (isalnum((unsigned char)*s) || *s == '_')
+        s++;
+    return !*s;
+}
+
+bool spec_keys(const Cx *cx, const Yaml *map, const char *what, const char *const *key, int n)
+{
+    Arena *a = arena_new();
+    bool ok = true;
+    if (map->kind != YAML_MAP) {
+        spec_error(cx, map->loc, NULL, "%s must be a map, found %s", what, spec_found(a, map));
+        ok = false;
+    }
+    for (int i = 0; i < map->npair; i++) {
+        int k = 0;
+        while (k < n && strcmp(key[k], map->pair[i].key))
+            k++;
+        if (k < n)
+            continue;
+        spec_error(cx, map->pair[i].key_loc, spec_hint(a, map->pair[i].key, key, n), "%s has no key %s", what,
+                   spec_show(a, map->pair[i].key));
+        ok = false;
+    }
+    arena_free(a);
+    return ok;
+}
+
+bool spec_work(const Cx *cx, Loc loc)
+{
+    SpecReader *s = cx->s;
+    if (++s->work <= SPEC_WORK)
+        return true;
+    if (!s->stop)
+        spec_error(cx, loc, NULL, "the spec takes more than %d evaluations", SPEC_WORK);
+    s->stop = true;
+    return false;
+}
+
+/* ---- names that become C identifiers ---- */
+
+static bool c_name(const char *s)
+{
+    static const char *const taken[] = {
+        "arena", "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum",
+        "extern", "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short",
+        "signed", "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while",
+    };
+    for (int i = 0; i < LEN(taken); i++)
+        if (!strcmp(s, taken[i]))
+            return false;
+    return spec_identifier(s) && strlen(s) <= 64 && strncmp(s, "dsq_", 4) && s[0] != '_';
+}
+
+static bool check_c_name(const Cx *cx, const char *what, const char *name, Loc loc)
+{
+    if (c_name(name))
+        return true;
+    spec_error(cx, loc, NULL, "%s must be a C identifier that no keyword or 'arena' takes, found %s", what,
+               spec_show(cx->s->arena, name));
+    return false;
+}
+
+/* The file's name without folder and ending, as an identifier. */
+static const char *default_name(Arena *a, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    size_t n = strcspn(base, ".");
+    char *name = arena_printf(a, "%.*s", (int)imin((int64_t)n, 60), base);
+    for (char *p = name; *p; p++)
+        if (!isalnum((unsigned char)*p))
+            *p = '_';
+    if (c_name(name))
+        return name;
+    name = arena_printf(a, "net_%s", name);
+    return c_name(name) ? name : "net";
+}
+
+static bool read_name(const Cx *cx, const Yaml *y, const char *path)
+{
+    Spec *spec = cx->s->spec;
+    spec->name = y ? eval_text(cx, y) : default_name(cx->s->arena, path);
+    return spec->name && (!y || check_c_name(cx, "name", spec->name, y->loc));
+}
+
+/* ---- inputs ---- */
+
+static bool read_input_type(const Cx *cx, const Yaml *y, Type *t)
+{
+    const char *text = eval_text(cx, y);
+    if (!text)
+        return false;
+    int n = type_parse(text, t);
+    if (!n || text[n]) {
+        spec_error(cx, y->loc, NULL, "expected a type such as 'f32[1,3,224,224]', found %s",
+                   spec_show(cx->s->arena, text));
+        return false;
+    }
+    if (t->dtype != DT_F32) {
+        spec_error(cx, y->loc, NULL, "inputs are f32, found %s", dtype_name(t->dtype));
+        return false;
+    }
+    if (type_valid(t) && t->rank > 0)
+        return true;
+    spec_error(cx, y->loc, NULL, "an input has sizes of at least 1, together at most 2^40 elements, found %s", text);
+    return false;
+}
+
+static int64_t input_channels(const Type *t)
+{
+    return t->rank >= 3 ? t->dim[t->rank - 3] : 1;
+}
+
+/* A number for every channel, or one for all. */
+static bool read_per_channel(const Cx *cx, const Yaml *y, const Type *t, double least, double out[4])
+{
+    int64_t channels = input_channels(t);
+    int n = y->kind == YAML_LIST ? y->n : 1;
+    if (y->kind == YAML_LIST && (n != channels || n > 4)) {
+        spec_error(cx, y->loc, NULL, "%d numbers for %lld channels%s", n, (long long)channels,
+                   channels > 4 ? ": more than 4 need one number for all" : "");
+        return false;
+    }
+    for (int i = 0; i < 4; i++) {
+        const Yaml *item = y->kind == YAML_LIST ? y->item[i < n ? i : n - 1] : y;
+        if (!eval_num(cx, item, &out[i]))
+            return false;
+        if (out[i] <= least || fabs(out[i]) > 1e6) {
+            spec_error(cx, item->loc, NULL, "expected a number %s1e6, found %s", least == 0 ? "above 0 and below " : "below ",
+                       spec_found(cx->s->arena, item));
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_resize(const Cx *cx, const Yaml *y, InputSpec *in)
+{
+    int64_t n, h = in->type.rank >= 2 ? in->type.dim[in->type.rank - 2] : 1, w = in->type.dim[in->type.rank - 1];
+    if (!eval_int(cx, y, &n))
+        return false;
+    in->resize = (int)n;
+    if (n == 0 || (n >= imax(h, w) && n <= 65536))
+        return true;
+    spec_error(cx, y->loc, NULL, "resize %lld cannot give a crop of %lldx%lld; 0, or %lld to 65536 expected", (long long)n,
+               (long long)h, (long long)w, (long long)imax(h, w));
+    return false;
+}
+
+static bool read_input(const Cx *cx, const YamlPair *p, InputSpec *in)
+{
+    static const char *const keys[] = {"type", "mean", "std", "resize"};
+    const Yaml *type = p->val;
+    *in = (InputSpec){.name = p->key, .std = {1, 1, 1, 1}};
+    bool ok = check_c_name(cx, "an input's name", p->key, p->key_loc);
+    if (p->val->kind == YAML_MAP) {
+        const Yaml *y;
+        ok = spec_keys(cx, p->val, "an input", keys, LEN(keys)) && ok;
+        if (!(type = yaml_get(p->val, "type"))) {
+            spec_error(cx, p->key_loc, NULL, "input '%s' has no type", p->key);
+            return false;
+        }
+        if (!read_input_type(cx, type, &in->type))
+            return false;
+        if ((y = yaml_get(p->val, "mean")))
+            ok = read_per_channel(cx, y, &in->type, -HUGE_VAL, in->mean) && ok;
+        if ((y = yaml_get(p->val, "std")))
+            ok = read_per_channel(cx, y, &in->type, 0, in->std) && ok;
+        if ((y = yaml_get(p->val, "resize")))
+            ok = read_resize(cx, y, in) && ok;
+        return ok;
+    }
+    return read_input_type(cx, type, &in->type) && ok;
+}
+
+static bool read_inputs(Cx *cx, const Yaml *y)
+{
+    SpecReader *s = cx->s;
+    Spec *spec = s->spec;
+    if (y->kind != YAML_MAP || y->npair < 1 || y->npair > 64) {
+        spec_error(cx, y->loc, NULL, "expected inputs such as {image: {type: 'f32[1,3,224,224]'}}, found %s",
+                   y->kind == YAML_MAP && y->npair ? "more than 64" : spec_found(s->arena, y));
+        return false;
+    }
+    bool ok = true;
+    spec->input = NEW(s->arena, InputSpec, y->npair);
+    for (int i = 0; i < y->npair; i++) {
+        InputSpec *in = &spec->input[spec->ninput];
+        if (!read_input(cx, &y->pair[i], in)) {
+            ok = false;
+            continue;
+        }
+        spec->ninput++;
+        ValueId id = graph_input(s->graph, in->name, in->type, y->pair[i].key_loc);
+        if (i && !strcmp(in->name, "x")) {
+            spec_error(cx, y->pair[i].key_loc, NULL, "'x' stands for the first input: choose another name");
+            ok = false;
+        }
+        map_put(cx->value, in->name, id);
+        if (cx->cur == NO_VALUE) {
+            cx->cur = id;
+            map_put(cx->value, "x", id);
+        }
+    }
+    return ok;
+}
+
+/* ---- outputs ---- */
+
+static bool add_output(const Cx *cx, const char *name, Loc loc, ValueId id)
+{
+    SpecReader *s = cx->s;
+    Graph *g = s->graph;
+    if (id == POISON || !check_c_name(cx, "an output's name", name, loc))
+        return false;
+    Value *v = &g->value.v[id];
+    if (v->kind != VAL_NODE) {
+        spec_error(cx, loc, NULL, "output '%s' is %s; no step makes it", name,
+                   v->kind == VAL_INPUT ? "an input" : "a constant");
+        return false;
+    }
+    for (int i = 0; i < g->output.n; i++)
+        if (g->output.v[i] == id || !strcmp(g->value.v[g->output.v[i]].name, name)) {
+            spec_error(cx, loc, NULL, "output '%s' is the same value as output '%s'", name,
+                       g->value.v[g->output.v[i]].name);
+            return false;
+        }
+    for (int i = 0; i < g->input.n; i++)
+        if (!strcmp(g->value.v[g->input.v[i]].name, name)) {
+            spec_error(cx, loc, NULL, "an input has the name '%s' already", name);
+            return false;
+        }
+    v->name = name;
+    PUSH(g->arena, &g->output, id);
+    return true;
+}
+
+static bool read_output(const Cx *cx, const Yaml *y, Loc network)
+{
+    Arena *a = cx->s->arena;
+    if (!y)
+        return add_output(cx, "output", network, cx->cur);
+    bool list = y->kind == YAML_LIST, ok = true;
+    if (list && !y->n) {
+        spec_error(cx, y->loc, NULL, "expected a name or a list of names, found an empty list");
+        return false;
+    }
+    for (int i = 0; i < (list ? y->n : 1); i++) {
+        const Yaml *item = list ? y->item[i] : y;
+        const char *name = eval_text(cx, item);
+        if (!name)
+            return false;
+        ValueId id = list || map_get(cx->value, name) != -1 ? value_find(cx, name, item->loc) : cx->cur;
+        ok = add_output(cx, arena_strndup(a, name, strlen(name)), item->loc, id) && ok;
+    }
+    return ok;
+}
+
+/* ---- labels and weights ---- */
+
+static bool read_labels(const Cx *cx, const Yaml *y, const char *path)
+{
+    SpecReader *s = cx->s;
+    VEC(const char *) label = {0};
+    if (y->kind == YAML_LIST) {
+        for (int i = 0; i < y->n; i++) {
+            const char *text = eval_text(cx, y->item[i]);
+            if (!text)
+                return false;
+            PUSH(s->arena, &label, text);
+        }
+    } else {
+        const char *name = eval_text(cx, y), *found;
+        size_t n;
+        char *text = name ? spec_read(cx, path, name, y->loc, &found, &n) : NULL;
+        if (!text)
+            return false;
+        for (char *p = text, *end = text + n; p < end;) {
+            size_t len = strcspn(p, "\r\n");
+            PUSH(s->arena, &label, arena_strndup(s->arena, p, len));
+            p += len;
+            p += *p == '\r';
+            p += p < end && (*p == '\n' || !*p);
+        }
+    }
+    s->spec->labels = (const char *const *)label.v;
+    s->spec->nlabels = label.n;
+    return true;
+}
+
+static bool read_weights(const Cx *cx, const Yaml *y, const char *path)
+{
+    const char *text = eval_text(cx, y);
+    if (!text)
+        return false;
+    if (!*text) {
+        spec_error(cx, y->loc, NULL, "expected a file or random:SEED, found nothing");
+        return false;
+    }
+    cx->s->spec->weights = strncmp(text, "random:", 7) ? spec_beside(cx->s->arena, path, text) : text;
+    return true;
+}
+
+/* ---- the whole ---- */
+
+static bool read_spec(SpecReader *s, const char *path, const Yaml *root, Loc file, const Param *set, int nset)
+{
+    static const char *const keys[] = {"name", "include", "params", "input", "labels", "weights", "network", "output",
+                                       "modules"};
+    const Yaml *input = yaml_get(root, "input"), *network = yaml_get(root, "network"), *y;
+    bool ok = spec_keys(NULL, root, "a spec", keys, LEN(keys));
+    if (root->kind != YAML_MAP)
+        return false;
+    if (!input || !network) {
+        error_at(file, "the spec has no '%s'", input ? "network" : "input");
+        ok = false;
+    }
+    if (!params_read(s, yaml_get(root, "params"), set, nset))
+        return false;
+    Map value = map_new(s->arena);
+    Cx cx = {.s = s, .env = s->env, .value = &value, .scope = "", .cur = NO_VALUE};
+    ok = read_name(&cx, yaml_get(root, "name"), path) && ok;
+    ok = spec_modules(&cx, path, root) && ok;
+    if (!ok)
+        return false;
+    s->graph = s->spec->graph = graph_new(s->arena, s->spec->name);
+    if (!read_inputs(&cx, input))
+        return false;
+    expand_body(&cx, network);
+    if (diag_full() || s->stop)
+        return false;
+    ok = read_output(&cx, yaml_get(root, "output"), network->loc);
+    if ((y = yaml_get(root, "labels")))
+        ok = read_labels(&cx, y, path) && ok;
+    if ((y = yaml_get(root, "weights")))
+        ok = read_weights(&cx, y, path) && ok;
+    return ok;
+}
+
+Spec *spec_parse(Arena *a, const char *name, const char *text, size_t n, const Param *set, int nset, const char *libdir)
+{
+    int errors = diag_errors();
+    bool std_in = !strcmp(name, "-");
+    SpecReader s = {.arena = a, .spec = NEW(a, Spec, 1), .libdir = libdir, .file_seen = map_new(a),
+                    .module_by_name = map_new(a), .tensor_by_name = map_new(a)};
+    int file = diag_file(std_in ? "<stdin>" : name, text, n);
+    s.spec->path = arena_strndup(a, name, strlen(name));
+    const Yaml *root = yaml_parse(a, text, n, file);
+    if (root) {
+        spec_digest_text(&s, text, n);
+        read_spec(&s, std_in ? "stdin" : s.spec->path, root, loc_file(file), set, nset);
+    }
+    if (diag_errors() > errors) {
+        buf_free(&s.digest);
+        return NULL;
+    }
+    if (!s.spec->graph || !s.spec->graph->output.n)
+        bug("the spec gave no network, and no reason");
+    spec_digest(&s, set, nset);
+    return s.spec;
+}
+
+Spec *spec_load(Arena *a, const char *path, const Param *set, int nset, const char *libdir)
+{
+    size_t n;
+    char *text = read_file(a, path, SPEC_BYTES, &n);
+    return text ? spec_parse(a, path, text, n, set, nset, libdir) : NULL;
+}

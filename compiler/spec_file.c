@@ -1,0 +1,195 @@
+/* Spec and module files: reading, includes, and the digest over everything read. */
+#include "io/io.h"
+#include "spec_impl.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { MAX_ENTRIES = 10000 };
+
+static const char *dir_of(Arena *a, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? arena_strndup(a, path, (size_t)(slash - path)) : "";
+}
+
+static const char *path_join(Arena *a, const char *dir, const char *name)
+{
+    size_t n = strlen(dir);
+    if (*name == '/' || !n)
+        return name;
+    return arena_printf(a, "%s%s%s", dir, dir[n - 1] == '/' ? "" : "/", name);
+}
+
+const char *spec_beside(Arena *a, const char *file, const char *name)
+{
+    const char *slash = strrchr(file, '/');
+    if (*name == '/' || !slash)
+        return name;
+    return arena_printf(a, "%.*s%s", (int)(slash - file) + 1, file, name);
+}
+
+/* ---- looking for a file ---- */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The file in dir that is nearest to name in name's own folder there, as it would be written, or NULL. */
+static const char *near_file(Arena *a, const char *dir, const char *name)
+{
+    const char *folder = dir_of(a, name), *base = strrchr(name, '/');
+    const char *path = path_join(a, dir, folder);
+    DIR *d = opendir(*path ? path : ".");
+    VEC(const char *) entry = {0};
+    if (!d)
+        return NULL;
+    for (struct dirent *e; entry.n < MAX_ENTRIES && (e = readdir(d));)
+        if (e->d_name[0] != '.')
+            PUSH(a, &entry, arena_strndup(a, e->d_name, strlen(e->d_name)));
+    closedir(d);
+    if (entry.n)
+        qsort(entry.v, (size_t)entry.n, sizeof *entry.v, by_name);
+    const char *near = nearest_name(base ? base + 1 : name, entry.v, entry.n);
+    return near ? path_join(a, folder, near) : NULL;
+}
+
+/* The path of an existing file, beside `file` first, then in libdir. NULL after an error. */
+static const char *find_file(const Cx *cx, const char *file, const char *name, Loc loc, struct stat *st)
+{
+    SpecReader *s = cx->s;
+    Arena *a = s->arena;
+    const char *dir[2] = {dir_of(a, file), s->libdir};
+    int ndir = s->libdir && *name != '/' ? 2 : 1;
+    for (int i = 0; i < ndir; i++) {
+        const char *path = i ? path_join(a, dir[i], name) : spec_beside(a, file, name);
+        if (stat(path, st))
+            continue;
+        if (S_ISREG(st->st_mode))
+            return path;
+        spec_error(cx, loc, NULL, "'%s' is not a file", path);
+        return NULL;
+    }
+    const char *near = NULL;
+    for (int i = 0; i < ndir && !near; i++)
+        near = near_file(a, dir[i], name);
+    const char *hint = near ? arena_printf(a, "did you mean '%s'?", near) : NULL;
+    const char *here = *dir[0] ? dir[0] : *name == '/' || *file == '/' ? "/" : ".";
+    if (ndir == 2)
+        spec_error(cx, loc, hint, "no file %s in %s or %s", spec_show(a, name), here, dir[1]);
+    else
+        spec_error(cx, loc, hint, "no file %s%s%s", spec_show(a, name), *name == '/' ? "" : " in ",
+                   *name == '/' ? "" : here);
+    return NULL;
+}
+
+static void digest_add(SpecReader *s, const char *text, size_t n)
+{
+    buf_printf(&s->digest, "%zu\n", n);
+    buf_write(&s->digest, text, n);
+}
+
+char *spec_read(const Cx *cx, const char *file, const char *name, Loc loc, const char **path, size_t *n)
+{
+    struct stat st;
+    if (!(*path = find_file(cx, file, name, loc, &st)))
+        return NULL;
+    int errors = diag_errors();
+    char *text = read_file(cx->s->arena, *path, SPEC_BYTES, n);
+    if (!text && diag_errors() > errors)
+        note_at(loc, "named here");
+    if (text)
+        digest_add(cx->s, text, *n);
+    return text;
+}
+
+/* ---- modules and includes ---- */
+
+static bool define_modules(SpecReader *s, const Yaml *map)
+{
+    if (map->kind != YAML_MAP) {
+        spec_error(NULL, map->loc, NULL, "expected a map of modules, found %s", spec_found(s->arena, map));
+        return false;
+    }
+    bool ok = true;
+    for (int i = 0; i < map->npair; i++)
+        ok = module_define(s, map->pair[i].key, map->pair[i].key_loc, map->pair[i].val) && ok;
+    return ok;
+}
+
+/* Each file once, whatever its name: told apart by device and inode. */
+static bool read_before(SpecReader *s, const struct stat *st)
+{
+    char *id = arena_printf(s->arena, "%llu:%llu", (unsigned long long)st->st_dev, (unsigned long long)st->st_ino);
+    if (map_get(&s->file_seen, id) >= 0)
+        return true;
+    map_put(&s->file_seen, id, 1);
+    return false;
+}
+
+static bool include_file(const Cx *cx, const char *from, const Yaml *y)
+{
+    static const char *const keys[] = {"include", "modules"};
+    SpecReader *s = cx->s;
+    const char *name = eval_text(cx, y), *path;
+    struct stat st;
+    size_t n;
+    if (!name)
+        return false;
+    if (!(path = find_file(cx, from, name, y->loc, &st)))
+        return false;
+    if (read_before(s, &st))
+        return true;
+    if (s->file_seen.n > SPEC_FILES) {
+        spec_error(cx, y->loc, NULL, "more than %d files", SPEC_FILES);
+        return false;
+    }
+    char *text = spec_read(cx, from, name, y->loc, &path, &n);
+    const Yaml *root = text ? yaml_parse(s->arena, text, n, diag_file(path, text, n)) : NULL;
+    if (!root)
+        return false;
+    return spec_keys(NULL, root, "a module file", keys, LEN(keys)) && spec_modules(cx, path, root);
+}
+
+bool spec_modules(const Cx *cx, const char *path, const Yaml *root)
+{
+    const Yaml *include = yaml_get(root, "include"), *modules = yaml_get(root, "modules");
+    bool ok = !modules || define_modules(cx->s, modules);
+    for (int i = 0; include && i < (include->kind == YAML_LIST ? include->n : 1); i++)
+        ok = include_file(cx, path, include->kind == YAML_LIST ? include->item[i] : include) && ok;
+    return ok;
+}
+
+/* ---- digest ---- */
+
+static int by_param(const void *a, const void *b)
+{
+    return strcmp(((const Param *)a)->name, ((const Param *)b)->name);
+}
+
+void spec_digest(SpecReader *s, const Param *set, int nset)
+{
+    Param *sorted = NEW(s->arena, Param, nset);
+    int n = 0;
+    for (int i = 0; i < nset; i++) { /* the last of a name counts */
+        int at = 0;
+        while (at < n && strcmp(sorted[at].name, set[i].name))
+            at++;
+        n += at == n;
+        sorted[at] = set[i];
+    }
+    if (n)
+        qsort(sorted, (size_t)n, sizeof *sorted, by_param);
+    for (int i = 0; i < n; i++)
+        buf_printf(&s->digest, "%s=%s\n", sorted[i].name, sorted[i].value);
+    sha256(s->digest.s, s->digest.n, s->spec->sha256);
+    buf_free(&s->digest);
+}
+
+void spec_digest_text(SpecReader *s, const char *text, size_t n)
+{
+    digest_add(s, text, n);
+}

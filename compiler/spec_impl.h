@@ -1,0 +1,146 @@
+#ifndef DSQ_SPEC_IMPL_H
+#define DSQ_SPEC_IMPL_H
+/* What the files of the spec reader share. The way of a spec:
+     spec.c         the spec's own keys: inputs, outputs, labels; errors
+     spec_file.c    files, includes, digest
+     spec_param.c   declared parameters of specs and modules, --set
+     spec_expr.c    scalars: expressions, texts with $name, lists
+     spec_expand.c  bodies: steps, modules, scopes, named values
+     spec_op.c      one operator: attributes and parameter tensors from the operator table
+   Every function that fails has said why, unless the reason was said before (a poisoned value). */
+#include "spec.h"
+#include "yaml.h"
+
+enum {
+    SPEC_STEPS = 20000, SPEC_DEPTH = 64, SPEC_REPEAT = 10000, SPEC_FILES = 200, SPEC_PARAMS = 64,
+    SPEC_TEXT = 1000,   /* bytes of an expanded text */
+    SPEC_NAME = 255,    /* bytes of a scoped name */
+    SPEC_BYTES = 4 << 20, /* of a file */
+    SPEC_WORK = 4000000   /* scalars evaluated and names looked up */
+};
+
+/* Values of the language. Lists are shared, never copied. */
+typedef enum PvalKind { PV_INT, PV_NUM, PV_BOOL, PV_TEXT, PV_LIST } PvalKind;
+typedef struct Pval Pval;
+struct Pval {
+    PvalKind kind;
+    int n;                                                           /* PV_LIST */
+    union { int64_t i; double d; bool b; const char *text; const Pval *item; } as;
+};
+
+/* A declared parameter. type: what a use must give; PV_ANY: a default that is an expression, any value will do. */
+typedef enum DeclType { DECL_INT, DECL_NUM, DECL_BOOL, DECL_TEXT, DECL_LIST, DECL_MODULE, DECL_ANY } DeclType;
+typedef struct Decl { const char *name; Loc loc; DeclType type; const Yaml *dflt; /* NULL: required */ } Decl;
+typedef struct Decls { Decl *v; int n; } Decls;
+
+typedef struct Module {
+    const char *name;
+    Loc loc;
+    Decls param;
+    const char *const *input; int ninput;
+    const Yaml *scope, *body, *output; /* scope, output: NULL where not given */
+} Module;
+
+typedef struct Binding { const char *name; Pval val; bool bad; /* its error was reported: uses fail silently */ } Binding;
+typedef struct Env { const Binding *v; int n; const struct Env *up; } Env;
+
+typedef struct Reported { Loc loc; const char *fmt; } Reported;
+typedef struct SpecReader {
+    Arena *arena;
+    Spec *spec;
+    Graph *graph;
+    const char *libdir;
+    Map file_seen;
+    Buf digest;                     /* all texts read, before hashing */
+    VEC(Module) module;
+    Map module_by_name;
+    const Env *env;                 /* the spec's parameters */
+    Map tensor_by_name;             /* index into tensor_loc */
+    VEC(Loc) tensor_loc;
+    VEC(Reported) reported;
+    int steps;
+    int64_t work;
+    bool stop;                      /* a limit was reached: nothing more is expanded */
+} SpecReader;
+
+/* A module at work, for cycles and for the notes behind an error. */
+typedef struct Use { const Module *module; Loc loc; const struct Use *up; } Use;
+
+enum { NO_VALUE = -1, POISON = -2 }; /* ValueId: nothing here; the result of a step that failed */
+
+/* Where evaluation stands. */
+typedef struct Cx {
+    SpecReader *s;
+    const Env *env;
+    Map *value;          /* named values of the module body: ValueId or POISON */
+    const char *scope;   /* "layer1.0", "" at the top */
+    int *number;         /* next child of a sequential, NULL outside one */
+    ValueId cur;         /* what the next step takes */
+    const Use *use;
+    int depth;
+} Cx;
+
+/* ---- spec.c ---- */
+/* An error with notes for the modules in use. The same text at the same place is said once. cx may be NULL. */
+void spec_error(const Cx *, Loc, const char *hint, const char *fmt, ...) PRINTF(4, 5);
+const char *spec_hint(Arena *, const char *name, const char *const *cand, int n); /* "did you mean 'x'?" or NULL */
+const char *spec_found(Arena *, const Yaml *); /* "'relu'", "a list", "a map", "nothing" */
+const char *spec_show(Arena *, const char *);  /* quoted, long text cut */
+bool spec_identifier(const char *);
+/* Every key of map must be one of key[0..n); what: "a module". False after errors. */
+bool spec_keys(const Cx *, const Yaml *map, const char *what, const char *const *key, int n);
+bool spec_work(const Cx *, Loc);               /* false once the budget is used up */
+
+/* ---- spec_file.c ---- */
+/* name beside file, unless it is absolute. */
+const char *spec_beside(Arena *, const char *file, const char *name);
+/* Text of the file `name` that loc names: beside `file`, else in libdir. NULL after an error. */
+char *spec_read(const Cx *, const char *file, const char *name, Loc, const char **path, size_t *n);
+/* Defines the modules of root and of the files that it includes. */
+bool spec_modules(const Cx *, const char *path, const Yaml *root);
+void spec_digest_text(SpecReader *, const char *text, size_t n);
+void spec_digest(SpecReader *, const Param *set, int nset); /* into spec->sha256 */
+
+/* ---- spec_param.c ---- */
+bool decls_read(SpecReader *, const Yaml *map, Decls *);
+/* The spec's parameters, with --set; false after errors. */
+bool params_read(SpecReader *, const Yaml *map, const Param *set, int nset);
+/* One parameter of a use: arg is evaluated in cx, a default in inner. */
+bool param_bind(const Cx *cx, const Cx *inner, const Decl *, const Yaml *arg, Pval *);
+
+/* ---- spec_expr.c ---- */
+bool eval_int(const Cx *, const Yaml *, int64_t *);
+bool eval_num(const Cx *, const Yaml *, double *);
+bool eval_bool(const Cx *, const Yaml *, bool *);
+const char *eval_text(const Cx *, const Yaml *);              /* NULL after an error */
+bool eval_list(const Cx *, const Yaml *, Pval *);
+bool eval_ints(const Cx *, const Yaml *, Ints *);             /* a list, or one integer */
+bool eval_any(const Cx *, const Yaml *, Pval *);
+/* A number or true/false as written, not quoted. */
+bool literal(const Yaml *, Pval *);
+bool is_expression(const char *text);                         /* has $name or a call, and no ${...} */
+const char *pval_kind(const Pval *);                          /* "an integer" */
+const char *pval_text(Arena *, const Pval *);                 /* NULL for lists */
+const Binding *env_find(const Env *, const char *name);
+const char *env_hint(const Cx *, const char *name);
+
+/* ---- spec_expand.c ---- */
+const Module *module_find(const SpecReader *, const char *name);
+bool module_define(SpecReader *, const char *name, Loc, const Yaml *);
+void expand_body(Cx *, const Yaml *list);
+ValueId value_find(const Cx *, const char *name, Loc); /* POISON after an error too */
+const char *scope_join(const Cx *, const char *scope, const char *name, Loc); /* NULL after an error */
+
+/* ---- spec_op.c ---- */
+typedef struct OpStep {
+    const char *op_name;
+    Loc loc;                 /* of the operator's name */
+    const Yaml *keys;        /* the step's map, NULL where it has none */
+    const char *tensor_scope, *node_name;
+    const ValueId *in; int nin; bool in_given;
+} OpStep;
+bool op_exists(const char *name);                   /* operators, constant and parameter */
+/* Fills out[0..MAX_OUT), returns the number of results or -1. */
+int op_expand(const Cx *, const OpStep *, ValueId *out);
+const char *const *op_names(Arena *, int *n);
+#endif
