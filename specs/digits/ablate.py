@@ -59,7 +59,7 @@ def table(results, key):
     base = np.array(values["base"])
     lines = ["| variant | parameters | mean | std | difference to base | by seed |",
              "| --- | --- | --- | --- | --- | --- |"]
-    for variant in VARIANTS:
+    for variant in (v for v in VARIANTS if v in values):
         v = np.array(values[variant])
         gain = v - base
         half = T_95[len(v)] * gain.std(ddof=1) / math.sqrt(len(v))
@@ -72,6 +72,8 @@ def table(results, key):
 def main():
     parser = argparse.ArgumentParser(description="Compares the Square modules with plain networks of equal size.")
     parser.add_argument("--seeds", type=int, default=5, choices=range(2, 11), metavar="2..10")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="NAME",
+                        help="some of " + ", ".join(VARIANTS))
     parser.add_argument("--images", type=int, default=16000)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--processes", type=int, default=2)
@@ -79,16 +81,18 @@ def main():
     parser.add_argument("--log", default=os.path.join(SCRATCH, "runs.jsonl"))
     parser.add_argument("--output", help="file for the tables, in place of standard output")
     args = parser.parse_args()
+    if "base" not in args.variants:
+        parser.error("--variants must name base, which the others are compared with")
     for split, count in (("train", args.images), ("test", LARGE)):
         train.data(split, count, 0, args.cache)
     results = []
     if os.path.exists(args.log):
         with open(args.log) as f:
             results = [r for r in map(json.loads, f) if (r["images"], r["epochs"]) == (args.images, args.epochs)
-                       and 1 <= r["seed"] <= args.seeds]
+                       and r["seed"] <= args.seeds and r["variant"] in args.variants]
     done = {(r["variant"], r["seed"]) for r in results}
     jobs = [(variant, seed, args.images, args.epochs, args.cache)
-            for seed in range(1, args.seeds + 1) for variant in VARIANTS if (variant, seed) not in done]
+            for seed in range(1, args.seeds + 1) for variant in args.variants if (variant, seed) not in done]
     with multiprocessing.Pool(args.processes) as pool, open(args.log, "a") as log:
         for result in pool.imap_unordered(run, jobs, chunksize=1):
             print(json.dumps(result), file=log, flush=True)

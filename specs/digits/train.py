@@ -223,7 +223,7 @@ def main():
     parser.add_argument("--head", choices=HEADS, default="square_softmin")
     parser.add_argument("--conv5", type=int, default=CONV5, help="channels before the pooling")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--images", type=int, default=100000, help="rendered for training")
     parser.add_argument("--cache", help="folder to keep rendered images in")
     parser.add_argument("--output", default=os.path.join(os.path.dirname(os.path.abspath(__file__)),
