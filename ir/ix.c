@@ -7,7 +7,7 @@
 
    Division is floor division, so all of these hold for negative values too. Nothing is assumed about the range of a
    variable; a remainder lies in 0..k. Coefficients that leave int64 are a bug: text is bounded by its parser. */
-#include "loops.h"
+#include "loop_impl.h"
 
 
 static const Ix zero;
@@ -250,9 +250,9 @@ const Ix *ix_div(Arena *A, const Ix *x, int64_t k)
         return ix_addc(A, q, c);
 
     const Atom *a = &r->t[0].atom;
-    int64_t kk, ck;
-    if (r->n == 1 && r->t[0].k == 1 && a->kind == ATOM_DIV && mul_ok(a->k, k, &kk) && mul_ok(a->k, r->c, &ck))
-        return ix_add(A, q, ix_div(A, ix_addc(A, a->a, ck), kk));
+    int64_t kk;
+    if (r->n == 1 && r->t[0].k == 1 && a->kind == ATOM_DIV && mul_ok(a->k, k, &kk) && kk < INT64_MAX / 4)
+        return ix_add(A, q, ix_div(A, ix_addc(A, a->a, a->k * r->c), kk));
     return ix_add(A, q, ix_atom(A, (Atom){.kind = ATOM_DIV, .k = k, .a = r}));
 }
 
@@ -296,7 +296,7 @@ static const Ix *ix_minmax(Arena *A, AtomKind kind, const Ix *a, const Ix *b)
         if (lo >= 0)
             return kind == ATOM_MIN ? b : a;
     }
-    bool swap = ix_cmp(a, b) < 0;
+    bool swap = a->n == 0 || (b->n > 0 && ix_cmp(a, b) > 0); /* a constant stands last */
     return ix_atom(A, (Atom){.kind = kind, .a = swap ? b : a, .b = swap ? a : b});
 }
 
@@ -320,29 +320,44 @@ bool ix_uses(const Ix *x, int var)
     return false;
 }
 
-static const Ix *atom_subst(Arena *A, const Atom *a, int var, const Ix *by)
+/* One variable and what stands for it, or all of them (NULL: itself). */
+typedef struct Subst { int var; const Ix *by; const Ix *const *all; } Subst;
+
+static const Ix *subst(Arena *A, const Ix *x, const Subst *s);
+
+static const Ix *atom_subst(Arena *A, const Atom *a, const Subst *s)
 {
+    const Ix *by;
     switch (a->kind) {
     case ATOM_DIV:
-        return ix_div(A, ix_subst(A, a->a, var, by), a->k);
+        return ix_div(A, subst(A, a->a, s), a->k);
     case ATOM_MOD:
-        return ix_mod(A, ix_subst(A, a->a, var, by), a->k);
+        return ix_mod(A, subst(A, a->a, s), a->k);
     case ATOM_MIN:
     case ATOM_MAX:
-        return ix_minmax(A, a->kind, ix_subst(A, a->a, var, by), ix_subst(A, a->b, var, by));
+        return ix_minmax(A, a->kind, subst(A, a->a, s), subst(A, a->b, s));
     default:
-        return a->var == var ? by : ix_atom(A, *a);
+        by = s->all ? s->all[a->var] : a->var == s->var ? s->by : NULL;
+        return by ? by : ix_atom(A, *a);
     }
+}
+
+static const Ix *subst(Arena *A, const Ix *x, const Subst *s)
+{
+    const Ix *r = ix_const(A, x->c);
+    for (int i = 0; i < x->n; i++)
+        r = ix_add(A, r, ix_mulc(A, atom_subst(A, &x->t[i].atom, s), x->t[i].k));
+    return x->n ? r : x;
 }
 
 const Ix *ix_subst(Arena *A, const Ix *x, int var, const Ix *by)
 {
-    if (!ix_uses(x, var))
-        return x;
-    const Ix *r = ix_const(A, x->c);
-    for (int i = 0; i < x->n; i++)
-        r = ix_add(A, r, ix_mulc(A, atom_subst(A, &x->t[i].atom, var, by), x->t[i].k));
-    return r;
+    return ix_uses(x, var) ? subst(A, x, &(Subst){.var = var, .by = by}) : x;
+}
+
+const Ix *ix_subst_all(Arena *A, const Ix *x, const Ix *const *by)
+{
+    return subst(A, x, &(Subst){.all = by});
 }
 
 static int64_t atom_eval(const Atom *a, const int64_t *vars)

@@ -3,6 +3,8 @@
 /* What the files behind loops.h share among themselves and with the passes on loops; nobody else includes it. */
 #include "loops.h"
 
+enum { MAX_LANES = 64 };
+
 /* Words of the text form and of C that no parameter, variable, register or pointer may be called. */
 bool name_reserved(const char *);
 bool name_valid(const char *); /* a C identifier that is not reserved */
@@ -11,6 +13,8 @@ Map names_of(Arena *, const Kernel *);
 /* name itself where it is free, else name_1, name_2, ...; taken from then on. */
 const char *name_unique(Map *, const char *name);
 
+/* x with every variable v for which by[v] is not NULL replaced by that, all at once. */
+const Ix *ix_subst_all(Arena *, const Ix *x, const Ix *const *by);
 void ix_print(Buf *, const Kernel *, const Ix *);
 
 /* The parameter that a reference (parameter or ~pointer) leads to. */
@@ -19,12 +23,34 @@ static inline int ref_param(const Kernel *k, int ref) { return ref >= 0 ? ref : 
 static inline int ref_rank(const Kernel *k, int ref) { return ref >= 0 ? k->param.v[ref].rank : 1; }
 
 /* What text says of an expression's type by itself: element type or -1, lanes or 0. A splat's width and a constant's type
-   come from where they stand. Printer and parser must agree on it. */
+   come from where they stand. Printer and parser must agree on it. written: where type.lanes is not 0, the type was
+   written beside the expression and is evident. */
 typedef struct PartType { int elem, lanes; } PartType;
-PartType expr_evident(const Kernel *, const Expr *);
+PartType expr_evident(const Kernel *, const Expr *, bool written);
 
 int expr_arity(const Expr *);
 bool expr_eq(const Expr *, const Expr *); /* same value from the same state: constants by their bits */
 int64_t block_size(const Block *);        /* statements, nested ones included */
 void block_push(Arena *, Block *, Stmt *);
+
+/* Copying a kernel, statement by statement, while definitions get new numbers in the order in which they are copied. */
+typedef struct Copy {
+    Arena *A;
+    const Kernel *from;
+    Kernel to;
+    const Ix **var;         /* what stands for a variable of from */
+    int *reg, *ptr;         /* numbers in to */
+    Map names;
+    const char *suffix;     /* of names defined now, "" outside unrolled loops */
+    int64_t statements;     /* copied so far */
+} Copy;
+Copy copy_begin(Arena *, const Kernel *);
+const Ix *copy_ix(Copy *, const Ix *);
+/* Appends the copy of s to out and returns it; of a loop only the head. */
+Stmt *copy_stmt(Copy *, Block *out, const Stmt *s);
+/* e with every subexpression for which swap gives another in its place: outermost first, not within replacements. */
+typedef const Expr *SwapFn(void *user, const Expr *);
+const Expr *expr_swap(Arena *, const Expr *, SwapFn *, void *user);
+/* Numbers variables, registers and pointers in the order of their definitions; those without one go. */
+void kernel_renumber(Arena *, Kernel *);
 #endif

@@ -205,9 +205,11 @@ static void print_element(Buf *b, DType t, const void *p)
 
 /* ---- expressions ---- */
 
-PartType expr_evident(const Kernel *k, const Expr *e)
+PartType expr_evident(const Kernel *k, const Expr *e, bool written)
 {
     PartType t = {-1, 0};
+    if (written && e->type.lanes)
+        return (PartType){(int)e->type.elem, e->type.lanes};
     switch (e->op) {
     case X_const:
         return t;
@@ -222,7 +224,7 @@ PartType expr_evident(const Kernel *k, const Expr *e)
     }
     XClass c = xop_info[e->op].cls;
     for (int i = 0; i < expr_arity(e); i++) {
-        PartType a = expr_evident(k, e->a[i]);
+        PartType a = expr_evident(k, e->a[i], written);
         t.elem = t.elem < 0 ? a.elem : t.elem;
         t.lanes = t.lanes ? t.lanes : a.lanes;
     }
@@ -282,7 +284,7 @@ static void print_operand(Out *o, const Expr *e)
 /* known: what the context says of the type. */
 static void print_expr(Out *o, const Expr *e, PartType known)
 {
-    PartType t = expr_evident(o->k, e);
+    PartType t = expr_evident(o->k, e, false);
     int elem = known.elem >= 0 ? known.elem : t.elem >= 0 ? t.elem : DT_F32;
     int lanes = known.lanes ? known.lanes : t.lanes ? t.lanes : 1;
     print_operand(o, e);

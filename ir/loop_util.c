@@ -16,7 +16,7 @@ bool name_reserved(const char *s)
 {
     static const char *const word[] = {
         /* the text form */
-        "parallel", "unroll", "let", "store", "load", "ptr", "note", "inf", "nan",
+        "parallel", "unroll", "let", "store", "load", "index", "ptr", "note", "inf", "nan",
         /* C11 */
         "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
         "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed",

@@ -1,0 +1,487 @@
+/* Runs programs in loop IR as loop_op.def defines them: what compiled kernels are compared with. Kernels are turned
+   into trees with every reference resolved and every intermediate value in its own place, then walked; nothing is
+   allocated while they run. Parallel loops run in order. */
+#include "loop_impl.h"
+#include "../runtime_min/dsq_math.h"
+
+#include <math.h>
+#include <string.h>
+
+/* An index expression; of variables only where slow is NULL. */
+typedef struct Affine { int64_t c; int n; struct AffineTerm { int64_t k; int var; } *t; const Ix *slow; } Affine;
+
+/* Where an access goes: a parameter's memory, and how far. base: elements before index 0 (through a pointer). */
+typedef struct At {
+    const KParam *param;
+    char **mem;
+    int64_t *base;          /* NULL: param itself */
+    int64_t elems;          /* of param */
+    int size;               /* bytes of an element */
+    int n;
+    Affine *ix;
+    int64_t dim[MAX_IX];
+    const Ix *const *source;
+    int ref;
+} At;
+
+typedef struct XNode {
+    XOp op;
+    bool integer;
+    int lanes, n;
+    struct XNode *a[4];
+    void *out;              /* the value: lanes x 4 bytes */
+    Affine *ix;             /* reg, index */
+    const Reg *reg;
+    At at;
+} XNode;
+
+typedef struct SNode {
+    StmtKind kind;
+    Affine lo, hi;
+    int64_t step, *var;     /* FOR, INDEX: the variable; PTR: the pointer */
+    struct SNode *body;
+    int nbody, n, bytes;
+    const Reg *reg;
+    char *file;             /* the register's elements */
+    int64_t elems;
+    Affine *ix;
+    At at;
+    XNode *val;
+} SNode;
+
+typedef struct Ready {
+    SNode *body;
+    int nbody;
+    int64_t *var, *ptr;
+    char **mem, **file;
+} Ready;
+
+typedef struct Interp {
+    Arena *A;
+    const Program *p;
+    const Kernel *k;
+    Ready *r;               /* of the kernel at work */
+    int call;
+    const char *error;
+} Interp;
+
+/* ---- preparation ---- */
+
+static Affine affine(Interp *in, const Ix *x)
+{
+    Affine a = {.c = x->c, .n = x->n, .t = x->n ? NEW(in->A, struct AffineTerm, x->n) : NULL};
+    for (int i = 0; i < x->n; i++) {
+        if (x->t[i].atom.kind != ATOM_VAR)
+            a.slow = x;
+        a.t[i].k = x->t[i].k;
+        a.t[i].var = x->t[i].atom.var;
+    }
+    return a;
+}
+
+static Affine *affines(Interp *in, int n, const Ix *const *ix)
+{
+    Affine *a = NEW(in->A, Affine, n + 1);
+    for (int i = 0; i < n; i++)
+        a[i] = affine(in, ix[i]);
+    return a;
+}
+
+static At access_at(Interp *in, int ref, int n, const Ix *const *ix)
+{
+    int p = ref_param(in->k, ref);
+    const KParam *param = &in->k->param.v[p];
+    At at = {.param = param, .mem = &in->r->mem[p], .base = ref < 0 ? &in->r->ptr[~ref] : NULL, .elems = 1,
+             .size = dtype_size(param->elem), .n = n, .ix = affines(in, n, ix), .source = ix, .ref = ref};
+    for (int i = 0; i < param->rank; i++)
+        at.elems *= at.dim[i] = param->dim[i];
+    return at;
+}
+
+static XNode *prepare_expr(Interp *in, const Expr *e)
+{
+    XNode *x = NEW(in->A, XNode, 1);
+    x->op = e->op;
+    x->integer = e->type.elem == DT_I32;
+    x->lanes = e->type.lanes;
+    x->n = e->op == X_lane ? (int)e->imm : e->n;
+    if (e->op == X_reg) {
+        x->reg = &in->k->reg.v[e->ref];
+        x->ix = affines(in, e->nix, e->ix);
+        x->out = in->r->file[e->ref];
+        return x;
+    }
+    x->out = arena_alloc(in->A, (size_t)x->lanes, 4, 64);
+    if (e->op == X_load)
+        x->at = access_at(in, e->ref, e->nix, e->ix);
+    if (e->op == X_index)
+        x->ix = affines(in, 1, e->ix);
+    for (int i = 0; e->op == X_const && i < x->lanes; i++) {
+        if (x->integer)
+            ((int32_t *)x->out)[i] = (int32_t)e->imm;
+        else
+            ((float *)x->out)[i] = (float)e->imm;
+    }
+    for (int i = 0; i < expr_arity(e); i++)
+        x->a[i] = prepare_expr(in, e->a[i]);
+    return x;
+}
+
+static int prepare_block(Interp *in, const Block *b, SNode **out)
+{
+    SNode *v = NEW(in->A, SNode, b->n + 1);
+    int n = 0;
+    for (int i = 0; i < b->n; i++) {
+        const Stmt *s = b->v[i];
+        if (s->kind == ST_COMMENT)
+            continue;
+        SNode *d = &v[n++];
+        *d = (SNode){.kind = s->kind, .step = s->step, .n = s->n};
+        if (s->val)
+            d->val = prepare_expr(in, s->val);
+        if (s->kind == ST_FOR) {
+            d->lo = affine(in, s->lo);
+            d->hi = affine(in, s->hi);
+            d->nbody = prepare_block(in, &s->body, &d->body);
+        } else if (s->kind == ST_LET || s->kind == ST_SET) {
+            d->reg = &in->k->reg.v[s->ref];
+            d->file = in->r->file[s->ref];
+            d->bytes = d->reg->type.lanes * 4;
+            d->elems = 1;
+            for (int j = 0; j < d->reg->rank; j++)
+                d->elems *= d->reg->dim[j];
+            d->ix = affines(in, s->nix, s->ix);
+        } else {
+            d->at = access_at(in, s->ref, s->nix, s->ix);
+        }
+        if (s->kind == ST_FOR || s->kind == ST_INDEX)
+            d->var = &in->r->var[s->var];
+        else if (s->kind == ST_PTR)
+            d->var = &in->r->ptr[s->ptr];
+    }
+    *out = v;
+    return n;
+}
+
+static Ready *prepare(Interp *in)
+{
+    const Kernel *k = in->k;
+    Ready *r = NEW(in->A, Ready, 1);
+    in->r = r;
+    r->var = NEW(in->A, int64_t, k->var.n + 1);
+    r->ptr = NEW(in->A, int64_t, k->ptr.n + 1);
+    r->mem = NEW(in->A, char *, k->param.n + 1);
+    r->file = NEW(in->A, char *, k->reg.n + 1);
+    for (int i = 0; i < k->reg.n; i++) {
+        const Reg *g = &k->reg.v[i];
+        size_t n = (size_t)g->type.lanes;
+        for (int j = 0; j < g->rank; j++)
+            n *= (size_t)g->dim[j];
+        r->file[i] = arena_alloc(in->A, n, 4, 64);
+    }
+    r->nbody = prepare_block(in, &k->body, &r->body);
+    return r;
+}
+
+/* ---- addresses ---- */
+
+static inline int64_t value(const Interp *in, const Affine *a)
+{
+    const int64_t *var = in->r->var;
+    if (a->slow)
+        return ix_eval(a->slow, var);
+    int64_t r = a->c;
+    for (int i = 0; i < a->n; i++)
+        r += a->t[i].k * var[a->t[i].var];
+    return r;
+}
+
+static void add_variables(const Interp *in, Buf *b, const At *at)
+{
+    for (int v = 0; v < in->k->var.n; v++)
+        for (int i = 0; i < at->n; i++)
+            if (ix_uses(at->source[i], v)) {
+                buf_printf(b, ", %s = %lld", in->k->var.v[v].name, (long long)in->r->var[v]);
+                break;
+            }
+}
+
+/* "kernel k30, call 2: load of 16 at in[y, x + 1]: index 1 is 30, dimension 30, y = 0, x = 29" */
+static void violation(Interp *in, const At *at, const char *what, int n, const char *why)
+{
+    if (in->error)
+        return;
+    Buf b = {0};
+    buf_printf(&b, "kernel %s, call %d: %s of %d at %s[", in->k->name, in->call, what, n,
+               at->ref >= 0 ? at->param->name : in->k->ptr.v[~at->ref].name);
+    for (int i = 0; i < at->n; i++) {
+        buf_puts(&b, i ? ", " : "");
+        ix_print(&b, in->k, at->source[i]);
+    }
+    buf_printf(&b, "]: %s", why);
+    add_variables(in, &b, at);
+    in->error = arena_printf(in->A, "%s", b.s);
+    buf_free(&b);
+}
+
+static void bad_index(Interp *in, const At *at, const char *what, int n, int i, int64_t ix)
+{
+    violation(in, at, what, n,
+              arena_printf(in->A, "index %d is %lld, dimension %lld", i, (long long)ix, (long long)at->dim[i]));
+}
+
+/* The memory of n elements, NULL after a violation. */
+static char *locate(Interp *in, const At *at, const char *what, int n)
+{
+    int64_t linear = 0;
+    if (at->base) {
+        linear = *at->base + value(in, &at->ix[0]);
+        if (linear < 0 || linear > at->elems - n) {
+            violation(in, at, what, n, arena_printf(in->A, "element %lld of %s, which has %lld", (long long)linear,
+                                                    at->param->name, (long long)at->elems));
+            return NULL;
+        }
+        return *at->mem + linear * at->size;
+    }
+    for (int i = 0; i < at->n; i++) {
+        int64_t x = value(in, &at->ix[i]), end = at->dim[i] - (i + 1 == at->n ? n : 1);
+        if (x < 0 || x > end) {
+            bad_index(in, at, what, n, i, x);
+            return NULL;
+        }
+        linear = linear * at->dim[i] + x;
+    }
+    return *at->mem + linear * at->size;
+}
+
+/* Address of a pointer: may lie outside, since only what is accessed counts. */
+static int64_t point(const Interp *in, const At *at)
+{
+    if (at->base)
+        return *at->base + value(in, &at->ix[0]);
+    int64_t linear = 0;
+    for (int i = 0; i < at->n; i++)
+        linear = linear * at->dim[i] + value(in, &at->ix[i]);
+    return linear;
+}
+
+/* Number of a register's element, -1 after a violation. */
+static int64_t element(Interp *in, const Reg *r, const Affine *ix)
+{
+    int64_t linear = 0;
+    for (int i = 0; i < r->rank; i++) {
+        int64_t x = value(in, &ix[i]);
+        if (x < 0 || x >= r->dim[i]) {
+            if (!in->error)
+                in->error = arena_printf(in->A, "kernel %s, call %d: index %d of register %s is %lld, dimension %lld",
+                                         in->k->name, in->call, i, r->name, (long long)x, (long long)r->dim[i]);
+            return -1;
+        }
+        linear = linear * r->dim[i] + x;
+    }
+    return linear;
+}
+
+/* ---- arithmetic ---- */
+
+#define LANES(expr)                                                                                                    \
+    for (int l = 0; l < n; l++)                                                                                        \
+        r[l] = (expr);                                                                                                 \
+    return
+
+static void lanes_f32(XOp op, int n, float *restrict r, const float *a, const float *b, const float *c, const float *d)
+{
+    switch (op) {
+    case X_splat: LANES(a[0]);
+    case X_add: LANES(a[l] + b[l]);
+    case X_sub: LANES(a[l] - b[l]);
+    case X_mul: LANES(a[l] * b[l]);
+    case X_div: LANES(a[l] / b[l]);
+    case X_max: LANES(a[l] > b[l] ? a[l] : b[l]);
+    case X_min: LANES(a[l] < b[l] ? a[l] : b[l]);
+    case X_neg: LANES(-a[l]);
+    case X_abs: LANES(dsq_fabsf(a[l]));
+    case X_sqrt: LANES(dsq_sqrtf(a[l]));
+    case X_fma: LANES(fmaf(a[l], b[l], c[l]));
+    case X_select_gt: LANES(a[l] > b[l] ? c[l] : d[l]);
+    case X_exp: LANES(dsq_expf(a[l]));
+    case X_tanh: LANES(dsq_tanhf(a[l]));
+    case X_erf: LANES(dsq_erff(a[l]));
+    default: bug("interpreter: %s of f32", xop_info[op].name);
+    }
+}
+
+/* Wrapping: on the bits, as unsigned. */
+static void lanes_i32(XOp op, int n, int32_t *restrict r, const int32_t *a, const int32_t *b, const int32_t *c,
+                      const int32_t *d)
+{
+    switch (op) {
+    case X_splat: LANES(a[0]);
+    case X_add: LANES((int32_t)((uint32_t)a[l] + (uint32_t)b[l]));
+    case X_sub: LANES((int32_t)((uint32_t)a[l] - (uint32_t)b[l]));
+    case X_mul: LANES((int32_t)((uint32_t)a[l] * (uint32_t)b[l]));
+    case X_max: LANES(a[l] > b[l] ? a[l] : b[l]);
+    case X_min: LANES(a[l] < b[l] ? a[l] : b[l]);
+    case X_neg: LANES((int32_t)-(uint32_t)a[l]);
+    case X_abs: LANES(a[l] < 0 ? (int32_t)-(uint32_t)a[l] : a[l]);
+    case X_select_gt: LANES(a[l] > b[l] ? c[l] : d[l]);
+    default: bug("interpreter: %s of i32", xop_info[op].name);
+    }
+}
+
+/* Halves added (or compared) until one lane is left. */
+static void fold(const XNode *x, const void *a, int n)
+{
+    union { float f[MAX_LANES]; int32_t i[MAX_LANES]; } v, half;
+    XOp op = x->op == X_hsum ? X_add : X_max;
+    memcpy(&v, a, (size_t)n * 4);
+    for (n /= 2; n >= 1; n /= 2) {
+        if (x->integer)
+            lanes_i32(op, n, half.i, v.i, v.i + n, NULL, NULL);
+        else
+            lanes_f32(op, n, half.f, v.f, v.f + n, NULL, NULL);
+        memcpy(&v, &half, (size_t)n * 4);
+    }
+    memcpy(x->out, &v, 4);
+}
+
+static const void *eval(Interp *in, const XNode *x)
+{
+    const void *a[4] = {NULL};
+    switch (x->op) {
+    case X_const:
+        return x->out;
+    case X_reg: {
+        int64_t i = x->reg->rank ? element(in, x->reg, x->ix) : 0;
+        return (char *)x->out + (i < 0 ? 0 : i) * x->lanes * 4;
+    }
+    case X_load: {
+        const char *p = locate(in, &x->at, "load", x->n);
+        if (p)
+            memcpy(x->out, p, (size_t)x->n * 4);
+        return x->out;
+    }
+    case X_index:
+        *(int32_t *)x->out = (int32_t)(uint32_t)(uint64_t)value(in, x->ix);
+        return x->out;
+    default:
+        break;
+    }
+    for (int i = 0; i < 4 && x->a[i]; i++)
+        a[i] = eval(in, x->a[i]);
+    if (x->op == X_lane) {
+        memcpy(x->out, (const char *)a[0] + 4 * x->n, 4);
+    } else if (x->op == X_hsum || x->op == X_hmax) {
+        fold(x, a[0], x->a[0]->lanes);
+    } else if (x->integer) {
+        lanes_i32(x->op, x->lanes, x->out, a[0], a[1], a[2], a[3]);
+    } else {
+        lanes_f32(x->op, x->lanes, x->out, a[0], a[1], a[2], a[3]);
+    }
+    return x->out;
+}
+
+/* ---- statements ---- */
+
+static void run_block(Interp *in, const SNode *v, int n);
+
+static void run_for(Interp *in, const SNode *s)
+{
+    int64_t hi = value(in, &s->hi);
+    for (int64_t i = value(in, &s->lo); i < hi && !in->error; i += s->step) {
+        *s->var = i;
+        run_block(in, s->body, s->nbody);
+    }
+}
+
+static void run_stmt(Interp *in, const SNode *s)
+{
+    const void *v = s->val ? eval(in, s->val) : NULL;
+    char *p;
+    int64_t i;
+    switch (s->kind) {
+    case ST_FOR:
+        run_for(in, s);
+        return;
+    case ST_LET:
+        for (i = 0; i < s->elems; i++)
+            memcpy(s->file + i * s->bytes, v, (size_t)s->bytes);
+        return;
+    case ST_SET:
+        i = element(in, s->reg, s->ix);
+        if (i >= 0)
+            memmove(s->file + i * s->bytes, v, (size_t)s->bytes);
+        return;
+    case ST_STORE:
+        p = locate(in, &s->at, "store", s->n);
+        if (p && !in->error)
+            memcpy(p, v, (size_t)s->n * 4);
+        return;
+    case ST_INDEX: {
+        int32_t x = 0;
+        p = locate(in, &s->at, "index", 1);
+        if (p)
+            memcpy(&x, p, sizeof x);
+        *s->var = x;
+        return;
+    }
+    case ST_PTR:
+        *s->var = point(in, &s->at);
+        return;
+    case ST_COMMENT:
+        return;
+    }
+}
+
+static void run_block(Interp *in, const SNode *v, int n)
+{
+    for (int i = 0; i < n && !in->error; i++)
+        run_stmt(in, &v[i]);
+}
+
+/* Memory of every PBuf; NULL for constants without numbers. */
+static char **buffers(Interp *in, float *const *io)
+{
+    char **mem = NEW(in->A, char *, in->p->buf.n + 1);
+    int n = 0;
+    for (int i = 0; i < in->p->buf.n; i++) {
+        const PBuf *b = &in->p->buf.v[i];
+        /* A constant is never stored to: program_check. */
+        mem[i] = b->kind == BUF_CONST ? (char *)(uintptr_t)b->data : (char *)io[n++];
+    }
+    return mem;
+}
+
+static void bind(Interp *in, const Call *c, char *const *mem, char *arena)
+{
+    for (int j = 0; j < c->arg.n && !in->error; j++) {
+        const Arg *a = &c->arg.v[j];
+        if (a->buf == ARG_ARENA) {
+            in->r->mem[j] = arena + a->offset;
+            continue;
+        }
+        if (!mem[a->buf])
+            in->error = arena_printf(in->A, "kernel %s, call %d: %s has no numbers", in->k->name, in->call,
+                                     in->p->buf.v[a->buf].name);
+        else
+            in->r->mem[j] = mem[a->buf] + a->offset * dtype_size(in->k->param.v[j].elem);
+    }
+}
+
+const char *program_interp(const Program *p, float *const *io, void *arena, Arena *scratch)
+{
+    Interp in = {.A = scratch, .p = p};
+    char **mem = buffers(&in, io);
+    Ready **ready = NEW(scratch, Ready *, p->kernel.n + 1);
+    for (int i = 0; i < p->call.n && !in.error; i++) {
+        const Call *c = &p->call.v[i];
+        in.call = i;
+        in.k = &p->kernel.v[c->kernel];
+        in.r = ready[c->kernel];
+        if (!in.r)
+            ready[c->kernel] = prepare(&in);
+        bind(&in, c, mem, arena);
+        run_block(&in, in.r->body, in.error ? 0 : in.r->nbody);
+    }
+    return in.error;
+}
