@@ -521,13 +521,13 @@ static bool node(Parse *s)
     if (!rest_of_group(s, i, at))
         return false;
     Node *n = &s->g->node.v[i];
-    if (!result_types(s, n) || !suffixes(s, n))
-        return false;
     if (n->nout != names.n) {
         error_at(names.v[0].at, "%s has %d result%s, %d named", op_info[op].name, n->nout, n->nout == 1 ? "" : "s",
                  names.n);
         return false;
     }
+    if (!result_types(s, n) || !suffixes(s, n))
+        return false;
     for (int k = 0; k < names.n; k++) {
         s->g->value.v[n->out[k].value].loc = names.v[k].at;
         if (!define(s, names.v[k].at, names.v[k].key, n->out[k].value))
@@ -581,7 +581,8 @@ static bool constant(Parse *s)
     }
     if (!lex_expect(&s->lex, ":") || !stored(s, &st))
         return false;
-    Value *v = &s->g->value.v[graph_const(s->g, key, st.type, at)];
+    ValueId id = graph_const(s->g, key, st.type, at);
+    Value *v = &s->g->value.v[id];
     place(v, &st);
     return !lex_eat(&s->lex, "=") || constant_data(s, v->tensor, at);
 }

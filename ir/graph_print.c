@@ -36,13 +36,19 @@ enum { SMALL_CONST = 16 };
 
 typedef struct Print { Buf *b; const Graph *g; unsigned flags; Arena *arena; int *number; } Print;
 
+/* NULL where a malformed graph names no value: dumps are made of those too. */
+static const Value *value_of(const Print *p, ValueId id)
+{
+    return id >= 0 && id < p->g->value.n ? &p->g->value.v[id] : NULL;
+}
+
 static void put_value(const Print *p, ValueId id)
 {
-    if (id < 0 || id >= p->g->value.n) {
-        buf_printf(p->b, "%%<%d>", id); /* a malformed graph in a dump */
+    const Value *v = value_of(p, id);
+    if (!v) {
+        buf_printf(p->b, "%%<%d>", id);
         return;
     }
-    const Value *v = &p->g->value.v[id];
     buf_putc(p->b, v->kind == VAL_CONST ? '@' : '%');
     if (p->number[id] || !v->name)
         buf_printf(p->b, "%d", p->number[id]);
@@ -59,16 +65,13 @@ static void put_ints(Buf *b, const int64_t *v, int n)
     buf_puts(b, n ? "]" : "[]");
 }
 
-static void put_type(const Print *p, const Type *t)
-{
-    buf_puts(p->b, type_text(p->arena, t));
-}
-
-static void put_stored(const Print *p, const Value *v)
+/* What of a value stands behind a colon. */
+static void put_stored(const Print *p, ValueId id, bool where)
 {
     static const char *const region[] = {"none", "arena", "input", "output", "const"};
-    put_type(p, &v->type);
-    if (!(p->flags & PRINT_LAYOUT))
+    const Value *v = value_of(p, id);
+    buf_puts(p->b, v ? type_text(p->arena, &v->type) : "?");
+    if (!v || !where || !(p->flags & PRINT_LAYOUT))
         return;
     const int64_t *border = v->layout.border;
     if (v->layout.order == ORDER_NHWC) {
@@ -84,6 +87,12 @@ static void put_stored(const Print *p, const Value *v)
         buf_printf(p->b, " %s", region[v->region]);
     if (planned)
         buf_printf(p->b, "(offset=%lld, bytes=%lld)", (long long)v->offset, (long long)v->bytes);
+}
+
+static Type type_of(const Print *p, ValueId id)
+{
+    const Value *v = value_of(p, id);
+    return v ? v->type : (Type){0};
 }
 
 /* ---- attributes ---- */
@@ -153,8 +162,8 @@ static void put_step(const Print *p, const Node *n, int k, const Type *anchor)
         else
             put_value(p, s->in[i]);
     }
-    Ref in = s->nin ? s->in[0] : -1;
-    put_attrs(p, s->op, &s->attr, in >= 0 && in < p->g->value.n ? &p->g->value.v[in].type : anchor);
+    Type in = s->nin && s->in[0] >= 0 ? type_of(p, s->in[0]) : *anchor;
+    put_attrs(p, s->op, &s->attr, &in);
     if (s->name) {
         buf_puts(p->b, " name=");
         lex_put_name(p->b, s->name);
@@ -177,8 +186,7 @@ static Type anchor_type(const Print *p, const Node *n)
     Type *in = NEW(p->arena, Type, n->nin + 1), out[MAX_OUT] = {{0}};
     int nout;
     for (int i = 0; i < n->nin; i++)
-        if (n->in[i] >= 0 && n->in[i] < p->g->value.n)
-            in[i] = p->g->value.v[n->in[i]].type;
+        in[i] = type_of(p, n->in[i]);
     op_infer(&(OpCall){.op = n->op, .attr = &n->attr, .nin = n->nin, .in = in, .arena = p->arena}, out, &nout);
     return out[0];
 }
@@ -215,14 +223,12 @@ static void put_node(const Print *p, const Node *n)
         buf_puts(b, i ? ", " : " ");
         put_value(p, n->in[i]);
     }
-    Type none = {0};
-    bool typed = n->nin && n->in[0] >= 0 && n->in[0] < p->g->value.n;
-    put_attrs(p, n->op, &n->attr, typed ? &p->g->value.v[n->in[0]].type : &none);
+    Type in = type_of(p, n->nin ? n->in[0] : -1);
+    put_attrs(p, n->op, &n->attr, &in);
     put_epilogue(p, n);
     for (int i = 0; i < n->nout; i++) {
         buf_puts(b, i ? ", " : " : ");
-        if (n->out[i].value >= 0 && n->out[i].value < p->g->value.n)
-            put_stored(p, &p->g->value.v[n->out[i].value]);
+        put_stored(p, n->out[i].value, true);
     }
     if (n->name) {
         buf_puts(b, "  name=");
@@ -240,12 +246,13 @@ static void put_node(const Print *p, const Node *n)
 
 /* ---- the rest ---- */
 
-static void put_const(const Print *p, const Value *v)
+static void put_const(const Print *p, ValueId id)
 {
+    const Value *v = &p->g->value.v[id];
     buf_puts(p->b, "  const @");
     lex_put_name(p->b, v->name ? v->name : "");
     buf_puts(p->b, " : ");
-    put_stored(p, v);
+    put_stored(p, id, true);
     int64_t n = type_elems(&v->type);
     if (v->tensor && v->tensor->data && (n <= SMALL_CONST || (p->flags & PRINT_DATA))) {
         buf_puts(p->b, " = [");
@@ -271,7 +278,7 @@ static void number_values(Print *p)
     const Graph *g = p->g;
     bool *named = NEW(p->arena, bool, g->value.n + 1);
     for (int i = 0; i < g->output.n; i++)
-        if (g->output.v[i] >= 0 && g->output.v[i] < g->value.n)
+        if (value_of(p, g->output.v[i]))
             named[g->output.v[i]] = true;
     p->number = NEW(p->arena, int, g->value.n + 1);
     int next = 1;
@@ -279,7 +286,7 @@ static void number_values(Print *p)
         const Node *n = &g->node.v[i];
         for (int k = 0; k < n->nout && n->op != OP_NONE; k++) {
             ValueId id = n->out[k].value;
-            if (id >= 0 && id < g->value.n && !(named[id] && g->value.v[id].name))
+            if (value_of(p, id) && !(named[id] && g->value.v[id].name))
                 p->number[id] = next++;
         }
     }
@@ -295,14 +302,14 @@ static void put_head(const Print *p)
         buf_puts(p->b, i ? ", " : "");
         put_value(p, g->input.v[i]);
         buf_puts(p->b, ": ");
-        put_stored(p, &g->value.v[g->input.v[i]]);
+        put_stored(p, g->input.v[i], true);
     }
     buf_puts(p->b, ") -> (");
     for (int i = 0; i < g->output.n; i++) {
         buf_puts(p->b, i ? ", " : "");
         put_value(p, g->output.v[i]);
         buf_puts(p->b, ": ");
-        put_type(p, &g->value.v[g->output.v[i]].type);
+        put_stored(p, g->output.v[i], false);
     }
     buf_putc(p->b, ')');
     if ((p->flags & PRINT_LAYOUT) && (g->arena_bytes || g->arena_lower_bound))
@@ -318,7 +325,7 @@ void graph_print(Buf *b, const Graph *g, unsigned flags)
     put_head(&p);
     for (int i = 0; i < g->value.n; i++)
         if (g->value.v[i].kind == VAL_CONST)
-            put_const(&p, &g->value.v[i]);
+            put_const(&p, i);
     for (int i = 0; i < g->node.n; i++)
         if (g->node.v[i].op != OP_NONE)
             put_node(&p, &g->node.v[i]);
