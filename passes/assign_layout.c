@@ -40,20 +40,8 @@ static void border_of(const Graph *g, const Node *n, int64_t border[4])
     }
 }
 
-/* Moves node `from` to index `to` <= from and renumbers. */
-static void move_node(Graph *g, int from, int to)
-{
-    Node n = g->node.v[from];
-    for (int i = from; i > to; i--)
-        g->node.v[i] = g->node.v[i - 1];
-    g->node.v[to] = n;
-    for (int i = to; i <= from; i++)
-        for (int k = 0; k < g->node.v[i].nout; k++)
-            g->value.v[g->node.v[i].out[k].value].node = i;
-}
-
-/* A copy of v made by a map node at position `at`. */
-static ValueId add_map(Pass *p, Graph *g, ValueId v, int at)
+/* A copy of v made by a map node, to be sorted into place by graph_compact. */
+static ValueId add_map(Pass *p, Graph *g, ValueId v)
 {
     const char *err = NULL;
     Attrs a;
@@ -66,16 +54,38 @@ static ValueId add_map(Pass *p, Graph *g, ValueId v, int at)
     g->node.v[i].sched = s;
     ValueId r = node_value(g, i);
     g->value.v[r].origin = g->value.v[v].origin;
-    move_node(g, i, at);
     return r;
 }
 
-/* Can this node read operand k row-major, as the caller gives it? */
-static bool reads_rows(const Graph *g, const Node *n, int k)
+/* Can this node read operand k row-major, as the caller gives it? Scalar kernels read anything. */
+static bool reads_rows(const Target *t, const Graph *g, const Node *n, int k)
 {
     if (is_conv(n))
-        return n->op == OP_conv2d && k == 0 && n->sched->impl != IMPL_DEPTHWISE && peels(n);
+        return k == 0 && peels(n) && (t->lanes == 1 || n->sched->impl != IMPL_DEPTHWISE);
+    if (t->lanes == 1 || !many_pixels(&g->value.v[n->in[k]].type))
+        return true;
     return n->op == OP_map || !many_pixels(&g->value.v[n->out[0].value].type);
+}
+
+/* Does node n need a channels-last copy of input v, and where? Replaces its uses by copy when copy >= 0. */
+static bool wants_copy(const Target *t, const Graph *g, Node *n, ValueId v, ValueId copy)
+{
+    bool wants = false;
+    for (int k = 0; k < n->nin; k++)
+        if (n->in[k] == v && !reads_rows(t, g, n, k)) {
+            wants = true;
+            if (copy >= 0)
+                n->in[k] = copy;
+        }
+    bool steps = t->lanes > 1 && many_pixels(&g->value.v[v].type);
+    for (int s = 0; s < (steps ? n->nstep : 0); s++)
+        for (int k = 0; k < n->step[s].nin; k++)
+            if (n->step[s].in[k] == v) {
+                wants = true;
+                if (copy >= 0)
+                    n->step[s].in[k] = copy;
+            }
+    return wants;
 }
 
 /* Inputs of the graph get one channels-last copy for the readers that need it. */
@@ -83,28 +93,15 @@ static void convert_inputs(Pass *p, Graph *g)
 {
     for (int i = 0; i < g->input.n; i++) {
         ValueId in = g->input.v[i], copy = -1;
-        if (!many_pixels(&g->value.v[in].type))
-            continue;
-        for (int j = 0; j < g->node.n; j++)
-            for (int k = 0; k < g->node.v[j].nin; k++)
-                if (g->node.v[j].in[k] == in && !reads_rows(g, &g->node.v[j], k)) {
-                    if (copy < 0) {
-                        copy = add_map(p, g, in, 0);
-                        j++;
-                    }
-                    g->node.v[j].in[k] = copy;
-                }
-        for (int j = 0; j < g->node.n; j++)
-            for (int s = 0; s < g->node.v[j].nstep; s++)
-                for (int k = 0; k < g->node.v[j].step[s].nin; k++)
-                    if (g->node.v[j].step[s].in[k] == in && many_pixels(&g->value.v[g->node.v[j].out[0].value].type)) {
-                        if (copy < 0) {
-                            copy = add_map(p, g, in, 0);
-                            j++;
-                        }
-                        g->node.v[j].step[s].in[k] = copy;
-                    }
+        int n = g->value.v[in].type.rank == 4 ? g->node.n : 0;
+        for (int j = 0; j < n; j++)
+            if (wants_copy(p->target, g, &g->node.v[j], in, -1)) {
+                if (copy < 0)
+                    copy = add_map(p, g, in);
+                wants_copy(p->target, g, &g->node.v[j], in, copy);
+            }
     }
+    graph_compact(g);
 }
 
 /* Outputs lie with the caller: what is an input or a constant, is read elsewhere too, or is stored channels-last gets a
@@ -114,14 +111,14 @@ static void convert_outputs(Pass *p, Graph *g)
     for (int i = 0; i < g->output.n; i++) {
         ValueId v = g->output.v[i];
         bool made_here = g->value.v[v].kind == VAL_NODE;
-        if (made_here && value_uses(g, v) == 1 && !many_pixels(&g->value.v[v].type))
+        if (made_here && value_uses(g, v) == 1 && (p->target->lanes == 1 || !many_pixels(&g->value.v[v].type)))
             continue;
         const char *name = g->value.v[v].name;
         if (made_here)
             g->value.v[v].name = NULL;
         else
             name = arena_printf(g->arena, "%s_out", name);
-        ValueId copy = add_map(p, g, v, g->node.n);
+        ValueId copy = add_map(p, g, v);
         g->output.v[i] = copy;
         g->value.v[copy].name = name;
     }

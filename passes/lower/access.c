@@ -3,15 +3,29 @@
    A row-major value is declared without its dimensions of 1, so that the dimension a vector runs along is the last
    one. An NHWC value is declared with its border and channel stride: [N, top+H+bottom, left+W+right, cstride].
    Constants of three or more dimensions that meet an NHWC frame are stored channels-last as well. */
-#include <string.h>
+#include <ctype.h>
 
 #include "lower.h"
 
 static const Value *val(const KC *kc, ValueId v) { return &kc->l->g->value.v[v]; }
 
-static int program_buf(Lower *l, const char *name, BufKind kind, Type type, const void *data)
+/* name as a C identifier that no other buffer of the program has. */
+static const char *buffer_name(Lower *l, const char *name)
 {
-    PUSH(l->A, &l->p->buf, ((PBuf){.name = name, .kind = kind, .type = type, .data = data, .align = kind == BUF_CONST ? 64 : 4}));
+    char *s = arena_printf(l->A, "%s%s", isdigit((unsigned char)*name) ? "_" : "", name);
+    for (char *p = s; *p; p++)
+        if (!isalnum((unsigned char)*p))
+            *p = '_';
+    const char *unique = s;
+    for (int i = 1; map_get(&l->names, unique) >= 0; i++)
+        unique = arena_printf(l->A, "%s_%d", s, i);
+    map_put(&l->names, unique, 0);
+    return unique;
+}
+
+int program_buf(Lower *l, const char *name, BufKind kind, Type type, const void *data)
+{
+    PUSH(l->A, &l->p->buf, ((PBuf){.name = buffer_name(l, name), .kind = kind, .type = type, .data = data, .align = kind == BUF_CONST ? 64 : 4}));
     return l->p->buf.n - 1;
 }
 

@@ -48,6 +48,8 @@ void lower_depthwise(KC *kc)
     const Node *n = kc->n;
     const Value *wv = &kc->l->g->value.v[n->in[1]];
     Dw *d = NEW(kc->A, Dw, 1);
+    if (!kc_epilogue_vector(kc, 1))
+        kc->s.lanes = 1;
     *d = (Dw){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .it = *kc_type(kc, n->in[0]), .ot = *kc_type(kc, kc_out(kc)), .lanes = kc->s.lanes};
     d->v = kc_slide(kc, wv->type.dim[2], 0);
     d->h = kc_slide(kc, wv->type.dim[3], 1);

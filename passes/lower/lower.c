@@ -14,8 +14,7 @@ static void buffers(Lower *l)
         for (int i = 0; i < n; i++) {
             ValueId v = out ? g->output.v[i] : g->input.v[i];
             const Value *val = &g->value.v[v];
-            PUSH(l->A, &l->p->buf, ((PBuf){.name = val->name, .kind = out ? BUF_OUTPUT : BUF_INPUT, .type = val->type, .align = 4}));
-            l->buf[v] = l->p->buf.n - 1;
+            l->buf[v] = program_buf(l, val->name, out ? BUF_OUTPUT : BUF_INPUT, val->type, NULL);
         }
     }
 }
@@ -165,7 +164,7 @@ static void lower_node(Lower *l, int index)
 Program *lower_graph(Arena *A, const Graph *g, const Target *t, bool strict)
 {
     (void)strict; /* every kernel so far rounds as the graph does, up to the order of sums */
-    Lower l = {.A = A, .g = g, .t = t, .p = NEW(A, Program, 1), .buf = NEW(A, int, g->value.n), .packed = map_new(A)};
+    Lower l = {.A = A, .g = g, .t = t, .p = NEW(A, Program, 1), .buf = NEW(A, int, g->value.n), .packed = map_new(A), .names = map_new(A)};
     l.p->arena = A;
     l.p->name = g->name;
     l.p->arena_bytes = g->arena_bytes;

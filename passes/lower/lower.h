@@ -11,6 +11,7 @@ typedef struct Lower {
     Program *p;
     int *buf;              /* per value: its PBuf, -1 none yet */
     Map packed;            /* constants in another order, by name */
+    Map names;             /* of buffers */
 } Lower;
 
 enum { MAX_OPERANDS = 64 };
@@ -30,6 +31,7 @@ typedef struct KC {
 } KC;
 
 /* ---- operands (access.c) ---- */
+int program_buf(Lower *, const char *name, BufKind, Type, const void *data);
 /* A parameter for constant numbers made by the lowering (packed weights, tables). data is in the arena. Equal names
    are equal numbers. */
 int kc_const(KC *, const char *param, const char *name, DType, int rank, const int64_t *dim, const void *data);

@@ -140,6 +140,12 @@ void lower_matmul(KC *kc)
     bool constant = linear && kc->l->g->value.v[m->b].kind == VAL_CONST;
     if (linear && !constant)
         bug("linear's weight is not a constant");
+    bool vector = kc_vector(kc, kc_out(kc), &m->ot, R - 1) && kc_epilogue_vector(kc, R - 1);
+    if (!linear)
+        vector = vector && !m->tb && kc_vector(kc, m->b, &m->bt, m->bt.rank - 1);
+    if (!vector)
+        m->lanes = 1;
+    kc_zero_border(kc, kc_out(kc));
     int opened = 0;
     for (int i = 0; i < R - 2; i++) {
         m->lead[i] = IXC(0);

@@ -25,7 +25,12 @@ void kc_nest(KC *kc, const Type *frame, Order order, int vdim, int lanes, bool p
         coord[d] = IXV(kb_for(&kc->b, kind, frame->rank == 4 ? names4[d] : names[d], IXC(0), IXC(frame->dim[d]), 1));
         opened++;
     }
-    int64_t size = frame->rank ? frame->dim[vdim] : 1, whole = size / lanes * lanes;
+    int64_t size = frame->rank ? frame->dim[vdim] : 1;
+    while (lanes > kc->t->min_lanes && lanes / 2 >= size)
+        lanes /= 2;
+    if (size == 1)
+        lanes = 1;
+    int64_t whole = size / lanes * lanes;
     if (whole) {
         LoopKind kind = parallel && !opened && whole == size ? LOOP_PARALLEL : LOOP_SERIAL;
         int v = kb_for(&kc->b, kind, frame->rank == 4 ? names4[vdim] : names[vdim], IXC(0), IXC(whole), lanes);

@@ -1,0 +1,389 @@
+#include "randgraph.h"
+
+#include <math.h>
+
+typedef struct Gen { Arena *A; Graph *g; Rng r; VEC(ValueId) pool; int nconst; } Gen;
+
+static int64_t pick(Gen *s, int64_t lo, int64_t hi) { return lo + (int64_t)(rng_next(&s->r) % (uint64_t)(hi - lo + 1)); }
+
+static bool chance(Gen *s, int percent) { return pick(s, 1, 100) <= percent; }
+
+static const Type *type_of(const Gen *s, ValueId v) { return &s->g->value.v[v].type; }
+
+static Type shape(int rank, const int64_t *dim) { return type_make(DT_F32, rank, dim); }
+
+/* A constant: normal numbers times sd plus mean. */
+static ValueId constant(Gen *s, Type t, double sd, double mean)
+{
+    int64_t n = type_elems(&t);
+    float *x = NEW(s->A, float, n);
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (float)(mean + sd * rng_normal(&s->r));
+    return graph_const_f32(s->g, arena_printf(s->A, "c%d", s->nconst++), t, x);
+}
+
+/* A constant in [lo, hi). */
+static ValueId constant_in(Gen *s, Type t, double lo, double hi)
+{
+    int64_t n = type_elems(&t);
+    float *x = NEW(s->A, float, n);
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (float)(lo + (hi - lo) * rng_uniform(&s->r));
+    return graph_const_f32(s->g, arena_printf(s->A, "c%d", s->nconst++), t, x);
+}
+
+/* Adds a node; -1 where the operator refuses the shapes. The first result. */
+static ValueId node(Gen *s, Op op, const Attrs *a, const ValueId *in, int nin)
+{
+    const char *err = NULL;
+    int i = graph_add(s->g, op, a, in, nin, NULL, (Loc){0}, &err);
+    if (i < 0)
+        return -1;
+    int64_t n = type_elems(type_of(s, node_value(s->g, i)));
+    if (n > 60000) {
+        node_remove(s->g, i);
+        return -1;
+    }
+    return node_value(s->g, i);
+}
+
+static ValueId any(Gen *s) { return s->pool.v[chance(s, 60) ? s->pool.n - 1 : pick(s, 0, s->pool.n - 1)]; }
+
+static ValueId any_rank4(Gen *s)
+{
+    for (int i = 0; i < 8; i++) {
+        ValueId v = any(s);
+        if (type_of(s, v)->rank == 4)
+            return v;
+    }
+    return -1;
+}
+
+static Attrs defaults(Op op)
+{
+    Attrs a;
+    attrs_default(op, &a);
+    return a;
+}
+
+static ValueId conv(Gen *s)
+{
+    ValueId x = any_rank4(s);
+    if (x < 0)
+        return -1;
+    const Type *t = type_of(s, x);
+    Attrs a = defaults(OP_conv2d);
+    int64_t c = t->dim[1], kh = pick(s, 1, 5), kw = chance(s, 70) ? kh : pick(s, 1, 5);
+    if (chance(s, 30))
+        kh = kw = 1;
+    a.stride = (Ints){2, {pick(s, 1, 3), pick(s, 1, 2)}};
+    if (chance(s, 50))
+        a.stride = (Ints){2, {1, 1}};
+    a.dilation = chance(s, 15) ? (Ints){2, {pick(s, 1, 2), pick(s, 1, 2)}} : (Ints){2, {1, 1}};
+    a.pad = chance(s, 60) ? (Ints){4, {kh / 2, kw / 2, kh / 2, kw / 2}} : (Ints){4, {pick(s, 0, 2), pick(s, 0, 2), pick(s, 0, 2), pick(s, 0, 2)}};
+    bool depthwise = chance(s, 30);
+    int64_t g = depthwise ? c : chance(s, 25) && c % 2 == 0 ? 2 : 1, out = g * pick(s, 1, depthwise ? (chance(s, 80) ? 1 : 2) : chance(s, 50) ? 40 / (int)g : 9);
+    a.groups = g;
+    int64_t wd[4] = {out, c / g, kh, kw};
+    ValueId in[3] = {x, constant(s, shape(4, wd), sqrt(1.0 / (double)(c / g * kh * kw)), 0), -1};
+    int nin = 2;
+    if (chance(s, 50))
+        in[nin++] = constant(s, shape(1, &out), 0.2, 0);
+    return node(s, OP_conv2d, &a, in, nin);
+}
+
+static ValueId conv_transpose(Gen *s)
+{
+    ValueId x = any_rank4(s);
+    if (x < 0)
+        return -1;
+    int64_t c = type_of(s, x)->dim[1], k = pick(s, 1, 4), g = chance(s, 20) && c % 2 == 0 ? 2 : 1, og = pick(s, 1, 9), out = g * og;
+    Attrs a = defaults(OP_conv_transpose2d);
+    int64_t st = pick(s, 1, 3), d = chance(s, 20) ? 2 : 1;
+    a.stride = (Ints){2, {st, chance(s, 80) ? st : 1}};
+    a.dilation = (Ints){2, {d, d}};
+    a.pad = (Ints){1, {pick(s, 0, 1)}};
+    if (st > 1 && chance(s, 30))
+        a.output_pad = (Ints){2, {1, 0}};
+    a.groups = g;
+    int64_t wd[4] = {c, og, k, k};
+    ValueId in[3] = {x, constant(s, shape(4, wd), sqrt(1.0 / (double)(c * k)), 0), constant(s, shape(1, &out), 0.2, 0)};
+    return node(s, OP_conv_transpose2d, &a, in, chance(s, 50) ? 3 : 2);
+}
+
+static ValueId batch_norm(Gen *s)
+{
+    ValueId x = any(s);
+    if (type_of(s, x)->rank < 2)
+        return -1;
+    Type c = shape(1, &type_of(s, x)->dim[1]);
+    ValueId in[5] = {x, constant_in(s, c, 0.5, 1.5), constant(s, c, 0.2, 0), constant(s, c, 0.2, 0), constant_in(s, c, 0.5, 1.5)};
+    return node(s, OP_batch_norm, NULL, in, 5);
+}
+
+static ValueId per_channel(Gen *s)
+{
+    static const Op ops[] = {OP_bias, OP_scale, OP_scale_bias};
+    ValueId x = any(s);
+    const Type *t = type_of(s, x);
+    if (!t->rank)
+        return -1;
+    Op op = ops[pick(s, 0, 2)];
+    Attrs a = defaults(op);
+    a.axis = t->rank > 1 && chance(s, 80) ? 1 : pick(s, 0, t->rank - 1);
+    Type c = shape(1, &t->dim[a.axis]);
+    ValueId in[3] = {x, op == OP_bias ? constant(s, c, 0.2, 0) : constant_in(s, c, 0.5, 1.5), constant(s, c, 0.2, 0)};
+    return node(s, op, &a, in, op == OP_scale_bias ? 3 : 2);
+}
+
+static ValueId unary(Gen *s)
+{
+    static const Op ops[] = {OP_relu, OP_relu6, OP_clamp, OP_leaky_relu, OP_sigmoid, OP_tanh, OP_hard_sigmoid, OP_hard_swish,
+                             OP_silu, OP_gelu, OP_abs, OP_neg, OP_square, OP_exp, OP_sqrt, OP_sign};
+    ValueId x = any(s);
+    Op op = ops[pick(s, 0, LEN(ops) - 1)];
+    Attrs a = defaults(op);
+    if (op == OP_clamp)
+        a.min = -0.7, a.max = 1.1;
+    if (op == OP_gelu)
+        a.approximate = pick(s, 0, 1);
+    if (op == OP_exp || op == OP_square)
+        x = node(s, OP_tanh, NULL, &x, 1); /* bounded */
+    if (op == OP_sqrt) {
+        x = node(s, OP_sigmoid, NULL, &x, 1); /* positive */
+    }
+    if (op == OP_sign)
+        x = s->g->input.v[0]; /* exact: no jump between precisions */
+    return node(s, op, &a, &x, 1);
+}
+
+/* A shape that broadcasts to t. */
+static Type narrower(Gen *s, const Type *t)
+{
+    int drop = chance(s, 30) ? (int)pick(s, 0, t->rank) : 0;
+    Type r = shape(t->rank - drop, t->dim + drop);
+    for (int i = 0; i < r.rank; i++)
+        if (chance(s, 40))
+            r.dim[i] = 1;
+    return r;
+}
+
+static ValueId binary(Gen *s)
+{
+    static const Op ops[] = {OP_add, OP_mul, OP_sub, OP_div, OP_maximum, OP_minimum};
+    ValueId x = any(s), y = -1;
+    Op op = ops[pick(s, 0, LEN(ops) - 1)];
+    if (op == OP_add || op == OP_maximum || op == OP_minimum)
+        for (int i = s->pool.n - 1; i >= 0 && y < 0; i--) /* a residual */
+            if (s->pool.v[i] != x && type_eq(type_of(s, s->pool.v[i]), type_of(s, x)) && chance(s, 50))
+                y = s->pool.v[i];
+    if (op == OP_mul && chance(s, 50) && type_of(s, x)->rank == 4) { /* a gate */
+        Attrs a = defaults(OP_mean);
+        a.axes = (Ints){2, {2, 3}};
+        a.keep = true;
+        y = node(s, OP_mean, &a, &x, 1);
+        y = y < 0 ? y : node(s, OP_sigmoid, NULL, &y, 1);
+    }
+    if (y < 0) {
+        Type t = narrower(s, type_of(s, x));
+        y = op == OP_add || op == OP_sub ? constant(s, t, 0.5, 0) : constant_in(s, t, 0.5, 1.5);
+    }
+    ValueId in[2] = {x, y};
+    if (op != OP_div && chance(s, 50))
+        in[0] = y, in[1] = x;
+    return node(s, op, NULL, in, 2);
+}
+
+static ValueId pool(Gen *s)
+{
+    ValueId x = any_rank4(s);
+    if (x < 0)
+        return -1;
+    Op op = chance(s, 50) ? OP_max_pool : OP_avg_pool;
+    Attrs a = defaults(op);
+    int64_t k = pick(s, 1, 3);
+    a.kernel = (Ints){2, {k, chance(s, 70) ? k : pick(s, 1, 3)}};
+    if (chance(s, 70))
+        a.stride = (Ints){1, {pick(s, 1, 3)}};
+    if (k > 1 && a.kernel.v[1] > 1)
+        a.pad = (Ints){1, {pick(s, 0, 1)}};
+    a.ceil_mode = chance(s, 30);
+    if (op == OP_avg_pool)
+        a.count_include_pad = chance(s, 50);
+    else if (chance(s, 20))
+        a.dilation = (Ints){1, {2}};
+    return node(s, op, &a, &x, 1);
+}
+
+static ValueId reduction(Gen *s)
+{
+    static const Op ops[] = {OP_mean, OP_sum, OP_max};
+    ValueId x = any(s);
+    const Type *t = type_of(s, x);
+    Op op = ops[pick(s, 0, 2)];
+    Attrs a = defaults(op);
+    a.keep = chance(s, 60);
+    if (t->rank == 4 && chance(s, 60))
+        a.axes = (Ints){2, {2, 3}};
+    else
+        for (int i = 0; i < t->rank; i++)
+            if (chance(s, 40))
+                a.axes.v[a.axes.n++] = i;
+    return a.axes.n && (a.keep || t->rank > a.axes.n) ? node(s, op, &a, &x, 1) : -1;
+}
+
+static ValueId norm(Gen *s)
+{
+    static const Op ops[] = {OP_softmax, OP_softmin, OP_l2_normalize};
+    ValueId x = any(s);
+    const Type *t = type_of(s, x);
+    if (!t->rank)
+        return -1;
+    Op op = ops[pick(s, 0, 2)];
+    Attrs a = defaults(op);
+    a.axis = pick(s, 0, t->rank - 1);
+    if (op == OP_l2_normalize) { /* away from zero */
+        a.axes = (Ints){1, {pick(s, 0, t->rank - 1)}};
+        ValueId in[2] = {node(s, OP_sigmoid, NULL, &x, 1), constant_in(s, shape(0, NULL), 0.5, 1)};
+        x = node(s, OP_add, NULL, in, 2);
+    }
+    return node(s, op, &a, &x, 1);
+}
+
+static ValueId movement(Gen *s)
+{
+    static const Op ops[] = {OP_concat, OP_split, OP_slice, OP_channel_shuffle, OP_reshape, OP_flatten, OP_transpose, OP_upsample, OP_pad};
+    ValueId x = any(s), in[3] = {x, x, x};
+    const Type *t = type_of(s, x);
+    int nin = 1, rank = t->rank;
+    if (!rank)
+        return -1;
+    Op op = ops[pick(s, 0, LEN(ops) - 1)];
+    Attrs a = defaults(op);
+    int64_t d = rank > 1 && chance(s, 70) ? 1 : pick(s, 0, rank - 1), size = t->dim[d];
+    switch (op) {
+    case OP_concat:
+        a.axis = d;
+        for (int i = 0; i < s->pool.n && nin < 3; i++)
+            if (type_eq(type_of(s, s->pool.v[i]), t) && chance(s, 50))
+                in[nin++] = s->pool.v[i];
+        break;
+    case OP_split:
+        a.axis = d;
+        if (size < 2)
+            return -1;
+        a.sizes = (Ints){2, {pick(s, 1, size - 1), 0}};
+        a.sizes.v[1] = size - a.sizes.v[0];
+        break;
+    case OP_slice:
+        a.axes = (Ints){1, {d}};
+        a.start = (Ints){1, {pick(s, 0, size - 1)}};
+        a.end = (Ints){1, {pick(s, a.start.v[0] + 1, size)}};
+        a.step = (Ints){1, {chance(s, 70) ? 1 : pick(s, 1, 3)}};
+        break;
+    case OP_channel_shuffle:
+        if (rank < 2)
+            return -1;
+        a.groups = t->dim[1] % 3 == 0 ? 3 : t->dim[1] % 2 == 0 ? 2 : 1;
+        break;
+    case OP_reshape:
+        a.shape.n = rank;
+        for (int i = 0; i < rank; i++)
+            a.shape.v[i] = t->dim[i];
+        if (rank > 1 && chance(s, 50)) { /* two dimensions become one, or change places in size */
+            int64_t last = a.shape.v[rank - 1];
+            a.shape.v[rank - 1] = a.shape.v[rank - 2];
+            a.shape.v[rank - 2] = last;
+        } else
+            a.shape.v[a.shape.n++] = 1;
+        if (a.shape.n > 5)
+            return -1;
+        break;
+    case OP_flatten: a.axis = pick(s, 0, rank - 1); break;
+    case OP_transpose:
+        for (int i = 0; i < rank; i++)
+            a.perm.v[i] = i;
+        a.perm.n = rank;
+        for (int i = rank - 1; i > 0; i--) {
+            int64_t j = pick(s, 0, i), keep = a.perm.v[i];
+            a.perm.v[i] = a.perm.v[j], a.perm.v[j] = keep;
+        }
+        break;
+    case OP_upsample:
+        if (rank != 4)
+            return -1;
+        a.scale = (Ints){2, {pick(s, 1, 3), pick(s, 1, 2)}};
+        a.mode = pick(s, 0, 1);
+        a.align_corners = a.mode && chance(s, 40);
+        break;
+    case OP_pad:
+        a.pads.n = 2 * rank;
+        for (int i = 0; i < 2 * rank; i++)
+            a.pads.v[i] = chance(s, 30) ? pick(s, 1, 2) : 0;
+        a.value = chance(s, 50) ? 0 : 0.5;
+        break;
+    default: break;
+    }
+    ValueId v = node(s, op, &a, in, nin);
+    if (v >= 0 && op == OP_split)
+        PUSH(s->A, &s->pool, s->g->node.v[s->g->value.v[v].node].out[1].value);
+    return v;
+}
+
+static ValueId product(Gen *s)
+{
+    ValueId x = any(s);
+    const Type *t = type_of(s, x);
+    if (!t->rank)
+        return -1;
+    int64_t k = t->dim[t->rank - 1], out = pick(s, 1, 40);
+    if (chance(s, 60)) {
+        int64_t wd[2] = {out, k};
+        ValueId in[3] = {x, constant(s, shape(2, wd), sqrt(1.0 / (double)k), 0), constant(s, shape(1, &out), 0.2, 0)};
+        return node(s, OP_linear, NULL, in, chance(s, 50) ? 3 : 2);
+    }
+    if (t->rank < 2)
+        return -1;
+    Attrs a = defaults(OP_matmul);
+    a.transpose_a = chance(s, 30);
+    a.transpose_b = chance(s, 50);
+    if (a.transpose_a)
+        k = t->dim[t->rank - 2];
+    int64_t wd[2] = {a.transpose_b ? out : k, a.transpose_b ? k : out};
+    ValueId in[2] = {x, chance(s, 60) ? constant(s, shape(2, wd), sqrt(1.0 / (double)k), 0) : x};
+    if (in[1] == x) { /* x x^T, bounded */
+        a.transpose_a = false, a.transpose_b = true;
+        in[0] = in[1] = node(s, OP_tanh, NULL, &x, 1);
+    }
+    return node(s, OP_matmul, &a, in, 2);
+}
+
+Graph *randgraph(Arena *A, uint64_t seed, int size)
+{
+    static ValueId (*const make[])(Gen *) = {conv, conv, conv, conv_transpose, batch_norm, per_channel, unary, unary, unary, binary, binary,
+                                             pool, reduction, norm, movement, movement, product};
+    static const int64_t channels[] = {1, 2, 3, 4, 5, 8, 12, 16, 17, 24, 33};
+    Gen s = {.A = A, .g = graph_new(A, "random"), .r = rng_seed(seed, "randgraph")};
+    int64_t dim[4] = {chance(&s, 80) ? 1 : 2, channels[pick(&s, 0, LEN(channels) - 1)], chance(&s, 10) ? 1 : pick(&s, 1, 15), pick(&s, 1, 15)};
+    PUSH(A, &s.pool, graph_input(s.g, "x", shape(4, dim), (Loc){0}));
+    if (chance(&s, 20)) {
+        int64_t two[2] = {dim[0], pick(&s, 1, 40)};
+        PUSH(A, &s.pool, graph_input(s.g, "y", shape(2, two), (Loc){0}));
+    }
+    for (int tries = 0; s.g->node.n < size && tries < size * 20; tries++) {
+        ValueId v = make[pick(&s, 0, LEN(make) - 1)](&s);
+        if (v >= 0)
+            PUSH(A, &s.pool, v);
+    }
+    graph_compact(s.g);
+    int nout = (int)pick(&s, 1, 3);
+    for (int i = s.pool.n - 1; i >= 0 && nout; i--) {
+        ValueId v = s.pool.v[i];
+        if (s.g->value.v[v].kind != VAL_NODE || (i < s.pool.n - 1 && !chance(&s, 40)))
+            continue;
+        s.g->value.v[v].name = arena_printf(A, "out%d", s.g->output.n);
+        PUSH(A, &s.g->output, v);
+        nout--;
+    }
+    return s.g->output.n ? s.g : randgraph(A, seed ^ 0x9e3779b97f4a7c15u, size);
+}
