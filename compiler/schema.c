@@ -1,10 +1,11 @@
 /* JSON Schema (draft 2020-12) of spec and module files, from the operator and attribute tables. Integers, numbers and
    booleans may also be texts: expressions. */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "spec_impl.h"
+#include "spec.h"
 
 static json_t *object(const char *key, json_t *value)
 {

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-typedef struct Results { ValueId v[MAX_OUT]; int n; } Results; /* n = 0: failed */
-
 /* ---- names ---- */
 
 static bool tensor_name(const char *s)
@@ -31,12 +29,6 @@ const char *scope_join(const Cx *cx, const char *scope, const char *name, Loc lo
     return *scope ? arena_printf(a, "%s.%s", scope, name) : name;
 }
 
-const Module *module_find(const SpecReader *s, const char *name)
-{
-    int i = map_get(&s->module_by_name, name);
-    return i < 0 ? NULL : &s->module.v[i];
-}
-
 static const char *value_hint(const Cx *cx, const char *name)
 {
     VEC(const char *) cand = {0};
@@ -57,90 +49,6 @@ ValueId value_find(const Cx *cx, const char *name, Loc loc)
     return POISON;
 }
 
-/* ---- modules: definition ---- */
-
-static bool module_inputs(SpecReader *s, const Yaml *y, Module *m)
-{
-    static const char *const just_x[] = {"x"};
-    m->input = just_x;
-    m->ninput = 1;
-    if (!y)
-        return true;
-    if (y->kind != YAML_LIST || y->n < 1) {
-        spec_error(NULL, y->loc, NULL, "expected a list of names such as [x, y], found %s", spec_found(s->arena, y));
-        return false;
-    }
-    const char **name = NEW(s->arena, const char *, y->n);
-    for (int i = 0; i < y->n; i++) {
-        if (y->item[i]->kind != YAML_SCALAR || !spec_identifier(y->item[i]->text)) {
-            spec_error(NULL, y->item[i]->loc, NULL, "expected a name, found %s", spec_found(s->arena, y->item[i]));
-            return false;
-        }
-        name[i] = y->item[i]->text;
-    }
-    m->input = name;
-    m->ninput = y->n;
-    return true;
-}
-
-static bool module_map(SpecReader *s, const Yaml *y, Module *m)
-{
-    static const char *const keys[] = {"params", "inputs", "scope", "body", "output"};
-    bool ok = spec_keys(NULL, y, "a module", keys, LEN(keys));
-    const Yaml *params = yaml_get(y, "params");
-    m->scope = yaml_get(y, "scope");
-    m->body = yaml_get(y, "body");
-    m->output = yaml_get(y, "output");
-    ok = (!params || decls_read(s, params, &m->param)) && ok;
-    ok = module_inputs(s, yaml_get(y, "inputs"), m) && ok;
-    static const char *const reserved[] = {"op", "name", "in", "as", "when"};
-    for (int i = 0; i < m->param.n; i++)
-        for (int j = 0; j < LEN(reserved); j++)
-            if (!strcmp(m->param.v[i].name, reserved[j])) {
-                spec_error(NULL, m->param.v[i].loc, NULL, "'%s' cannot be a parameter: every step has that key", reserved[j]);
-                ok = false;
-            }
-    if (!m->body) {
-        spec_error(NULL, m->loc, NULL, "module '%s' has no body", m->name);
-        return false;
-    }
-    return ok;
-}
-
-bool module_define(SpecReader *s, const char *name, Loc loc, const Yaml *y)
-{
-    Module m = {.name = name, .loc = loc};
-    const Module *before = module_find(s, name);
-    if (!spec_identifier(name)) {
-        spec_error(NULL, loc, NULL, "a module's name must be letters, digits and '_', found %s", spec_show(s->arena, name));
-        return false;
-    }
-    if (op_exists(name)) {
-        spec_error(NULL, loc, NULL, "module '%s' has the name of an operator", name);
-        return false;
-    }
-    if (before) {
-        spec_error(NULL, loc, NULL, "module '%s' is defined twice", name);
-        note_at(before->loc, "first here");
-        return false;
-    }
-    bool ok = module_inputs(s, NULL, &m);
-    if (y->kind == YAML_MAP)
-        ok = module_map(s, y, &m);
-    else
-        m.body = y;
-    if (m.body && m.body->kind != YAML_LIST) {
-        spec_error(NULL, m.body->loc, NULL, "the body of module '%s' must be a list of steps, found %s", name,
-                   spec_found(s->arena, m.body));
-        ok = false;
-    }
-    if (!ok)
-        return false;
-    map_put(&s->module_by_name, name, s->module.n);
-    PUSH(s->arena, &s->module, m);
-    return true;
-}
-
 /* ---- inputs and results of a step ---- */
 
 static bool put_value(const Cx *cx, const char *name, Loc loc, ValueId id)
@@ -158,8 +66,7 @@ static bool put_value(const Cx *cx, const char *name, Loc loc, ValueId id)
     return true;
 }
 
-/* The values that `in` names. False after an error or where one of them is poisoned. */
-static bool read_in(const Cx *cx, const Yaml *y, const ValueId **in, int *n)
+bool read_in(const Cx *cx, const Yaml *y, const ValueId **in, int *n)
 {
     int count = y->kind == YAML_LIST ? y->n : 1;
     ValueId *v = NEW(cx->s->arena, ValueId, count);
@@ -194,117 +101,12 @@ static void finish(Cx *cx, const Yaml *as, const Results *r, bool left_out)
     }
 }
 
-/* ---- module uses ---- */
+/* ---- steps ---- */
 
-static bool check_cycle(const Cx *cx, const Module *m, Loc loc)
-{
-    Buf cycle = {0};
-    const Use *u = cx->use;
-    while (u && u->module != m)
-        u = u->up;
-    if (!u)
-        return true;
-    const Module *chain[SPEC_DEPTH + 1];
-    int n = 0;
-    for (const Use *w = cx->use; w != u->up && n < LEN(chain); w = w->up)
-        chain[n++] = w->module;
-    while (n-- > 0)
-        buf_printf(&cycle, "%s -> ", chain[n]->name);
-    buf_puts(&cycle, m->name);
-    spec_error(cx, loc, NULL, "module '%s' uses itself: %s", m->name, cycle.s);
-    buf_free(&cycle);
-    return false;
-}
-
-static const Yaml *step_key(const Yaml *step, const char *key)
+const Yaml *step_key(const Yaml *step, const char *key)
 {
     return step->kind == YAML_MAP ? yaml_get(step, key) : NULL;
 }
-
-static bool check_args(const Cx *cx, const Module *m, const Yaml *step)
-{
-    static const char *const reserved[] = {"op", "name", "in", "as", "when"};
-    const char *key[SPEC_PARAMS + LEN(reserved)];
-    int n = 0;
-    for (int i = 0; i < m->param.n; i++)
-        key[n++] = m->param.v[i].name;
-    for (int i = 0; i < LEN(reserved); i++)
-        key[n++] = reserved[i];
-    return step->kind != YAML_MAP || spec_keys(cx, step, arena_printf(cx->s->arena, "module '%s'", m->name), key, n);
-}
-
-/* Fills inner->env with the module's parameters. */
-static bool bind_params(const Cx *cx, Cx *inner, const Module *m, const Yaml *step, Loc loc)
-{
-    Arena *a = cx->s->arena;
-    Binding *b = NEW(a, Binding, m->param.n);
-    Env *env = NEW(a, Env, 1);
-    *env = (Env){b, 0, cx->s->env};
-    inner->env = env;
-    bool ok = check_args(cx, m, step);
-    for (int i = 0; i < m->param.n; i++) {
-        const Decl *d = &m->param.v[i];
-        const Yaml *arg = step_key(step, d->name);
-        Pval v = {0};
-        bool good = arg || d->dflt;
-        if (!good)
-            spec_error(cx, loc, NULL, "module '%s' needs '%s'", m->name, d->name);
-        good = good && param_bind(cx, inner, d, arg, &v);
-        b[env->n++] = (Binding){d->name, v, !good};
-        ok = ok && good;
-    }
-    return ok;
-}
-
-static bool module_results(const Cx *inner, const Module *m, Results *r)
-{
-    r->n = 0;
-    if (!m->output) {
-        r->v[0] = inner->cur;
-        r->n = inner->cur != POISON;
-        return r->n > 0;
-    }
-    const ValueId *v;
-    int n;
-    if (!read_in(inner, m->output, &v, &n))
-        return false;
-    if (n < 1 || n > MAX_OUT) {
-        spec_error(inner, m->output->loc, NULL, "%d outputs; there can be 1 to %d", n, MAX_OUT);
-        return false;
-    }
-    memcpy(r->v, v, (size_t)n * sizeof *v);
-    r->n = n;
-    return true;
-}
-
-static void use_module(Cx *cx, const Module *m, const Yaml *step, Loc loc, const char *name, const ValueId *in, int nin,
-                       Results *r)
-{
-    Map value = map_new(cx->s->arena);
-    Use use = {m, loc, cx->use};
-    Cx inner = {cx->s, NULL, &value, cx->scope, NULL, cx->cur, &use, cx->depth + 1};
-    r->n = 0;
-    if (!check_cycle(cx, m, loc))
-        return;
-    if (nin != m->ninput) {
-        spec_error(cx, loc, NULL, "module '%s' takes %d input%s, %d given", m->name, m->ninput,
-                   m->ninput == 1 ? "" : "s", nin);
-        return;
-    }
-    for (int i = 0; i < nin; i++)
-        map_put(&value, m->input[i], in[i]);
-    inner.cur = in[0];
-    if (!bind_params(cx, &inner, m, step, loc))
-        return;
-    if (!name && m->scope && !(name = eval_text(&inner, m->scope)))
-        return;
-    if (name && *name && !(inner.scope = scope_join(cx, cx->scope, name, loc)))
-        return;
-    expand_body(&inner, m->body);
-    module_results(&inner, m, r);
-}
-
-/* ---- steps ---- */
 
 static void unknown_op(const Cx *cx, const char *name, Loc loc)
 {
@@ -345,7 +147,7 @@ static void step_op(Cx *cx, const Yaml *step, const Yaml *op, Results *r)
         return;
     const Module *m = module_find(cx->s, op_name);
     if (m) {
-        use_module(cx, m, step, op->loc, name, o.in, o.nin, r);
+        module_use(cx, m, step, op->loc, name, o.in, o.nin, r);
         return;
     }
     if (!op_exists(op_name)) {

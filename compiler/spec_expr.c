@@ -8,7 +8,6 @@
 
 #include <ctype.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct Expr {
@@ -87,16 +86,6 @@ static bool expected(Expr *e, const char *what)
 
 /* ---- arithmetic ---- */
 
-static double as_num(const Pval *v)
-{
-    return v->kind == PV_INT ? (double)v->as.i : v->as.d;
-}
-
-static bool is_num(const Pval *v)
-{
-    return v->kind == PV_INT || v->kind == PV_NUM;
-}
-
 static bool type_error(Expr *e, const char *at, const char *op, const Pval *a, const Pval *b)
 {
     if (b)
@@ -147,11 +136,11 @@ static bool arith(Expr *e, const char *at, char op, Pval *a, const Pval *b)
     char name[2] = {op, 0};
     if (e->skip)
         return true;
-    if (!is_num(a) || !is_num(b) || (op == '%' && (a->kind == PV_NUM || b->kind == PV_NUM)))
+    if (!pval_is_num(a) || !pval_is_num(b) || (op == '%' && (a->kind == PV_NUM || b->kind == PV_NUM)))
         return type_error(e, at, name, a, b);
     if (a->kind == PV_INT && b->kind == PV_INT)
         return int_op(e, at, op, a->as.i, b->as.i, &a->as.i);
-    double x = as_num(a), y = as_num(b), r;
+    double x = pval_num(a), y = pval_num(b), r;
     if (op == '/' && y == 0) {
         spec_error(e->cx, expr_loc(e, at, at + 1), NULL, "division by zero in '%.60s'", e->text);
         return false;
@@ -173,8 +162,8 @@ static bool compare(Expr *e, const char *at, const char *op, Pval *a, const Pval
     int c;
     if (a->kind == PV_INT && b->kind == PV_INT)
         c = a->as.i < b->as.i ? -1 : a->as.i > b->as.i;
-    else if (is_num(a) && is_num(b))
-        c = as_num(a) < as_num(b) ? -1 : as_num(a) > as_num(b);
+    else if (pval_is_num(a) && pval_is_num(b))
+        c = pval_num(a) < pval_num(b) ? -1 : pval_num(a) > pval_num(b);
     else if (equality && a->kind == PV_TEXT && b->kind == PV_TEXT)
         c = strcmp(a->as.text, b->as.text);
     else if (equality && a->kind == PV_BOOL && b->kind == PV_BOOL)
@@ -322,9 +311,9 @@ static bool call(Expr *e, const char *at, const char *name, Pval *v)
             return false;
         if (e->skip)
             continue;
-        if (!is_num(v) || !is_num(&b))
+        if (!pval_is_num(v) || !pval_is_num(&b))
             return type_error(e, at, name, v, &b);
-        bool less = v->kind == PV_INT && b.kind == PV_INT ? b.as.i < v->as.i : as_num(&b) < as_num(v);
+        bool less = v->kind == PV_INT && b.kind == PV_INT ? b.as.i < v->as.i : pval_num(&b) < pval_num(v);
         if (less == smaller)
             *v = b;
     } while (take(e, ","));
@@ -374,7 +363,7 @@ static bool unary(Expr *e, Pval *v)
     bool ok, minus = take(e, "-");
     if (minus || take(e, "+")) {
         ok = unary(e, v);
-        if (ok && !e->skip && !is_num(v))
+        if (ok && !e->skip && !pval_is_num(v))
             ok = type_error(e, at, minus ? "-" : "+", v, NULL);
         else if (ok && minus && !e->skip && v->kind == PV_INT)
             ok = int_op(e, at, '-', 0, v->as.i, &v->as.i);
@@ -484,7 +473,7 @@ static bool expr_or(Expr *e, Pval *v)
     return ok;
 }
 
-static bool eval_expr(const Cx *cx, const Yaml *y, const char *what, Pval *v)
+bool eval_expr(const Cx *cx, const Yaml *y, const char *what, Pval *v)
 {
     if (y->kind != YAML_SCALAR || !*y->text) {
         spec_error(cx, y->loc, NULL, "expected %s, found %s", what, spec_found(cx->s->arena, y));
@@ -497,47 +486,6 @@ static bool eval_expr(const Cx *cx, const Yaml *y, const char *what, Pval *v)
         return false;
     space(&e);
     return !*e.p || expected(&e, "an operator or the end");
-}
-
-static bool wrong_kind(const Cx *cx, const Yaml *y, const char *what, const Pval *v)
-{
-    Arena *a = cx->s->arena;
-    const char *text = pval_text(a, v);
-    spec_error(cx, y->loc, NULL, "expected %s, found %s", what, text ? spec_show(a, text) : "a list");
-    return false;
-}
-
-bool eval_int(const Cx *cx, const Yaml *y, int64_t *out)
-{
-    Pval v;
-    if (!eval_expr(cx, y, "an integer", &v))
-        return false;
-    if (v.kind != PV_INT)
-        return wrong_kind(cx, y, "an integer", &v);
-    *out = v.as.i;
-    return true;
-}
-
-bool eval_num(const Cx *cx, const Yaml *y, double *out)
-{
-    Pval v;
-    if (!eval_expr(cx, y, "a number", &v))
-        return false;
-    if (!is_num(&v))
-        return wrong_kind(cx, y, "a number", &v);
-    *out = as_num(&v);
-    return true;
-}
-
-bool eval_bool(const Cx *cx, const Yaml *y, bool *out)
-{
-    Pval v;
-    if (!eval_expr(cx, y, "true or false", &v))
-        return false;
-    if (v.kind != PV_BOOL)
-        return wrong_kind(cx, y, "true or false", &v);
-    *out = v.as.b;
-    return true;
 }
 
 /* ---- texts ---- */
@@ -589,144 +537,4 @@ const char *eval_text(const Cx *cx, const Yaml *y)
         n += len;
     }
     return arena_strndup(a, out, n);
-}
-
-/* ---- lists and untyped values ---- */
-
-bool is_expression(const char *text)
-{
-    if (strstr(text, "${"))
-        return false;
-    const char *open = strchr(text, '(');
-    return strchr(text, '$') || (open && open > text && isalpha((unsigned char)*text) && text[strlen(text) - 1] == ')');
-}
-
-bool literal(const Yaml *y, Pval *v)
-{
-    if (y->kind != YAML_SCALAR || y->quoted || !*y->text)
-        return false;
-    const char *t = y->text;
-    if (!strcmp(t, "true") || !strcmp(t, "false")) {
-        *v = (Pval){.kind = PV_BOOL, .as.b = *t == 't'};
-        return true;
-    }
-    const char *digits = t + (*t == '-' || *t == '+');
-    if (!isdigit((unsigned char)*digits) && !(*digits == '.' && isdigit((unsigned char)digits[1])))
-        return false;
-    if (strspn(digits, "0123456789") == strlen(digits)) {
-        int64_t i = 0;
-        for (const char *p = digits; *p; p++)
-            if (!mul_ok(i, 10, &i) || __builtin_sub_overflow(i, (int64_t)(*p - '0'), &i))
-                return false;
-        if (*t != '-' && __builtin_sub_overflow((int64_t)0, i, &i))
-            return false;
-        *v = (Pval){.kind = PV_INT, .as.i = i};
-        return true;
-    }
-    if (strspn(digits, "0123456789.eE+-") != strlen(digits))
-        return false;
-    char *end;
-    double d = strtod(t, &end);
-    if (*end || !isfinite(d))
-        return false;
-    *v = (Pval){.kind = PV_NUM, .as.d = d};
-    return true;
-}
-
-bool eval_any(const Cx *cx, const Yaml *y, Pval *v)
-{
-    if (y->kind == YAML_LIST)
-        return eval_list(cx, y, v);
-    if (y->kind == YAML_SCALAR && literal(y, v))
-        return spec_work(cx, y->loc);
-    if (y->kind == YAML_SCALAR && is_expression(y->text))
-        return eval_expr(cx, y, "a value", v);
-    const char *text = eval_text(cx, y);
-    *v = (Pval){.kind = PV_TEXT, .as.text = text};
-    return text != NULL;
-}
-
-bool eval_list(const Cx *cx, const Yaml *y, Pval *v)
-{
-    if (y->kind == YAML_SCALAR && is_expression(y->text))
-        return eval_expr(cx, y, "a list", v) && (v->kind == PV_LIST || wrong_kind(cx, y, "a list", v));
-    if (y->kind != YAML_LIST) {
-        spec_error(cx, y->loc, NULL, "expected a list, found %s", spec_found(cx->s->arena, y));
-        return false;
-    }
-    if (!spec_work(cx, y->loc))
-        return false;
-    Pval *item = NEW(cx->s->arena, Pval, y->n);
-    for (int i = 0; i < y->n; i++)
-        if (!eval_any(cx, y->item[i], &item[i]))
-            return false;
-    *v = (Pval){.kind = PV_LIST, .n = y->n, .as.item = item};
-    return true;
-}
-
-bool eval_ints(const Cx *cx, const Yaml *y, Ints *out)
-{
-    Pval v = {.kind = PV_LIST, .n = y->n};
-    *out = (Ints){0};
-    if (y->kind != YAML_LIST && !eval_expr(cx, y, "an integer or a list of them", &v))
-        return false;
-    if (v.kind != PV_INT && v.kind != PV_LIST)
-        return wrong_kind(cx, y, "an integer or a list of them", &v);
-    if (v.kind == PV_LIST && v.n > LEN(out->v)) {
-        spec_error(cx, y->loc, NULL, "a list of %d integers; there can be at most %d", v.n, LEN(out->v));
-        return false;
-    }
-    out->n = v.kind == PV_INT ? 1 : v.n;
-    if (v.kind == PV_INT)
-        out->v[0] = v.as.i;
-    for (int i = 0; v.kind == PV_LIST && i < v.n; i++) {
-        if (y->kind == YAML_LIST) {
-            if (!eval_int(cx, y->item[i], &out->v[i]))
-                return false;
-        } else if (v.as.item[i].kind != PV_INT) {
-            return wrong_kind(cx, y, "a list of integers", &v.as.item[i]);
-        } else {
-            out->v[i] = v.as.item[i].as.i;
-        }
-    }
-    return true;
-}
-
-/* ---- values and names ---- */
-
-const char *pval_kind(const Pval *v)
-{
-    static const char *const kind[] = {"an integer", "a number", "true or false", "text", "a list"};
-    return kind[v->kind];
-}
-
-const char *pval_text(Arena *a, const Pval *v)
-{
-    char num[32];
-    switch (v->kind) {
-    case PV_INT: return arena_printf(a, "%lld", (long long)v->as.i);
-    case PV_NUM: fmt_double(num, v->as.d); return arena_strndup(a, num, strlen(num));
-    case PV_BOOL: return v->as.b ? "true" : "false";
-    case PV_TEXT: return v->as.text;
-    default: return NULL;
-    }
-}
-
-const Binding *env_find(const Env *env, const char *name)
-{
-    for (; env; env = env->up)
-        for (int i = env->n; i-- > 0;)
-            if (!strcmp(env->v[i].name, name))
-                return &env->v[i];
-    return NULL;
-}
-
-const char *env_hint(const Cx *cx, const char *name)
-{
-    VEC(const char *) cand = {0};
-    for (const Env *env = cx->env; env; env = env->up)
-        for (int i = 0; i < env->n; i++)
-            PUSH(cx->s->arena, &cand, env->v[i].name);
-    const char *near = nearest_name(name, cand.v, cand.n);
-    return near ? arena_printf(cx->s->arena, "did you mean '$%s'?", near) : NULL;
 }

@@ -4,8 +4,10 @@
      spec.c         the spec's own keys: inputs, outputs, labels; errors
      spec_file.c    files, includes, digest
      spec_param.c   declared parameters of specs and modules, --set
-     spec_expr.c    scalars: expressions, texts with $name, lists
-     spec_expand.c  bodies: steps, modules, scopes, named values
+     spec_expr.c    expressions and texts with $name
+     spec_value.c   scalars and lists by the type that is wanted
+     spec_module.c  modules: their definition and their use
+     spec_expand.c  bodies: steps, repetition, scopes, named values
      spec_op.c      one operator: attributes and parameter tensors from the operator table
    Every function that fails has said why, unless the reason was said before (a poisoned value). */
 #include "spec.h"
@@ -109,10 +111,14 @@ bool params_read(SpecReader *, const Yaml *map, const Param *set, int nset);
 bool param_bind(const Cx *cx, const Cx *inner, const Decl *, const Yaml *arg, Pval *);
 
 /* ---- spec_expr.c ---- */
+/* The value of an expression; what: "an integer" and the like, for messages. */
+bool eval_expr(const Cx *, const Yaml *, const char *what, Pval *);
+const char *eval_text(const Cx *, const Yaml *);              /* NULL after an error */
+
+/* ---- spec_value.c ---- */
 bool eval_int(const Cx *, const Yaml *, int64_t *);
 bool eval_num(const Cx *, const Yaml *, double *);
 bool eval_bool(const Cx *, const Yaml *, bool *);
-const char *eval_text(const Cx *, const Yaml *);              /* NULL after an error */
 bool eval_list(const Cx *, const Yaml *, Pval *);
 bool eval_ints(const Cx *, const Yaml *, Ints *);             /* a list, or one integer */
 bool eval_any(const Cx *, const Yaml *, Pval *);
@@ -120,13 +126,23 @@ bool eval_any(const Cx *, const Yaml *, Pval *);
 bool literal(const Yaml *, Pval *);
 bool is_expression(const char *text);                         /* has $name or a call, and no ${...} */
 const char *pval_kind(const Pval *);                          /* "an integer" */
+static inline bool pval_is_num(const Pval *v) { return v->kind == PV_INT || v->kind == PV_NUM; }
+static inline double pval_num(const Pval *v) { return v->kind == PV_INT ? (double)v->as.i : v->as.d; }
 const char *pval_text(Arena *, const Pval *);                 /* NULL for lists */
 const Binding *env_find(const Env *, const char *name);
 const char *env_hint(const Cx *, const char *name);
 
-/* ---- spec_expand.c ---- */
+/* ---- spec_module.c ---- */
+typedef struct Results { ValueId v[MAX_OUT]; int n; } Results; /* of a step; n = 0: it failed */
 const Module *module_find(const SpecReader *, const char *name);
 bool module_define(SpecReader *, const char *name, Loc, const Yaml *);
+/* Expands a use: step gives the parameters; name: the scope that it opens, NULL: the module's own, if any. */
+void module_use(const Cx *, const Module *, const Yaml *step, Loc, const char *name, const ValueId *in, int nin, Results *);
+
+/* ---- spec_expand.c ---- */
+const Yaml *step_key(const Yaml *step, const char *key); /* NULL where a step is only a word */
+/* The values that `in` or `output` names. False after an error or where one of them is poisoned. */
+bool read_in(const Cx *, const Yaml *, const ValueId **in, int *n);
 void expand_body(Cx *, const Yaml *list);
 ValueId value_find(const Cx *, const char *name, Loc); /* POISON after an error too */
 const char *scope_join(const Cx *, const char *scope, const char *name, Loc); /* NULL after an error */
