@@ -170,7 +170,11 @@ static bool inside_char(const char *s, size_t i, size_t n)
 static void put_source(Buf *b, Loc loc, const char *line, size_t n, const char *hint, bool tty)
 {
     size_t at = (size_t)imin(imax(loc.col, 1) - 1, (int64_t)n), from = 0, to = n;
+    while (at > 0 && inside_char(line, at, n))
+        at--;
     size_t end = at + (size_t)imin(imax(loc.len, 1), (int64_t)(n - at));
+    for (int i = 0; i < 3 && inside_char(line, end, n); i++)
+        end++;
     if (n > LINE_BYTES) {
         from = at > BEFORE_CARET ? at - BEFORE_CARET : 0;
         to = (size_t)imin((int64_t)(from + LINE_BYTES), (int64_t)n);

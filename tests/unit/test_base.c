@@ -122,6 +122,8 @@ static void test_map(void)
     for (int i = 0; i < 5000; i++) {
         sprintf(key, "k%d", i);
         map_put(&m, key, i);
+        if (map_get(&m, "absent") != -1)
+            CU_FAIL("map found an absent key");
     }
     map_put(&m, "k77", -5);
     CU_ASSERT_EQUAL(m.n, 5000);
@@ -264,7 +266,7 @@ static void test_diag_form(void)
     int f = diag_file("specs/mynet.yaml", text, sizeof text - 1), w = diag_file("weights.safetensors", NULL, 0);
     error_hint((Loc){f, 2, 31, 7}, "did you mean 'stride'?",
                "conv2d '%s': unknown attribute 'strides'", "layer2.0.conv1");
-    error_at((Loc){f, 3, 15, 3}, "no \033[2J here");
+    error_at((Loc){f, 3, 15, 3}, "no \033[2J and no \u202e here");
     note_at((Loc){f, 1, 1, 400}, "declared here");
     warn_at(loc_file(w), "odd");
     error_at(loc_file(w), "2 tensors are missing");
@@ -276,7 +278,7 @@ static void test_diag_form(void)
     end("specs/mynet.yaml:2:31: error: conv2d 'layer2.0.conv1': unknown attribute 'strides'\n"
         "   2 |   - {op: conv2d, name: conv1, strides: 2, out: 128, kernel: 3}\n"
         "     |                               ^~~~~~~ did you mean 'stride'?\n"
-        "specs/mynet.yaml:3:15: error: no \\x1b[2J here\n"
+        "specs/mynet.yaml:3:15: error: no \\x1b[2J and no \\xe2\\x80\\xae here\n"
         "   3 |         üß: 日本 bad\n"
         "     |                  ^~~\n"
         "specs/mynet.yaml:1:1: note: declared here\n"
@@ -307,6 +309,17 @@ static void test_diag_long_line(void)
     memset(p, ' ', 63);
     strcpy(p + 63, "^~~~\n");
     end(want);
+
+    /* characters are not cut in pieces, even if the place is inside of one */
+    for (int i = 0; i + 3 <= 1000; i += 3)
+        memcpy(line + i, "\u65e5", 3);
+    begin();
+    f = diag_file("a.yaml", line, sizeof line);
+    error_at((Loc){f, 1, 503, 1}, "long");
+    CU_ASSERT_PTR_NULL(strstr(said.s, "\\x"));
+    diag_capture(NULL);
+    diag_reset();
+    buf_free(&said);
 }
 
 static void test_diag_limit(void)
