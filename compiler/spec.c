@@ -14,14 +14,13 @@ enum { SHOWN = 60, NOTES = 8 };
 
 static bool said_before(SpecReader *s, Loc loc, const char *fmt)
 {
-    if (!loc.file)
-        return false;
     for (int i = 0; i < s->reported.n; i++) {
         const Reported *r = &s->reported.v[i];
-        if (r->loc.file == loc.file && r->loc.line == loc.line && r->loc.col == loc.col && !strcmp(r->fmt, fmt))
+        if (r->step != s->steps && r->loc.file == loc.file && r->loc.line == loc.line && r->loc.col == loc.col &&
+            !strcmp(r->fmt, fmt))
             return true;
     }
-    PUSH(s->arena, &s->reported, (Reported){loc, fmt});
+    PUSH(s->arena, &s->reported, (Reported){loc, fmt, s->steps});
     return false;
 }
 
@@ -29,8 +28,12 @@ void spec_error(const Cx *cx, Loc loc, const char *hint, const char *fmt, ...)
 {
     Buf text = {0};
     va_list ap;
-    if (cx && (diag_full() || said_before(cx->s, loc, fmt)))
+    if (cx && (spec_full() || said_before(cx->s, loc, fmt)))
         return;
+    if (cx && cx->about)
+        buf_printf(&text, "%s: ", cx->about);
+    if (cx && cx->key)
+        buf_printf(&text, "%s: ", cx->key);
     va_start(ap, fmt);
     buf_vprintf(&text, fmt, ap);
     va_end(ap);
@@ -42,6 +45,11 @@ void spec_error(const Cx *cx, Loc loc, const char *hint, const char *fmt, ...)
             note_at(u->loc, "in module '%s', used here", u->module->name);
     if (n > NOTES)
         error_more("     and %d modules further out", n - NOTES);
+}
+
+bool spec_full(void)
+{
+    return diag_errors() > SPEC_ERRORS;
 }
 
 const char *spec_hint(Arena *a, const char *name, const char *const *cand, int n)
@@ -251,7 +259,7 @@ static bool read_inputs(Cx *cx, const Yaml *y)
     Spec *spec = s->spec;
     if (y->kind != YAML_MAP || y->npair < 1 || y->npair > 64) {
         spec_error(cx, y->loc, NULL, "expected inputs such as {image: {type: 'f32[1,3,224,224]'}}, found %s",
-                   y->kind == YAML_MAP && y->npair ? "more than 64" : spec_found(s->arena, y));
+                   y->kind != YAML_MAP ? spec_found(s->arena, y) : y->npair ? "more than 64" : "none");
         return false;
     }
     bool ok = true;
@@ -399,7 +407,7 @@ static bool read_spec(SpecReader *s, const char *path, const Yaml *root, Loc fil
     if (!read_inputs(&cx, input))
         return false;
     expand_body(&cx, network);
-    if (diag_full() || s->stop)
+    if (spec_full() || s->stop)
         return false;
     ok = read_output(&cx, yaml_get(root, "output"), network->loc);
     if ((y = yaml_get(root, "labels")))

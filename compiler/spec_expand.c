@@ -387,7 +387,7 @@ void expand_body(Cx *cx, const Yaml *list)
         cx->cur = POISON;
         return;
     }
-    for (int i = 0; i < list->n && !diag_full(); i++) {
+    for (int i = 0; i < list->n && !spec_full(); i++) {
         const Yaml *step = list->item[i];
         if (!count_step(cx, step->loc))
             return;

@@ -15,6 +15,7 @@ typedef struct Expr {
     const char *text, *p;
     Loc loc;
     bool exact;    /* loc.col + offset is a column of the file */
+    const char *what; /* that is expected as a whole, for a first word that makes no sense */
     int skip;      /* > 0: parsed only, the result does not matter */
     int depth;
 } Expr;
@@ -200,12 +201,13 @@ static bool number(Expr *e, Pval *v)
     }
     e->p = p;
     Yaml y = {.kind = YAML_SCALAR, .text = arena_strndup(e->cx->s->arena, start, (size_t)(p - start))};
-    if (isalnum((unsigned char)*p) || *p == '_' || !literal(&y, v)) {
-        spec_error(e->cx, expr_loc(e, start, word_end(p)), NULL, "%s is not a number in range",
-                   spec_show(e->cx->s->arena, arena_strndup(e->cx->s->arena, start, (size_t)(word_end(p) - start))));
-        return false;
-    }
-    return true;
+    bool number = !isalnum((unsigned char)*p) && *p != '_';
+    if (number && literal(&y, v))
+        return true;
+    const char *end = word_end(p);
+    spec_error(e->cx, expr_loc(e, start, end), NULL, number ? "%s does not fit in 64 bits" : "%s is not a number",
+               spec_show(e->cx->s->arena, arena_strndup(e->cx->s->arena, start, (size_t)(end - start))));
+    return false;
 }
 
 static bool text_literal(Expr *e, Pval *v)
@@ -349,7 +351,7 @@ static bool primary(Expr *e, Pval *v)
         }
         e->p = at;
     }
-    return expected(e, "a number, $parameter or function");
+    return expected(e, at == e->text && e->what ? e->what : "a number, $parameter or function");
 }
 
 static bool unary(Expr *e, Pval *v)
@@ -482,6 +484,7 @@ bool eval_expr(const Cx *cx, const Yaml *y, const char *what, Pval *v)
     if (!spec_work(cx, y->loc))
         return false;
     Expr e = expr_begin(cx, y);
+    e.what = what;
     if (!expr_or(&e, v))
         return false;
     space(&e);

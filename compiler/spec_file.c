@@ -63,7 +63,7 @@ static const char *find_file(const Cx *cx, const char *file, const char *name, L
     SpecReader *s = cx->s;
     Arena *a = s->arena;
     const char *dir[2] = {dir_of(a, file), s->libdir};
-    int ndir = s->libdir && *name != '/' ? 2 : 1;
+    int ndir = s->libdir && *name != '/' && strcmp(dir[0], s->libdir) ? 2 : 1;
     for (int i = 0; i < ndir; i++) {
         const char *path = i ? path_join(a, dir[i], name) : spec_beside(a, file, name);
         if (stat(path, st))

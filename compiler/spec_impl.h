@@ -14,6 +14,7 @@
 #include "yaml.h"
 
 enum {
+    SPEC_ERRORS = 20, /* those that diag prints */
     SPEC_STEPS = 20000, SPEC_DEPTH = 64, SPEC_REPEAT = 10000, SPEC_FILES = 200, SPEC_PARAMS = 64,
     SPEC_TEXT = 1000,   /* bytes of an expanded text */
     SPEC_NAME = 255,    /* bytes of a scoped name */
@@ -46,7 +47,7 @@ typedef struct Module {
 typedef struct Binding { const char *name; Pval val; bool bad; /* its error was reported: uses fail silently */ } Binding;
 typedef struct Env { const Binding *v; int n; const struct Env *up; } Env;
 
-typedef struct Reported { Loc loc; const char *fmt; } Reported;
+typedef struct Reported { Loc loc; const char *fmt; int step; } Reported;
 typedef struct SpecReader {
     Arena *arena;
     Spec *spec;
@@ -80,10 +81,12 @@ typedef struct Cx {
     ValueId cur;         /* what the next step takes */
     const Use *use;
     int depth;
+    const char *about, *key; /* what messages begin with: "conv2d 'conv1'" and the attribute at work, or NULL */
 } Cx;
 
 /* ---- spec.c ---- */
-/* An error with notes for the modules in use. The same text at the same place is said once. cx may be NULL. */
+/* An error with notes for the modules in use. What a step says at a place, the same step in another use of its module
+   does not say again. cx may be NULL. */
 void spec_error(const Cx *, Loc, const char *hint, const char *fmt, ...) PRINTF(4, 5);
 const char *spec_hint(Arena *, const char *name, const char *const *cand, int n); /* "did you mean 'x'?" or NULL */
 const char *spec_found(Arena *, const Yaml *); /* "'relu'", "a list", "a map", "nothing" */
@@ -92,6 +95,7 @@ bool spec_identifier(const char *);
 /* Every key of map must be one of key[0..n); what: "a module". False after errors. */
 bool spec_keys(const Cx *, const Yaml *map, const char *what, const char *const *key, int n);
 bool spec_work(const Cx *, Loc);               /* false once the budget is used up */
+bool spec_full(void);                          /* enough errors: give up */
 
 /* ---- spec_file.c ---- */
 /* name beside file, unless it is absolute. */
@@ -108,6 +112,7 @@ bool decls_read(SpecReader *, const Yaml *map, Decls *);
 /* The spec's parameters, with --set; false after errors. */
 bool params_read(SpecReader *, const Yaml *map, const Param *set, int nset);
 /* One parameter of a use: arg is evaluated in cx, a default in inner. */
+const char *decl_doc(const Decl *); /* "an integer" */
 bool param_bind(const Cx *cx, const Cx *inner, const Decl *, const Yaml *arg, Pval *);
 
 /* ---- spec_expr.c ---- */

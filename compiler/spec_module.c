@@ -136,14 +136,17 @@ static bool bind_params(const Cx *cx, Cx *inner, const Module *m, const Yaml *st
     *env = (Env){b, 0, cx->s->env};
     inner->env = env;
     bool ok = check_args(cx, m, step);
+    Cx outer = *cx;
+    outer.about = arena_printf(a, "module '%s'", m->name);
     for (int i = 0; i < m->param.n; i++) {
         const Decl *d = &m->param.v[i];
         const Yaml *arg = step_key(step, d->name);
         Pval v = {0};
         bool good = arg || d->dflt;
         if (!good)
-            spec_error(cx, loc, NULL, "module '%s' needs '%s'", m->name, d->name);
-        good = good && param_bind(cx, inner, d, arg, &v);
+            spec_error(cx, loc, NULL, "module '%s' needs '%s', %s", m->name, d->name, decl_doc(d));
+        outer.key = d->name;
+        good = good && param_bind(&outer, inner, d, arg, &v);
         b[env->n++] = (Binding){d->name, v, !good};
         ok = ok && good;
     }
@@ -176,7 +179,7 @@ void module_use(const Cx *cx, const Module *m, const Yaml *step, Loc loc, const 
 {
     Map value = map_new(cx->s->arena);
     Use use = {m, loc, cx->use};
-    Cx inner = {cx->s, NULL, &value, cx->scope, NULL, cx->cur, &use, cx->depth + 1};
+    Cx inner = {.s = cx->s, .value = &value, .scope = cx->scope, .cur = cx->cur, .use = &use, .depth = cx->depth + 1};
     r->n = 0;
     if (!check_cycle(cx, m, loc))
         return;

@@ -26,7 +26,7 @@ typedef struct Word {
 } Word;
 
 typedef struct Call {
-    const Cx *cx;
+    Cx cx;              /* of the step, with messages about it */
     const OpStep *step;
     const OpInfo *info;
     Op op;
@@ -52,15 +52,9 @@ const char *const *op_names(Arena *a, int *n)
     return v;
 }
 
-/* Errors of a step begin with its operator and name. */
-static const char *title(const Call *c)
-{
-    return arena_printf(c->cx->s->arena, "%s '%s'", c->step->op_name, c->step->node_name);
-}
-
 static void read_words(Call *c)
 {
-    Arena *a = c->cx->s->arena;
+    Arena *a = c->cx.s->arena;
     for (const char *p = c->info->spec; *p;) {
         size_t n = strcspn(p, " ");
         char *text = arena_strndup(a, p, n);
@@ -86,8 +80,8 @@ static void read_words(Call *c)
 
 static bool read_enum(const Call *c, const AttrInfo *info, const Yaml *y, int64_t *out)
 {
-    Arena *a = c->cx->s->arena;
-    const char *text = eval_text(c->cx, y), *cand[16];
+    Arena *a = c->cx.s->arena;
+    const char *text = eval_text(&c->cx, y), *cand[16];
     int n = 0;
     if (!text)
         return false;
@@ -102,8 +96,8 @@ static bool read_enum(const Call *c, const AttrInfo *info, const Yaml *y, int64_
             break;
         p += len + 1;
     }
-    spec_error(c->cx, y->loc, spec_hint(a, text, cand, n), "%s: '%s' must be one of %s, found %s", title(c), info->name,
-               info->choices, spec_show(a, text));
+    spec_error(&c->cx, y->loc, spec_hint(a, text, cand, n), "expected one of %s, found %s", info->choices,
+               spec_show(a, text));
     return false;
 }
 
@@ -112,10 +106,10 @@ static bool read_attr(Call *c, Attr attr, const Yaml *y)
     const AttrInfo *info = &attr_info[attr];
     void *field = (char *)&c->attr + info->offset;
     switch (info->kind) {
-    case ATTR_INT: return eval_int(c->cx, y, field);
-    case ATTR_FLOAT: return eval_num(c->cx, y, field);
-    case ATTR_BOOL: return eval_bool(c->cx, y, field);
-    case ATTR_INTS: return eval_ints(c->cx, y, field);
+    case ATTR_INT: return eval_int(&c->cx, y, field);
+    case ATTR_FLOAT: return eval_num(&c->cx, y, field);
+    case ATTR_BOOL: return eval_bool(&c->cx, y, field);
+    case ATTR_INTS: return eval_ints(&c->cx, y, field);
     case ATTR_ENUM: return read_enum(c, info, y, field);
     }
     return false;
@@ -125,7 +119,7 @@ static bool read_attr(Call *c, Attr attr, const Yaml *y)
 static bool read_tensor_word(Call *c, Word *w, const Yaml *y)
 {
     Pval v;
-    if (!eval_any(c->cx, y, &v))
+    if (!eval_any(&c->cx, y, &v))
         return false;
     if (v.kind == PV_BOOL && (w->mode || v.as.b)) {
         w->present = v.as.b;
@@ -133,8 +127,8 @@ static bool read_tensor_word(Call *c, Word *w, const Yaml *y)
     }
     if (v.kind != PV_TEXT) {
         const char *wanted = w->mode ? "true, false or another name" : "another name";
-        spec_error(c->cx, y->loc, NULL, "%s: '%s' takes %s for the tensor, found %s", title(c), w->name, wanted,
-                   spec_found(c->cx->s->arena, y));
+        spec_error(&c->cx, y->loc, NULL, "expected %s for the tensor, found %s", wanted,
+                   spec_found(c->cx.s->arena, y));
         return false;
     }
     w->present = true;
@@ -150,9 +144,9 @@ static bool read_word(Call *c, Word *w, const YamlPair *p)
         return read_tensor_word(c, w, p->val);
     int attr = attr_by_name(w->name);
     if (attr >= 0 && attr_info[attr].kind == ATTR_INTS)
-        return eval_ints(c->cx, p->val, &w->ints);
+        return eval_ints(&c->cx, p->val, &w->ints);
     w->ints.n = 1;
-    return eval_int(c->cx, p->val, &w->ints.v[0]);
+    return eval_int(&c->cx, p->val, &w->ints.v[0]);
 }
 
 static bool unknown_key(const Call *c, const YamlPair *p)
@@ -165,8 +159,8 @@ static bool unknown_key(const Call *c, const YamlPair *p)
         cand[n++] = c->word[i].name;
     for (int i = 0; i < LEN(reserved); i++)
         cand[n++] = reserved[i];
-    spec_error(c->cx, p->key_loc, spec_hint(c->cx->s->arena, p->key, cand, n), "%s: unknown attribute %s", title(c),
-               spec_show(c->cx->s->arena, p->key));
+    spec_error(&c->cx, p->key_loc, spec_hint(c->cx.s->arena, p->key, cand, n), "unknown attribute %s",
+               spec_show(c->cx.s->arena, p->key));
     return false;
 }
 
@@ -175,18 +169,20 @@ static bool read_key(Call *c, const YamlPair *p)
     for (int i = 0; i < LEN(reserved); i++)
         if (!strcmp(p->key, reserved[i]))
             return true;
+    c->cx.key = p->key;
     for (int i = 0; i < c->info->nattrs; i++)
         if (!strcmp(p->key, attr_info[c->info->attrs[i].attr].name))
             return read_attr(c, c->info->attrs[i].attr, p->val);
     for (int i = 0; i < c->nword; i++)
         if (!strcmp(p->key, c->word[i].name))
             return read_word(c, &c->word[i], p);
+    c->cx.key = NULL;
     return unknown_key(c, p);
 }
 
 static bool missing(const Call *c, const char *name)
 {
-    spec_error(c->cx, c->step->loc, NULL, "%s: '%s' is missing", title(c), name);
+    spec_error(&c->cx, c->step->loc, NULL, "'%s' is missing", name);
     return false;
 }
 
@@ -197,6 +193,7 @@ static bool read_keys(Call *c)
     attrs_default(c->op, &c->attr);
     for (int i = 0; keys && i < keys->npair; i++)
         ok = read_key(c, &keys->pair[i]) && ok;
+    c->cx.key = NULL;
     for (int i = 0; i < c->info->nattrs; i++) {
         const char *name = attr_info[c->info->attrs[i].attr].name;
         if (c->info->attrs[i].required && !(keys && yaml_get(keys, name)))
@@ -222,9 +219,9 @@ static bool check_arity(const Call *c)
         return true;
     const char *hint = !c->step->in_given && least > 1 ? "name them: in: [a, b]" : NULL;
     if (most == least)
-        spec_error(c->cx, c->step->loc, hint, "%s takes %d input%s, %d given", title(c), least, least == 1 ? "" : "s", n);
+        spec_error(&c->cx, c->step->loc, hint, "%d input%s expected, %d given", least, least == 1 ? "" : "s", n);
     else
-        spec_error(c->cx, c->step->loc, hint, "%s takes %d or more inputs, %d given", title(c), least, n);
+        spec_error(&c->cx, c->step->loc, hint, "%d or more inputs expected, %d given", least, n);
     return false;
 }
 
@@ -241,8 +238,8 @@ static bool dim_factor(const Call *c, const char *name, Ints *out)
                     axis = c->attr.axis < 0 ? c->attr.axis + c->in.rank : c->attr.axis;
         }
         if (axis < 0 || axis >= c->in.rank) {
-            spec_error(c->cx, c->step->loc, NULL, "%s: input %s has no dimension %lld", title(c),
-                       type_text(c->cx->s->arena, &c->in), (long long)axis);
+            spec_error(&c->cx, c->step->loc, NULL, "input %s has no dimension %lld",
+                       type_text(c->cx.s->arena, &c->in), (long long)axis);
             return false;
         }
         out->v[0] = c->in.dim[axis];
@@ -255,7 +252,7 @@ static bool dim_factor(const Call *c, const char *name, Ints *out)
             int attr = attr_by_name(name);
             if (attr >= 0 && attr_info[attr].kind == ATTR_INTS) { /* [height, width], one number means both */
                 if (w->ints.n != 1 && w->ints.n != 2) {
-                    spec_error(c->cx, w->loc, NULL, "%s: '%s' has %d numbers, 1 or 2 expected", title(c), name, w->ints.n);
+                    spec_error(&c->cx, w->loc, NULL, "'%s' has %d numbers, 1 or 2 expected", name, w->ints.n);
                     return false;
                 }
                 out->n = 2;
@@ -263,7 +260,7 @@ static bool dim_factor(const Call *c, const char *name, Ints *out)
             }
             for (int k = 0; k < out->n; k++)
                 if (out->v[k] < 1) {
-                    spec_error(c->cx, w->loc, NULL, "%s: '%s' is %lld, at least 1 expected", title(c), name,
+                    spec_error(&c->cx, w->loc, NULL, "'%s' is %lld, at least 1 expected", name,
                                (long long)out->v[k]);
                     return false;
                 }
@@ -275,14 +272,14 @@ static bool dim_factor(const Call *c, const char *name, Ints *out)
     out->v[0] = *(const int64_t *)(const void *)((const char *)&c->attr + attr_info[attr].offset);
     if (out->v[0] >= 1)
         return true;
-    spec_error(c->cx, c->step->loc, NULL, "%s: '%s' is %lld, at least 1 expected", title(c), name, (long long)out->v[0]);
+    spec_error(&c->cx, c->step->loc, NULL, "'%s' is %lld, at least 1 expected", name, (long long)out->v[0]);
     return false;
 }
 
 /* A dimension of a tensor: a factor, or the quotient of two. */
 static bool dim_value(const Call *c, const char *text, Ints *out)
 {
-    Arena *a = c->cx->s->arena;
+    Arena *a = c->cx.s->arena;
     const char *slash = strchr(text, '/');
     Ints by;
     if (!dim_factor(c, slash ? arena_strndup(a, text, (size_t)(slash - text)) : text, out))
@@ -292,7 +289,7 @@ static bool dim_value(const Call *c, const char *text, Ints *out)
     if (!dim_factor(c, slash + 1, &by))
         return false;
     if (out->v[0] % by.v[0]) {
-        spec_error(c->cx, c->step->loc, NULL, "%s: %lld %s do not divide by '%s', which is %lld", title(c),
+        spec_error(&c->cx, c->step->loc, NULL, "%lld %s do not divide by '%s', which is %lld",
                    (long long)out->v[0], *text == 'C' ? "channels" : "outputs", slash + 1, (long long)by.v[0]);
         return false;
     }
@@ -302,7 +299,7 @@ static bool dim_value(const Call *c, const char *text, Ints *out)
 
 static bool tensor_type(const Call *c, const Word *w, Type *t)
 {
-    Arena *a = c->cx->s->arena;
+    Arena *a = c->cx.s->arena;
     Ints dims = {0};
     for (const char *p = w->dims; *p;) {
         size_t n = strcspn(p, ",");
@@ -316,13 +313,13 @@ static bool tensor_type(const Call *c, const Word *w, Type *t)
     *t = type_make(DT_F32, dims.n, dims.v);
     if (type_valid(t))
         return true;
-    spec_error(c->cx, c->step->loc, NULL, "%s: tensor '%s' would have more than 2^40 elements: %s", title(c), w->tensor,
+    spec_error(&c->cx, c->step->loc, NULL, "tensor '%s' would have more than 2^40 elements: %s", w->tensor,
                type_text(a, t));
     return false;
 }
 
 /* The constant "scope.name", which must be new. */
-static ValueId make_tensor(const Cx *cx, const char *what, const char *scope, const char *name, Loc loc, Type t)
+static ValueId make_tensor(const Cx *cx, const char *scope, const char *name, Loc loc, Type t)
 {
     SpecReader *s = cx->s;
     const char *full = scope_join(cx, scope, name, loc);
@@ -330,7 +327,7 @@ static ValueId make_tensor(const Cx *cx, const char *what, const char *scope, co
         return POISON;
     int before = map_get(&s->tensor_by_name, full);
     if (before >= 0) {
-        spec_error(cx, loc, NULL, "%s: there is a tensor '%s' already", what, full);
+        spec_error(cx, loc, NULL, "there is a tensor '%s' already", full);
         note_at(s->tensor_loc.v[before], "made here");
         return POISON;
     }
@@ -341,7 +338,7 @@ static ValueId make_tensor(const Cx *cx, const char *what, const char *scope, co
 
 static int add_node(Call *c, ValueId *out)
 {
-    SpecReader *s = c->cx->s;
+    SpecReader *s = c->cx.s;
     ValueId *in = NEW(s->arena, ValueId, c->step->nin + MAX_WORDS);
     int nin = c->step->nin;
     memcpy(in, c->step->in, (size_t)nin * sizeof *in);
@@ -353,14 +350,14 @@ static int add_node(Call *c, ValueId *out)
             continue;
         if (!tensor_type(c, w, &t))
             return -1;
-        in[nin] = make_tensor(c->cx, title(c), c->step->tensor_scope, w->tensor, w->given ? w->loc : c->step->loc, t);
+        in[nin] = make_tensor(&c->cx, c->step->tensor_scope, w->tensor, w->given ? w->loc : c->step->loc, t);
         if (in[nin++] == POISON)
             return -1;
     }
     const char *err = NULL;
     int node = graph_add(s->graph, c->op, &c->attr, in, nin, c->step->node_name, c->step->loc, &err);
     if (node < 0) {
-        spec_error(c->cx, c->step->loc, NULL, "%s: %s", title(c), err);
+        spec_error(&c->cx, c->step->loc, NULL, "%s", err);
         return -1;
     }
     const Node *n = &s->graph->node.v[node];
@@ -414,7 +411,7 @@ static ValueId expand_constant(const Cx *cx, const OpStep *step)
     float *v;
     int n;
     if (!value) {
-        spec_error(cx, step->loc, NULL, "constant '%s': 'value' is missing", step->node_name);
+        spec_error(cx, step->loc, NULL, "'value' is missing");
         return POISON;
     }
     if (!read_numbers(cx, value, &v, &n))
@@ -422,12 +419,12 @@ static ValueId expand_constant(const Cx *cx, const OpStep *step)
     Type t = type_make(DT_F32, 1, (const int64_t[]){n});
     if (n < 1 || (shape && !read_shape(cx, shape, &t))) {
         if (n < 1)
-            spec_error(cx, value->loc, NULL, "constant '%s': the list of values is empty", step->node_name);
+            spec_error(cx, value->loc, NULL, "the list of values is empty");
         return POISON;
     }
     int64_t elems = type_elems(&t);
     if ((elems != n && n != 1) || elems > 1 << 20) {
-        spec_error(cx, value->loc, NULL, "constant '%s': %d values for %s", step->node_name, n, type_text(s->arena, &t));
+        spec_error(cx, value->loc, NULL, "%d values for %s", n, type_text(s->arena, &t));
         return POISON;
     }
     float *data = NEW(s->arena, float, elems);
@@ -440,23 +437,22 @@ static ValueId expand_parameter(const Cx *cx, const OpStep *step)
 {
     const Yaml *shape = step->keys ? yaml_get(step->keys, "shape") : NULL;
     const Yaml *name = step->keys ? yaml_get(step->keys, "name") : NULL;
-    const char *what = arena_printf(cx->s->arena, "parameter '%s'", step->node_name), *own;
+    const char *own;
     Type t;
     if (!shape || !name) {
-        spec_error(cx, step->loc, NULL, "%s: '%s' is missing", what, shape ? "name" : "shape");
+        spec_error(cx, step->loc, NULL, "'%s' is missing", shape ? "name" : "shape");
         return POISON;
     }
     if (!read_shape(cx, shape, &t) || !(own = eval_text(cx, name)))
         return POISON;
-    return make_tensor(cx, what, cx->scope, own, name->loc, t);
+    return make_tensor(cx, cx->scope, own, name->loc, t);
 }
 
 static int expand_own(const Cx *cx, const OpStep *step, ValueId *out)
 {
     static const char *const keys[] = {"op", "name", "as", "when", "shape", "value"};
     bool constant = !strcmp(step->op_name, "constant");
-    const char *what = arena_printf(cx->s->arena, "%s '%s'", step->op_name, step->node_name);
-    if (step->keys && !spec_keys(cx, step->keys, what, keys, LEN(keys) - !constant))
+    if (step->keys && !spec_keys(cx, step->keys, "the step", keys, LEN(keys) - !constant))
         return -1;
     *out = constant ? expand_constant(cx, step) : expand_parameter(cx, step);
     return *out == POISON ? -1 : 1;
@@ -464,9 +460,10 @@ static int expand_own(const Cx *cx, const OpStep *step, ValueId *out)
 
 int op_expand(const Cx *cx, const OpStep *step, ValueId *out)
 {
-    Call c = {.cx = cx, .step = step, .op = op_by_name(step->op_name)};
+    Call c = {.cx = *cx, .step = step, .op = op_by_name(step->op_name)};
+    c.cx.about = arena_printf(cx->s->arena, "%s '%s'", step->op_name, step->node_name);
     if (c.op == OP_NONE)
-        return expand_own(cx, step, out);
+        return expand_own(&c.cx, step, out);
     c.info = &op_info[c.op];
     read_words(&c);
     if (!read_keys(&c))

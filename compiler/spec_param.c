@@ -70,6 +70,11 @@ static const char *type_doc(DeclType type)
     return "a value";
 }
 
+const char *decl_doc(const Decl *d)
+{
+    return type_doc(d->type);
+}
+
 /* Evaluates y as a value of that type. */
 static bool eval_typed(const Cx *cx, DeclType type, const Yaml *y, Pval *v)
 {
@@ -108,7 +113,7 @@ bool param_bind(const Cx *cx, const Cx *inner, const Decl *d, const Yaml *arg, P
     for (int i = 0; i < cx->s->module.n; i++)
         PUSH(cx->s->arena, &cand, cx->s->module.v[i].name);
     spec_error(cx, arg->loc, spec_hint(cx->s->arena, v->as.text, cand.v, cand.n),
-               "'%s' must name a module or an operator, found %s", d->name, spec_show(cx->s->arena, v->as.text));
+               "expected the name of a module or operator, found %s", spec_show(cx->s->arena, v->as.text));
     return false;
 }
 
@@ -174,7 +179,9 @@ static bool unknown_set(SpecReader *s, const Decls *decl, const Param *p)
 bool params_read(SpecReader *s, const Yaml *map, const Param *set, int nset)
 {
     Decls decl = {0};
-    bool ok = !map || decls_read(s, map, &decl);
+    if (map && !decls_read(s, map, &decl))
+        return false;
+    bool ok = true;
     for (int i = 0; i < nset; i++)
         ok = !unknown_set(s, &decl, &set[i]) && ok;
     Binding *b = NEW(s->arena, Binding, decl.n);
