@@ -134,7 +134,7 @@ void kernel_renumber(Arena *A, Kernel *k)
 const Expr *expr_swap(Arena *A, const Expr *e, SwapFn *swap, void *user)
 {
     const Expr *by = swap(user, e);
-    if (by != e)
+    if (by)
         return by;
     Expr *r = NULL;
     for (int i = 0; i < expr_arity(e); i++) {

@@ -48,7 +48,8 @@ Copy copy_begin(Arena *, const Kernel *);
 const Ix *copy_ix(Copy *, const Ix *);
 /* Appends the copy of s to out and returns it; of a loop only the head. */
 Stmt *copy_stmt(Copy *, Block *out, const Stmt *s);
-/* e with every subexpression for which swap gives another in its place: outermost first, not within replacements. */
+/* e with every subexpression replaced for which swap does not give NULL: outermost first, left to right, and not within
+   what swap gave. */
 typedef const Expr *SwapFn(void *user, const Expr *);
 const Expr *expr_swap(Arena *, const Expr *, SwapFn *, void *user);
 /* Numbers variables, registers and pointers in the order of their definitions; those without one go. */
