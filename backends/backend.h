@@ -11,13 +11,16 @@ typedef struct BackendOptions {
     bool strict;
     bool trace;            /* NAME_run_trace(..., void (*hook)(void *, int call), void *): hook(-1) first, then after every call */
     bool shared_object;    /* for dlopen by dsqc itself */
-    const char *cflags;    /* shown in the header's first comment */
+    const char *cflags;    /* shown in the header's first comment; NULL: the target's */
+    const char *version;   /* dsqc's */
+    int64_t stack_bytes;   /* NAME_STACK_BYTES; 0: not known, no such macro */
 } BackendOptions;
 /* Interface of the model: names and types of inputs and outputs in order. */
 typedef struct Iface { const char *name; Type type; } Iface;
 
-/* Writes NAME.h, NAME.c and what it includes (and NAME.bin, NAME.S with other WeightsAs) into dir. `version` is dsqc's.
-   False when writing failed. */
+/* Writes NAME.h, NAME.c and what it includes into dir; NAME.bin besides with WEIGHTS_FILE, and NAME_weights.S with
+   WEIGHTS_ASM. NAME is the program's name with everything that C identifiers lack replaced. The shapes that NAME.h
+   shows are those of the inputs' and outputs' PBufs. False when writing failed. */
 bool backend_c(const Program *, const BackendOptions *, OutDir *dir);
 /* NAME_selftest.c: a main that runs the model on x and compares with y within tol of the largest magnitude. */
 bool backend_c_selftest(const Program *, const BackendOptions *, const float *const *in, const float *const *out, double tol, OutDir *dir);

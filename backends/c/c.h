@@ -1,0 +1,125 @@
+#ifndef DSQ_C_H
+#define DSQ_C_H
+/* Shared by the files of the C printer. */
+#include "../backend.h"
+
+/* Identifiers taken in a scope of C; those of the scopes around it count too, for shadowing is a warning. */
+typedef struct Names { Arena *A; Map used; const struct Names *outer; const char *isa; } Names;
+Names names_new(Arena *, const char *isa, const Names *outer);
+/* An identifier made of the characters of want that is free here; taken from then on. */
+const char *names_take(Names *, const char *want);
+
+/* What is known of a kernel once its text is there. */
+typedef struct KernelText {
+    const char *name, *head_name, *args_name, *part_name;
+    const char *index;     /* type of its index variables: int, or long long where offsets need it */
+    int64_t iterations;    /* of its parallel loop where it takes a range of them (threads only), else 0 */
+    bool head;             /* head_name holds the statements before that loop; it comes first and alone */
+} KernelText;
+
+/* One NAME.c under construction. */
+typedef struct CFile {
+    Arena *A;
+    const Program *p;
+    const BackendOptions *o;
+    const char *isa;
+    const char *model, *MODEL;      /* the model's name as an identifier, and for macros */
+    Names global;
+    const char **buf;               /* C name of every PBuf */
+    const char **elems;             /* macro of the elements of inputs and outputs */
+    const char *arena, *weights, *executor, *hook, *user, *mem; /* names in NAME_run and its siblings */
+    KernelText *kernel;
+    int64_t *offset, blob_bytes;    /* of constants in NAME.bin, where they are not arrays */
+    Map needed;                     /* types and helpers that are printed already */
+    Buf types, helpers;
+    bool math;                      /* dsq_math.h is used */
+    bool special;                   /* DSQ_INF or DSQ_NAN is used */
+} CFile;
+
+enum { COLUMNS = 110 };
+const char *c_dtype(DType);                           /* "float" */
+const char *c_typename(CFile *, VT);                  /* "float", "f32x16"; declares it on first use */
+/* Declares the types and defines the helpers that a spelling names. */
+void c_need(CFile *, const char *text);
+/* Helper functions made for operations without a row: lane by lane, and partial moves. Return their names. */
+const char *c_lanewise(CFile *, XOp, VT);
+const char *c_part(CFile *, VT, bool store);
+/* A number as C spells it: exact, with suffix; -0.0f, DSQ_INF, and (-2147483647 - 1) included. */
+void c_number(CFile *, Buf *, DType, double);
+/* Appends item, after a line break and indent spaces when the line would grow beyond COLUMNS. */
+void c_wrap(Buf *, int indent, const char *item);
+
+static inline const char *c_readonly(Access a) { return a == ACC_RO || a == ACC_CONST ? "const " : ""; }
+
+/* ---- kernels ---- */
+/* Which parts of a kernel somebody reads: the others are not printed, so that no compiler warns of them. */
+typedef struct Live {
+    bool *param, *var, *ptr;
+    bool **elem;           /* per register and element of its tile */
+} Live;
+Live live_of(Arena *, const Kernel *, const Block *body);
+bool live_stmt(const Live *, const Kernel *, const Stmt *);
+int64_t reg_elems(const Reg *);
+/* Offset of a constant tile index within the register's elements. */
+int64_t reg_offset(const Reg *, int nix, const Ix *const *ix);
+
+typedef struct Range { int64_t lo, hi; bool known; } Range;
+/* One C function under construction. */
+typedef struct KPrint {
+    CFile *c;
+    Arena *A;
+    const Kernel *k;
+    Buf *out;
+    int depth;
+    Names local;
+    Live live;
+    const char **param, **var, **ptr, ***elem;
+    int *var_at, *ptr_at, *reg_at;   /* depth of the block that declares it, 0: not declared */
+    Range *range;                    /* of every variable that is in scope */
+    bool wide;
+    Buf line;                        /* short statements that share a line */
+    int group;
+    const char *defined, *defined_type; /* the last definition on it */
+} KPrint;
+Range ix_range(const KPrint *, const Ix *);
+void c_loop_range(KPrint *, const Stmt *loop);  /* notes the range of a loop's variable */
+bool c_fits_int(KPrint *, const Block *);
+enum { PREC_ANY, PREC_ADD, PREC_MUL, PREC_UNARY, PREC_POSTFIX };
+void c_ix(KPrint *, Buf *, const Ix *, int prec);
+/* Row-major offset of an access from its parameter or pointer. */
+const Ix *c_linear(KPrint *, int ref, int nix, const Ix *const *ix);
+void c_address(KPrint *, Buf *, int ref, const Ix *at);
+void c_element(KPrint *, Buf *, int ref, const Ix *at);
+const char *c_reg(const KPrint *, int reg, int nix, const Ix *const *ix); /* the variable of a register's element */
+void c_expr(KPrint *, Buf *, const Expr *, int prec);
+/* Replaces %a..%d by expressions, %p by address, %n, %m and %i by numbers. NULL where a pattern has none of them. */
+typedef struct Operands { const Expr *const *e; const char *text[4], *p; int n; } Operands;
+void c_pattern(KPrint *, Buf *, const char *pattern, const Operands *);
+/* Text made safe within a comment; indent: of lines after the first. */
+void c_comment_text(Buf *, const char *, int indent);
+void c_kernel_comment(CFile *, Buf *, int kernel);
+/* The loop that threads may share, NULL where there is none or where it cannot be divided. */
+const Stmt *c_shared_loop(CFile *, const Kernel *);
+bool c_stores(const Block *);
+Block c_without_stores(Arena *, const Block *);
+/* Prints one kernel's function or functions behind its comment. */
+void c_kernel(CFile *, Buf *, int kernel);
+
+/* Prints what hands ranges of a shared loop to a kernel: a struct of its arguments and a function for the executor. */
+void c_part_function(CFile *, Buf *, int kernel);
+
+/* ---- the rest of the folder ---- */
+CFile c_file(Arena *, const Program *, const BackendOptions *);
+void c_file_free(CFile *);
+void c_layout_blob(CFile *);                 /* where each constant lies in the blob */
+/* Constants: arrays, or macros that find them in the blob. */
+void c_constants(CFile *, Buf *);
+bool c_blob(CFile *, OutDir *);              /* NAME.bin, and NAME_weights.S where the assembler includes it */
+/* "static const float name[n] = { ... };" */
+void c_array(CFile *, Buf *, const char *name, const Type *, const void *data, int align);
+void c_run(CFile *, Buf *);                  /* NAME_run and its siblings */
+void c_header(CFile *, Buf *);
+typedef enum RunKind { RUN, RUN_MT, RUN_TRACE } RunKind;
+/* "int NAME_run(const float *image, float *logits, void *arena)" */
+void c_prototype(CFile *, Buf *, RunKind);
+#endif

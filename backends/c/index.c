@@ -1,0 +1,185 @@
+/* Index expressions as C: `y*1920 + x*64 + c`. Floor division and remainder are C's where the range of the operand
+   shows that it is not negative, else helper functions. */
+#include "c.h"
+
+#include <string.h>
+
+static int64_t floor_div(int64_t a, int64_t k)
+{
+    return a / k - (a % k < 0);
+}
+
+static Range atom_range(const KPrint *p, const Atom *a)
+{
+    if (a->kind == ATOM_VAR)
+        return p->range[a->var];
+    Range x = ix_range(p, a->a);
+    switch (a->kind) {
+    case ATOM_DIV:
+        return (Range){floor_div(x.lo, a->k), floor_div(x.hi, a->k), x.known};
+    case ATOM_MOD:
+        if (x.known && floor_div(x.lo, a->k) == floor_div(x.hi, a->k)) {
+            int64_t base = floor_div(x.lo, a->k) * a->k;
+            return (Range){x.lo - base, x.hi - base, true};
+        }
+        return (Range){0, a->k - 1, true};
+    default: {
+        Range y = ix_range(p, a->b);
+        bool known = x.known && y.known;
+        return a->kind == ATOM_MIN ? (Range){imin(x.lo, y.lo), imin(x.hi, y.hi), known}
+                                   : (Range){imax(x.lo, y.lo), imax(x.hi, y.hi), known};
+    }
+    }
+}
+
+/* Sums saturate: a range that is not known for certain to fit is no use to anybody. */
+static bool scaled_add(int64_t *sum, int64_t k, int64_t x)
+{
+    int64_t kx;
+    return mul_ok(k, x, &kx) && add_ok(*sum, kx, sum);
+}
+
+Range ix_range(const KPrint *p, const Ix *x)
+{
+    Range r = {x->c, x->c, true};
+    for (int i = 0; i < x->n; i++) {
+        Range a = atom_range(p, &x->t[i].atom);
+        int64_t k = x->t[i].k;
+        r.known = r.known && a.known && scaled_add(&r.lo, k, k > 0 ? a.lo : a.hi) &&
+                  scaled_add(&r.hi, k, k > 0 ? a.hi : a.lo);
+    }
+    return r;
+}
+
+static const char *helper(KPrint *p, const char *name)
+{
+    name = arena_printf(p->A, "%s_%s", name, p->wide ? "i64" : "i32");
+    c_need(p->c, name);
+    return name;
+}
+
+static void call2(KPrint *p, Buf *b, const char *name, const Ix *x, const Ix *y)
+{
+    buf_printf(b, "%s(", helper(p, name));
+    c_ix(p, b, x, PREC_ANY);
+    buf_puts(b, ", ");
+    c_ix(p, b, y, PREC_ANY);
+    buf_putc(b, ')');
+}
+
+static bool plain_division(const KPrint *p, const Atom *a)
+{
+    Range r = ix_range(p, a->a);
+    return r.known && r.lo >= 0;
+}
+
+static void c_atom(KPrint *p, Buf *b, const Atom *a)
+{
+    switch (a->kind) {
+    case ATOM_VAR:
+        buf_puts(b, p->var[a->var]);
+        break;
+    case ATOM_DIV:
+    case ATOM_MOD:
+        if (plain_division(p, a)) {
+            c_ix(p, b, a->a, PREC_MUL);
+            buf_printf(b, "%c%lld", a->kind == ATOM_DIV ? '/' : '%', (long long)a->k);
+        } else
+            call2(p, b, a->kind == ATOM_DIV ? "floor_div" : "floor_mod", a->a, ix_const(p->A, a->k));
+        break;
+    default:
+        call2(p, b, a->kind == ATOM_MIN ? "min" : "max", a->a, a->b);
+    }
+}
+
+static bool is_product(const KPrint *p, const Term *t)
+{
+    return (t->k != 1 && t->k != -1) ||
+           ((t->atom.kind == ATOM_DIV || t->atom.kind == ATOM_MOD) && plain_division(p, &t->atom));
+}
+
+static int64_t magnitude(int64_t k)
+{
+    return k < 0 ? -k : k;
+}
+
+/* Largest stride first, and a positive term in front of negative ones. */
+static const Term **readable(KPrint *p, const Ix *x)
+{
+    const Term **t = NEW(p->A, const Term *, x->n + 1);
+    for (int i = 0; i < x->n; i++) {
+        int j = i;
+        for (; j > 0 && magnitude(t[j - 1]->k) < magnitude(x->t[i].k); j--)
+            t[j] = t[j - 1];
+        t[j] = &x->t[i];
+    }
+    for (int i = 0; i < x->n; i++)
+        if (t[i]->k > 0) {
+            const Term *first = t[i];
+            memmove(t + 1, t, (size_t)i * sizeof *t);
+            t[0] = first;
+            break;
+        }
+    return t;
+}
+
+void c_ix(KPrint *p, Buf *b, const Ix *x, int prec)
+{
+    const Term **t = readable(p, x);
+    int items = x->n + (x->c != 0 || x->n == 0);
+    bool negative = x->n ? t[0]->k < 0 : x->c < 0;
+    int mine = items > 1 ? PREC_ADD : negative ? PREC_UNARY : x->n && is_product(p, t[0]) ? PREC_MUL : PREC_POSTFIX;
+    if (mine < prec)
+        buf_putc(b, '(');
+    bool const_first = x->c > 0 && negative;
+    if (const_first)
+        buf_printf(b, "%lld", (long long)x->c);
+    for (int i = 0; i < x->n; i++) {
+        int64_t k = t[i]->k;
+        buf_puts(b, i == 0 && !const_first ? k < 0 ? "-" : "" : k < 0 ? " - " : " + ");
+        c_atom(p, b, &t[i]->atom);
+        if (magnitude(k) != 1)
+            buf_printf(b, "*%lld", (long long)magnitude(k));
+    }
+    if ((x->c || !x->n) && !const_first)
+        buf_printf(b, x->n ? x->c < 0 ? " - %lld" : " + %lld" : "%lld", (long long)(x->n ? magnitude(x->c) : x->c));
+    if (mine < prec)
+        buf_putc(b, ')');
+}
+
+const Ix *c_linear(KPrint *p, int ref, int nix, const Ix *const *ix)
+{
+    if (ref < 0)
+        return ix[0];
+    const KParam *q = &p->k->param.v[ref];
+    const Ix *at = ix_const(p->A, 0);
+    int64_t stride = 1;
+    for (int d = nix - 1; d >= 0; d--) {
+        at = ix_add(p->A, at, ix_mulc(p->A, ix[d], stride));
+        stride *= q->dim[d];
+    }
+    return at;
+}
+
+static const char *base(const KPrint *p, int ref)
+{
+    return ref < 0 ? p->ptr[~ref] : p->param[ref];
+}
+
+void c_address(KPrint *p, Buf *b, int ref, const Ix *at)
+{
+    buf_puts(b, base(p, ref));
+    if (ix_is_const(at) && at->c == 0)
+        return;
+    Buf t = {0};
+    c_ix(p, &t, at, PREC_ANY);
+    buf_printf(b, *t.s == '-' ? " - %s" : " + %s", t.s + (*t.s == '-'));
+    buf_free(&t);
+}
+
+void c_element(KPrint *p, Buf *b, int ref, const Ix *at)
+{
+    buf_printf(b, "%s[", base(p, ref));
+    c_ix(p, b, at, PREC_ANY);
+    buf_putc(b, ']');
+}

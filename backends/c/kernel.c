@@ -1,0 +1,397 @@
+/* Kernels as C functions: loops, registers as variables, stores. */
+#include "c.h"
+
+#include <string.h>
+
+/* ---- lines ---- */
+
+static void flush(KPrint *k)
+{
+    if (k->line.n)
+        buf_printf(k->out, "%*s%s\n", 4 * k->depth, "", k->line.s);
+    k->line.n = 0;
+}
+
+/* Where to break a line that is longer than room: behind a comma or before a sign, outside as many parentheses as can
+   be without leaving half of the line empty. 0: nowhere. */
+static size_t break_at(const char *s, size_t room)
+{
+    size_t best = 0;
+    int depth = 0, least = 1000;
+    for (size_t i = 1; s[i] && i < room; i++) {
+        depth += (s[i] == '(' || s[i] == '[') - (s[i] == ')' || s[i] == ']');
+        bool may = s[i] == ' ' && (s[i - 1] == ',' || s[i - 1] == ';' || ((s[i + 1] == '+' || s[i + 1] == '-') && s[i + 2] == ' '));
+        if (may && (depth <= least || best < room / 2)) {
+            best = i;
+            least = depth;
+        }
+    }
+    return best;
+}
+
+static void long_line(KPrint *k, const char *s)
+{
+    int indent = 4 * k->depth;
+    size_t at;
+    while (strlen(s) + (size_t)indent > COLUMNS && (at = break_at(s, (size_t)imax(COLUMNS - indent, 40)))) {
+        buf_printf(k->out, "%*s%.*s\n", indent, "", (int)at, s);
+        s += at + 1;
+        indent = 4 * k->depth + 4;
+    }
+    buf_printf(k->out, "%*s%s\n", indent, "", s);
+}
+
+enum { GROUP_LET = 1, GROUP_SET, GROUP_STORE, GROUP_POINTER };
+
+/* Statements that belong together share a line: of one kind, or settings behind the definition that they use. */
+static void put(KPrint *k, const char *s, int group)
+{
+    size_t room = (size_t)(COLUMNS - 4 * k->depth);
+    bool together = group == k->group || (group == GROUP_SET && k->group == GROUP_LET && strstr(s, k->defined));
+    if (!together || k->line.n + 1 + strlen(s) > room)
+        flush(k);
+    k->group = group;
+    if (strlen(s) > room) {
+        long_line(k, s);
+        return;
+    }
+    buf_printf(&k->line, "%s%s", k->line.n ? " " : "", s);
+}
+
+static void put_buf(KPrint *k, Buf *b, int group)
+{
+    put(k, b->s, group);
+    buf_free(b);
+}
+
+/* ---- statements ---- */
+
+/* Is this where the thing is declared? Its scope is the block that is open. */
+static bool declares(KPrint *k, int *at)
+{
+    if (*at)
+        return false;
+    *at = k->depth;
+    return true;
+}
+
+static void close_scope(KPrint *k)
+{
+    flush(k);
+    k->depth--;
+    for (int i = 0; i < k->k->var.n; i++)
+        k->var_at[i] = k->var_at[i] > k->depth ? 0 : k->var_at[i];
+    for (int i = 0; i < k->k->ptr.n; i++)
+        k->ptr_at[i] = k->ptr_at[i] > k->depth ? 0 : k->ptr_at[i];
+    for (int i = 0; i < k->k->reg.n; i++)
+        k->reg_at[i] = k->reg_at[i] > k->depth ? 0 : k->reg_at[i];
+}
+
+/* Definitions of one type share it: f32x8 w0 = ..., w1 = ...; */
+static void define(KPrint *k, const char *type, const char *list)
+{
+    size_t room = (size_t)(COLUMNS - 4 * k->depth);
+    if (k->line.n && k->group == GROUP_LET && !strcmp(k->defined_type, type) && k->line.n + 1 + strlen(list) <= room) {
+        k->line.n--; /* the semicolon */
+        buf_printf(&k->line, ", %s", list);
+    } else {
+        flush(k);
+        put(k, arena_printf(k->A, "%s %s", type, list), GROUP_LET);
+    }
+    k->defined_type = type;
+}
+
+/* The initial value is computed once; further elements of a tile copy the first. */
+static void let(KPrint *k, const Stmt *s)
+{
+    const Reg *r = &k->k->reg.v[s->ref];
+    const char *type = c_typename(k->c, r->type);
+    bool first = declares(k, &k->reg_at[s->ref]);
+    Buf init = {0}, b = {0};
+    c_expr(k, &init, s->val, PREC_ANY);
+    bool repeat = s->val->op == X_const && s->val->type.lanes == 1;
+    const char *value = init.s;
+    for (int64_t i = 0, n = 0; i < reg_elems(r); i++) {
+        if (!k->live.elem[s->ref][i])
+            continue;
+        const char *name = k->elem[s->ref][i];
+        buf_printf(&b, n++ ? first ? ", %s = %s" : "; %s = %s" : "%s = %s", name, value);
+        value = repeat ? init.s : n == 1 ? name : value;
+        k->defined = name;
+    }
+    buf_putc(&b, ';');
+    if (first)
+        define(k, type, b.s);
+    else
+        put(k, b.s, GROUP_SET);
+    buf_free(&b);
+    buf_free(&init);
+}
+
+static bool same_element(const Expr *e, const Stmt *s)
+{
+    if (e->op != X_reg || e->ref != s->ref)
+        return false;
+    for (int i = 0; i < s->nix; i++)
+        if (!ix_eq(e->ix[i], s->ix[i]))
+            return false;
+    return true;
+}
+
+/* acc = acc + x and acc = x + acc (addition commutes) as acc += x, where C's own operator is the spelling. */
+static const Expr *increment(KPrint *k, const Stmt *s)
+{
+    const Expr *e = s->val;
+    const char *row = isa_instr(k->c->isa, X_add, e->type, "");
+    if (e->op != X_add || !row || strcmp(row, "%a + %b"))
+        return NULL;
+    return same_element(e->a[0], s) ? e->a[1] : same_element(e->a[1], s) ? e->a[0] : NULL;
+}
+
+static void set(KPrint *k, const Stmt *s)
+{
+    Buf b = {0};
+    const Expr *by = increment(k, s);
+    buf_printf(&b, "%s %s ", c_reg(k, s->ref, s->nix, s->ix), by ? "+=" : "=");
+    c_expr(k, &b, by ? by : s->val, PREC_ANY);
+    buf_putc(&b, ';');
+    put_buf(k, &b, GROUP_SET);
+}
+
+static void store(KPrint *k, const Stmt *s)
+{
+    Buf b = {0}, v = {0}, p = {0};
+    const Ix *at = c_linear(k, s->ref, s->nix, s->ix);
+    c_expr(k, &v, s->val, PREC_ANY);
+    if (s->val->type.lanes == 1) {
+        c_element(k, &b, s->ref, at);
+        buf_printf(&b, " = %s", v.s);
+    } else {
+        c_address(k, &p, s->ref, at);
+        const char *row = isa_store(k->c->isa, s->val->type, s->n < s->val->type.lanes);
+        if (!row)
+            row = arena_printf(k->A, "%s(%%p, %%n, %%a)", c_part(k->c, s->val->type, true));
+        c_need(k->c, row);
+        c_pattern(k, &b, row, &(Operands){.text = {v.s}, .p = p.s, .n = s->n});
+    }
+    buf_putc(&b, ';');
+    put_buf(k, &b, GROUP_STORE);
+    buf_free(&v);
+    buf_free(&p);
+}
+
+static const char *index_type(const KPrint *k)
+{
+    return k->wide ? "long long" : "int";
+}
+
+static void index_var(KPrint *k, const Stmt *s)
+{
+    Buf b = {0};
+    if (declares(k, &k->var_at[s->var]))
+        buf_printf(&b, "%s ", index_type(k));
+    buf_printf(&b, "%s = ", k->var[s->var]);
+    c_element(k, &b, s->ref, c_linear(k, s->ref, s->nix, s->ix));
+    buf_putc(&b, ';');
+    k->range[s->var] = (Range){0};
+    put_buf(k, &b, GROUP_POINTER);
+}
+
+static void pointer(KPrint *k, const Stmt *s)
+{
+    const KParam *q = &k->k->param.v[k->k->ptr.v[s->ptr].param];
+    Buf b = {0};
+    if (declares(k, &k->ptr_at[s->ptr]))
+        buf_printf(&b, "%s%s *", c_readonly(q->access), c_dtype(q->elem));
+    buf_printf(&b, "%s = ", k->ptr[s->ptr]);
+    c_address(k, &b, s->ref, c_linear(k, s->ref, s->nix, s->ix));
+    buf_putc(&b, ';');
+    put_buf(k, &b, GROUP_POINTER);
+}
+
+static void block(KPrint *k, const Block *b);
+
+static void loop(KPrint *k, const Stmt *s, const char *begin, const char *end)
+{
+    if (ix_is_const(s->lo) && ix_is_const(s->hi) && s->lo->c >= s->hi->c)
+        return;
+    flush(k);
+    Buf b = {0};
+    const char *v = k->var[s->var];
+    buf_printf(&b, "for (%s %s = ", index_type(k), v);
+    if (begin)
+        buf_puts(&b, begin);
+    else
+        c_ix(k, &b, s->lo, PREC_ANY);
+    buf_printf(&b, "; %s < ", v);
+    if (end)
+        buf_puts(&b, end);
+    else
+        c_ix(k, &b, s->hi, PREC_ANY);
+    buf_printf(&b, s->step == 1 ? "; %s++) {" : "; %s += %lld) {", v, (long long)s->step);
+    put_buf(k, &b, GROUP_POINTER);
+    flush(k);
+    c_loop_range(k, s);
+    k->depth++;
+    k->var_at[s->var] = k->depth;
+    block(k, &s->body);
+    close_scope(k);
+    buf_printf(k->out, "%*s}\n", 4 * k->depth, "");
+}
+
+static void comment(KPrint *k, const char *text)
+{
+    flush(k);
+    buf_printf(k->out, "%*s/* ", 4 * k->depth, "");
+    c_comment_text(k->out, text, 4 * k->depth + 3);
+    buf_puts(k->out, " */\n");
+}
+
+static void statement(KPrint *k, const Stmt *s)
+{
+    if (!live_stmt(&k->live, k->k, s))
+        return;
+    switch (s->kind) {
+    case ST_FOR: loop(k, s, NULL, NULL); break;
+    case ST_LET: let(k, s); break;
+    case ST_SET: set(k, s); break;
+    case ST_STORE: store(k, s); break;
+    case ST_INDEX: index_var(k, s); break;
+    case ST_PTR: pointer(k, s); break;
+    case ST_COMMENT: comment(k, s->text); break;
+    }
+}
+
+static void block(KPrint *k, const Block *b)
+{
+    for (int i = 0; i < b->n; i++)
+        statement(k, b->v[i]);
+    flush(k);
+}
+
+/* ---- functions ---- */
+
+static void name_registers(KPrint *k)
+{
+    const Kernel *m = k->k;
+    k->elem = NEW(k->A, const char **, m->reg.n + 1);
+    for (int i = 0; i < m->reg.n; i++) {
+        const Reg *r = &m->reg.v[i];
+        int64_t n = reg_elems(r);
+        k->elem[i] = NEW(k->A, const char *, n);
+        for (int64_t j = 0; j < n; j++) {
+            if (!k->live.elem[i][j])
+                continue;
+            const char *s = "";
+            for (int d = r->rank - 1, rest = j; d >= 0; rest /= r->dim[d], d--)
+                s = arena_printf(k->A, "_%lld%s", (long long)(rest % r->dim[d]), s);
+            bool digit = strchr("0123456789", r->name[strlen(r->name) - 1]);
+            k->elem[i][j] = names_take(&k->local, arena_printf(k->A, "%s%s", r->name, s + (*s && !digit)));
+        }
+    }
+}
+
+static KPrint begin(CFile *c, Buf *out, const Kernel *m, const Block *body)
+{
+    Arena *A = c->A;
+    KPrint k = {.c = c, .A = A, .k = m, .out = out, .depth = 1, .local = names_new(A, c->isa, &c->global)};
+    k.live = live_of(A, m, body);
+    k.param = NEW(A, const char *, m->param.n + 1);
+    k.var = NEW(A, const char *, m->var.n + 1);
+    k.ptr = NEW(A, const char *, m->ptr.n + 1);
+    for (int i = 0; i < m->param.n; i++)
+        k.param[i] = names_take(&k.local, m->param.v[i].name);
+    for (int i = 0; i < m->var.n; i++)
+        k.var[i] = names_take(&k.local, m->var.v[i].name);
+    for (int i = 0; i < m->ptr.n; i++)
+        if (k.live.ptr[i])
+            k.ptr[i] = names_take(&k.local, m->ptr.v[i].name);
+    name_registers(&k);
+    k.var_at = NEW(A, int, m->var.n + 1);
+    k.ptr_at = NEW(A, int, m->ptr.n + 1);
+    k.reg_at = NEW(A, int, m->reg.n + 1);
+    k.range = NEW(A, Range, m->var.n + 1);
+    k.wide = !c_fits_int(&k, body);
+    return k;
+}
+
+static void signature(KPrint *k, const char *name, const char *more)
+{
+    buf_printf(k->out, "static void %s(", name);
+    int indent = (int)strlen(name) + 13;
+    for (int i = 0; i < k->k->param.n; i++) {
+        const KParam *p = &k->k->param.v[i];
+        bool last = i == k->k->param.n - 1;
+        c_wrap(k->out, indent, arena_printf(k->A, "%s%s *%s%s%s", c_readonly(p->access),
+                                            c_dtype(p->elem), p->alias ? "" : "restrict ", k->param[i],
+                                            last ? "" : ", "));
+    }
+    c_wrap(k->out, indent, arena_printf(k->A, "%s)", more));
+    buf_puts(k->out, "\n{\n");
+    for (int i = 0; i < k->k->param.n; i++)
+        if (!k->live.param[i])
+            buf_printf(k->out, "    (void)%s;\n", k->param[i]);
+}
+
+static void end(KPrint *k)
+{
+    flush(k);
+    buf_puts(k->out, "}\n");
+    buf_free(&k->line);
+}
+
+/* ---- kernels that are divided among threads ---- */
+
+static const char *bound(const KPrint *k, const Stmt *s, const char *name)
+{
+    const char *scaled = s->step == 1 ? name : arena_printf(k->A, "%s*%lld", name, (long long)s->step);
+    if (s->lo->c == 0)
+        return scaled;
+    return arena_printf(k->A, s->lo->c < 0 ? "%s - %lld" : "%s + %lld", scaled, (long long)imax(s->lo->c, -s->lo->c));
+}
+
+static void part_function(CFile *c, Buf *out, int kernel, const Stmt *s)
+{
+    const Kernel *m = &c->p->kernel.v[kernel];
+    KernelText *t = &c->kernel[kernel];
+    Block before = m->body;
+    before.n--;
+    t->iterations = (s->hi->c - s->lo->c + s->step - 1) / s->step;
+    t->head = c_stores(&before);
+    if (t->head) {
+        KPrint h = begin(c, out, m, &before);
+        signature(&h, t->head_name, "");
+        block(&h, &before);
+        end(&h);
+        buf_putc(out, '\n');
+        before = c_without_stores(c->A, &before);
+    }
+    Block whole = {.v = NEW(c->A, Stmt *, before.n + 1), .n = before.n + 1};
+    memcpy(whole.v, before.v, (size_t)before.n * sizeof *before.v);
+    whole.v[before.n] = m->body.v[m->body.n - 1];
+    KPrint k = begin(c, out, m, &whole);
+    const char *first = names_take(&k.local, "begin"), *last = names_take(&k.local, "end");
+    t->index = index_type(&k);
+    signature(&k, t->name, arena_printf(c->A, ", %s %s, %s %s", t->index, first, t->index, last));
+    block(&k, &before);
+    loop(&k, s, bound(&k, s, first), bound(&k, s, last));
+    end(&k);
+    c_part_function(c, out, kernel);
+}
+
+void c_kernel(CFile *c, Buf *out, int kernel)
+{
+    const Kernel *m = &c->p->kernel.v[kernel];
+    bug_context("c-backend", m->name);
+    c_kernel_comment(c, out, kernel);
+    const Stmt *s = c_shared_loop(c, m);
+    if (s)
+        part_function(c, out, kernel, s);
+    else {
+        KPrint k = begin(c, out, m, &m->body);
+        signature(&k, c->kernel[kernel].name, "");
+        block(&k, &m->body);
+        end(&k);
+    }
+    bug_context(NULL, NULL);
+}
