@@ -7,8 +7,15 @@
    far as the map has pixels. */
 #include "pass.h"
 
-/* Registers that hold accumulators: the rest hold weights, inputs and what the epilogue needs. */
+/* Registers that may hold accumulators. */
 static int accumulators(const Target *t) { return t->lanes == 1 ? 16 : t->vregs >= 32 ? 28 : 12; }
+
+/* Accumulators, one row of weights and one broadcast input at a time must fit: a spill in the inner loop costs more
+   than any tile gains. */
+static bool fits(const Target *t, int pixels, int nb)
+{
+    return pixels * nb <= accumulators(t) && (t->lanes == 1 || pixels * nb + nb + 1 <= t->vregs);
+}
 
 static int lanes_for(const Target *t, int64_t channels)
 {
@@ -18,37 +25,40 @@ static int lanes_for(const Target *t, int64_t channels)
     return lanes;
 }
 
-/* Cycles (two multiply-adds each) of one reduction step of a tile. */
-static double tile_cost(const Target *t, int pixels, int nb)
+/* Cost of one reduction step of a tile, in multiply-adds of a vector. streamed: the weights of a block of output
+   channels do not stay in L1, each vector of them comes from L2 at about the cost of one multiply-add. */
+static double tile_cost(const Target *t, int pixels, int nb, bool streamed)
 {
     double fma = pixels * nb, loads = pixels + nb;
     if (t->lanes == 1)
         return fma + loads + 2;
-    return imax(imax((int64_t)fma, 8), (int64_t)loads) + 1 + 0.1 * loads;
+    return imax(imax((int64_t)fma, 8), (int64_t)loads) + 1 + 0.1 * loads + (streamed ? nb : 0);
 }
 
 /* Sum over the map cut into rows x px tiles, its ragged edges included. */
-static double map_cost(const Target *t, int64_t h, int64_t w, int rows, int px, int nb)
+static double map_cost(const Target *t, int64_t h, int64_t w, int rows, int px, int nb, int64_t red)
 {
+    bool streamed = red * nb * t->lanes * 4 > t->l1 / 2;
     double whole = (double)(h / rows), rest_y = (double)(h % rows ? 1 : 0), cost = 0;
     int64_t nx = w / px, rx = w % px;
-    cost += whole * ((double)nx * tile_cost(t, rows * px, nb) + (rx ? tile_cost(t, rows * (int)rx, nb) : 0));
+    cost += whole * ((double)nx * tile_cost(t, rows * px, nb, streamed) + (rx ? tile_cost(t, rows * (int)rx, nb, streamed) : 0));
     if (rest_y > 0)
-        cost += (double)nx * tile_cost(t, (int)(h % rows) * px, nb) + (rx ? tile_cost(t, (int)(h % rows * rx), nb) : 0);
+        cost += (double)nx * tile_cost(t, (int)(h % rows) * px, nb, streamed) + (rx ? tile_cost(t, (int)(h % rows * rx), nb, streamed) : 0);
     return cost;
 }
 
-static void conv_tile(const Target *t, Schedule *s, int64_t h, int64_t w, int64_t channels)
+/* red: reduction steps of an output, input channels times taps. */
+static void conv_tile(const Target *t, Schedule *s, int64_t h, int64_t w, int64_t channels, int64_t red)
 {
     int64_t vec = (channels + s->lanes - 1) / s->lanes;
     double best = 0;
     for (int nb = 1; nb <= 4 && nb <= vec; nb++)
         for (int rows = 1; rows <= (s->peel ? 1 : 4) && rows <= h; rows++)
-            for (int px = 1; rows * px * nb <= accumulators(t) && px <= w; px++) {
+            for (int px = 1; fits(t, rows * px, nb) && px <= w; px++) {
                 if (t->lanes == 1 && rows * px > 4)
                     break;
                 int rest = (int)(vec % nb);
-                double cost = (double)(vec / nb) * map_cost(t, h, w, rows, px, nb) + (rest ? map_cost(t, h, w, rows, px, rest) : 0);
+                double cost = (double)(vec / nb) * map_cost(t, h, w, rows, px, nb, red) + (rest ? map_cost(t, h, w, rows, px, rest, red) : 0);
                 if (best == 0 || cost < best * 0.999) {
                     best = cost;
                     s->rows = rows, s->px = px, s->nb = nb;
@@ -76,7 +86,7 @@ static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s)
     s->impl = n->attr.groups > 1 ? IMPL_CONV_GROUP : IMPL_CONV_TILE;
     if (transposed)
         h = imax(1, h / n->attr.stride.v[0]), wd = imax(1, wd / n->attr.stride.v[1]);
-    conv_tile(t, s, h, wd, channels);
+    conv_tile(t, s, h, wd, channels, type_elems(&w->type) / out.dim[1]);
     int64_t weights = type_elems(&w->type) * 4;
     s->oc_outer = !s->peel && channels > s->nb * s->lanes && (h * wd <= 28 * 28 || weights > t->l2 / 4);
 }
