@@ -51,6 +51,8 @@ static bool wrong_kind(const Cx *cx, const Yaml *y, const char *what, const Pval
 {
     Arena *a = cx->s->arena;
     const char *text = pval_text(a, v);
+    if (v->kind == PV_NUM && strspn(text, "-0123456789") == strlen(text))
+        text = arena_printf(a, "%s.0", text);
     spec_error(cx, y->loc, NULL, "expected %s, found %s", what, text ? spec_show(a, text) : "a list");
     return false;
 }

@@ -6,21 +6,21 @@
 #include <stdio.h>
 #include <string.h>
 
-static void dump(Arena *a, const Graph *g)
+static void dump(Buf *b, Arena *a, const Graph *g)
 {
     for (int i = 0; i < g->input.n; i++) {
         const Value *v = &g->value.v[g->input.v[i]];
-        printf("input %s %s\n", v->name, type_text(a, &v->type));
+        buf_printf(b, "input %s %s\n", v->name, type_text(a, &v->type));
     }
     for (int i = 0; i < g->value.n; i++)
         if (g->value.v[i].kind == VAL_CONST)
-            printf("const %s %s\n", g->value.v[i].name, type_text(a, &g->value.v[i].type));
+            buf_printf(b, "const %s %s\n", g->value.v[i].name, type_text(a, &g->value.v[i].type));
     for (int i = 0; i < g->output.n; i++) {
         const Value *v = &g->value.v[g->output.v[i]];
-        printf("output %s %s\n", v->name, type_text(a, &v->type));
+        buf_printf(b, "output %s %s\n", v->name, type_text(a, &v->type));
     }
-    printf("parameters %lld\nmacs %lld\nnodes %d\n", (long long)graph_parameters(g), (long long)graph_macs(g),
-           g->node.n);
+    buf_printf(b, "parameters %lld\nmacs %lld\nnodes %d\n", (long long)graph_parameters(g), (long long)graph_macs(g),
+               g->node.n);
 }
 
 int main(int argc, char **argv)
@@ -55,7 +55,7 @@ int main(int argc, char **argv)
         if (text)
             graph_print(&b, spec->graph, PRINT_LOC);
         else
-            dump(a, spec->graph);
+            dump(&b, a, spec->graph);
         fwrite(b.s, 1, b.n, stdout);
         buf_free(&b);
     }
