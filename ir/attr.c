@@ -139,15 +139,29 @@ static const char *norm_perm(Norm *n)
     return wrap_axes(n, "perm", perm);
 }
 
+static const char *check_rank(const Norm *n, const Ints *shape)
+{
+    if (shape->n > MAX_RANK)
+        FAIL(n, "shape %s has %d dimensions, at most %d expected", ints_text(n->arena, shape), shape->n, MAX_RANK);
+    return NULL;
+}
+
+/* map's shape has sizes only. */
+static const char *norm_broadcast(const Norm *n)
+{
+    const char *err = check_rank(n, &n->t->shape);
+    return err ? err : check_ints(n, "shape", &n->t->shape, 1, MAX_ELEMS);
+}
+
 static const char *norm_shape(Norm *n)
 {
     Ints *shape = &n->t->shape;
     const Type *in = &n->in[0];
-    const char *text = ints_text(n->arena, shape);
+    const char *text = ints_text(n->arena, shape), *err = check_rank(n, shape);
     int64_t elems = type_elems(in), known = 1;
     int open = -1;
-    if (shape->n > MAX_RANK)
-        FAIL(n, "shape %s has %d dimensions, at most %d expected", text, shape->n, MAX_RANK);
+    if (err)
+        return err;
     for (int i = 0; i < shape->n; i++) {
         if (!shape->v[i]) {
             if (i >= in->rank)
@@ -229,7 +243,7 @@ static const char *norm_attr(Norm *n, Attr a)
     case A_axes: return norm_axes(n);
     case A_step: return norm_slice(n);
     case A_perm: return norm_perm(n);
-    case A_shape: return n->op == OP_map ? check_ints(n, "shape", &n->t->shape, 1, MAX_ELEMS) : norm_shape(n);
+    case A_shape: return n->op == OP_map ? norm_broadcast(n) : norm_shape(n);
     case A_pads: return norm_pads(n);
     case A_sizes: return norm_sizes(n);
     default:

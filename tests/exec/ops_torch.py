@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Compares the double-precision reference of every operator with PyTorch in float64.
 
-    ops_torch.py EVALGRAPH [--seed N] [--trials N] [--only OP]
+    ops_torch.py [EVALGRAPH] [--seed N] [--trials N] [--only OP]      EVALGRAPH: $BUILD/tests/exec/evalgraph
 
 Every case is a graph of one node (or one anchor with a random epilogue) with random shapes and attributes. The result
 types in its text are PyTorch's, so shape inference is compared as well."""
@@ -13,8 +13,12 @@ import subprocess
 import sys
 import tempfile
 
-import torch
-import torch.nn.functional as F
+try:
+    import torch
+    import torch.nn.functional as F
+except ImportError:
+    print('skip ops_torch: no PyTorch')
+    sys.exit(0)
 
 torch.set_default_dtype(torch.float64)
 TOLERANCE = 1e-12
@@ -192,7 +196,7 @@ def per_channel(op, n, fn):
 UNARY = {
     'relu': F.relu, 'relu6': F.relu6, 'sigmoid': torch.sigmoid, 'tanh': torch.tanh, 'hard_sigmoid': F.hardsigmoid,
     'hard_swish': F.hardswish, 'silu': F.silu, 'exp': torch.exp, 'abs': torch.abs, 'sign': torch.sign,
-    'neg': torch.neg, 'square': torch.square, 'map': lambda x: x}
+    'neg': torch.neg, 'square': torch.square}
 BINARY = {'add': torch.add, 'sub': torch.sub, 'mul': torch.mul, 'div': torch.div, 'maximum': torch.maximum,
           'minimum': torch.minimum}
 
@@ -219,6 +223,13 @@ def clamp():
     x, lo = rnd(*shape()), random.uniform(-2, 1)
     hi = lo + pick(0, random.uniform(0, 3))
     return Case('clamp', [x], [], dict(min=lo, max=hi), [torch.clamp(x, lo, hi)])
+
+
+def map_():
+    dims, x = shape(0), None
+    x = rnd(*(pick(n, n, 1) for n in dims[random.randint(0, len(dims)):]))
+    given = pick(None, dims)
+    return Case('map', [x], [], dict(shape=given), [x.expand(dims).contiguous() if given else x])
 
 
 def leaky_relu():
@@ -434,7 +445,7 @@ MAKERS = {
     'softmin': soft('softmin', lambda x, d: F.softmin(x, d)), 'l2_normalize': l2_normalize,
     'bias': per_channel('bias', 1, torch.add), 'scale': per_channel('scale', 1, torch.mul),
     'scale_bias': per_channel('scale_bias', 2, lambda x, w, b: x * w + b), 'sqrt': unary('sqrt', torch.sqrt, True),
-    'clamp': clamp, 'leaky_relu': leaky_relu, 'gelu': gelu, 'max_pool': max_pool, 'avg_pool': avg_pool,
+    'clamp': clamp, 'map': map_, 'leaky_relu': leaky_relu, 'gelu': gelu, 'max_pool': max_pool, 'avg_pool': avg_pool,
     'concat': concat, 'split': split, 'slice': slice_, 'channel_shuffle': channel_shuffle, 'reshape': reshape,
     'flatten': flatten, 'transpose': transpose, 'upsample': upsample, 'pad': pad, 'epilogue': epilogue}
 MAKERS.update({op: unary(op, fn) for op, fn in UNARY.items()})
@@ -466,17 +477,16 @@ def compare(case, got):
 
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    args.add_argument('driver')
+    args.add_argument('driver', nargs='?', default=os.environ.get('BUILD', 'build') + '/tests/exec/evalgraph')
     args.add_argument('--seed', type=int, default=None)
     args.add_argument('--trials', type=int, default=25)
     args.add_argument('--only')
     args = args.parse_args()
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(10**6)
-    print('ops_torch: seed %d' % seed)
+    print('  ops_torch: seed %d' % seed)
     missing = [op for op in table_ops() if op not in MAKERS]
-    failed = len(missing)
     for op in missing:
-        print('FAILED %s: no case here' % op)
+        print('not ok ops_torch %s: no case here' % op)
     cases = []
     for op, make in MAKERS.items():
         random.seed('%d %s' % (seed, op))
@@ -487,6 +497,22 @@ def main():
             if case:
                 cases.append((op, case))
                 want -= 1
+    failures = run(args.driver, cases)
+    for op in MAKERS:
+        mine, bad = [c for o, c in cases if o == op], [f for f in failures if f[0] == op]
+        if bad:
+            print('not ok ops_torch %s: %d of %d' % (op, len(bad), len(mine)))
+            for _, case, err in bad[:3]:
+                print('    %s\n    %s' % (err, case.text().replace('\n', '\n    ')))
+        elif mine:
+            print('ok ops_torch %s (%d cases)' % (op, len(mine)))
+    print('  ops_torch: %d passed, %d failed' % (len(cases) - len(failures), len(failures) + len(missing)))
+    return 1 if failures or missing else 0
+
+
+def run(driver, cases):
+    """[(op, case, what is wrong)]"""
+    failures = []
     with tempfile.TemporaryDirectory() as tmp:
         jobs = []
         for i, (_, case) in enumerate(cases):
@@ -497,22 +523,19 @@ def main():
                 for t in case.inputs + case.consts:
                     f.write(t.contiguous().numpy().tobytes())
             jobs.append('%s.dsq %s.in %s.out\n' % (base, base, base))
-        run = subprocess.run([args.driver], input=''.join(jobs), stderr=subprocess.PIPE, text=True)
+        done = subprocess.run([driver], input=''.join(jobs), stderr=subprocess.PIPE, text=True)
         for i, (op, case) in enumerate(cases):
             path = os.path.join(tmp, '%d.out' % i)
+            err = 'no output'
             if os.path.exists(path):
                 with open(path, 'rb') as f:
                     data = bytearray(f.read())
                 err = compare(case, torch.frombuffer(data, dtype=torch.float64))
-            else:
-                err = 'no output'
             if err:
-                failed += 1
-                print('FAILED %s: %s\n%s' % (op, err, case.text()))
-        if run.stderr:
-            print(run.stderr[:4000])
-    print('ops_torch: %d passed, %d failed' % (len(cases) + len(missing) - failed, failed))
-    return 1 if failed or run.returncode else 0
+                failures.append((op, case, err))
+        if done.stderr:
+            print('    ' + done.stderr[:4000].replace('\n', '\n    '))
+    return failures
 
 
 sys.exit(main())

@@ -111,6 +111,8 @@ static const struct { const char *line, *type; } good[] = {
     {"gelu %v {approximate=tanh}", "f32[2,10]"},
     {"add %x, %s", "f32[1,6,9,9]"},
     {"mul %s, %s", "f32[]"},
+    {"map %x", "f32[1,6,9,9]"},
+    {"map %v {shape=[3,2,10]}", "f32[3,2,10]"},
     {"max_pool %x {kernel=2}", "f32[1,6,4,4]"},
     {"max_pool %x {kernel=2, ceil_mode=true}", "f32[1,6,5,5]"},
     {"max_pool %x {kernel=3, stride=2, pad=1, dilation=2}", "f32[1,6,4,4]"},
@@ -191,6 +193,9 @@ static const struct { const char *line, *message; } bad[] = {
     {"clamp %v {min=0, max=1e39}", "max is not a finite float"},
     {"clamp %v {min=0}", "clamp: attribute max is missing"},
     {"add %x, %v", "f32[1,6,9,9] and f32[2,10] do not broadcast"},
+    {"map %v {shape=[1,1,1,1,1,1,1,2,10]}", "9 dimensions, at most 8 expected"},
+    {"map %v {shape=[2,9]}", "f32[2,10] does not broadcast to f32[2,9]"},
+    {"map %v {shape=[-1,10]}", "shape is -1, at least 1 expected"},
     {"max_pool %x {kernel=0}", "kernel is 0, at least 1 expected"},
     {"max_pool %x {kernel=2, pad=2}", "pad [2,2,2,2] is not less than the window [2,2]"},
     {"avg_pool %x {kernel=10}", "kernel [10,10] is larger than the padded input [9,9]"},
@@ -436,6 +441,10 @@ static void test_diff(void)
          "%1, %y = map %x epilogue { relu } -> $1, $1 : f32[4], f32[4]", "result 0 is taken another way"},
         {"%y = relu %x : f32[4] arena(offset=64, bytes=16)", "%y = relu %x : f32[4] arena(offset=0, bytes=16)",
          "result 0 lies elsewhere"},
+        {"%y = relu %x : f32[4] arena(offset=0, bytes=32)", "%y = relu %x : f32[4] arena(offset=0, bytes=16)",
+         "result 0 lies elsewhere"},
+        {"%y = relu %x : f32[4] arena(offset=0, bytes=16)", "%y = relu %x : f32[4] output(offset=0, bytes=16)",
+         "result 0 lies elsewhere"},
         {"const @c : f32[1] = [1] %y = add %x, @c : f32[4]", "const @c : f32[1] = [2] %y = add %x, @c : f32[4]",
          "constant 'c' differs at element 0: 1 and 2"},
         {"const @c : f32[1] = [1] %y = add %x, @c : f32[4]", "const @c : f32[1] %y = add %x, @c : f32[4]",
@@ -447,7 +456,8 @@ static void test_diff(void)
     for (int i = 0; i < LEN(cases); i++) {
         Arena *a = arena_new();
         const char *form = "graph @g (%%x: f32[4]) -> (%%y: f32[4]) { %s }";
-        Graph *g = must_parse(a, arena_printf(a, form, cases[i].a)), *h = must_parse(a, arena_printf(a, form, cases[i].b));
+        Graph *g = must_parse(a, arena_printf(a, form, cases[i].a));
+        Graph *h = must_parse(a, arena_printf(a, form, cases[i].b));
         const char *diff = graph_diff(a, g, h);
         if (!diff || !strstr(diff, cases[i].message))
             fprintf(stderr, "expected '%s', got '%s'\n", cases[i].message, diff ? diff : "nothing");
