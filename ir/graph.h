@@ -6,7 +6,7 @@
        const @conv1.weight : f32[16,3,3,3]
        %1 = conv2d %image, @conv1.weight {stride=[2,2], pad=[1,1,1,1]}
             epilogue { bias @bn1.bias ; relu ; add %0 ; relu } -> $4, mean($2, axes=[2,3])
-            : f32[1,16,16,16], f32[1,16]                        ; tiny.yaml:7 conv1
+            : f32[1,16,16,16], f32[1,16]  name=conv1            ; tiny.yaml:7
      }
 
    A node is an anchor operator and, where passes fused something into it, an epilogue: elementwise steps on the
@@ -39,7 +39,8 @@ enum {
     P_MOVE = 128,        /* only moves or repeats elements */
     P_MULTI = 256,       /* several results */
     P_PARAM = 512,       /* elementwise with per-channel constants as operands 1.. (broadcast along attr.axis) */
-    P_VIEW = 1024        /* a row-major tensor keeps its element order (reshape, flatten) */
+    P_VIEW = 1024,       /* a row-major tensor keeps its element order (reshape, flatten) */
+    P_STEEP = 2048       /* unbounded slope somewhere: the rounding of a sum in front of it would be amplified */
 };
 
 /* ---- attributes ---- */
@@ -216,6 +217,8 @@ const char *graph_diff(Arena *, const Graph *, const Graph *);
    without data are an error of the caller (bug). */
 typedef void RefSink(void *user, ValueId, const double *);
 void graph_eval(const Graph *, const double *const *in, RefSink *sink, void *user);
+/* One node alone. in[v]: row-major numbers of every value that it reads, constants aside; sink gets its results. */
+void graph_eval_node(const Graph *, int node, const double *const *in, RefSink *sink, void *user);
 
 /* ---- cost ---- */
 int64_t node_macs(const Graph *, const Node *);

@@ -229,3 +229,17 @@ void graph_eval(const Graph *g, const double *const *in, RefSink *sink, void *us
     }
     arena_free(a);
 }
+
+void graph_eval_node(const Graph *g, int node, const double *const *in, RefSink *sink, void *user)
+{
+    Arena *a = arena_new();
+    const Node *n = &g->node.v[node];
+    Eval e = {g, NEW(a, double *, g->value.n + 1), NEW(a, const double *, g->value.n + 1), NEW(a, int, g->value.n + 1), sink, user, a};
+    memcpy(e.val, in, (size_t)g->value.n * sizeof *in);
+    eval_node(&e, n);
+    for (int k = 0; k < n->nout; k++)
+        sink(user, n->out[k].value, e.val[n->out[k].value]);
+    for (int i = 0; i < g->value.n; i++)
+        free(e.own[i]);
+    arena_free(a);
+}

@@ -7,8 +7,9 @@
    A group grows from an anchor over elementwise nodes that have the anchor's shape. It may end where no value inside
    it but the last is read outside: chains, and trees or DAGs such as a x + b x^2 or x * sigmoid(x). Other operands are
    values made elsewhere (residuals, gates, constants); the anchor moves behind them. Anchors are visited from the last
-   to the first, so that the add of two branches joins the branch computed last and reads the other. What is left starts
-   groups of its own, each in a map. Needs F_CANON, gives F_ANCHORED: no elementwise node stands alone. */
+   to the first, so that the add of two branches joins the branch computed last and reads the other. Steps of unbounded
+   slope (sqrt, sign) stay apart from anchors that sum: what such a step makes of the sum's rounding could not be told
+   from an error of the kernel. What is left starts groups of its own, each in a map. Needs F_CANON, gives F_ANCHORED: no elementwise node stands alone. */
 #include "edit.h"
 
 typedef struct Group { VEC(int) node; VEC(ValueId) value; } Group; /* value[0]: the anchor's, then one per node */
@@ -36,8 +37,10 @@ static bool closed(const Graph *g, const Group *s, const int *uses)
     return outside == 0;
 }
 
-static bool joins(const Graph *g, const Group *s, const Node *n, const Type *frame)
+static bool joins(const Graph *g, const Group *s, Op anchor, const Node *n, const Type *frame)
 {
+    if (op_is(n->op, P_STEEP) && anchor != OP_map)
+        return false;
     if (n->op == OP_NONE || !op_is(n->op, P_ELEMENTWISE) || n->nstep || !type_eq(&g->value.v[n->out[0].value].type, frame))
         return false;
     bool inside = false;
@@ -53,8 +56,9 @@ static Group grow(Pass *p, const Graph *g, ValueId start, int from, const int *u
     PUSH(p->scratch, &s.value, start);
     best = s;
     const Type *frame = &g->value.v[start].type;
+    Op anchor = g->node.v[from].op;
     for (int i = from + 1; i < g->node.n; i++) {
-        if (!joins(g, &s, &g->node.v[i], frame))
+        if (!joins(g, &s, anchor, &g->node.v[i], frame))
             continue;
         PUSH(p->scratch, &s.node, i);
         PUSH(p->scratch, &s.value, g->node.v[i].out[0].value);

@@ -28,7 +28,7 @@ static bool one_of(const char *s, const char *const *names, int n)
 
 void weights_random(Arena *a, Tensor *t, uint64_t seed)
 {
-    static const char *const factor[] = {"weight", "running_var", "alpha", "gamma"};
+    static const char *const around_one[] = {"running_var", "alpha"};
     const char *dot = strrchr(t->name, '.'), *last = dot ? dot + 1 : t->name;
     int64_t n = type_elems(&t->type);
     float *x = NEW(a, float, n);
@@ -38,9 +38,12 @@ void weights_random(Arena *a, Tensor *t, uint64_t seed)
         const double scale = sqrt(2.0 / (double)(n / t->type.dim[0]));
         for (int64_t i = 0; i < n; i++)
             x[i] = (float)(normal(&r) * scale);
-    } else if (one_of(last, factor, LEN(factor))) {
+    } else if (one_of(last, around_one, LEN(around_one)) || !strcmp(last, "weight")) {
+        /* A normalisation's factor is below one: it holds back the gain of He's scale where no ReLU follows and of
+           residual sums, so that neither depth nor squares make the numbers run away. */
+        const double lo = strcmp(last, "weight") ? 0.5 : 0.25, range = strcmp(last, "weight") ? 1 : 0.5;
         for (int64_t i = 0; i < n; i++)
-            x[i] = (float)((double)(rng_next(&r) >> 41) * 0x1p-23 + 0.5);
+            x[i] = (float)((double)(rng_next(&r) >> 41) * 0x1p-23 * range + lo);
     } else if (!strcmp(last, "beta")) { /* the factor of a square: within +-0.1 */
         for (int64_t i = 0; i < n; i++)
             x[i] = (float)((rng_uniform(&r) - 0.5) * 0.2);

@@ -14,7 +14,7 @@ typedef struct Weights { uint8_t sha256[32]; WeightFile *file; } Weights;
 bool weights_bind(Arena *, Graph *, const char *source, bool surplus_ok, Weights *out);
 void weights_close(Weights *);
 /* Random numbers for one constant, the same on every machine, from seed and its name: weights He-scaled by fan-in
-   (normal, variance 2 / fan-in), batch norm weight in [0.5, 1.5), bias small, running_mean small, running_var in
+   (normal, variance 2 / fan-in), batch norm weight in [0.25, 0.75), bias small, running_mean small, running_var in
    [0.5, 1.5); recognised by the last part of the name and the rank. */
 void weights_random(Arena *, Tensor *, uint64_t seed);
 #endif

@@ -85,8 +85,9 @@ Slide kc_slide(const KC *kc, int64_t k, int dim)
 void kc_clip(KC *kc, const Slide *w, const Ix *o, const Ix **lo, const Ix **hi)
 {
     const Ix *back = MULC(ADDC(MULC(o, w->s), -w->p), -1); /* lo = ceil(back / d), hi = ceil((in + back) / d) */
-    *lo = ix_max(kc->A, IXC(0), ix_div(kc->A, ADDC(back, w->d - 1), w->d));
-    *hi = ix_min(kc->A, IXC(w->k), ix_div(kc->A, ADDC(back, w->in + w->d - 1), w->d));
+    bool inside = (w->out - 1) * w->s + (w->k - 1) * w->d - w->p < w->in; /* the last window */
+    *lo = w->p ? ix_max(kc->A, IXC(0), ix_div(kc->A, ADDC(back, w->d - 1), w->d)) : IXC(0);
+    *hi = inside ? IXC(w->k) : ix_min(kc->A, IXC(w->k), ix_div(kc->A, ADDC(back, w->in + w->d - 1), w->d));
 }
 
 void kc_columns(KC *kc, const Slide *w, bool peel, int px, void (*tile)(KC *, const Ix *, int, bool, void *), void *user)

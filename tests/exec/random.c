@@ -1,0 +1,245 @@
+/* random FIRST COUNT TARGET...: random graphs through the whole compiler, for each target:
+
+     reference of the graph as written  ~  loop interpreter (1e-5 of the largest magnitude)
+     interpreter before the loop passes  =  after them, to the bit
+     interpreter  =  C compiled by the system's compiler and run here, to the bit, where this machine runs the target
+
+   Prints "ok random/TARGET/SEED" or "not ok ..." with the reason below it. */
+#include <dlfcn.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../backends/backend.h"
+#include "../../compiler/cc.h"
+#include "../../passes/pass.h"
+#include "randgraph.h"
+
+enum { SIZE = 9, BATCH = 25, MAX_PORTS = 8 };
+
+typedef struct Case {
+    uint64_t seed;
+    Arena *A;
+    Graph *g, *written;
+    Program *p;
+    float *io[MAX_PORTS];      /* inputs, then the interpreter's outputs */
+    double *ref[MAX_PORTS];    /* per output */
+    void *arena;
+    const char *wrong;
+} Case;
+
+static const Type *port_type(const Case *c, int i)
+{
+    const Graph *g = c->written;
+    return &g->value.v[i < g->input.n ? g->input.v[i] : g->output.v[i - g->input.n]].type;
+}
+
+static int ports(const Case *c) { return c->written->input.n + c->written->output.n; }
+
+static void keep_output(void *user, ValueId v, const double *x)
+{
+    Case *c = user;
+    for (int i = 0; i < c->written->output.n; i++)
+        if (c->written->output.v[i] == v) {
+            int64_t n = type_elems(&c->written->value.v[v].type);
+            c->ref[i] = NEW(c->A, double, n);
+            memcpy(c->ref[i], x, (size_t)n * sizeof *x);
+        }
+}
+
+static void fill(Case *c)
+{
+    const double *in[MAX_PORTS];
+    for (int i = 0; i < ports(c); i++) {
+        int64_t n = type_elems(port_type(c, i));
+        c->io[i] = NEW(c->A, float, n);
+        if (i >= c->written->input.n)
+            continue;
+        double *x = NEW(c->A, double, n);
+        Rng r = rng_seed(c->seed, "input");
+        for (int64_t k = 0; k < n; k++)
+            x[k] = (double)(c->io[i][k] = (float)rng_normal(&r));
+        in[i] = x;
+    }
+    graph_eval(c->written, in, keep_output, c);
+}
+
+static const char *against_reference(Case *c)
+{
+    for (int i = 0; i < c->written->output.n; i++) {
+        const float *x = c->io[c->written->input.n + i];
+        double err = 0, mag = 0;
+        for (int64_t k = 0; k < type_elems(port_type(c, c->written->input.n + i)); k++) {
+            double r = c->ref[i][k];
+            if ((double)x[k] == r) /* infinities of empty windows included */
+                continue;
+            if (!(fabs((double)x[k] - r) <= err))
+                err = fabs((double)x[k] - r);
+            if (isfinite(r))
+                mag = fmax(mag, fabs(r));
+        }
+        if (!(err <= 1e-5 * mag))
+            return arena_printf(c->A, "output %d is %.3g of %.3g away from the reference", i, err, mag);
+    }
+    return NULL;
+}
+
+/* Runs the interpreter on poisoned memory. */
+static const char *interpret(Case *c)
+{
+    const char *wrong = program_check(c->p);
+    if (wrong)
+        return wrong;
+    memset(c->arena, 0xff, (size_t)c->p->arena_bytes);
+    for (int i = c->written->input.n; i < ports(c); i++)
+        memset(c->io[i], 0xff, (size_t)type_elems(port_type(c, i)) * sizeof(float));
+    Arena *scratch = arena_new();
+    wrong = program_interp(c->p, c->io, c->arena, scratch);
+    wrong = wrong ? arena_printf(c->A, "%s", wrong) : NULL;
+    arena_free(scratch);
+    return wrong;
+}
+
+static const char *compile(Case *c, const Target *t)
+{
+    c->g = randgraph(c->A, c->seed, SIZE);
+    c->g->name = arena_printf(c->A, "r%llu", (unsigned long long)c->seed);
+    c->written = graph_clone(c->A, c->g);
+    fill(c);
+    PassOptions o = {.target = t, .opt = 2, .verify_each = true};
+    if (!passes_run(c->A, c->g, &o))
+        return "a pass changed the numbers";
+    c->p = lower_graph(c->A, c->g, t, false);
+    c->arena = aligned_alloc(64, (size_t)round_up(c->p->arena_bytes + 1, 64));
+    const char *wrong = interpret(c);
+    if (wrong || (wrong = against_reference(c)))
+        return wrong;
+    float *before[MAX_PORTS];
+    for (int i = c->written->input.n; i < ports(c); i++) {
+        size_t n = (size_t)type_elems(port_type(c, i));
+        before[i] = NEW(c->A, float, n);
+        memcpy(before[i], c->io[i], n * sizeof(float));
+    }
+    for (int i = 0; i < c->p->kernel.n; i++) {
+        Kernel *k = &c->p->kernel.v[i];
+        loop_unroll(c->A, k), loop_hoist(c->A, k), loop_cse(c->A, k);
+    }
+    if ((wrong = interpret(c)))
+        return arena_printf(c->A, "after the loop passes: %s", wrong);
+    for (int i = c->written->input.n; i < ports(c); i++)
+        if (memcmp(before[i], c->io[i], (size_t)type_elems(port_type(c, i)) * sizeof(float)))
+            return "the loop passes changed the numbers";
+    return NULL;
+}
+
+/* The model's function of so many ports; dlsym gives a void pointer. */
+typedef const float *In;
+typedef union Run {
+    void *sym;
+    int (*p2)(In, float *, void *), (*p3)(In, In, In, void *), (*p4)(In, In, In, In, void *), (*p5)(In, In, In, In, In, void *);
+} Run;
+
+static int call(Run r, float *const *p, int n, void *arena)
+{
+    switch (n) {
+    case 2: return r.p2(p[0], p[1], arena);
+    case 3: return r.p3(p[0], p[1], p[2], arena);
+    case 4: return r.p4(p[0], p[1], p[2], p[3], arena);
+    case 5: return r.p5(p[0], p[1], p[2], p[3], p[4], arena);
+    default: return -1;
+    }
+}
+
+static const char *run_c(Case *c, void *lib)
+{
+    Run fn = {dlsym(lib, arena_printf(c->A, "%s_run", c->g->name))};
+    float *p[MAX_PORTS];
+    for (int i = 0; i < ports(c); i++) {
+        size_t n = (size_t)type_elems(port_type(c, i));
+        p[i] = i < c->written->input.n ? c->io[i] : NEW(c->A, float, n);
+    }
+    memset(c->arena, 0xff, (size_t)c->p->arena_bytes);
+    if (!fn.sym || call(fn, p, ports(c), c->arena))
+        return "the compiled function is missing or refuses its arguments";
+    for (int i = c->written->input.n; i < ports(c); i++)
+        for (int64_t k = 0; k < type_elems(port_type(c, i)); k++)
+            if (memcmp(&p[i][k], &c->io[i][k], sizeof(float)) && !(isnan(p[i][k]) && isnan(c->io[i][k])))
+                return arena_printf(c->A, "C gives %.9g for element %lld of output %d, the interpreter %.9g", (double)p[i][k], (long long)k,
+                                    i - c->written->input.n, (double)c->io[i][k]);
+    return NULL;
+}
+
+/* One shared object of all cases' C. */
+static void *build(Arena *A, Case *c, int n, const Target *t)
+{
+    static Arena *forever;
+    static const char *root;
+    static int count;
+    if (!root)
+        root = workdir_new(forever = arena_new());
+    const char *dir = arena_printf(A, "%s/%d", root, count++);
+    OutDir *out = root ? outdir_open(dir) : NULL;
+    BackendOptions o = {.target = t, .weights_as = WEIGHTS_C, .shared_object = true, .version = "test"};
+    Words w = cc_tool(A, t, "cc");
+    words_add(&w, "-shared -fPIC -O1 -std=gnu99 -w");
+    words_add(&w, t->cflags);
+    words_add(&w, "-o all.so");
+    bool ok = out;
+    for (int i = 0; i < n && ok; i++)
+        if (!c[i].wrong) {
+            ok = backend_c(c[i].p, &o, out);
+            words_add(&w, arena_printf(A, "%s.c", c[i].g->name));
+        }
+    if (!ok || !outdir_commit(out) || !cc_run(&w, dir))
+        return NULL;
+    return dlopen(arena_printf(A, "%s/all.so", dir), RTLD_NOW | RTLD_LOCAL);
+}
+
+static int batch(uint64_t first, int n, const Target *t)
+{
+    Arena *A = arena_new();
+    Case c[BATCH];
+    int bad = 0;
+    bool here = !host_lacks(A, t);
+    for (int i = 0; i < n; i++) {
+        c[i] = (Case){.seed = first + (uint64_t)i, .A = arena_new()};
+        c[i].wrong = compile(&c[i], t);
+    }
+    void *lib = here ? build(A, c, n, t) : NULL;
+    for (int i = 0; i < n; i++) {
+        if (!c[i].wrong && here)
+            c[i].wrong = lib ? run_c(&c[i], lib) : "the C does not compile";
+        printf("%s random/%s/%llu\n", c[i].wrong ? "not ok" : "ok", t->name, (unsigned long long)c[i].seed);
+        if (c[i].wrong)
+            printf("    %s\n", c[i].wrong), bad++;
+        free(c[i].arena);
+    }
+    fflush(stdout);
+    if (lib)
+        dlclose(lib);
+    for (int i = 0; i < n; i++)
+        arena_free(c[i].A);
+    arena_free(A);
+    return bad;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 4) {
+        fprintf(stderr, "usage: random FIRST COUNT TARGET...\n");
+        return 2;
+    }
+    uint64_t first = strtoull(argv[1], NULL, 10);
+    int count = atoi(argv[2]), bad = 0;
+    for (int k = 3; k < argc; k++) {
+        const Target *t = target_find(argv[k]);
+        if (!t) {
+            printf("not ok random/%s\n    no such target\n", argv[k]);
+            return 1;
+        }
+        for (int i = 0; i < count; i += BATCH)
+            bad += batch(first + (uint64_t)i, (int)imin(BATCH, count - i), t);
+    }
+    return bad > 0;
+}
