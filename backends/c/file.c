@@ -100,9 +100,7 @@ static void preamble(CFile *c, Buf *b)
     if (c->types.n)
         buf_printf(b, "\n%s", isa_prelude(c->isa));
     buf_puts(b, "\n#if defined __FAST_MATH__\n#error \"compile without -ffast-math: it changes the results\"\n#endif\n");
-    if (c->special)
-        buf_puts(b, "\n#if defined __GNUC__\n#define DSQ_INF __builtin_inff()\n#define DSQ_NAN __builtin_nanf(\"\")\n"
-                    "#else\n#include <math.h>\n#define DSQ_INF INFINITY\n#define DSQ_NAN NAN\n#endif\n");
+    c_special_macros(c, b);
     buf_putc(b, '\n');
     if (c->types.n)
         buf_printf(b, "%s\n", c->types.s);

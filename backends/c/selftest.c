@@ -86,8 +86,10 @@ bool backend_c_selftest(const Program *p, const BackendOptions *o, const float *
     arrays(&c, &data, in, out, want);
     buf_printf(&b, "/* %s_selftest.c: runs %s on a recorded input and compares with the recorded output; 0 where they agree.\n"
                    "   Freestanding; -DDSQ_SELFTEST_STDIO prints what was found, -DDSQ_SELFTEST_NO_MAIN leaves main out. */\n"
-                   "#include \"%s.h\"\n\n#ifdef DSQ_SELFTEST_STDIO\n#include <stdio.h>\n#endif\n\n",
+                   "#include \"%s.h\"\n\n#ifdef DSQ_SELFTEST_STDIO\n#include <stdio.h>\n#endif\n",
                c.model, c.model, c.model);
+    c_special_macros(&c, &b);
+    buf_putc(&b, '\n');
     buf_write(&b, data.s, data.n);
     compare_function(&c, &b, tol);
     test_function(&c, &b, want);

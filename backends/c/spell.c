@@ -193,6 +193,13 @@ void c_number(CFile *c, Buf *b, DType t, double v)
     }
 }
 
+void c_special_macros(const CFile *c, Buf *b)
+{
+    if (c->special)
+        buf_puts(b, "\n#if defined __GNUC__\n#define DSQ_INF __builtin_inff()\n#define DSQ_NAN __builtin_nanf(\"\")\n"
+                    "#else\n#include <math.h>\n#define DSQ_INF INFINITY\n#define DSQ_NAN NAN\n#endif\n");
+}
+
 void c_wrap(Buf *b, int indent, const char *item)
 {
     size_t start = b->n;

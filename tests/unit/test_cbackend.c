@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -174,14 +175,14 @@ static void *aligned(int64_t n)
     return arena_alloc(A, (size_t)(n ? n : 1), 1, 64);
 }
 
-/* Inputs, and what the interpreter makes of them. */
-static Io interpret(bool plain)
+/* Inputs, and what the interpreter makes of them. arena NULL: one of the program's size. */
+static Io interpret_in(bool plain, void *arena)
 {
     const char *wrong = program_check(P);
     CU_ASSERT_PTR_NULL(wrong);
     if (wrong)
         printf("%s\n", wrong);
-    Io io = {.arena = aligned(P->arena_bytes)};
+    Io io = {.arena = arena ? arena : aligned(P->arena_bytes)};
     for (int i = 0; i < P->buf.n; i++) {
         const PBuf *b = &P->buf.v[i];
         int64_t n = type_elems(&b->type);
@@ -198,6 +199,11 @@ static Io interpret(bool plain)
     if (wrong)
         printf("%s\n", wrong);
     return io;
+}
+
+static Io interpret(bool plain)
+{
+    return interpret_in(plain, NULL);
 }
 
 static void clear_outputs(Io *io)
@@ -587,6 +593,11 @@ static void make_kernels(const Target *t)
     int in = buffer("image", BUF_INPUT, DT_F32, 200, NULL), out = buffer("out", BUF_OUTPUT, DT_F32, 170, NULL);
     int tab = buffer("table", BUF_CONST, DT_I32, 64, table);
     P->arena_bytes = 4 * 96;
+    begin_kernel("fill");
+    int q = param("out", DT_F32, ACC_WO, 1, 170, 0, 0), i = serial("i", C(0), C(170), 1);
+    store1(q, V(i), f32(-1), 0);
+    kb_end(&B);
+    CALL({out, 0});
     pool_kernel(in, out);
     table_kernel(in, out, tab);
     epilogue_kernel(t, in, out, false);
@@ -603,7 +614,6 @@ static void build_kernels(const Target *t)
 static void test_kernels(void)
 {
     same_everywhere(build_kernels, false);
-    same_everywhere(build_kernels, true);
 }
 
 static void build_kernels_optimised(const Target *t)
@@ -617,6 +627,500 @@ static void test_kernels_optimised(void)
     same_everywhere(build_kernels_optimised, true);
 }
 
+/* ---- threads and traces ---- */
+
+/* Zeroes an edge, reads a bias, then y = x + bias for every third index from 2 on: the edge belongs to the caller, the
+   bias to every part. */
+static void edge_kernel(int in, int out, int at)
+{
+    begin_kernel("edge");
+    int p = param("x", DT_F32, ACC_RO, 1, 32, 0, 0), q = param("y", DT_F32, ACC_WO, 1, 32, 0, 0);
+    int i = serial("i", C(0), C(32), 1);
+    store1(q, V(i), f32(-4), 0);
+    kb_end(&B);
+    int bias = kb_let(&B, "bias", load1(p, C(1), 1, 0));
+    int y = kb_for(&B, LOOP_PARALLEL, "y", C(2), C(21), 3);
+    store1(q, V(y), x_bin(&B, X_add, load1(p, V(y), 1, 0), x_reg(&B, bias)), 0);
+    kb_end(&B);
+    CALL({in, 0}, {out, at});
+}
+
+/* What comes before the parallel loop reads what it writes: this cannot be repeated, and stays in one piece. */
+static void counting_kernel(int in, int out, int at)
+{
+    begin_kernel("counting");
+    int p = param("x", DT_F32, ACC_RO, 1, 32, 0, 0), q = param("y", DT_F32, ACC_RW, 1, 32, 0, 0);
+    store1(q, C(0), f32(1), 0);
+    int a = kb_let(&B, "a", load1(q, C(0), 1, 0));
+    store1(q, C(0), x_bin(&B, X_add, x_reg(&B, a), load1(p, C(3), 1, 0)), 0);
+    int b = kb_let(&B, "b", load1(q, C(0), 1, 0));
+    int y = kb_for(&B, LOOP_PARALLEL, "y", C(1), C(32), 1);
+    store1(q, V(y), x_bin(&B, X_mul, load1(p, V(y), 1, 0), x_reg(&B, b)), 0);
+    kb_end(&B);
+    CALL({in, 0}, {out, at});
+}
+
+static void build_threaded(const Target *t)
+{
+    build_conv(t);
+    int out = 1;
+    int64_t n = type_elems(&P->buf.v[out].type), more = n + 64;
+    P->buf.v[out].type = type_make(DT_F32, 1, &more);
+    edge_kernel(0, out, (int)n);
+    counting_kernel(0, out, (int)n + 32);
+}
+
+typedef struct Parts { int loops, parts; bool backwards; } Parts;
+
+static void parallel_for(void *ctx, size_t n, void (*body)(void *, size_t, size_t), void *arg)
+{
+    Parts *p = ctx;
+    p->loops++;
+    for (size_t i = 0, step = p->backwards ? 1 : 2; i < n; i += step, p->parts++)
+        if (p->backwards)
+            body(arg, n - 1 - i, n - i);
+        else
+            body(arg, i, i + step < n ? i + step : n);
+}
+
+static void test_threads(void)
+{
+    begin_test();
+    BackendOptions o = options("native");
+    o.threads = true;
+    build_threaded(o.target);
+    Io io = interpret(true);
+    void *lib = emit(&o) ? compile(&o, "cc", WARNINGS) : NULL;
+    clear_outputs(&io);
+    CU_ASSERT_EQUAL(run(lib, "run", &io, NULL), DSQ_OK);
+    compare(&io, "run");
+    for (int i = 0; i < 2; i++) {
+        Parts parts = {.backwards = i};
+        dsq_executor e = {.ctx = &parts, .threads = 3, .parallel_for = parallel_for};
+        clear_outputs(&io);
+        CU_ASSERT_EQUAL(run(lib, "run_mt", &io, &e), DSQ_OK);
+        compare(&io, i ? "run_mt backwards" : "run_mt");
+        CU_ASSERT_EQUAL(parts.loops, 3); /* two convolutions of 3 rows, 7 indices of edge; counting is not divided */
+        CU_ASSERT_EQUAL(parts.parts, i ? 3 + 3 + 7 : 2 + 2 + 4);
+    }
+    CU_ASSERT_EQUAL(run(lib, "run_mt", &io, NULL), DSQ_EINVAL);
+    if (lib)
+        dlclose(lib);
+    end_test();
+}
+
+static int traced[16], ntraced;
+
+static void hook(void *user, int which)
+{
+    CU_ASSERT_PTR_EQUAL(user, traced);
+    if (ntraced < LEN(traced))
+        traced[ntraced++] = which;
+}
+
+static void test_trace(void)
+{
+    begin_test();
+    BackendOptions o = options("generic");
+    o.trace = true;
+    build_conv(o.target);
+    Io io = interpret(true);
+    void *lib = emit(&o) ? compile(&o, "cc", WARNINGS) : NULL, *f = symbol(lib, "run_trace");
+    if (f) {
+        int (*r)(const float *, float *, void *, void (*)(void *, int), void *);
+        memcpy(&r, &f, sizeof r);
+        clear_outputs(&io);
+        ntraced = 0;
+        CU_ASSERT_EQUAL(r(io.got[0], io.got[1], io.arena, hook, traced), DSQ_OK);
+        compare(&io, "run_trace");
+        CU_ASSERT_EQUAL(ntraced, 4);
+        for (int i = 0; i < ntraced; i++)
+            CU_ASSERT_EQUAL(traced[i], i - 1);
+        dlclose(lib);
+    }
+    end_test();
+}
+
+/* ---- weights, self tests, arguments ---- */
+
+static const char *const as_name[] = {"c", "asm", "file"};
+
+static void test_weights_as(void)
+{
+    for (int i = 0; i < 6; i++) {
+        begin_test();
+        BackendOptions o = options(i % 2 ? "native" : "generic");
+        o.weights_as = (WeightsAs)(i / 2);
+        build_conv(o.target);
+        Io io = interpret(true);
+        void *lib = have(compilers[i % 2]) && emit(&o) ? compile(&o, compilers[i % 2], "-Wall -Wextra -Wpedantic -Werror") : NULL;
+        void *blob = NULL;
+        if (o.weights_as == WEIGHTS_FILE) {
+            size_t n = 0;
+            char *s = read_file(A, arena_printf(A, "%s/conv.bin", folder), 1 << 26, &n);
+            blob = memcpy(aligned((int64_t)n), s, n);
+            CU_ASSERT_PTR_NOT_NULL(strstr(slurp("conv.h"), arena_printf(A, "CONV_WEIGHTS_BYTES   %zuu", n)));
+        }
+        clear_outputs(&io);
+        CU_ASSERT_EQUAL(run(lib, "run", &io, blob), DSQ_OK);
+        compare(&io, as_name[i / 2]);
+        if (blob) {
+            CU_ASSERT_EQUAL(run(lib, "run", &io, NULL), DSQ_EINVAL);
+            CU_ASSERT_EQUAL(run(lib, "run", &io, (char *)blob + 4), DSQ_EINVAL);
+        }
+        if (lib)
+            dlclose(lib);
+        end_test();
+    }
+}
+
+static bool emit_selftest(const BackendOptions *o, const Io *io, double tol)
+{
+    OutDir *dir = outdir_open(folder);
+    const float *in[MAX_IO], *out[MAX_IO];
+    int ni = 0, no = 0;
+    for (int i = 0, k = 0; i < P->buf.n; i++)
+        if (P->buf.v[i].kind == BUF_INPUT)
+            in[ni++] = io->want[k++];
+        else if (P->buf.v[i].kind == BUF_OUTPUT)
+            out[no++] = io->want[k++];
+    bool ok = dir && backend_c(P, o, dir) && backend_c_selftest(P, o, in, out, tol, dir) && outdir_commit(dir);
+    CU_ASSERT(ok);
+    return ok;
+}
+
+static void test_selftest(void)
+{
+    for (int i = 0; i < 3; i++) {
+        begin_test();
+        BackendOptions o = options("native");
+        o.weights_as = (WeightsAs)i;
+        build_conv(o.target);
+        Io io = interpret(true);
+        float largest = 0;
+        int64_t n = type_elems(&P->buf.v[1].type);
+        for (int64_t j = 0; j < n; j++)
+            largest = fmaxf(largest, fabsf(io.want[1][j]));
+        const char *more = i == WEIGHTS_ASM ? "conv_weights.S" : "";
+        for (int wrong = 0; wrong < 3; wrong++) {
+            io.want[1][5] += wrong == 1 ? 2e-5f * largest : wrong == 2 ? NAN : 0;
+            emit_selftest(&o, &io, 1e-5);
+            MUST("cc %s %s -DDSQ_SELFTEST_STDIO -o st conv.c conv_selftest.c %s", o.target->cflags, WARNINGS, more);
+            CU_ASSERT_EQUAL(sh("./st"), wrong != 0);
+            CU_ASSERT_PTR_NOT_NULL(strstr(slurp("out.txt"), wrong ? "FAILED" : "ok"));
+            if (i == WEIGHTS_FILE)
+                continue; /* nothing reads the file without stdio */
+            MUST("cc %s %s -o st conv.c conv_selftest.c %s", o.target->cflags, WARNINGS, more);
+            CU_ASSERT_EQUAL(sh("./st"), wrong != 0);
+        }
+        end_test();
+    }
+}
+
+static void test_bad_arguments(void)
+{
+    begin_test();
+    BackendOptions o = options("generic");
+    build_conv(o.target);
+    Io io = interpret(true);
+    void *lib = emit(&o) ? compile(&o, "cc", "") : NULL, *f = symbol(lib, "run");
+    if (f) {
+        Run3 *r;
+        memcpy(&r, &f, sizeof r);
+        char *x = (char *)io.got[0], *y = (char *)io.got[1], *a = io.arena;
+        CU_ASSERT_EQUAL(r(NULL, y, a), DSQ_EINVAL);
+        CU_ASSERT_EQUAL(r(x, NULL, a), DSQ_EINVAL);
+        CU_ASSERT_EQUAL(r(x, y, NULL), DSQ_EINVAL);
+        CU_ASSERT_EQUAL(r(x + 1, y, a), DSQ_EINVAL);
+        CU_ASSERT_EQUAL(r(x, y + 2, a), DSQ_EINVAL);
+        CU_ASSERT_EQUAL(r(x, y, a + 4), DSQ_EINVAL);
+        CU_ASSERT_EQUAL(r(x, y, a), DSQ_OK);
+        dlclose(lib);
+    }
+    end_test();
+}
+
+/* ---- files as others compile them ---- */
+
+static void write_file_in(const char *name, const char *text)
+{
+    CU_ASSERT(write_file(arena_printf(A, "%s/%s", folder, name), text, strlen(text)));
+}
+
+/* Two models in one program, one arena for both, no undefined symbol in either. */
+static void test_freestanding(void)
+{
+    for (int j = 0; j < LEN(compilers); j++) {
+        begin_test();
+        if (have(compilers[j])) {
+            BackendOptions o = options("generic");
+            build_conv(o.target);
+            Io conv = interpret(true);
+            emit_selftest(&o, &conv, 0);
+            int64_t bytes = P->arena_bytes;
+            build_kernels_optimised(o.target);
+            Io kernels = interpret(true);
+            emit_selftest(&o, &kernels, 0);
+            bytes = imax(bytes, P->arena_bytes);
+            static const char *const level[] = {"-O0", "-O2", "-O3"};
+            for (int i = 0; i < LEN(level); i++) {
+                MUST("%s %s -std=c99 -ffreestanding -ffp-contract=off " WARNINGS " -c conv.c kernels.c", compilers[j], level[i]);
+                MUST("nm -u conv.o kernels.o");
+                CU_ASSERT_STRING_EQUAL(slurp("out.txt"), "\nconv.o:\n\nkernels.o:\n");
+            }
+            write_file_in("main.c", arena_printf(A, "int conv_selftest(void), kernels_selftest(void);\n"
+                                                    "int main(void) { return conv_selftest() + 2 * kernels_selftest(); }\n"));
+            write_file_in("both.c", arena_printf(A,
+                "#include \"conv.h\"\n#include \"kernels.h\"\n"
+                "static unsigned char arena[%lld] __attribute__((aligned(64)));\n"
+                "static float x[CONV_IMAGE_ELEMS + KERNELS_IMAGE_ELEMS], y[CONV_OUT_ELEMS], z[KERNELS_OUT_ELEMS];\n"
+                "int both(void);\nint both(void) { return conv_run(x, y, arena) + kernels_run(x, z, arena); }\n", (long long)bytes));
+            MUST("%s -DDSQ_SELFTEST_NO_MAIN -O1 -o both main.c both.c conv.o kernels.o conv_selftest.c kernels_selftest.c", compilers[j]);
+            MUST("./both");
+        } else
+            skip(compilers[j]);
+        end_test();
+    }
+}
+
+static void test_deterministic(void)
+{
+    static const char *const file[] = {"conv.c", "conv.h", "conv.bin", "conv_weights.S"};
+    const char *first[LEN(file)] = {0};
+    Arena *keep = arena_new();
+    for (int i = 0; i < 2; i++) {
+        begin_test();
+        BackendOptions o = options("x86-64-v3");
+        o.weights_as = WEIGHTS_ASM;
+        o.threads = true;
+        build_threaded(o.target);
+        emit(&o);
+        for (int j = 0; j < LEN(file); j++) {
+            size_t n = 0;
+            const char *s = read_file(A, arena_printf(A, "%s/%s", folder, file[j]), 1 << 26, &n);
+            if (i == 0)
+                first[j] = arena_strndup(keep, s, n);
+            else
+                CU_ASSERT_EQUAL(memcmp(first[j], s, n + 1), 0);
+        }
+        end_test();
+    }
+    arena_free(keep);
+}
+
+/* Names that mean something to C, to its compilers or to the helpers of the file itself. */
+static void build_names(const Target *t)
+{
+    program("class");
+    int in = buffer("max_f32", BUF_INPUT, DT_F32, 64, NULL), out = buffer("asm", BUF_OUTPUT, DT_F32, 64, NULL);
+    int w = buffer("f32x8", BUF_CONST, DT_F32, 64, numbers(64, true, "w"));
+    begin_kernel("dsq_expf");
+    int p = param("linux", DT_F32, ACC_RO, 1, 64, 0, 0), q = param("__x", DT_F32, ACC_WO, 1, 64, 0, 0);
+    int c = param("f32x8", DT_F32, ACC_CONST, 1, 64, 0, 0);
+    int acc = kb_tile(&B, "y", 2, 0, x_const(&B, vt(DT_F32, t->lanes), 3)), y1 = kb_let(&B, "y1", load1(c, C(1), 1, 0));
+    int i = kb_for(&B, LOOP_UNROLL, "main", C(0), C(2), 1);
+    kb_set(&B, acc, V(i), NULL, x_bin(&B, X_add, x_tile(&B, acc, V(i), NULL), x_widen(&B, x_reg(&B, y1), t->lanes)));
+    kb_end(&B);
+    int j = kb_for(&B, LOOP_PARALLEL, "begin", C(0), C(64 / t->lanes), 1);
+    const Ix *at = times(V(j), t->lanes);
+    const Expr *e = x_bin(&B, X_max, x_un(&B, X_exp, load1(p, at, t->lanes, 0)), load1(c, at, t->lanes, 0));
+    store1(q, at, x_bin(&B, X_sub, x_bin(&B, X_sub, e, x_tile(&B, acc, C(0), NULL)), x_tile(&B, acc, C(1), NULL)), 0);
+    kb_end(&B);
+    CALL({in, 0}, {out, 0}, {w, 0});
+    unroll();
+}
+
+/* What the printer makes of the names of build_names. */
+static void use_printed_names(void)
+{
+    P->name = "class_1";
+}
+
+static void test_names(void)
+{
+    begin_test();
+    BackendOptions o = options("native");
+    o.threads = true;
+    build_names(o.target);
+    Io io = interpret(false);
+    emit(&o);
+    use_printed_names();
+    void *lib = compile(&o, "cc", WARNINGS);
+    clear_outputs(&io);
+    CU_ASSERT_EQUAL(run(lib, "run", &io, NULL), DSQ_OK);
+    compare(&io, "names");
+    MUST("printf '#include \"class_1.h\"\\n#include \"class_1.h\"\\nint main() { return class_1_run(0, 0, 0) != DSQ_EINVAL; }' > m.cc && "
+         "g++ -Wall -Wextra -o m m.cc ./class_1.so && ./m");
+    if (lib)
+        dlclose(lib);
+    end_test();
+}
+
+/* ---- other machines ---- */
+
+static void build_everything(const Target *t, int which)
+{
+    void (*const build[])(const Target *) = {build_operations, build_conv, build_kernels_optimised, build_names};
+    build[which](t);
+}
+
+/* A program that runs the model on io.bin, all inputs and outputs one after the other, and writes them to out.bin. */
+static void write_runner(void)
+{
+    Buf b = {0}, args = {0};
+    buf_printf(&b, "#include \"%s.h\"\n#include <stdio.h>\n#include <string.h>\n", P->name);
+    for (int i = 0; i < P->buf.n; i++)
+        if (P->buf.v[i].kind != BUF_CONST) {
+            const PBuf *p = &P->buf.v[i];
+            buf_printf(&b, "static %s io%d[%lld];\n", p->type.dtype == DT_I32 ? "int" : "float", i,
+                       (long long)type_elems(&p->type));
+            buf_printf(&args, "io%d, ", i);
+        }
+    buf_printf(&b, "static unsigned char arena[%lld] __attribute__((aligned(64)));\nint main(void)\n{\n    size_t n = 0;\n"
+                   "    FILE *f = fopen(\"io.bin\", \"rb\"), *g = fopen(\"out.bin\", \"wb\");\n", (long long)P->arena_bytes + 1);
+    for (int step = 0; step < 2; step++) {
+        for (int i = 0; i < P->buf.n; i++)
+            if (P->buf.v[i].kind != BUF_CONST)
+                buf_printf(&b, "    n += %s(io%d, 1, sizeof io%d, %s);\n", step ? "fwrite" : "fread", i, i, step ? "g" : "f");
+        if (!step)
+            buf_printf(&b, "    if (%s_run(%sarena))\n        return 1;\n", P->name, args.s);
+    }
+    buf_puts(&b, "    fclose(f);\n    fclose(g);\n    return n == 0;\n}\n");
+    write_file_in("main.c", b.s);
+    buf_free(&b);
+    buf_free(&args);
+}
+
+static void move_io(Io *io, const char *name, bool out)
+{
+    FILE *f = fopen(arena_printf(A, "%s/%s", folder, name), out ? "wb" : "rb");
+    CU_ASSERT_PTR_NOT_NULL(f);
+    for (int i = 0, k = 0; f && i < P->buf.n; i++)
+        if (P->buf.v[i].kind != BUF_CONST) {
+            size_t n = (size_t)type_elems(&P->buf.v[i].type);
+            CU_ASSERT_EQUAL(out ? fwrite(io->got[k], 4, n, f) : fread(io->got[k], 4, n, f), n);
+            k++;
+        }
+    if (f)
+        fclose(f);
+}
+
+/* aarch64 under user-mode emulation: the interpreter's bits. */
+static void test_aarch64(void)
+{
+    for (int i = 0; i < 4; i++) {
+        begin_test();
+        BackendOptions o = options("aarch64");
+        const char *cc = o.target->cc ? o.target->cc : "cc", *runner = o.target->cc ? "qemu-aarch64" : "";
+        if (have(cc) && (!*runner || have(runner))) {
+            build_everything(o.target, i);
+            Io io = interpret(false);
+            emit(&o);
+            if (i == 3)
+                use_printed_names();
+            write_runner();
+            clear_outputs(&io);
+            move_io(&io, "io.bin", true);
+            MUST("%s %s " WARNINGS " -c %s.c && %s -O1 -static -o st main.c %s.o", cc, o.target->cflags, P->name, cc, P->name);
+            MUST("timeout 60 %s ./st", runner);
+            move_io(&io, "out.bin", false);
+            compare(&io, "aarch64");
+        } else
+            skip("aarch64: no cross compiler or no qemu-aarch64");
+        end_test();
+    }
+}
+
+/* Offsets beyond 31 bits, in an arena of address space without memory behind it. */
+static void test_wide(void)
+{
+    begin_test();
+    int64_t row = (int64_t)1 << 31;
+    BackendOptions o = options("generic");
+    program("wide");
+    int in = buffer("x", BUF_INPUT, DT_F32, 64, NULL), out = buffer("y", BUF_OUTPUT, DT_F32, 64, NULL);
+    begin_kernel("far");
+    int p = param("x", DT_F32, ACC_RO, 1, 64, 0, 0), q = param("far", DT_F32, ACC_RW, 2, 2, row, 0);
+    int r = param("y", DT_F32, ACC_WO, 1, 64, 0, 0);
+    int y = serial("y", C(0), C(2), 1), x = serial("x", C(0), C(32), 1);
+    const Ix *at = plus(times(V(y), 32), V(x)), *end = plus(V(x), C(row - 40));
+    kb_store(&B, q, (const Ix *[]){V(y), end}, load1(p, at, 1, 0), 0);
+    store1(r, at, x_bin(&B, X_add, load2(q, V(y), end, 1), load1(p, ix_mod(A, plus(at, C(-5)), 64), 1, 0)), 0);
+    kb_end(&B);
+    kb_end(&B);
+    CALL({in, 0}, {ARG_ARENA, 0}, {out, 0});
+    void *far = mmap(NULL, (size_t)row * 8, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (far != MAP_FAILED) {
+        P->arena_bytes = row * 8;
+        Io io = interpret_in(true, far);
+        void *lib = emit(&o) ? compile(&o, "cc", WARNINGS) : NULL;
+        P->arena_bytes = 0; /* clear_outputs leaves it alone */
+        clear_outputs(&io);
+        CU_ASSERT_EQUAL(run(lib, "run", &io, NULL), DSQ_OK);
+        compare(&io, "wide");
+        CU_ASSERT_PTR_NOT_NULL(strstr(slurp("wide.c"), "for (long long y"));
+        if (lib)
+            dlclose(lib);
+        munmap(far, (size_t)row * 8);
+    } else
+        skip("no address space for 16 GiB");
+    end_test();
+}
+
+/* Microcontrollers: no warning and no call of a library, but of software floating point where there is no other. */
+static void test_cross(void)
+{
+    static const char *const target[] = {"aarch64", "cortex-m4", "cortex-m7", "cortex-m55", "rv32imc", "rv64gc"};
+    for (int i = 0; i < LEN(target); i++) {
+        begin_test();
+        BackendOptions o = options(target[i]);
+        if (o.target->cc && have(o.target->cc)) {
+            for (int j = 0; j < 4; j++) {
+                build_everything(o.target, j);
+                emit(&o);
+                MUST("%s %s " WARNINGS " -c %s.c -o %d.o", o.target->cc, o.target->cflags, j == 3 ? "class_1" : P->name, j);
+                sh("nm -u %d.o | grep -v ' __[a-z]*[sd][if]2*3*$'", j);
+                CU_ASSERT_STRING_EQUAL(slurp("out.txt"), "");
+                if (strcmp(target[i], "rv32imc")) {
+                    MUST("nm -u %d.o", j);
+                    CU_ASSERT_STRING_EQUAL(slurp("out.txt"), "");
+                }
+            }
+        } else
+            skip(target[i]);
+        end_test();
+    }
+}
+
+/* The loop that decides everything: 2 weight vectors, 14 or 28 broadcasts, 28 fused multiply-adds, and little else. */
+static void test_inner_loop(void)
+{
+    begin_test();
+    BackendOptions o = options("x86-64-v4");
+    if (have("gcc") && have("objdump")) {
+        build_conv(o.target);
+        emit(&o);
+        MUST("gcc %s -c conv.c && objdump -d --no-show-raw-insn conv.o > conv.s", o.target->cflags);
+        /* from the first fused multiply-add to the jump behind the last */
+        int fma = 0, between = 0, last = 0, spills = 0;
+        char *save = NULL;
+        for (char *line = strtok_r(slurp("conv.s"), "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+            bool is_fma = strstr(line, "vfmadd");
+            fma += is_fma;
+            between += fma > 0;
+            spills += fma > 0 && fma < 28 && strstr(line, "rsp");
+            last = is_fma ? between : last;
+        }
+        CU_ASSERT_EQUAL(fma, 28);
+        CU_ASSERT_EQUAL(spills, 0);
+        CU_ASSERT(last <= 28 + 14 + 2); /* the broadcasts at most, and two instructions that the compiler moved */
+        if (fma != 28 || spills || last > 44)
+            printf("%d fused multiply-adds, %d instructions from the first to the last, %d spills\n", fma, last, spills);
+    } else
+        skip("no gcc or objdump");
+    end_test();
+}
+
 void suite_cbackend(void)
 {
     CU_pSuite s = CU_add_suite("cbackend", NULL, NULL);
@@ -624,4 +1128,16 @@ void suite_cbackend(void)
     CU_add_test(s, "convolution tile", test_conv);
     CU_add_test(s, "kernels", test_kernels);
     CU_add_test(s, "kernels after passes", test_kernels_optimised);
+    CU_add_test(s, "threads", test_threads);
+    CU_add_test(s, "trace", test_trace);
+    CU_add_test(s, "weights as arrays, by the assembler, as a file", test_weights_as);
+    CU_add_test(s, "self test", test_selftest);
+    CU_add_test(s, "bad arguments", test_bad_arguments);
+    CU_add_test(s, "freestanding, two models in one program", test_freestanding);
+    CU_add_test(s, "deterministic", test_deterministic);
+    CU_add_test(s, "names", test_names);
+    CU_add_test(s, "offsets beyond 31 bits", test_wide);
+    CU_add_test(s, "aarch64 emulated", test_aarch64);
+    CU_add_test(s, "cross compilers", test_cross);
+    CU_add_test(s, "inner loop", test_inner_loop);
 }
