@@ -106,10 +106,11 @@ bool spec_keys(const Cx *cx, const Yaml *map, const char *what, const char *cons
     return ok;
 }
 
-bool spec_work(const Cx *cx, Loc loc)
+bool spec_work(const Cx *cx, Loc loc, size_t bytes)
 {
     SpecReader *s = cx->s;
-    if (++s->work <= SPEC_WORK)
+    s->work += 1 + (int64_t)(bytes / 16);
+    if (s->work <= SPEC_WORK)
         return true;
     if (!s->stop)
         spec_error(cx, loc, NULL, "the spec takes more than %d evaluations", SPEC_WORK);

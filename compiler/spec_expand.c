@@ -40,7 +40,7 @@ static const char *value_hint(const Cx *cx, const char *name)
 
 ValueId value_find(const Cx *cx, const char *name, Loc loc)
 {
-    if (!spec_work(cx, loc))
+    if (!spec_work(cx, loc, 0))
         return POISON;
     ValueId id = map_get(cx->value, name);
     if (id != -1)

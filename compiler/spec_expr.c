@@ -481,7 +481,7 @@ bool eval_expr(const Cx *cx, const Yaml *y, const char *what, Pval *v)
         spec_error(cx, y->loc, NULL, "expected %s, found %s", what, spec_found(cx->s->arena, y));
         return false;
     }
-    if (!spec_work(cx, y->loc))
+    if (!spec_work(cx, y->loc, strlen(y->text)))
         return false;
     Expr e = expr_begin(cx, y);
     e.what = what;
@@ -511,7 +511,7 @@ const char *eval_text(const Cx *cx, const Yaml *y)
         spec_error(cx, y->loc, NULL, "expected text, found %s", spec_found(a, y));
         return NULL;
     }
-    if (!spec_work(cx, y->loc))
+    if (!spec_work(cx, y->loc, strlen(y->text)))
         return NULL;
     Expr e = expr_begin(cx, y);
     char out[SPEC_TEXT + 1];
@@ -539,5 +539,5 @@ const char *eval_text(const Cx *cx, const Yaml *y)
         memcpy(out + n, piece, len);
         n += len;
     }
-    return arena_strndup(a, out, n);
+    return spec_work(cx, y->loc, n) ? arena_strndup(a, out, n) : NULL;
 }

@@ -19,7 +19,7 @@ enum {
     SPEC_TEXT = 1000,   /* bytes of an expanded text */
     SPEC_NAME = 255,    /* bytes of a scoped name */
     SPEC_BYTES = 4 << 20, /* of a file */
-    SPEC_WORK = 4000000   /* scalars evaluated and names looked up */
+    SPEC_WORK = 4000000   /* scalars evaluated and names looked up, long texts as several */
 };
 
 /* Values of the language. Lists are shared, never copied. */
@@ -94,7 +94,7 @@ const char *spec_show(Arena *, const char *);  /* quoted, long text cut */
 bool spec_identifier(const char *);
 /* Every key of map must be one of key[0..n); what: "a module". False after errors. */
 bool spec_keys(const Cx *, const Yaml *map, const char *what, const char *const *key, int n);
-bool spec_work(const Cx *, Loc);               /* false once the budget is used up */
+bool spec_work(const Cx *, Loc, size_t bytes); /* counts an evaluation; false once the budget is used up */
 bool spec_full(void);                          /* enough errors: give up */
 
 /* ---- spec_file.c ---- */

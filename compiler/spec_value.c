@@ -137,7 +137,7 @@ bool eval_any(const Cx *cx, const Yaml *y, Pval *v)
     if (y->kind == YAML_LIST)
         return eval_list(cx, y, v);
     if (y->kind == YAML_SCALAR && literal(y, v))
-        return spec_work(cx, y->loc);
+        return spec_work(cx, y->loc, 0);
     if (y->kind == YAML_SCALAR && is_expression(y->text))
         return eval_expr(cx, y, "a value", v);
     const char *text = eval_text(cx, y);
@@ -153,7 +153,7 @@ bool eval_list(const Cx *cx, const Yaml *y, Pval *v)
         spec_error(cx, y->loc, NULL, "expected a list, found %s", spec_found(cx->s->arena, y));
         return false;
     }
-    if (!spec_work(cx, y->loc))
+    if (!spec_work(cx, y->loc, 0))
         return false;
     Pval *item = NEW(cx->s->arena, Pval, y->n);
     for (int i = 0; i < y->n; i++)
