@@ -4,6 +4,7 @@
    one. An NHWC value is declared with its border and channel stride: [N, top+H+bottom, left+W+right, cstride].
    Constants of three or more dimensions that meet an NHWC frame are stored channels-last as well. */
 #include <ctype.h>
+#include <string.h>
 
 #include "lower.h"
 
@@ -92,6 +93,14 @@ static int storage_dims(const Value *v, bool nhwc, int64_t *dim)
     return 4;
 }
 
+/* "layer1.0.bn1.bias$1" gives "bias". */
+static const char *last_part(Arena *A, const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    name = dot ? dot + 1 : name;
+    return arena_strndup(A, name, strcspn(name, "$"));
+}
+
 static int const_buf(KC *kc, ValueId id, bool nhwc)
 {
     Lower *l = kc->l;
@@ -132,7 +141,7 @@ static Operand *operand(KC *kc, ValueId id, Access access, bool nhwc_frame)
     if (v->kind == VAL_CONST) {
         access = ACC_CONST;
         o->buf = const_buf(kc, id, nhwc);
-        name = "k";
+        name = last_part(kc->A, v->name);
     } else if (v->region == REGION_ARENA) {
         o->buf = ARG_ARENA;
         o->offset = v->offset;
