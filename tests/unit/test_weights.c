@@ -185,6 +185,7 @@ static void test_safetensors_bad(void)
         {T("F32", "[2]", "[-8,0]"), "are not a range"},
         {T("F32", "[2]", "[40,48]"), "beyond the file's 40 bytes"},
         {T("F32", "[2]", "[0,4]"), "span 4 bytes, f32[2] takes 8"},
+        {T("F32", "[2]", "[0,12]"), "span 12 bytes, f32[2] takes 8"},
         {T("F32", "[2]", "[0,8,9]"), "not two numbers"},
         {T("F32", "[2]", "[0,8.0]"), "not two numbers"},
         {T("F32", "[-2]", "[0,8]"), "something else than sizes"},
@@ -305,8 +306,9 @@ static void put_le(Buf *b, uint64_t v, int n)
         buf_putc(b, (char)(v >> 8 * i));
 }
 
-/* A ZIP archive as numpy.savez writes it; zip64: with 64-bit fields in the directory and at the end. */
-static Buf zip(const Member *m, int n, bool zip64)
+/* A ZIP archive as numpy.savez writes it. zip64: 64-bit fields at the end and, in the directory, for sizes and offsets
+   (1) or for offsets alone (2). */
+static Buf zip(const Member *m, int n, int zip64)
 {
     Buf b = {0}, dir = {0};
     for (int i = 0; i < n; i++) {
@@ -330,14 +332,16 @@ static Buf zip(const Member *m, int n, bool zip64)
         buf_puts(&b, m[i].name);
         buf_write(&b, body, size);
         uint64_t ones = 0xffffffff, entry[][2] = {{0x02014b50, 4}, {20, 2}, {20, 2}, {0, 2}, {method, 2}, {0, 4},
-            {crc, 4}, {zip64 ? ones : size, 4}, {zip64 ? ones : m[i].n, 4}, {name, 2}, {zip64 ? 28 : 0, 2}, {0, 2},
+            {crc, 4}, {zip64 == 1 ? ones : size, 4}, {zip64 == 1 ? ones : m[i].n, 4}, {name, 2},
+            {(uint64_t[]){0, 28, 12}[zip64], 2}, {0, 2},
             {0, 2}, {0, 2}, {0, 4}, {zip64 ? ones : at, 4}};
         for (int k = 0; k < LEN(entry); k++)
             put_le(&dir, entry[k][0], (int)entry[k][1]);
         buf_puts(&dir, m[i].name);
-        uint64_t extra[][2] = {{1, 2}, {24, 2}, {m[i].n, 8}, {size, 8}, {at, 8}};
+        uint64_t extra[][2] = {{1, 2}, {zip64 == 1 ? 24 : 8, 2}, {m[i].n, 8}, {size, 8}, {at, 8}};
         for (int k = 0; k < LEN(extra) && zip64; k++)
-            put_le(&dir, extra[k][0], (int)extra[k][1]);
+            if (zip64 == 1 || k < 2 || k == 4)
+                put_le(&dir, extra[k][0], (int)extra[k][1]);
     }
     size_t at = b.n, end = at + dir.n, count = (size_t)n;
     buf_write(&b, dir.s, dir.n);
@@ -368,7 +372,7 @@ static Buf ones(const char *type)
 static void test_npz(void)
 {
     Buf a = ones("f32[2,3]"), c = ones("f32[100]");
-    for (int zip64 = 0; zip64 < 2; zip64++) {
+    for (int zip64 = 0; zip64 < 3; zip64++) {
         Member m[] = {{"a.npy", a.s, a.n, false}, {"conv1.weight.npy", c.s, c.n, true}};
         Buf b = zip(m, 2, zip64);
         Graph *g = graph("a conv1.weight", "f32[2,3]", "f32[100]");
@@ -397,13 +401,13 @@ static void test_npz_bad(void)
 {
     Buf a = ones("f32[100]");
     Member stored = {"a.npy", a.s, a.n, false}, packed = {"a.npy", a.s, a.n, true};
-    Buf b = zip(&stored, 1, false);
+    Buf b = zip(&stored, 1, 0);
     b.s[200] ^= 1;
     check_npz(&b, "checksum is wrong");
     b.n -= 5;
     check_npz(&b, "may have been cut off");
     buf_free(&b);
-    b = zip(&packed, 1, false);
+    b = zip(&packed, 1, 0);
     b.s[60] ^= 0x55;
     check_npz(&b, "damaged");
     b.s[60] ^= 0x55;
@@ -429,17 +433,17 @@ static void test_npz_bad(void)
     check_npz(&b, "beyond the end");
     buf_free(&b);
     Member two[] = {stored, stored}, text = {"a.txt", "x", 1, false}, torch = {"archive/data.pkl", "x", 1, false};
-    b = zip(two, 2, false);
+    b = zip(two, 2, 0);
     check_npz(&b, "is there twice");
     buf_free(&b);
-    b = zip(&text, 1, false);
+    b = zip(&text, 1, 0);
     check_npz(&b, "not a .npy file");
     buf_free(&b);
-    b = zip(&torch, 1, false);
+    b = zip(&torch, 1, 0);
     check_npz(&b, "PyTorch checkpoint");
     buf_free(&b);
     stored.n -= 4;
-    b = zip(&stored, 1, false);
+    b = zip(&stored, 1, 0);
     check_npz(&b, "a.npy: error: holds 396 bytes of numbers, f32[100] takes 400");
     buf_free(&b);
     buf_free(&a);
@@ -450,7 +454,7 @@ static void test_damage(void)
 {
     Buf a = ones("f32[2,3]"), c = ones("f32[100]");
     Member m[] = {{"a.npy", a.s, a.n, false}, {"b.npy", c.s, c.n, true}};
-    Buf files[] = {zip(m, 2, false), zip(m, 2, true),
+    Buf files[] = {zip(m, 2, 0), zip(m, 2, 1),
                    safetensors("{\"a\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
                                "\"b\":{\"dtype\":\"F16\",\"shape\":[100],\"data_offsets\":[24,224]}}", 224)};
     Rng r = rng_seed(1, "damage");
