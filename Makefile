@@ -28,11 +28,14 @@ RUNTIME  := $(sort $(wildcard runtime_min/*.[ch]))
 SRC      := $(sort $(wildcard $(foreach d,compiler ir passes backends,$(d)/*.c $(d)/*/*.c))) runtime_min/dsq_pool.c
 OBJ      := $(SRC:%.c=$(B)/%.o)
 UNIT     := $(sort $(wildcard tests/unit/*.c))
-EXEC     := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/exec/*.c)))
+# Every other .c of the tests is a program, but for those with a header, which are linked to all.
+SUPPORT  := $(patsubst %.h,$(B)/%.o,$(wildcard tests/exec/*.h))
+FUZZ     := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+EXEC     := $(filter-out $(SUPPORT:.o=),$(patsubst %.c,$(B)/%,$(sort $(wildcard tests/exec/*.c tests/e2e/*.c))))
 UNIT_OBJ := $(UNIT:%.c=$(B)/%.o)
 
 # These goals need no library, or call make again once the packages are there.
-ifneq ($(filter-out deps deps-test demo test asan update-golden help clean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-test demo test asan fuzz update-golden help clean,$(or $(MAKECMDGOALS),all)),)
 LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 LIB_LIBS   := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
 LACKING    := $(shell for l in $(LIBRARIES); do pkg-config --exists $$l 2>/dev/null || echo $$l; done)
@@ -41,7 +44,7 @@ $(error missing: $(LACKING). Run 'make deps' first)
 endif
 endif
 
-.PHONY: all deps deps-test demo demo-run test asan tests update-golden install clean help FORCE
+.PHONY: all deps deps-test demo demo-run test asan tests fuzz fuzz-targets update-golden install clean help FORCE
 all: $(B)/dsqc
 
 $(B)/dsqc: $(OBJ)
@@ -62,7 +65,7 @@ $(B)/runtime_text.h: backends/c/embed.sh $(RUNTIME)
 
 $(OBJ): | $(B)/runtime_text.h
 
-# ---- tests: tests/unit/test_X.c defines suite_X; every tests/exec/*.c is a program that scripts there use ----
+# ---- tests: tests/unit/test_X.c defines suite_X ----
 $(B)/tests/suites.def: $(UNIT)
 	@mkdir -p $(@D)
 	@printf 'SUITE(%s)\n' $(patsubst tests/unit/test_%.c,%,$(filter tests/unit/test_%,$^)) > $@
@@ -74,12 +77,17 @@ $(B)/tests/unit/main.o: $(B)/tests/suites.def
 $(B)/tests/unit/unit: $(UNIT_OBJ) $(filter-out $(B)/compiler/main.o,$(OBJ))
 	$(CC) -o $@ $^ -lcunit $(ALL_LD)
 
-$(EXEC): %: %.o $(filter-out $(B)/compiler/main.o,$(OBJ))
+$(EXEC): %: %.o $(SUPPORT) $(filter-out $(B)/compiler/main.o,$(OBJ))
 	$(CC) -o $@ $^ $(ALL_LD)
 
--include $(OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(EXEC:%=%.d)
+# FUZZER= has them link to libFuzzer; without it they read files and mutations of them.
+FUZZER := $(B)/tests/fuzz/replay.o
+$(FUZZ): %: %.o $(filter $(B)/%,$(FUZZER)) $(filter-out $(B)/compiler/main.o,$(OBJ))
+	$(CC) -o $@ $^ $(filter-out $(B)/%,$(FUZZER)) $(ALL_LD)
 
-tests: $(B)/dsqc $(B)/tests/unit/unit $(EXEC)
+-include $(OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(EXEC:%=%.d) $(SUPPORT:.o=.d) $(FUZZ:%=%.d)
+
+tests: $(B)/dsqc $(B)/tests/unit/unit $(EXEC) $(FUZZ)
 
 test: deps-test
 	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B) tests
@@ -88,6 +96,19 @@ test: deps-test
 asan: deps-test
 	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B)/asan SAN=1 tests
 	@bash tests/run.sh $(B)/asan $(TESTS)
+
+# libFuzzer on each target in turn, SECONDS each; what it finds is kept in build/fuzz/corpus.
+SECONDS ?= 60
+fuzz: deps-test
+	$(call install_packages,libclang-rt-14-dev)
+	@$(MAKE) --no-print-directory -j$$(nproc) B=build/fuzz SAN=1 CC=clang CFLAGS=-fsanitize=fuzzer-no-link \
+	    FUZZER=-fsanitize=fuzzer fuzz-targets
+	@for f in $(FUZZ:$(B)/tests/fuzz/fuzz_%=%); do \
+	    mkdir -p build/fuzz/corpus/$$f && /usr/bin/python3 tests/fuzz/seeds.py build/fuzz/corpus && \
+	    build/fuzz/tests/fuzz/fuzz_$$f -max_total_time=$(SECONDS) -timeout=10 -print_final_stats=1 \
+	        build/fuzz/corpus/$$f $$(ls -d tests/fuzz/corpus/$$f 2>/dev/null) || exit 1; done
+
+fuzz-targets: $(FUZZ)
 
 update-golden:
 	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B) tests
@@ -143,8 +164,9 @@ help:
 	@echo "make                 build $(B)/dsqc (CC, CFLAGS, B=folder)"
 	@echo "make deps            install the Debian packages that building needs"
 	@echo "make demo            compile the digit reader and classify the images that come with it"
-	@echo "make test            run all tests; TESTS='unit ir err exec e2e' chooses"
+	@echo "make test            run all tests; TESTS='unit ir err exec fuzz e2e' chooses"
 	@echo "make asan            the same under AddressSanitizer and UndefinedBehaviorSanitizer"
+	@echo "make fuzz            libFuzzer on everything that reads input, SECONDS=60 for each target"
 	@echo "make update-golden   rewrite the expected results of tests/ir, tests/err and tests/e2e"
 	@echo "make install         PREFIX=$(PREFIX) DESTDIR="
 	@echo "make clean           remove $(B)"

@@ -95,11 +95,6 @@ void words_add(Words *w, const char *text)
     }
 }
 
-const char *cc_flags(Arena *A, const Target *t)
-{
-    return arena_printf(A, "-std=gnu99 -ffreestanding -ffp-contract=off%s%s", *t->cflags ? " " : "", t->cflags);
-}
-
 Words cc_tool(Arena *A, const Target *t, const char *name)
 {
     Words w = {.arena = A};
@@ -188,31 +183,25 @@ bool cc_run(Words *w, const char *dir)
 
 /* ---- what this machine runs ---- */
 
-#if defined __x86_64__
-static const char *x86_lacks(const char *target)
+static int row_of(const char *name, const char *isa)
 {
-    static const struct { const char *level, *lacks; } no[] = {
-        {"x86-64-v2", "SSE4.2"}, {"x86-64-v3", "AVX2 and FMA"}, {"x86-64-v4", "AVX-512"}};
-    bool v2 = __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
-    bool v3 = v2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-    bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    const bool has[] = {v2, v3, v4};
-    for (int i = 0; i < LEN(no); i++)
-        if (!strcmp(target, no[i].level))
-            return has[i] ? NULL : no[i].lacks;
-    return NULL;
+    for (int i = 0; i < ntargets; i++)
+        if (!strcmp(isa ? targets[i].isa : targets[i].name, isa ? isa : name))
+            return i;
+    return -1;
 }
-#endif
 
+/* The rows of one architecture stand in the order in which each has all that the ones before it have. */
 const char *host_lacks(Arena *A, const Target *t)
 {
-    if (t->cc)
-        return arena_printf(A, "target '%s' is for another machine", t->name);
-#if defined __x86_64__
-    const char *lacks = x86_lacks(t->name);
-    if (lacks)
-        return arena_printf(A, "target '%s' needs %s, which this processor has not", t->name, lacks);
+    int row = row_of(t->name, NULL), host = row_of(NULL, target_find("native")->isa);
+    bool foreign = t->cc;
+#if !defined __x86_64__
+    foreign |= !strncmp(t->name, "x86", 3);
 #endif
+    if (foreign)
+        return arena_printf(A, "target '%s' is for another machine", t->name);
+    if (row > host)
+        return arena_printf(A, "target '%s' needs %s, which this processor lacks", t->name, t->cpu_check);
     return NULL;
 }

@@ -6,10 +6,7 @@
 /* A new empty folder for passing files, removed when the process ends in whatever way. NULL after a message. */
 const char *workdir_new(Arena *);
 
-/* The flags that generated code wants, but for optimisation and output; for the comment in NAME.h too. */
-const char *cc_flags(Arena *, const Target *);
-
-/* A command line under construction. Texts may hold several words, separated by blanks. */
+/* A command line under construction: words separated by blanks, as Target.cflags has them. */
 typedef struct Words { Arena *arena; VEC(const char *) word; } Words;
 void words_add(Words *, const char *text);
 

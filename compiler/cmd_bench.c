@@ -23,7 +23,7 @@ const char examples_bench[] =
     "  dsqc bench specs/resnet50.yaml --json --runs=20 | jq .gflops\n";
 
 static const double warm_up_ms = 200, budget_ms = 2000;
-enum { LEAST_RUNS = 10, MOST_RUNS = 2000 };
+enum { LEAST_RUNS = 10, MOST_RUNS = 10000 };
 
 static int by_value(const void *x, const void *y)
 {
@@ -87,7 +87,7 @@ static void print_layers(const Job *j, const BenchResult *r)
 {
     Arena *A = j->arena;
     Table t = table_new(A, "llrrrrl");
-    static const char *const heading[] = {"layers", "output", "ms", "share", "GFLOP/s", "of peak", "kernel"};
+    static const char *const heading[] = {"layers", "output", "median", "share", "GFLOP/s", "of peak", "kernel"};
     double sum = 0;
     for (int i = 0; i < LEN(heading); i++)
         table_cell(&t, "%s", heading[i]);
@@ -97,12 +97,12 @@ static void print_layers(const Job *j, const BenchResult *r)
         const Call *c = &j->program->call.v[i];
         double gflops = 2e-6 * (double)c->macs / r->layer_ms[i];
         bool counts = c->macs > 0 && r->layer_ms[i] > 0;
-        table_cell(&t, "%s", c->layers ? c->layers : c->op);
+        table_cell(&t, "%s", short_layers(A, c->layers ? c->layers : c->op));
         table_cell(&t, "%s", c->shape ? c->shape : "");
-        table_cell(&t, "%.4f", r->layer_ms[i]);
+        table_cell(&t, "%s", ms_text(A, r->layer_ms[i]));
         table_cell(&t, "%.1f %%", 100 * r->layer_ms[i] / sum);
-        table_cell(&t, counts ? "%.1f" : "", gflops);
-        table_cell(&t, counts ? "%.0f %%" : "", 100 * gflops / r->peak_gflops);
+        table_cell(&t, "%s", counts ? arena_printf(A, "%.1f", gflops) : "");
+        table_cell(&t, "%s", counts ? arena_printf(A, "%.0f %%", 100 * gflops / r->peak_gflops) : "");
         table_cell(&t, "%s", c->impl ? c->impl : "");
     }
     putchar('\n');
@@ -135,7 +135,8 @@ static void print_text(const Job *j, const BenchResult *r, const char *isa)
     printf("%s for %s, -O%d%s, %s, %s\n", j->spec->name, j->target->name, j->opt->level,
            j->opt->strict ? ", strict" : "", plural(j->arena, r->threads, "thread"),
            plural(j->arena, r->runs, "run"));
-    printf("  median  %.3f ms   min %.3f   p95 %.3f\n", r->median_ms, r->min_ms, r->p95_ms);
+    printf("  median  %s   min %s   p95 %s\n", ms_text(j->arena, r->median_ms), ms_text(j->arena, r->min_ms),
+           ms_text(j->arena, r->p95_ms));
     printf("  speed   %.1f GFLOP/s, %.1f %% of the measured peak of %s (%.1f GFLOP/s, %s)\n", r->gflops,
            100 * r->gflops / r->peak_gflops,
            r->threads > 1 ? arena_printf(j->arena, "%d cores", r->threads) : "this core", r->peak_gflops, isa);

@@ -97,7 +97,7 @@ static bool build(const Job *j, const BackendOptions *bo, const char *work, cons
                   OutDir *dir)
 {
     Words w = cc_tool(j->arena, j->target, "cc");
-    words_add(&w, bo->cflags);
+    words_add(&w, j->target->cflags);
     words_add(&w, how);
     words_add(&w, "-o");
     words_add(&w, result);
@@ -134,13 +134,13 @@ static bool write_built(const Job *j, const BackendOptions *bo, Emit e, OutDir *
     const char *object = arena_printf(A, "%s.o", name), *pic = j->target->mcu ? "" : " -fPIC";
     bool ok = true;
     if (e.as)
-        ok = build(j, bo, work, arena_printf(A, "-O2 -S%s", pic), arena_printf(A, "%s.s", name), dir);
+        ok = build(j, bo, work, arena_printf(A, "-S%s", pic), arena_printf(A, "%s.s", name), dir);
     if (ok && (e.obj || e.lib))
-        ok = build(j, bo, work, arena_printf(A, "-O2 -r -nostdlib%s", pic), object, e.obj ? dir : NULL);
+        ok = build(j, bo, work, arena_printf(A, "-r -nostdlib%s", pic), object, e.obj ? dir : NULL);
     if (ok && e.lib)
         ok = archive(j, work, object, arena_printf(A, "lib%s.a", name), dir);
     if (ok && e.shared)
-        ok = build(j, bo, work, arena_printf(A, "-O2 -shared%s", pic), arena_printf(A, "lib%s.so", name), dir);
+        ok = build(j, bo, work, arena_printf(A, "-shared%s", pic), arena_printf(A, "lib%s.so", name), dir);
     if (ok && !e.c)
         ok = copy_file(j, work, arena_printf(A, "%s.h", name), dir) && copy_file(j, work, "dsq.h", dir) &&
              copy_file(j, work, arena_printf(A, "%s.bin", name), dir);
@@ -168,7 +168,7 @@ static bool write_selftest(const Job *j, const BackendOptions *bo, OutDir *dir)
 static bool write_files(const Job *j, const Figures *f, Emit e, OutDir *dir)
 {
     BackendOptions bo = {.target = j->target, .weights_as = weights_as(j, f), .threads = j->opt->threads != 0,
-                         .strict = j->opt->strict, .cflags = cc_flags(j->arena, j->target)};
+                         .strict = j->opt->strict, .version = DSQ_VERSION, .stack_bytes = f->stack_bytes};
     Buf report = {0};
     report_json(&report, j, f);
     bool ok = outdir_add(dir, arena_printf(j->arena, "%s.json", j->spec->name), report.s, report.n);

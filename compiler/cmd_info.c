@@ -10,7 +10,7 @@ const char help_info[] =
     "Prints what a network takes in and gives out, and what it costs on the target: parameters,\n"
     "multiply-adds, flash (constants as they are packed) and RAM, per kernel and in total. No C is\n"
     "written. RAM of a kernel is the part of the arena in use while it runs; inputs and outputs\n"
-    "are the caller's and not counted.\n";
+    "are the caller's and not counted. The lower bound is what is alive at once at the worst moment.\n";
 const char examples_info[] =
     "  dsqc info specs/resnet18.yaml\n"
     "  dsqc info specs/resnet18.yaml --set pool=square_pooling --set classes=10\n"
@@ -31,8 +31,8 @@ static void print_text(Arena *A, const Job *j, const Figures *f)
     printf("  %-11s %s\n", "parameters", digits(A, f->parameters));
     printf("  %-11s %s\n", "MACs", digits(A, f->macs));
     printf("  %-11s %s bytes of constants\n", "flash", digits(A, f->weights_bytes));
-    printf("  %-11s %s bytes of arena (no order-preserving plan needs less than %s), %s of stack\n\n", "RAM",
-           digits(A, f->arena_bytes), digits(A, f->arena_lower_bound), digits(A, job_stack_bytes(j)));
+    printf("  %-11s %s bytes of arena (lower bound %s), at most %s of stack\n\n", "RAM", digits(A, f->arena_bytes),
+           digits(A, f->arena_lower_bound), digits(A, f->stack_bytes));
 
     Table t = table_new(A, "llrrr");
     static const char *const heading[] = {"layers", "output", "MACs", "flash", "RAM"};
@@ -40,7 +40,7 @@ static void print_text(Arena *A, const Job *j, const Figures *f)
         table_cell(&t, "%s", heading[i]);
     for (int i = 0; i < j->program->call.n; i++) {
         const Call *c = &j->program->call.v[i];
-        table_cell(&t, "%s", c->layers ? c->layers : c->op);
+        table_cell(&t, "%s", short_layers(A, c->layers ? c->layers : c->op));
         table_cell(&t, "%s", c->shape ? c->shape : "");
         table_cell(&t, "%s", digits(A, c->macs));
         table_cell(&t, "%s", digits(A, f->call[i].weights_bytes));

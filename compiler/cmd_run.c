@@ -142,6 +142,12 @@ static const char *label(const Run *r, int64_t i)
     return i < s->nlabels ? s->labels[i] : arena_printf(r->job->arena, "[%lld]", (long long)i);
 }
 
+/* Decimal points stand below each other, unless numbers are huge. */
+static const char *number(Arena *A, float v)
+{
+    return arena_printf(A, fabsf(v) < 1e5f ? "%10.4f" : "%10.4g", (double)v);
+}
+
 static const Value *output(const Run *r, int i)
 {
     return &r->g->value.v[r->g->output.v[i]];
@@ -161,7 +167,7 @@ static void print_best(Run *r, int top)
             if (r->g->output.n > 1 || batch > 1)
                 printf("%s%s\n", output(r, o)->name, batch > 1 ? arena_printf(A, "[%lld]", (long long)b) : "");
             for (int i = 0; i < found; i++)
-                printf("%10.6g  %s\n", (double)best[i].value, label(r, best[i].index));
+                printf("%s  %s\n", number(A, best[i].value), label(r, best[i].index));
         }
     }
 }
@@ -242,7 +248,7 @@ static bool run_one(Run *r)
     if (top)
         print_best(r, top);
     if (!r->opt->quiet)
-        fprintf(stderr, "%.3f ms, the first run\n", result.ms);
+        fprintf(stderr, "%s, the first run\n", ms_text(r->job->arena, result.ms));
     if (r->opt->check && !check(result.error))
         return false;
     if (r->opt->check && !r->opt->quiet)
@@ -266,7 +272,7 @@ static bool run_series(Run *r)
         table_cell(&t, "%s", k ? "" : output(r, 0)->name);
     if (checks)
         table_cell(&t, "error");
-    table_cell(&t, "ms");
+    table_cell(&t, "time");
     for (int i = 0; i < r->series; i++) {
         Result result;
         if ((i == 0 && r->model && !infer(r, i, &result)) || !infer(r, i, &result)) /* the very first run is cold */
@@ -274,11 +280,13 @@ static bool run_series(Run *r)
         const char *file = file_for(r, r->in.v[0].port, i), *slash = strrchr(file, '/');
         table_cell(&t, "%s", slash ? slash + 1 : file);
         int found = find_best(r->io[r->g->input.n], n, top, best);
-        for (int k = 0; k < top; k++)
-            table_cell(&t, k < found ? "%8.4f %s" : "", (double)best[k].value, label(r, best[k].index));
+        for (int k = 0; k < found; k++)
+            table_cell(&t, "%s %s", number(A, best[k].value) + 2, label(r, best[k].index));
+        for (int k = found; k < top; k++) /* there were NaNs */
+            table_cell(&t, "-");
         if (checks)
             table_cell(&t, "%.1e", result.error);
-        table_cell(&t, "%.3f", result.ms);
+        table_cell(&t, "%s", ms_text(A, result.ms));
         worst = fmax(worst, result.error);
     }
     table_print(&t);

@@ -172,7 +172,7 @@ static void stage_done(const Job *j, const char *name, double *since)
 {
     double t = now_ms();
     if (j->opt->time_passes)
-        fprintf(stderr, "%10.2f ms  %s\n", t - *since, name);
+        fprintf(stderr, "%-18s %9.3f ms\n", name, t - *since);
     *since = now_ms();
 }
 

@@ -25,8 +25,6 @@ void job_close(Job *);
 bool job_read(Job *);      /* spec and weights: fills spec, weights, written. False after a message. */
 bool job_compile(Job *);   /* the whole way: fills everything. False after a message. */
 PassOptions job_pass_options(const Job *);
-/* Bytes of stack below NAME_run in the worst case: what NAME_STACK_BYTES says. */
-int64_t job_stack_bytes(const Job *);
 /* Makes the backend write the model's files into the folder. */
 bool job_write_c(const Job *, const BackendOptions *, OutDir *);
 

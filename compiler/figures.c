@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stack.h"
+
 void gather_value(const Value *v, const float *memory, float *out)
 {
     const Type *t = &v->type;
@@ -120,7 +122,8 @@ Figures figures(const Job *j)
     const Program *p = j->program;
     Arena *A = j->arena;
     Figures f = {.call = NEW(A, CallFigures, p->call.n), .arena_bytes = p->arena_bytes,
-                 .arena_lower_bound = j->graph->arena_lower_bound, .macs = graph_macs(j->written),
+                 .arena_lower_bound = j->graph->arena_lower_bound,
+                 .stack_bytes = stack_bound(p, j->target), .macs = graph_macs(j->written),
                  .parameters = graph_parameters(j->written)};
     collect_uses(A, j, node_spans(A, j, f.call), &f);
     bool *seen = NEW(A, bool, p->buf.n);

@@ -13,7 +13,7 @@ typedef struct ArenaUse { const char *what; int64_t offset, bytes; int first, la
 typedef struct Figures {
     CallFigures *call;           /* one per call of the program */
     VEC(ArenaUse) use;           /* by offset, then first call */
-    int64_t weights_bytes, arena_bytes, arena_lower_bound, macs, parameters, bytes_moved;
+    int64_t weights_bytes, arena_bytes, arena_lower_bound, stack_bytes, macs, parameters, bytes_moved;
 } Figures;
 Figures figures(const Job *);
 

@@ -64,7 +64,7 @@ static bool write_sources(const Job *j, const char *dir, unsigned flags)
 {
     BackendOptions bo = {.target = j->target, .weights_as = WEIGHTS_ASM, .threads = flags & MODEL_THREADS,
                          .strict = j->opt->strict, .trace = flags & MODEL_TRACE, .shared_object = true,
-                         .cflags = cc_flags(j->arena, j->target)};
+                         .version = DSQ_VERSION};
     OutDir *out = outdir_open(dir);
     if (!out)
         return false;
@@ -82,8 +82,8 @@ static bool compile(const Job *j, const char *dir, const char *library)
 {
     const char *name = j->program->name;
     Words w = cc_tool(j->arena, j->target, "cc");
-    words_add(&w, cc_flags(j->arena, j->target));
-    words_add(&w, "-O2 -fPIC -shared -o");
+    words_add(&w, j->target->cflags);
+    words_add(&w, "-fPIC -shared -o");
     words_add(&w, library);
     words_add(&w, arena_printf(j->arena, "dsqc_adapter.c %s.c %s_weights.S", name, name));
     return cc_run(&w, dir);

@@ -142,7 +142,7 @@ void report_json(Buf *b, const Job *j, const Figures *f)
     put_int(r, "weights_bytes", f->weights_bytes);
     put_int(r, "arena_bytes", f->arena_bytes);
     put_int(r, "arena_lower_bound_bytes", f->arena_lower_bound);
-    put_int(r, "stack_bytes", job_stack_bytes(j));
+    put_int(r, "stack_bytes", f->stack_bytes);
     put_int(r, "bytes_moved", f->bytes_moved);
     for (int i = 0; i < j->program->call.n; i++)
         json_array_append_new(kernels, kernel_json(j, f, i));
@@ -189,7 +189,7 @@ void info_json(Buf *b, const Job *j, const Figures *f)
     put_int(r, "weights_bytes", f->weights_bytes);
     put_int(r, "arena_bytes", f->arena_bytes);
     put_int(r, "arena_lower_bound_bytes", f->arena_lower_bound);
-    put_int(r, "stack_bytes", job_stack_bytes(j));
+    put_int(r, "stack_bytes", f->stack_bytes);
     for (int i = 0; i < j->program->call.n; i++) {
         const Call *c = &j->program->call.v[i];
         const Value *v = call_value(j, c);

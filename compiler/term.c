@@ -34,23 +34,46 @@ static bool plain(void)
     return (no && *no) || !term || !strcmp(term, "dumb");
 }
 
-static void put_cell(const char *s, int width, char align, bool last)
+/* Columns that s fills: its characters, UTF-8 being what names are written in. */
+static int columns(const char *s)
 {
-    int n = (int)strlen(s);
-    if (n > width)
-        printf("%.*s...", width - 3, s);
-    else if (align == 'r')
-        printf("%*s", width, s);
+    int n = 0;
+    for (; *s; s++)
+        n += (*s & 0xc0) != 0x80;
+    return n;
+}
+
+/* Bytes of the first n characters. */
+static int prefix_bytes(const char *s, int n)
+{
+    int i = 0;
+    for (; s[i] && n > 0; n--)
+        for (i++; (s[i] & 0xc0) == 0x80; i++)
+            continue;
+    return i;
+}
+
+/* pad: spaces that are owed from cells before. Those at the end of a line are never printed. */
+static void put_cell(const char *s, int width, char align, int *pad)
+{
+    int n = columns(s), room = width - n;
+    if (align == 'r')
+        *pad += room;
+    if (*s)
+        printf("%*s", *pad, "");
+    if (room < 0)
+        printf("%.*s...", prefix_bytes(s, width - 3), s);
     else
-        printf("%-*s", last ? 0 : width, s);
+        fputs(s, stdout);
+    *pad = (*s ? 0 : *pad) + (align == 'r' ? 0 : (int)imax(room, 0)) + 2;
 }
 
 void table_print(const Table *t)
 {
     enum { LEAST = 16, MAX_COLUMNS = 16 };
-    int ncols = (int)strlen(t->align), width[MAX_COLUMNS] = {0}, sum = 0, term = terminal_width();
+    int ncols = (int)strlen(t->align), width[MAX_COLUMNS] = {0}, sum = 0, pad = 2, term = terminal_width();
     for (int i = 0; i < t->cell.n; i++)
-        width[i % ncols] = (int)imax(width[i % ncols], (int64_t)strlen(t->cell.v[i]));
+        width[i % ncols] = (int)imax(width[i % ncols], columns(t->cell.v[i]));
     for (int c = 0; c < ncols; c++)
         sum += width[c] + 2;
     if (term && sum > term)
@@ -58,10 +81,13 @@ void table_print(const Table *t)
     bool bold = term && !plain();
     for (int i = 0; i < t->cell.n; i++) {
         int c = i % ncols;
-        printf("%s  ", c == 0 && i == 0 && bold ? "\033[1m" : "");
-        put_cell(t->cell.v[i], width[c], t->align[c], c == ncols - 1);
-        if (c == ncols - 1)
-            printf("%s\n", i == ncols - 1 && bold ? "\033[0m" : "");
+        if (i == 0 && bold)
+            printf("\033[1m");
+        put_cell(t->cell.v[i], width[c], t->align[c], &pad);
+        if (c == ncols - 1) {
+            printf("%s\n", i == c && bold ? "\033[0m" : "");
+            pad = 2;
+        }
     }
 }
 
@@ -99,6 +125,41 @@ const char *digits(Arena *A, int64_t n)
 const char *plural(Arena *A, int64_t n, const char *noun)
 {
     return arena_printf(A, "%s %s%s", digits(A, n), noun, n == 1 ? "" : "s");
+}
+
+/* Length of the scope, "layer1.0.", that the name at s begins with and all others, too. */
+static size_t shared_scope(const char *layers)
+{
+    size_t n = 0, first = strcspn(layers, " ");
+    for (size_t i = 0; i < first; i++)
+        if (layers[i] == '.')
+            n = i + 1;
+    for (const char *p = strstr(layers, " + "); p && n; p = strstr(p + 3, " + "))
+        while (n && strncmp(p + 3, layers, n))
+            for (n--; n && layers[n - 1] != '.'; n--)
+                continue;
+    return n;
+}
+
+const char *short_layers(Arena *A, const char *layers)
+{
+    size_t scope = shared_scope(layers), first = strcspn(layers, " ");
+    char *out = arena_strndup(A, layers, strlen(layers)), *to = out + first;
+    for (const char *p = layers + first; *p;) {
+        bool next = !strncmp(p, " + ", 3);
+        size_t n = next ? 3 : 1;
+        memcpy(to, p, n);
+        to += n;
+        p += n + (next ? scope : 0);
+    }
+    *to = 0;
+    return out;
+}
+
+const char *ms_text(Arena *A, double ms)
+{
+    double v = ms < 1 ? ms * 1e3 : ms;
+    return arena_printf(A, "%.*f %s", v < 10 ? 3 : v < 100 ? 2 : v < 1000 ? 1 : 0, v, ms < 1 ? "us" : "ms");
 }
 
 double now_ms(void)

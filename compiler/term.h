@@ -16,5 +16,8 @@ void progress_end(void);
 
 const char *digits(Arena *, int64_t);          /* 11,689,512 */
 const char *plural(Arena *, int64_t n, const char *noun); /* "1 kernel", "12 kernels" */
+/* "layer1.0.conv1 + layer1.0.bn1" as "layer1.0.conv1 + bn1": the scope that all names share is said once. */
+const char *short_layers(Arena *, const char *layers);
+const char *ms_text(Arena *, double ms);       /* four digits: 23.45 ms, 812.3 us */
 double now_ms(void);                           /* monotonic clock */
 #endif

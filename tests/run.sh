@@ -10,6 +10,7 @@
 #          tests/err/*.sh: any other command. NAME.expect beside it has the messages and the status. $WORK/out, where
 #          outputs go, may not be there afterwards.
 #   exec   executable scripts in tests/exec: numbers of reference, loop interpreter and C compared
+#   fuzz   tests/fuzz/fuzz_*.c on their corpora and on mutations of those
 #   e2e    executable scripts in tests/e2e: whole networks and the command line
 #
 # Scripts print a line for every case, "ok NAME", "not ok NAME" or "skip NAME: reason"; lines of explanation are
@@ -21,9 +22,11 @@ build=${1:?usage: tests/run.sh BUILD [GROUP or FILE ...]}
 shift
 case $build in /*) ;; *) build=$PWD/$build ;; esac
 export BUILD=$build DSQC=$build/dsqc LC_ALL=C NO_COLOR=1
-export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0:allocator_may_return_null=1} UBSAN_OPTIONS=print_stacktrace=1
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0:abort_on_error=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:abort_on_error=1}
 unset DSQC_SPECS
 update=${UPDATE_GOLDEN:-}
+[ -x "$DSQC" ] && [ -x "$BUILD/tests/unit/unit" ] || { echo "$BUILD has no dsqc or no tests: run 'make tests'" >&2; exit 1; }
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/dsqc-tests.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
@@ -125,6 +128,18 @@ run_group()
             cat "$scratch/$f.log"
         done
         ;;
+    fuzz)
+        export CORPUS=$scratch/corpus
+        mkdir -p "$CORPUS/spec" && /usr/bin/python3 tests/fuzz/seeds.py "$CORPUS"
+        cp -r tests/fuzz/corpus/. "$CORPUS"
+        cp specs/tiny/*.yaml specs/modules/*.yaml tests/err/*.yaml "$CORPUS/spec"
+        for f in tests/fuzz/fuzz_*.c; do
+            f=$(basename "$f" .c)
+            # shellcheck disable=SC2046
+            run_program "$f" "$BUILD/tests/fuzz/$f" "${FUZZ_MUTATIONS:-300}" $(find "$CORPUS/${f#fuzz_}" -type f | sort)
+            cat "$scratch/$f.log"
+        done
+        ;;
     *)
         case $group in
         tests/ir/*) case_ir "$group" ;;
@@ -137,7 +152,7 @@ run_group()
 
 count() { grep -c "$1" "$scratch/all" || true; }
 
-[ $# -gt 0 ] || set -- unit ir err exec e2e
+[ $# -gt 0 ] || set -- unit ir err exec fuzz e2e
 : >"$scratch/all"
 for group; do
     echo "== $group"
