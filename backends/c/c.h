@@ -4,10 +4,22 @@
 #include "../backend.h"
 
 /* Identifiers taken in a scope of C; those of the scopes around it count too, for shadowing is a warning. */
-typedef struct Names { Arena *A; Map used; const struct Names *outer; const char *isa; } Names;
+typedef struct Names {
+    Arena *A;
+    Map used, next;        /* 1: taken; number that the next namesake gets */
+    VEC(const char *) order;
+    const struct Names *outer;
+    const char *isa;
+} Names;
 Names names_new(Arena *, const char *isa, const Names *outer);
 /* An identifier made of the characters of want that is free here; taken from then on. */
 const char *names_take(Names *, const char *want);
+bool names_taken(const Names *, const char *);
+/* A name without the numbers that the builder and the passes append, and which scopes of C make needless. */
+const char *names_short(Arena *, const char *);
+const char *names_take_local(Names *, const char *want); /* takes the short name */
+/* Frees what was taken since order.n was `mark`. */
+void names_release(Names *, int mark);
 
 /* What is known of a kernel once its text is there. */
 typedef struct KernelText {
@@ -76,6 +88,7 @@ typedef struct KPrint {
     Live live;
     const char **param, **var, **ptr, ***elem;
     int *var_at, *ptr_at, *reg_at;   /* depth of the block that declares it, 0: not declared */
+    VEC(int) scope;                  /* names taken before each open block */
     Range *range;                    /* of every variable that is in scope */
     bool wide;
     Buf line;                        /* short statements that share a line */

@@ -79,6 +79,7 @@ static void close_scope(KPrint *k)
 {
     flush(k);
     k->depth--;
+    names_release(&k->local, k->scope.v[--k->scope.n]);
     for (int i = 0; i < k->k->var.n; i++)
         k->var_at[i] = k->var_at[i] > k->depth ? 0 : k->var_at[i];
     for (int i = 0; i < k->k->ptr.n; i++)
@@ -101,14 +102,44 @@ static void define(KPrint *k, const char *type, const char *list)
     k->defined_type = type;
 }
 
+/* acc, acc3 and acc3_1, or acc0_3 where the name ends in a digit. */
+static const char *element_name(KPrint *k, const Reg *r, const char *name, int64_t j)
+{
+    const char *s = "";
+    for (int64_t d = r->rank - 1, rest = j; d >= 0; rest /= r->dim[d], d--)
+        s = arena_printf(k->A, "_%lld%s", (long long)(rest % r->dim[d]), s);
+    bool digit = strchr("0123456789", name[strlen(name) - 1]);
+    return arena_printf(k->A, "%s%s", name, s + (*s && !digit));
+}
+
+/* A tile's elements all keep the short name, or none. */
+static void name_register(KPrint *k, int reg)
+{
+    const Reg *r = &k->k->reg.v[reg];
+    if (r->rank == 0) {
+        k->elem[reg][0] = names_take_local(&k->local, r->name);
+        return;
+    }
+    const char *name = names_short(k->A, r->name);
+    int64_t n = reg_elems(r);
+    for (int64_t j = 0; j < n; j++)
+        if (names_taken(&k->local, element_name(k, r, name, j)))
+            name = r->name;
+    for (int64_t j = 0; j < n; j++)
+        if (k->live.elem[reg][j])
+            k->elem[reg][j] = names_take(&k->local, element_name(k, r, name, j));
+}
+
 /* The initial value is computed once; further elements of a tile copy the first. */
 static void let(KPrint *k, const Stmt *s)
 {
     const Reg *r = &k->k->reg.v[s->ref];
     const char *type = c_typename(k->c, r->type);
-    bool first = declares(k, &k->reg_at[s->ref]);
     Buf init = {0}, b = {0};
     c_expr(k, &init, s->val, PREC_ANY);
+    bool first = declares(k, &k->reg_at[s->ref]);
+    if (first)
+        name_register(k, s->ref);
     bool repeat = s->val->op == X_const && s->val->type.lanes == 1;
     const char *value = init.s;
     for (int64_t i = 0, n = 0; i < reg_elems(r); i++) {
@@ -188,8 +219,10 @@ static const char *index_type(const KPrint *k)
 static void index_var(KPrint *k, const Stmt *s)
 {
     Buf b = {0};
-    if (declares(k, &k->var_at[s->var]))
+    if (declares(k, &k->var_at[s->var])) {
+        k->var[s->var] = names_take_local(&k->local, k->k->var.v[s->var].name);
         buf_printf(&b, "%s ", index_type(k));
+    }
     buf_printf(&b, "%s = ", k->var[s->var]);
     c_element(k, &b, s->ref, c_linear(k, s->ref, s->nix, s->ix));
     buf_putc(&b, ';');
@@ -201,8 +234,10 @@ static void pointer(KPrint *k, const Stmt *s)
 {
     const KParam *q = &k->k->param.v[k->k->ptr.v[s->ptr].param];
     Buf b = {0};
-    if (declares(k, &k->ptr_at[s->ptr]))
+    if (declares(k, &k->ptr_at[s->ptr])) {
+        k->ptr[s->ptr] = names_take_local(&k->local, k->k->ptr.v[s->ptr].name);
         buf_printf(&b, "%s%s *", c_readonly(q->access), c_dtype(q->elem));
+    }
     buf_printf(&b, "%s = ", k->ptr[s->ptr]);
     c_address(k, &b, s->ref, c_linear(k, s->ref, s->nix, s->ix));
     buf_putc(&b, ';');
@@ -217,7 +252,8 @@ static void loop(KPrint *k, const Stmt *s, const char *begin, const char *end)
         return;
     flush(k);
     Buf b = {0};
-    const char *v = k->var[s->var];
+    PUSH(k->A, &k->scope, k->local.order.n);
+    const char *v = k->var[s->var] = names_take_local(&k->local, k->k->var.v[s->var].name);
     buf_printf(&b, "for (%s %s = ", index_type(k), v);
     if (begin)
         buf_puts(&b, begin);
@@ -271,26 +307,6 @@ static void block(KPrint *k, const Block *b)
 
 /* ---- functions ---- */
 
-static void name_registers(KPrint *k)
-{
-    const Kernel *m = k->k;
-    k->elem = NEW(k->A, const char **, m->reg.n + 1);
-    for (int i = 0; i < m->reg.n; i++) {
-        const Reg *r = &m->reg.v[i];
-        int64_t n = reg_elems(r);
-        k->elem[i] = NEW(k->A, const char *, n);
-        for (int64_t j = 0; j < n; j++) {
-            if (!k->live.elem[i][j])
-                continue;
-            const char *s = "";
-            for (int d = r->rank - 1, rest = j; d >= 0; rest /= r->dim[d], d--)
-                s = arena_printf(k->A, "_%lld%s", (long long)(rest % r->dim[d]), s);
-            bool digit = strchr("0123456789", r->name[strlen(r->name) - 1]);
-            k->elem[i][j] = names_take(&k->local, arena_printf(k->A, "%s%s", r->name, s + (*s && !digit)));
-        }
-    }
-}
-
 static KPrint begin(CFile *c, Buf *out, const Kernel *m, const Block *body)
 {
     Arena *A = c->A;
@@ -301,12 +317,9 @@ static KPrint begin(CFile *c, Buf *out, const Kernel *m, const Block *body)
     k.ptr = NEW(A, const char *, m->ptr.n + 1);
     for (int i = 0; i < m->param.n; i++)
         k.param[i] = names_take(&k.local, m->param.v[i].name);
-    for (int i = 0; i < m->var.n; i++)
-        k.var[i] = names_take(&k.local, m->var.v[i].name);
-    for (int i = 0; i < m->ptr.n; i++)
-        if (k.live.ptr[i])
-            k.ptr[i] = names_take(&k.local, m->ptr.v[i].name);
-    name_registers(&k);
+    k.elem = NEW(A, const char **, m->reg.n + 1);
+    for (int i = 0; i < m->reg.n; i++)
+        k.elem[i] = NEW(A, const char *, reg_elems(&m->reg.v[i]));
     k.var_at = NEW(A, int, m->var.n + 1);
     k.ptr_at = NEW(A, int, m->ptr.n + 1);
     k.reg_at = NEW(A, int, m->reg.n + 1);

@@ -17,16 +17,16 @@ static const char *const word[] = {
 
 Names names_new(Arena *A, const char *isa, const Names *outer)
 {
-    Names n = {.A = A, .used = map_new(A), .outer = outer, .isa = isa};
+    Names n = {.A = A, .used = map_new(A), .next = map_new(A), .outer = outer, .isa = isa};
     for (int i = 0; !outer && i < LEN(word); i++)
         map_put(&n.used, word[i], 1);
     return n;
 }
 
-static bool taken(const Names *n, const char *s)
+bool names_taken(const Names *n, const char *s)
 {
     for (const Names *m = n; m; m = m->outer)
-        if (map_get(&m->used, s) >= 0)
+        if (map_get(&m->used, s) > 0)
             return true;
     return isa_helper(n->isa, s) != NULL;
 }
@@ -42,8 +42,38 @@ const char *names_take(Names *n, const char *want)
     if (!isalpha((unsigned char)s[0]) || !strncmp(s, "dsq_", 4) || !strncmp(s, "DSQ_", 4))
         s = arena_printf(n->A, "v%s", s);
     const char *unique = s;
-    for (int i = 1; taken(n, unique); i++)
-        unique = arena_printf(n->A, "%s_%d", s, i);
+    if (names_taken(n, s)) {
+        int i = map_get(&n->next, s);
+        for (i = i < 1 ? 1 : i; names_taken(n, unique = arena_printf(n->A, "%s_%d", s, i)); i++)
+            continue;
+        map_put(&n->next, s, i + 1);
+    } else
+        map_put(&n->next, s, 1);
     map_put(&n->used, unique, 1);
+    PUSH(n->A, &n->order, unique);
     return unique;
+}
+
+const char *names_short(Arena *A, const char *want)
+{
+    size_t len = strlen(want), end = len;
+    while (end > 0 && isdigit((unsigned char)want[end - 1])) {
+        while (end > 0 && isdigit((unsigned char)want[end - 1]))
+            end--;
+        if (end < 2 || want[end - 1] != '_')
+            break;
+        len = --end;
+    }
+    return arena_strndup(A, want, len);
+}
+
+const char *names_take_local(Names *n, const char *want)
+{
+    return names_take(n, names_short(n->A, want));
+}
+
+void names_release(Names *n, int mark)
+{
+    while (n->order.n > mark)
+        map_put(&n->used, n->order.v[--n->order.n], 0);
 }
