@@ -3,7 +3,7 @@
 
      (8*y + x)/8    = y + x/8            (8*y + x)%8    = x%8
      (4*x + 2)/8    = x/2                (4*x + 2)%8    = x%2*4 + 2
-     (x/4 + 3)/2    = (x + 12)/8         (x%8 + 3)/16   = 0
+     (x/4 + 3)/2    = (x + 4)/8 + 1      (x%8 + 3)/16   = 0
 
    Division is floor division, so all of these hold for negative values too. Nothing is assumed about the range of a
    variable; a remainder lies in 0..k. Coefficients that leave int64 are a bug: text is bounded by its parser. */

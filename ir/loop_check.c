@@ -9,7 +9,7 @@
 /* Largest magnitude of an index, and of an element's address within a parameter. */
 #define MAX_INDEX ((int64_t)1 << 47)
 #define MAX_ADDRESS ((int64_t)1 << 60)
-enum { MAX_TILE = 4096, MAX_DEPTH = 64 };
+enum { MAX_TILE = 4096, MAX_REGISTER_LANES = 1 << 22, MAX_DEPTH = 64 };
 
 typedef struct Check {
     const Program *p;
@@ -22,6 +22,7 @@ typedef struct Check {
     int64_t *far;           /* of |pointer|, elements from its parameter's first */
     bool *outside;          /* registers declared outside the parallel loop at work, NULL outside one */
     int depth;
+    int64_t lanes;          /* of all registers so far */
 } Check;
 
 static void fail(Check *c, const char *fmt, ...) PRINTF(2, 3);
@@ -298,6 +299,8 @@ static void check_let(Check *c, const Stmt *s)
         check_expr(c, s->val);
     if (!c->error && !vt_eq(r->type, s->val->type))
         fail(c, "register %s begins with a value of another type", r->name);
+    if ((c->lanes += n * r->type.lanes) > MAX_REGISTER_LANES && !c->error)
+        fail(c, "registers of more than %d lanes", MAX_REGISTER_LANES);
     c->nreg++;
     c->reg[s->ref] = true;
 }
@@ -439,6 +442,7 @@ static void check_kernel(Check *c, const Kernel *k)
     Map names = map_new(A);
     c->k = k;
     c->nvar = c->nreg = c->nptr = c->depth = 0;
+    c->lanes = 0;
     c->var = NEW(A, bool, k->var.n + 1);
     c->fixed = NEW(A, bool, k->var.n + 1);
     c->bound = NEW(A, int64_t, k->var.n + 1);

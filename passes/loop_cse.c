@@ -6,7 +6,7 @@
 
    Values are loads and splats of loads. One is known from where it first stands to the end of its block, or to the next
    loop (no register is kept alive across one), or to a store that may hit its memory: to the same parameter, or
-   where one of the two parameters may alias. A let that holds just that value and is never set serves as the register.
+   where both parameters say alias (calls share memory between no others: program_check). A let that holds just that value and is never set serves as the register.
    Wants unrolled loops to have been expanded. Evaluation order of everything else stays. */
 #include "../ir/loop_impl.h"
 
@@ -95,7 +95,7 @@ static void forget(Cse *c, int stored)
     const KParam *q = &c->k->param.v[stored];
     for (int i = 0; i < c->value.n; i++) {
         Value *v = &c->value.v[i];
-        if (v->param == stored || q->alias || c->k->param.v[v->param].alias)
+        if (v->param == stored || (q->alias && c->k->param.v[v->param].alias))
             v->known = false;
     }
 }
