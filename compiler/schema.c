@@ -16,7 +16,7 @@ static json_t *object(const char *key, json_t *value)
 
 static json_t *ref(const char *def)
 {
-    char path[64];
+    char path[128];
     snprintf(path, sizeof path, "#/$defs/%s", def);
     return object("$ref", json_string(path));
 }
@@ -164,7 +164,8 @@ static json_t *own_op(const char *name, const char *doc)
                                    ref("text"), "as", ref("names"), "when", ref("bool"), "shape", ref("ints"));
     if (constant)
         json_object_set_new(properties, "value", one_or_more(ref("number")));
-    json_t *o = closed(properties, constant ? json_pack("[s, s]", "op", "value") : json_pack("[s, s, s]", "op", "name", "shape"));
+    json_t *required = constant ? json_pack("[s, s]", "op", "value") : json_pack("[s, s, s]", "op", "name", "shape");
+    json_t *o = closed(properties, required);
     describe(o, doc);
     return o;
 }
@@ -235,15 +236,15 @@ static json_t *step_schema(json_t *defs)
 
 static json_t *module_schema(void)
 {
-    json_t *properties = json_pack("{s:o, s:o, s:o, s:o, s:o}", "params", ref("params"), "inputs", ref("names"), "scope",
-                                   ref("text"), "body", ref("body"), "output", ref("names"));
+    json_t *properties = json_pack("{s:o, s:o, s:o, s:o, s:o}", "params", ref("params"), "inputs", ref("names"),
+                                   "scope", ref("text"), "body", ref("body"), "output", ref("names"));
     return json_pack("{s:[o, o]}", "anyOf", ref("body"), closed(properties, json_pack("[s]", "body")));
 }
 
 static json_t *input_schema(void)
 {
-    json_t *properties = json_pack("{s:o, s:o, s:o, s:o}", "type", ref("text"), "mean", one_or_more(ref("number")), "std",
-                                   one_or_more(ref("number")), "resize", ref("int"));
+    json_t *properties = json_pack("{s:o, s:o, s:o, s:o}", "type", ref("text"), "resize", ref("int"),
+                                   "mean", one_or_more(ref("number")), "std", one_or_more(ref("number")));
     describe(json_object_get(properties, "mean"), "subtracted per channel, in units of 0..1");
     describe(json_object_get(properties, "std"), "divided by per channel, in units of 0..1");
     describe(json_object_get(properties, "resize"), "shorter side of a picture before the centre crop; 0: no crop");
@@ -299,8 +300,8 @@ void spec_schema(Buf *out)
     json_object_set_new(defs, "module", module_schema());
     json_object_set_new(defs, "input", input_schema());
     json_t *root = json_pack("{s:s, s:s, s:[o, o], s:o}", "$schema", "https://json-schema.org/draft/2020-12/schema",
-                             "title", "DeepSquare network spec", "anyOf", file_schema(true), file_schema(false), "$defs",
-                             defs);
+                             "title", "DeepSquare network spec", "anyOf", file_schema(true), file_schema(false),
+                             "$defs", defs);
     char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(15)) : NULL;
     if (!text)
         out_of_memory();

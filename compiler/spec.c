@@ -207,7 +207,7 @@ static bool read_per_channel(const Cx *cx, const Yaml *y, const Type *t, double 
         if (!eval_num(cx, item, &out[i]))
             return false;
         if (out[i] <= least || fabs(out[i]) > 1e6) {
-            spec_error(cx, item->loc, NULL, "expected a number %s1e6, found %s", least == 0 ? "above 0 and below " : "below ",
+            spec_error(cx, item->loc, NULL, "expected a number %sbelow 1e6, found %s", least == 0 ? "above 0 and " : "",
                        spec_found(cx->s->arena, item));
             return false;
         }
@@ -223,8 +223,8 @@ static bool read_resize(const Cx *cx, const Yaml *y, InputSpec *in)
     in->resize = (int)n;
     if (n == 0 || (n >= imax(h, w) && n <= 65536))
         return true;
-    spec_error(cx, y->loc, NULL, "resize %lld cannot give a crop of %lldx%lld; 0, or %lld to 65536 expected", (long long)n,
-               (long long)h, (long long)w, (long long)imax(h, w));
+    spec_error(cx, y->loc, NULL, "resize %lld cannot give a crop of %lldx%lld; 0, or %lld to 65536 expected",
+               (long long)n, (long long)h, (long long)w, (long long)imax(h, w));
     return false;
 }
 

@@ -184,8 +184,9 @@ static void step_block(Cx *cx, const Yaml *step, const Yaml *body, bool numbered
     }
     inner.number = numbered ? &number : NULL;
     inner.depth++;
+    const Yaml *own = yaml_get(step, "name");
     if (ok && name)
-        ok = (inner.scope = scope_join(cx, cx->scope, name, yaml_get(step, "name") ? yaml_get(step, "name")->loc : body->loc));
+        ok = (inner.scope = scope_join(cx, cx->scope, name, own ? own->loc : body->loc));
     r->n = 0;
     if (!ok)
         return;

@@ -44,7 +44,8 @@ typedef struct Module {
     const Yaml *scope, *body, *output; /* scope, output: NULL where not given */
 } Module;
 
-typedef struct Binding { const char *name; Pval val; bool bad; /* its error was reported: uses fail silently */ } Binding;
+/* bad: its error was reported, uses of it fail silently. */
+typedef struct Binding { const char *name; Pval val; bool bad; } Binding;
 typedef struct Env { const Binding *v; int n; const struct Env *up; } Env;
 
 typedef struct Reported { Loc loc; const char *fmt; int step; } Reported;
@@ -142,7 +143,8 @@ typedef struct Results { ValueId v[MAX_OUT]; int n; } Results; /* of a step; n =
 const Module *module_find(const SpecReader *, const char *name);
 bool module_define(SpecReader *, const char *name, Loc, const Yaml *);
 /* Expands a use: step gives the parameters; name: the scope that it opens, NULL: the module's own, if any. */
-void module_use(const Cx *, const Module *, const Yaml *step, Loc, const char *name, const ValueId *in, int nin, Results *);
+void module_use(const Cx *, const Module *, const Yaml *step, Loc, const char *name, const ValueId *in, int nin,
+                Results *);
 
 /* ---- spec_expand.c ---- */
 const Yaml *step_key(const Yaml *step, const char *key); /* NULL where a step is only a word */

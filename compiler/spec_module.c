@@ -49,7 +49,8 @@ static bool module_map(SpecReader *s, const Yaml *y, Module *m)
     for (int i = 0; i < m->param.n; i++)
         for (int j = 0; j < LEN(reserved); j++)
             if (!strcmp(m->param.v[i].name, reserved[j])) {
-                spec_error(NULL, m->param.v[i].loc, NULL, "'%s' cannot be a parameter: every step has that key", reserved[j]);
+                spec_error(NULL, m->param.v[i].loc, NULL, "'%s' cannot be a parameter: every step has that key",
+                           reserved[j]);
                 ok = false;
             }
     if (!m->body) {
@@ -64,7 +65,8 @@ bool module_define(SpecReader *s, const char *name, Loc loc, const Yaml *y)
     Module m = {.name = name, .loc = loc};
     const Module *before = module_find(s, name);
     if (!spec_identifier(name)) {
-        spec_error(NULL, loc, NULL, "a module's name must be letters, digits and '_', found %s", spec_show(s->arena, name));
+        spec_error(NULL, loc, NULL, "a module's name must be letters, digits and '_', found %s",
+                   spec_show(s->arena, name));
         return false;
     }
     if (op_exists(name)) {

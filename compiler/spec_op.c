@@ -379,7 +379,7 @@ static bool read_shape(const Cx *cx, const Yaml *y, Type *t)
         ok = type_valid(t);
     }
     if (!ok)
-        spec_error(cx, y->loc, NULL, "a shape is a list of up to %d sizes of at least 1, together at most 2^40 elements",
+        spec_error(cx, y->loc, NULL, "a shape has up to %d sizes of at least 1, together at most 2^40 elements",
                    MAX_RANK);
     return ok;
 }

@@ -151,13 +151,16 @@ static bool set_param(const Cx *cx, const Param *p, const Decl *d, const Pval *d
         spec_error(NULL, y->loc, NULL, "text longer than %d bytes", SPEC_TEXT);
         return false;
     }
-    bool whole = type == DECL_INT;
-    bool ok = literal(y, v) && (type == DECL_BOOL ? v->kind == PV_BOOL : v->kind == PV_INT || (!whole && v->kind == PV_NUM));
+    bool ok = literal(y, v);
+    if (ok && type == DECL_NUM)
+        ok = pval_is_num(v);
+    else if (ok)
+        ok = v->kind == (type == DECL_BOOL ? PV_BOOL : PV_INT);
     if (!ok)
         spec_error(NULL, y->loc, NULL, "parameter '%s' is %s, found %s", d->name, type_doc(type),
                    spec_show(cx->s->arena, p->value));
     if (ok && type == DECL_NUM && v->kind == PV_INT)
-        *v = (Pval){.kind = PV_NUM, .as.d = (double)v->as.i};
+        *v = (Pval){.kind = PV_NUM, .as.d = pval_num(v)};
     return ok;
 }
 

@@ -124,7 +124,8 @@ static void syntax_error(const Reader *r)
     if (p->error == YAML_MEMORY_ERROR)
         out_of_memory();
     if (p->error == YAML_READER_ERROR) {
-        error_at(byte_loc(r, (size_t)imin((int64_t)(r->begin.byte + p->problem_offset), (int64_t)r->n)), "YAML: %s", p->problem);
+        size_t at = r->begin.byte + p->problem_offset;
+        error_at(byte_loc(r, at < r->n ? at : r->n), "YAML: %s", p->problem);
         return;
     }
     Cursor c = r->begin;

@@ -34,15 +34,16 @@ def run(files, step, x, tensors):
         f.write(f"include: [{include}]\ninput: {{image: 'f32{list(x.shape)}'}}\nnetwork: [{step}]\n".replace(", ", ","))
     write_safetensors(WORK + "/m.safetensors", tensors)
     np.save(WORK + "/x.npy", x.numpy().astype("f4"))
-    subprocess.run([DSQC, "run", WORK + "/m.yaml", "--weights", WORK + "/m.safetensors", "--engine=reference", "-q", "--input",
-                    WORK + "/x.npy", "--output", WORK + "/y.npy"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([DSQC, "run", WORK + "/m.yaml", "--weights", WORK + "/m.safetensors", "--engine=reference", "-q",
+                    "--input", WORK + "/x.npy", "--output", WORK + "/y.npy"], check=True, stdout=subprocess.DEVNULL)
     return torch.from_numpy(np.load(WORK + "/y.npy").astype("f8"))
 
 
 def case(name, files, step, x, formula, **shapes):
     """shapes: tensors as "se__fc1__weight"; running variances are positive."""
     global failed
-    tensors = {k.replace("__", "."): torch.rand(s) + 0.5 if "var" in k else torch.randn(s) * 0.5 for k, s in shapes.items()}
+    tensors = {k.replace("__", "."): torch.rand(s) + 0.5 if "var" in k else torch.randn(s) * 0.5
+               for k, s in shapes.items()}
     x = x.float()
     y = run(files, step, x, tensors)
     want = formula(x.double(), {k: t.double() for k, t in tensors.items()})
@@ -64,14 +65,16 @@ def mlp(g, t, at):
 
 
 def norm(g, t, at):
-    return F.batch_norm(g, t[at + ".running_mean"], t[at + ".running_var"], t[at + ".weight"], t[at + ".bias"], eps=1e-5)
+    mean, var, weight, bias = (t[at + k] for k in (".running_mean", ".running_var", ".weight", ".bias"))
+    return F.batch_norm(g, mean, var, weight, bias, eps=1e-5)
 
 
 def gather(x, t, steps):
     """steps: stride-2 convolutions, 0: one of the map's size"""
     for i in range(max(steps, 1)):
         at = f"ge.gather.%s{i + 1}"
-        x = F.conv2d(x, t[at % "conv" + ".weight"], stride=2 if steps else 1, padding=1 if steps else 0, groups=x.shape[1])
+        stride, pad = (2, 1) if steps else (1, 0)
+        x = F.conv2d(x, t[at % "conv" + ".weight"], stride=stride, padding=pad, groups=x.shape[1])
         x = norm(x, t, at % "norm")
         if i + 1 < steps:
             x = F.relu(x)
@@ -149,7 +152,8 @@ def extents():
     for size, extent, steps in ((8, 2, 1), (8, 4, 2), (7, 2, 1), (16, 8, 3), (16, 16, 4)):
         x = torch.randn(1, 3, size, size)
         average = lambda x, t: excite(x, F.avg_pool2d(x, 2 * extent - 1, extent, extent - 1, count_include_pad=False))
-        case(f"ge_minus of extent {extent} on {size}x{size}", ["ge_minus"], f"{{op: ge_minus, extent: {extent}}}", x, average)
+        case(f"ge_minus of extent {extent} on {size}x{size}", ["ge_minus"], f"{{op: ge_minus, extent: {extent}}}", x,
+             average)
         case(f"ge of extent {extent} on {size}x{size}", ["ge"], f"{{op: ge, extent: {extent}}}", x,
              lambda x, t: excite(x, gather(x, t, steps)), **gather_shapes(3, 3, steps))
         case(f"ge_plus of extent {extent} on {size}x{size}", ["ge_plus"], f"{{op: ge_plus, extent: {extent}}}", x,

@@ -47,7 +47,8 @@ class MobileNetV1(nn.Module):
     def __init__(self):
         super().__init__()
         layers, c = [cbr(3, 8, 3, 2)], 8
-        for out, stride in [(16, 1), (32, 2), (32, 1), (64, 2), (64, 1), (128, 2)] + [(128, 1)] * 5 + [(256, 2), (256, 1)]:
+        for out, stride in ([(16, 1), (32, 2), (32, 1), (64, 2), (64, 1), (128, 2)] + [(128, 1)] * 5
+                            + [(256, 2), (256, 1)]):
             layers += [cbr(c, c, 3, stride, groups=c), cbr(c, out, 1)]
             c = out
         self.f, self.fc = nn.Sequential(*layers), nn.Linear(c, 2)

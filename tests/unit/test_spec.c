@@ -149,7 +149,8 @@ static void test_conditions(void)
 
 static void test_texts(void)
 {
-    SAME(nodes(load_steps("params: {n: 3, t: ab}", "{op: relu, name: 'a$n'}, {op: relu, name: '${$n + 1}_${t}x'}")), "a3 4_abx");
+    SAME(nodes(load_steps("params: {n: 3, t: ab}", "{op: relu, name: 'a$n'}, {op: relu, name: '${$n + 1}_${t}x'}")),
+         "a3 4_abx");
     SAME(nodes(load_steps("params: {b: true, r: 0.5}", "{op: relu, name: '$b${2 * 3}$r'}")), "true60.5");
     Spec *s = load("name: net_${$n * 2}\nparams: {n: 4}\ninput: {a: 'f32[$n,${2 * $n}]'}\nweights: w$n$$.npz\n"
                    "network: [relu]\noutput: out$n\n");
@@ -182,15 +183,16 @@ static void test_scopes(void)
 
 static void test_numbering(void)
 {
-    static const char modules[] = "modules: {drop: [], own: {scope: s, body: [scale]}, two: [{sequential: [scale, scale]}]}";
+    static const char modules[] =
+        "modules: {drop: [], own: {scope: s, body: [scale]}, two: [{sequential: [scale, scale]}]}";
     SAME(constants(load_steps(modules, "{sequential: [scale, relu, scale], name: f}")), "f.0.weight f.2.weight");
     SAME(constants(load_steps(modules, "{sequential: [drop, scale]}")), "1.weight");
     SAME(constants(load_steps(modules, "{sequential: [{op: scale, when: false}, scale]}")), "0.weight");
     SAME(constants(load_steps(modules, "{sequential: [{op: scale, name: a}, scale]}")), "a.weight 1.weight");
     SAME(constants(load_steps(modules, "{sequential: [own, two, {sequential: [relu, scale]}]}")),
          "0.weight 1.0.weight 1.1.weight 2.1.weight");
-    SAME(constants(load_steps(modules, "{sequential: [scale, {repeat: 2, body: [relu, scale]}, {each: a, of: [1, 2], body: "
-                                       "[scale]}, scale]}")),
+    SAME(constants(load_steps(modules, "{sequential: [scale, {repeat: 2, body: [relu, scale]}, "
+                                       "{each: a, of: [1, 2], body: [scale]}, scale]}")),
          "0.weight 2.weight 4.weight 5.weight 6.weight 7.weight");
     SAME(constants(load_steps(modules, "{sequential: [scale, {group: [scale, {op: scale, name: n}]}]}")),
          "0.weight 1.weight 1.n.weight");
@@ -200,17 +202,18 @@ static void test_numbering(void)
 
 static void test_values(void)
 {
-    SAME(output_type(load_steps("", "{op: split, sizes: [3, 5], as: [a, b]}, {op: conv2d, in: b, out: 4, kernel: 1, as: c}, "
+    SAME(output_type(load_steps("", "{op: split, sizes: [3, 5], as: [a, b]}, "
+                                    "{op: conv2d, in: b, out: 4, kernel: 1, as: c}, "
                                     "{op: concat, in: [a, b, c, x, x0]}"), 0), "f32[1,28,16,16]");
     SAME(output_type(load_steps("", "{op: split, sizes: [3, 5], as: [a, b]}, relu"), 0), "f32[1,3,16,16]");
     SAME(output_type(load_steps("", "{op: max_pool, kernel: 2}, {sequential: [relu], in: x}"), 0), "f32[1,8,16,16]");
-    SAME(output_type(load_steps("", "{repeat: 3, body: [{op: max_pool, kernel: 2, as: last}]}, {op: relu, in: last}"), 0),
-         "f32[1,8,2,2]");
+    SAME(output_type(load_steps("", "{repeat: 3, body: [{op: max_pool, kernel: 2, as: last}]}, "
+                                    "{op: relu, in: last}"), 0), "f32[1,8,2,2]");
     /* x inside blocks is the enclosing body's */
     SAME(output_type(load_steps("", "{op: max_pool, kernel: 2}, {group: [{op: relu, in: x}]}"), 0), "f32[1,8,16,16]");
     /* inside a module its own input */
-    SAME(output_type(load_steps("modules: {m: [{op: max_pool, kernel: 2}, {op: relu, in: x}]}", "{op: max_pool, kernel: 2}, m"),
-                     0), "f32[1,8,8,8]");
+    SAME(output_type(load_steps("modules: {m: [{op: max_pool, kernel: 2}, {op: relu, in: x}]}",
+                                "{op: max_pool, kernel: 2}, m"), 0), "f32[1,8,8,8]");
     /* a step that is left out gives its name to what passes by */
     SAME(output_type(load_steps("", "{op: max_pool, kernel: 2, when: false, as: a}, flatten, {op: relu, in: a}"), 0),
          "f32[1,8,16,16]");
@@ -223,12 +226,13 @@ static void test_module_values(void)
         "  swap: {inputs: [x, y], body: [], output: [y, x]}\n"
         "  first: {inputs: [x, y], body: [{op: relu, in: y, as: z}, flatten], output: z}\n"
         "  nothing: []\n";
-    SAME(output_type(load_steps(modules, "{op: max_pool, kernel: 2, as: p}, {op: swap, in: [p, x], as: [a, b]}, {op: relu, in: b}"),
-                     0), "f32[1,8,8,8]");
-    SAME(output_type(load_steps(modules, "{op: max_pool, kernel: 2, as: p}, {op: first, in: [x, p]}"), 0), "f32[1,8,8,8]");
+    SAME(output_type(load_steps(modules, "{op: max_pool, kernel: 2, as: p}, {op: swap, in: [p, x], as: [a, b]}, "
+                                         "{op: relu, in: b}"), 0), "f32[1,8,8,8]");
+    SAME(output_type(load_steps(modules, "{op: max_pool, kernel: 2, as: p}, {op: first, in: [x, p]}"), 0),
+         "f32[1,8,8,8]");
     SAME(output_type(load_steps(modules, "nothing, relu, nothing"), 0), "f32[1,8,16,16]");
-    Spec *s = load("input: {a: 'f32[1,2]', b: 'f32[1,3]'}\nnetwork: [{op: relu, as: p}, {op: concat, in: [p, b], as: q}]\n"
-                   "output: [q, p]\n");
+    Spec *s = load("input: {a: 'f32[1,2]', b: 'f32[1,3]'}\n"
+                   "network: [{op: relu, as: p}, {op: concat, in: [p, b], as: q}]\noutput: [q, p]\n");
     SAME(output_type(s, 0), "f32[1,5]");
     SAME(output_type(s, 1), "f32[1,2]");
 }
@@ -237,7 +241,8 @@ static void test_constants(void)
 {
     Spec *s = load_steps("", "{op: constant, value: [1, 2.5, -3], shape: [3, 1, 1], as: c}, "
                              "{op: conv2d, in: x, out: 3, kernel: 1, bias: false}, "
-                             "{op: parameter, name: gamma, shape: [channels(x) - 5, 1, 1], as: g}, {op: mul, in: [c, g]}");
+                             "{op: parameter, name: gamma, shape: [channels(x) - 5, 1, 1], as: g}, "
+                             "{op: mul, in: [c, g]}");
     SAME(constants(s), "constant weight gamma");
     SAME(output_type(s, 0), "f32[3,1,1]");
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
@@ -254,7 +259,8 @@ static void test_constants(void)
 static void test_tensors(void)
 {
     SAME(constants(load_steps("", "{op: conv2d, name: c, out: 4, kernel: 1}")), "c.weight c.bias");
-    SAME(constants(load_steps("params: {with: false}", "{op: conv2d, name: c, out: 4, kernel: 1, bias: $with}")), "c.weight");
+    SAME(constants(load_steps("params: {with: false}", "{op: conv2d, name: c, out: 4, kernel: 1, bias: $with}")),
+         "c.weight");
     SAME(constants(load_steps("", "{op: conv2d, name: c, out: 4, kernel: 1, weight: w, bias: b}")), "c.w c.b");
     Spec *s = load_steps("", "{op: conv2d, out: 4, kernel: [3, 5], groups: 2, pad: [1, 2], stride: [2, 1]}");
     SAME(output_type(s, 0), "f32[1,4,8,16]");
@@ -268,7 +274,8 @@ static void test_tensors(void)
     s = load_steps("", "{op: scale, axis: -1}");
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
     SAME(type_text(arena, &s->graph->value.v[map_get(&s->graph->consts, "weight")].type), "f32[16]");
-    s = load_steps("", "{op: gelu, approximate: tanh}, {op: leaky_relu, alpha: 0.5 / 2}, {op: mean, axes: [2, 3], keep: true}");
+    s = load_steps("", "{op: gelu, approximate: tanh}, {op: leaky_relu, alpha: 0.5 / 2}, "
+                       "{op: mean, axes: [2, 3], keep: true}");
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
     CU_ASSERT_EQUAL(s->graph->node.v[0].attr.approximate, 1);
     CU_ASSERT_EQUAL(s->graph->node.v[1].attr.alpha, 0.25);
@@ -284,8 +291,8 @@ static void test_repetition(void)
     SAME(nodes(load_steps("params: {l: [[a, 1], [b, 2]]}",
                           "{each: [s, n], of: $l, index: i, body: [{op: relu, name: '$s${$n + $i}'}]}")), "a1 b3");
     SAME(nodes(load_steps("params: {t: q}", "{each: s, of: [p, 2, $t], body: [{op: relu, name: n$s}]}")), "np n2 nq");
-    SAME(nodes(load_steps("", "{each: a, of: [1, 2], body: [{each: b, of: [$a, 3 * $a], body: [{op: relu, name: 'r$b'}]}]}")),
-         "r1 r3 r2 r6");
+    SAME(nodes(load_steps("", "{each: a, of: [1, 2], body: [{each: b, of: [$a, 3 * $a], body: "
+                              "[{op: relu, name: 'r$b'}]}]}")), "r1 r3 r2 r6");
 }
 
 static void test_parameters(void)
@@ -293,8 +300,8 @@ static void test_parameters(void)
     static const char modules[] =
         "params: {w: 5}\n"
         "modules:\n"
-        "  m: {params: {out: int, half: $out / 2, kind: relu, on: true}, body: [{op: conv2d, out: $half, kernel: 1, when: $on}, "
-        "{op: $kind}]}\n"
+        "  m:\n    params: {out: int, half: $out / 2, kind: relu, on: true}\n"
+        "    body: [{op: conv2d, out: $half, kernel: 1, when: $on}, {op: $kind}]\n"
         "  outer: [{op: m, out: $w}]\n"
         "  shadow: {params: {w: 6}, body: [{op: m, out: $w}]}\n";
     SAME(output_type(load_steps(modules, "{op: m, out: 6}"), 0), "f32[1,3,16,16]");
@@ -309,7 +316,8 @@ static void test_set(void)
 {
     static const char text[] =
         "params: {n: 4, half: $n / 2, on: false, r: 1.5, kind: relu, list: [1, 2]}\ninput: {a: 'f32[1,$n,$half]'}\n"
-        "network: [{op: $kind}, {op: square, when: $on}, {each: i, of: $list, body: [{op: leaky_relu, alpha: $r * $i}]}]\n";
+        "network: [{op: $kind}, {op: square, when: $on}, {each: i, of: $list, body: [{op: leaky_relu, alpha: $r * $i}]}"
+        "]\n";
     Param set[] = {{"n", "9"}, {"n", "6"}, {"on", "true"}, {"r", "2"}, {"kind", "abs"}, {"list", "[3, 0.5, 1]"}};
     Spec *s = load_set(text, NULL, 0);
     SAME(output_type(s, 0), "f32[1,4,2]");
@@ -360,8 +368,8 @@ static bool refused(const char *head, const char *steps, const char *reason)
 
 static void test_visibility(void)
 {
-    static const char modules[] = "modules: {m: [{op: relu, name: r$i}], outer: {params: {p: 3}, body: [inner]}, inner: [{op: "
-                                  "leaky_relu, alpha: $p}]}";
+    static const char modules[] = "modules: {m: [{op: relu, name: r$i}], outer: {params: {p: 3}, body: [inner]}, "
+                                  "inner: [{op: leaky_relu, alpha: $p}]}";
     CU_ASSERT(refused(modules, "{repeat: 2, index: i, body: [m]}", "no parameter 'i' here"));
     CU_ASSERT(refused(modules, "outer", "no parameter 'p' here"));
     CU_ASSERT(refused("modules: {m: [{op: relu, in: y}]}", "{op: relu, as: y}, m", "no value 'y' here"));
@@ -375,9 +383,10 @@ static void test_limits(void)
     CU_ASSERT_PTR_NOT_NULL(load_steps("", "{repeat: 9998, body: [relu]}"));
     CU_ASSERT_PTR_NOT_NULL(load_steps("", "{repeat: 9990, body: []}, relu"));
     CU_ASSERT(refused("", "{repeat: 10000, body: [relu, relu]}", "more than 20,000 steps"));
-    CU_ASSERT(refused("params: {l: [1, 2]}", "{each: a, of: [$l, $l, $l], body: [{each: b, of: $a, body: [{repeat: 10000, body: "
-                      "[]}]}]}", "more than 20,000 steps"));
-    CU_ASSERT(refused("modules: {a: [{op: b}], b: [{op: c}], c: [{op: a}]}", "a", "module 'a' uses itself: a -> b -> c -> a"));
+    CU_ASSERT(refused("params: {l: [1, 2]}", "{each: a, of: [$l, $l, $l], body: [{each: b, of: $a, body: "
+                      "[{repeat: 10000, body: []}]}]}", "more than 20,000 steps"));
+    CU_ASSERT(refused("modules: {a: [{op: b}], b: [{op: c}], c: [{op: a}]}", "a",
+                      "module 'a' uses itself: a -> b -> c -> a"));
     CU_ASSERT(refused("", "{op: reshape, shape: [1, 1, 1, 1, 1, 1, 1, 1, 2048]}", "at most 8"));
     /* each step evaluates a list of 400 items */
     Buf b = {0};
