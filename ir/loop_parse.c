@@ -22,7 +22,7 @@ static void parse_for(Parser *P, Stmt *s, LoopKind kind)
 {
     s->kind = ST_FOR;
     s->loop = kind;
-    Tok t = P->t;
+    Tok t = lp_tok(P);
     const char *name = lp_name(P), *given = new_name(P, t, name);
     s->lo = lp_ix(P);
     lp_expect(P, "..");
@@ -39,7 +39,7 @@ static void parse_for(Parser *P, Stmt *s, LoopKind kind)
 static void parse_let(Parser *P, Stmt *s)
 {
     s->kind = ST_LET;
-    Tok t = P->t;
+    Tok t = lp_tok(P);
     const char *name = lp_name(P);
     Reg r = {.name = new_name(P, t, name)};
     if (lp_accept(P, "[")) {
@@ -64,7 +64,7 @@ static void parse_let(Parser *P, Stmt *s)
 static void parse_set(Parser *P, Stmt *s)
 {
     s->kind = ST_SET;
-    Tok t = P->t;
+    Tok t = lp_tok(P);
     const char *name = lp_name(P);
     s->ref = lp_scope_find(P, name, E_REG);
     if (s->ref < 0) {
@@ -93,7 +93,7 @@ static void parse_store(Parser *P, Stmt *s)
 static void parse_index(Parser *P, Stmt *s)
 {
     s->kind = ST_INDEX;
-    Tok t = P->t;
+    Tok t = lp_tok(P);
     const char *name = lp_name(P);
     lp_expect(P, "=");
     s->nix = lp_at(P, &s->ref, s->ix);
@@ -105,7 +105,7 @@ static void parse_index(Parser *P, Stmt *s)
 static void parse_ptr(Parser *P, Stmt *s)
 {
     s->kind = ST_PTR;
-    Tok t = P->t;
+    Tok t = lp_tok(P);
     const char *name = lp_name(P);
     lp_expect(P, "=");
     lp_expect(P, "&");
@@ -146,9 +146,9 @@ static void parse_block(Parser *P, Block *out)
 {
     lp_expect(P, "{");
     if (++P->blocks > MAX_BLOCKS)
-        lp_fail(P, P->t, "loops nested deeper than %d", MAX_BLOCKS);
+        lp_fail(P, lp_tok(P), "loops nested deeper than %d", MAX_BLOCKS);
     int mark = P->shadow.n;
-    while (!P->failed && !lp_peek(P, "}") && P->t.kind != T_END) {
+    while (!P->failed && !lp_peek(P, "}")) {
         Stmt *s = NEW(P->A, Stmt, 1);
         parse_stmt(P, s);
         block_push(P->A, out, s);
@@ -163,7 +163,7 @@ static void parse_block(Parser *P, Block *out)
 static void parse_param(Parser *P)
 {
     static const char *const access[] = {"ro", "wo", "rw", "const"};
-    Tok t = P->t;
+    Tok t = lp_tok(P);
     const char *name = lp_name(P);
     KParam q = {.name = new_name(P, t, name)};
     lp_expect(P, ":");
@@ -172,9 +172,9 @@ static void parse_param(Parser *P)
     while (a < LEN(access) && !lp_peek(P, access[a]))
         a++;
     if (a == LEN(access))
-        lp_fail(P, P->t, "expected ro, wo, rw or const, found %s", lp_text(P, P->t));
+        lp_fail(P, lp_tok(P), "expected ro, wo, rw or const, found %s", lp_text(P, lp_tok(P)));
     else
-        lp_advance(P);
+        lp_accept(P, access[a]);
     q.access = (Access)a;
     q.alias = lp_accept(P, "alias");
     PUSH(P->A, &P->k->param, q);
@@ -187,11 +187,11 @@ static void parse_kernel(Parser *P, const Map *kernels)
     P->k = &k;
     P->taken = map_new(P->A);
     lp_expect(P, "@");
-    Tok t = P->t;
+    Tok t = lp_tok(P);
     k.name = lp_name(P);
     if (map_get(kernels, k.name) >= 0)
         lp_fail(P, t, "kernel @%s is defined twice", k.name);
-    if (P->t.kind == T_STRING)
+    if (lp_peek(P, "\""))
         k.title = lp_string(P);
     lp_expect(P, "(");
     while (!P->failed && !lp_peek(P, ")") && (k.param.n == 0 || lp_accept(P, ",")))
@@ -205,7 +205,7 @@ static void parse_kernel(Parser *P, const Map *kernels)
 
 static void parse_data(Parser *P, PBuf *b)
 {
-    Tok t = P->t;
+    Tok t = lp_tok(P);
     int64_t want = type_elems(&b->type), n = 0;
     int size = dtype_size(b->type.dtype);
     Buf data = {0};
@@ -231,12 +231,12 @@ static void parse_buffer(Parser *P, Map *buffers, bool constant)
 {
     PBuf b = {.kind = BUF_CONST};
     lp_expect(P, constant ? "@" : "%");
-    Tok t = P->t;
+    Tok t = lp_tok(P);
     b.name = lp_name(P);
     if (map_get(buffers, b.name) >= 0)
         lp_fail(P, t, "buffer %s is defined twice", b.name);
     lp_expect(P, ":");
-    t = P->t;
+    t = lp_tok(P);
     b.type.rank = lp_type(P, &b.type.dtype, b.type.dim);
     if (!P->failed && !type_valid(&b.type))
         lp_fail(P, t, "an impossible type");
@@ -259,7 +259,7 @@ static Arg parse_arg(Parser *P, const Map *buffers)
         bool constant = lp_accept(P, "@");
         if (!constant)
             lp_expect(P, "%");
-        Tok t = P->t;
+        Tok t = lp_tok(P);
         const char *name = lp_name(P);
         a.buf = map_get(buffers, name);
         if (a.buf < 0 || (P->prog->buf.v[a.buf].kind == BUF_CONST) != constant)
@@ -274,9 +274,9 @@ static void parse_prog_call(Parser *P, const Map *buffers, const Map *kernels)
 {
     Call c = {0};
     lp_expect(P, "@");
-    Tok t = P->t;
+    Tok t = lp_tok(P);
     const char *name = lp_name(P);
-    c.loc = (Loc){P->file, t.line, t.col, t.n};
+    c.loc = t.loc;
     c.kernel = map_get(kernels, name);
     if (c.kernel < 0)
         lp_fail(P, t, "there is no kernel @%s", name);
@@ -290,10 +290,9 @@ static void parse_prog_call(Parser *P, const Map *buffers, const Map *kernels)
 Program *program_parse(Arena *A, const char *text, int file)
 {
     Program *prog = NEW(A, Program, 1);
-    Parser P = {.A = A, .file = file, .p = text, .line_start = text, .line = 1, .prog = prog, .scope = map_new(A)};
+    Parser P = {.A = A, .x = lex_new(A, text, file), .prog = prog, .scope = map_new(A)};
     Map buffers = map_new(A), kernels = map_new(A);
     prog->arena = A;
-    lp_advance(&P);
     lp_expect(&P, "program");
     lp_expect(&P, "@");
     prog->name = lp_name(&P);
@@ -312,10 +311,10 @@ Program *program_parse(Arena *A, const char *text, int file)
         } else if (lp_accept(&P, "call")) {
             parse_prog_call(&P, &buffers, &kernels);
         } else {
-            lp_fail(&P, P.t, "expected buffer, const, kernel, call or '}', found %s", lp_text(&P, P.t));
+            lp_fail(&P, lp_tok(&P), "expected buffer, const, kernel, call or '}', found %s", lp_text(&P, lp_tok(&P)));
         }
     }
-    if (!P.failed && P.t.kind != T_END)
-        lp_fail(&P, P.t, "text after the program's end");
+    if (!P.failed && lp_tok(&P).n)
+        lp_fail(&P, lp_tok(&P), "text after the program's end");
     return P.failed ? NULL : prog;
 }

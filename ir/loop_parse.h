@@ -1,14 +1,14 @@
 #ifndef DSQ_LOOP_PARSE_H
 #define DSQ_LOOP_PARSE_H
-/* The parser of the loop IR's text, in three files: tokens (loop_lex.c), what stands in statements (loop_parse_expr.c),
-   statements and programs (loop_parse.c). After the first error every function returns at once, with something
-   harmless; loops end because no token is accepted any more. */
+/* The parser of the loop IR's text: what stands in statements (loop_parse_expr.c), statements and programs
+   (loop_parse.c). After the first error every function returns at once, with something harmless; loops end because no
+   word is accepted any more. */
+#include "lex.h"
 #include "loop_impl.h"
 
 #define LP_MAX_NUMBER ((int64_t)1 << 40) /* in indices, dims and steps */
 
-typedef enum TokKind { T_END, T_NAME, T_NUMBER, T_STRING, T_PUNCT } TokKind;
-typedef struct Tok { TokKind kind; const char *s; int n, line, col; } Tok;
+typedef struct Tok { Loc loc; const char *s; int n; } Tok; /* n 0: the end */
 
 /* What a name stands for: kind and number, packed for a Map. */
 typedef enum Entity { E_PARAM, E_VAR, E_REG, E_PTR, NENTITIES } Entity;
@@ -16,10 +16,7 @@ typedef struct Shadow { const char *name; int before; } Shadow;
 
 typedef struct Parser {
     Arena *A;
-    int file;
-    const char *p, *line_start;
-    int line;
-    Tok t;                  /* the token to be read next */
+    Lex x;
     bool failed;
     int nesting, blocks;
     Program *prog;
@@ -29,15 +26,15 @@ typedef struct Parser {
 } Parser;
 
 void lp_fail(Parser *, Tok, const char *fmt, ...) PRINTF(3, 4);
+Tok lp_tok(Parser *);                   /* the next name, number or sign, which stays */
 const char *lp_text(Parser *, Tok);     /* for messages */
-Tok lp_advance(Parser *);               /* reads a token and returns the one before it */
-bool lp_peek(const Parser *, const char *);
-bool lp_accept(Parser *, const char *);
-void lp_expect(Parser *, const char *);
+/* word: letters (then the whole word counts) or signs */
+bool lp_peek(Parser *, const char *word);
+bool lp_accept(Parser *, const char *word);
+void lp_expect(Parser *, const char *word);
 const char *lp_name(Parser *);
 int64_t lp_int(Parser *, int64_t max);  /* 0 .. max */
 const char *lp_string(Parser *);
-bool lp_nest(Parser *);                 /* one level deeper; false, with an error, where that is too deep */
 
 /* name means this entity until the block ends. */
 void lp_scope_set(Parser *, const char *name, Entity, int number);

@@ -7,8 +7,126 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_NESTING = 1000 };
+
 /* An expression while its types are not known: e.type.lanes is 0 until then. */
 typedef struct Node { Expr e; Tok t; } Node;
+
+/* ---- words ---- */
+
+void lp_fail(Parser *P, Tok t, const char *fmt, ...)
+{
+    if (P->failed)
+        return;
+    P->failed = true;
+    va_list ap;
+    va_start(ap, fmt);
+    error_at(t.loc, "%s", arena_vprintf(P->A, fmt, ap));
+    va_end(ap);
+}
+
+/* Characters of the number at p. */
+static int number_length(const char *p)
+{
+    const char *s = p;
+    if (p[0] == '0' && p[1] == 'x')
+        return 2 + (int)strspn(p + 2, "0123456789abcdefABCDEF");
+    p += strspn(p, "0123456789");
+    if (*p == '.' && p[1] != '.')
+        p += 1 + strspn(p + 1, "0123456789");
+    if (*p == 'e' && (isdigit((unsigned char)p[1]) || ((p[1] == '-' || p[1] == '+') && isdigit((unsigned char)p[2]))))
+        p += 2 + strspn(p + 2, "0123456789");
+    return (int)(p - s);
+}
+
+Tok lp_tok(Parser *P)
+{
+    lex_skip(&P->x);
+    const char *s = P->x.p;
+    int n = isdigit((unsigned char)*s) ? number_length(s) : lex_word_length(&P->x);
+    n = n ? n : *s != 0;
+    return (Tok){lex_here(&P->x, n), s, n};
+}
+
+const char *lp_text(Parser *P, Tok t)
+{
+    return t.n == 0   ? "the end"
+           : t.n > 40 ? arena_printf(P->A, "'%.40s...'", t.s)
+                      : arena_printf(P->A, "'%.*s'", t.n, t.s);
+}
+
+bool lp_peek(Parser *P, const char *word)
+{
+    if (P->failed)
+        return false;
+    if (!isalpha((unsigned char)*word))
+        return lex_peek(&P->x, word);
+    Tok t = lp_tok(P);
+    return t.n == (int)strlen(word) && memcmp(t.s, word, (size_t)t.n) == 0;
+}
+
+bool lp_accept(Parser *P, const char *word)
+{
+    if (!lp_peek(P, word))
+        return false;
+    P->x.p += strlen(word);
+    return true;
+}
+
+void lp_expect(Parser *P, const char *word)
+{
+    if (!lp_accept(P, word))
+        lp_fail(P, lp_tok(P), "expected '%s', found %s", word, lp_text(P, lp_tok(P)));
+}
+
+/* Consumes the next token, which must be a number or a name. */
+static Tok take(Parser *P, bool number, const char *what)
+{
+    Tok t = lp_tok(P);
+    bool digit = isdigit((unsigned char)*t.s);
+    if (number ? !digit : digit || !(isalpha((unsigned char)*t.s) || *t.s == '_'))
+        lp_fail(P, t, "expected %s, found %s", what, lp_text(P, t));
+    if (!P->failed)
+        P->x.p += t.n;
+    return t;
+}
+
+const char *lp_name(Parser *P)
+{
+    Tok t = take(P, false, "a name");
+    return P->failed ? "" : arena_strndup(P->A, t.s, (size_t)t.n);
+}
+
+int64_t lp_int(Parser *P, int64_t max)
+{
+    int64_t r = 0;
+    Tok t = take(P, true, "an integer");
+    for (int i = 0; i < t.n && !P->failed; i++) {
+        if (!isdigit((unsigned char)t.s[i]))
+            lp_fail(P, t, "expected an integer, found %s", lp_text(P, t));
+        else if ((r = r * 10 + (t.s[i] - '0')) > max)
+            lp_fail(P, t, "an integer larger than %lld", (long long)max);
+    }
+    return P->failed ? 0 : r;
+}
+
+const char *lp_string(Parser *P)
+{
+    const char *s = "";
+    if (!lp_peek(P, "\""))
+        lp_fail(P, lp_tok(P), "expected a text in quotes, found %s", lp_text(P, lp_tok(P)));
+    if (!P->failed && !lex_name(&P->x, &s))
+        P->failed = true;
+    return s;
+}
+
+static bool nest(Parser *P)
+{
+    if (P->nesting >= MAX_NESTING)
+        lp_fail(P, lp_tok(P), "expressions nested deeper than %d", MAX_NESTING);
+    P->nesting++;
+    return !P->failed;
+}
 
 /* ---- names in scope ---- */
 
@@ -64,10 +182,10 @@ static const Ix *parse_minmax(Parser *P, bool max)
 static const Ix *parse_ix_unit(Parser *P)
 {
     const Ix *zero = ix_const(P->A, 0);
-    Tok t = P->t;
+    Tok t = lp_tok(P);
     if (P->failed)
         return zero;
-    if (t.kind == T_NUMBER)
+    if (isdigit((unsigned char)*t.s))
         return ix_const(P->A, lp_int(P, LP_MAX_NUMBER));
     if (lp_accept(P, "(")) {
         const Ix *x = lp_ix(P);
@@ -88,7 +206,8 @@ static const Ix *parse_ix_product(Parser *P)
 {
     const Ix *x = parse_ix_unit(P);
     while (!P->failed && (lp_peek(P, "*") || lp_peek(P, "/") || lp_peek(P, "%"))) {
-        Tok op = lp_advance(P);
+        Tok op = lp_tok(P);
+        P->x.p++;
         const Ix *y = parse_ix_unit(P);
         if (*op.s == '*' && !ix_is_const(y)) {
             const Ix *swap = x;
@@ -118,11 +237,11 @@ static const Ix *parse_ix_product(Parser *P)
 const Ix *lp_ix(Parser *P)
 {
     const Ix *x = ix_const(P->A, 0);
-    if (!lp_nest(P))
+    if (!nest(P))
         return x;
     bool minus = lp_accept(P, "-");
     do {
-        Tok t = P->t;
+        Tok t = lp_tok(P);
         const Ix *y = parse_ix_product(P);
         x = bounded(P, t, minus ? ix_sub(P->A, x, y) : ix_add(P->A, x, y));
         minus = lp_peek(P, "-");
@@ -135,7 +254,7 @@ const Ix *lp_ix(Parser *P)
 int lp_indices(Parser *P, const Ix **ix)
 {
     int n = 0;
-    Tok t = P->t;
+    Tok t = lp_tok(P);
     lp_expect(P, "[");
     do {
         const Ix *x = lp_ix(P);
@@ -151,7 +270,7 @@ int lp_indices(Parser *P, const Ix **ix)
 /* A parameter or pointer with its indices. */
 int lp_at(Parser *P, int *ref, const Ix **ix)
 {
-    Tok t = P->t;
+    Tok t = lp_tok(P);
     const char *name = lp_name(P);
     int p = lp_scope_find(P, name, E_PARAM), q = lp_scope_find(P, name, E_PTR);
     *ref = p >= 0 ? p : q >= 0 ? ~q : 0;
@@ -173,7 +292,7 @@ int lp_first(Parser *P)
 /* f32, f32x16 */
 VT lp_vt(Parser *P)
 {
-    Tok t = P->t;
+    Tok t = lp_tok(P);
     const char *s = lp_name(P), *x = strchr(s, 'x');
     size_t n = x ? (size_t)(x - s) : strlen(s);
     int elem = dtype_parse(s, (int)n), lanes = x ? atoi(x + 1) : 1;
@@ -186,7 +305,7 @@ VT lp_vt(Parser *P)
 /* "f32" "[" INT {"," INT} "]"; the rank. */
 int lp_type(Parser *P, DType *elem, int64_t *dim)
 {
-    Tok t = P->t;
+    Tok t = lp_tok(P);
     const char *s = lp_name(P);
     int e = dtype_parse(s, (int)strlen(s)), n = 0;
     if (e < 0)
@@ -204,28 +323,23 @@ int lp_type(Parser *P, DType *elem, int64_t *dim)
     return n;
 }
 
-static bool at_number(const Parser *P)
+static bool at_number(Parser *P)
 {
-    return P->t.kind == T_NUMBER || lp_peek(P, "-") || lp_peek(P, "inf") || lp_peek(P, "nan");
+    return isdigit((unsigned char)*lp_tok(P).s) || lp_peek(P, "-") || lp_peek(P, "inf") || lp_peek(P, "nan");
 }
 
-/* Digits, inf or nan; a sign becomes part of the token. */
+/* Digits, inf or nan, with a sign right before them. */
 static Tok parse_number(Parser *P)
 {
-    Tok sign = P->t;
-    bool minus = lp_accept(P, "-");
-    Tok t = P->t;
-    if (t.kind != T_NUMBER && !lp_peek(P, "inf") && !lp_peek(P, "nan")) {
+    Tok t = lp_tok(P);
+    if (lp_accept(P, "-"))
+        t.n = 1 + (lp_tok(P).s == t.s + 1 ? lp_tok(P).n : 0);
+    const char *s = t.s + (*t.s == '-');
+    int n = t.n - (*t.s == '-');
+    if (!isdigit((unsigned char)*s) && !(n == 3 && (memcmp(s, "inf", 3) == 0 || memcmp(s, "nan", 3) == 0)))
         lp_fail(P, t, "expected a number, found %s", lp_text(P, t));
-        return t;
-    }
-    lp_advance(P);
-    if (minus && sign.s + 1 != t.s)
-        lp_fail(P, sign, "a sign apart from its number");
-    if (minus) {
-        t.s = sign.s;
-        t.n++;
-    }
+    if (!P->failed)
+        P->x.p = t.s + t.n;
     return t;
 }
 
@@ -330,8 +444,8 @@ static void parse_call(Parser *P, Node *x, Tok t, const char *name)
 static Node *parse_expr(Parser *P)
 {
     Node *x = NEW(P->A, Node, 1);
-    x->t = P->t;
-    if (!lp_nest(P))
+    x->t = lp_tok(P);
+    if (!nest(P))
         return x;
     if (at_number(P)) {
         x->e.op = X_const;

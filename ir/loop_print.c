@@ -31,6 +31,7 @@
    the let, from another operand or from the buffer: an expression of which nothing says how wide it is, is a scalar,
    and one of unknown element type is f32. "first 10": only so many elements are read or written. A name means the
    last definition in an enclosing block; parsing renames homonyms. */
+#include "lex.h"
 #include "loop_impl.h"
 
 #include <math.h>
@@ -42,22 +43,6 @@ static void line(Out *o)
 {
     for (int i = 0; i < o->indent; i++)
         buf_puts(o->b, "  ");
-}
-
-static void print_string(Buf *b, const char *s)
-{
-    buf_putc(b, '"');
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\')
-            buf_printf(b, "\\%c", *s);
-        else if (*s == '\n')
-            buf_puts(b, "\\n");
-        else if ((unsigned char)*s < ' ')
-            buf_printf(b, "\\x%02x", (unsigned)*s);
-        else
-            buf_putc(b, *s);
-    }
-    buf_putc(b, '"');
 }
 
 /* ---- index expressions ---- */
@@ -361,7 +346,7 @@ static void print_stmt(Out *o, const Stmt *s)
         break;
     case ST_COMMENT:
         buf_puts(b, "note ");
-        print_string(b, s->text);
+        lex_put_quoted(b, s->text);
         break;
     }
     buf_putc(b, '\n');
@@ -393,7 +378,7 @@ static void print_kernel(Buf *b, const Kernel *k, int indent)
     line(&o);
     buf_printf(b, "kernel @%s ", k->name);
     if (k->title) {
-        print_string(b, k->title);
+        lex_put_quoted(b, k->title);
         buf_putc(b, ' ');
     }
     buf_putc(b, '(');
