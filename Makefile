@@ -10,11 +10,13 @@ SAN    ?=
 
 # Debian's packages: for building, and for the tests beside them (compilers and emulators of the targets, PyTorch as
 # an independent implementation).
-BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjansson-dev libpng-dev libjpeg-dev zlib1g-dev libzip-dev \
-                  libmd-dev
+BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjansson-dev libpng-dev libjpeg-dev zlib1g-dev libmd-dev
+# For rendering images that the demo's network has never seen: specs/digits/render.py --packages lists the fonts.
+DEMO_PACKAGES  := python3 python3-numpy python3-pil fonts-b612 fonts-bwht fonts-cantarell fonts-clear-sans \
+                  fonts-courier-prime fonts-liberation fonts-lobstertwo fonts-quattrocento
 TEST_PACKAGES  := clang libcunit1-dev jq python3 python3-numpy python3-torch python3-torchvision gcc-arm-none-eabi \
                   qemu-system-arm qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-unknown-elf
-LIBRARIES      := yaml-0.1 jansson libpng libjpeg zlib libzip libmd
+LIBRARIES      := yaml-0.1 jansson libpng libjpeg zlib libmd
 
 comma    := ,
 WARN     := -Wall -Wextra -Wpedantic $(if $(CI),-Werror)
@@ -35,7 +37,7 @@ EXEC     := $(filter-out $(SUPPORT:.o=),$(patsubst %.c,$(B)/%,$(sort $(wildcard 
 UNIT_OBJ := $(UNIT:%.c=$(B)/%.o)
 
 # These goals need no library, or call make again once the packages are there.
-ifneq ($(filter-out deps deps-test demo test asan fuzz update-golden help clean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-demo deps-test demo test asan fuzz update-golden help clean,$(or $(MAKECMDGOALS),all)),)
 LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 LIB_LIBS   := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
 LACKING    := $(shell for l in $(LIBRARIES); do pkg-config --exists $$l 2>/dev/null || echo $$l; done)
@@ -44,7 +46,7 @@ $(error missing: $(LACKING). Run 'make deps' first)
 endif
 endif
 
-.PHONY: all deps deps-test demo demo-run test asan tests fuzz fuzz-targets update-golden install clean help FORCE
+.PHONY: all deps deps-demo deps-test demo demo-run test asan tests fuzz fuzz-targets update-golden install clean help FORCE
 all: $(B)/dsqc
 
 $(B)/dsqc: $(OBJ)
@@ -130,18 +132,22 @@ endef
 deps:
 	$(call install_packages,$(BUILD_PACKAGES))
 
+deps-demo:
+	$(call install_packages,$(DEMO_PACKAGES))
+
 deps-test:
-	$(call install_packages,$(BUILD_PACKAGES) $(TEST_PACKAGES))
+	$(call install_packages,$(BUILD_PACKAGES) $(DEMO_PACKAGES) $(TEST_PACKAGES))
 
 # ---- the digit reader, compiled and run ----
 DEMO := specs/digits/digits.yaml
-demo: deps
+demo: deps deps-demo
 	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B) demo-run
 
 demo-run: $(B)/dsqc
 	$(B)/dsqc compile $(DEMO) -o $(B)/demo
 	$(B)/dsqc run $(DEMO) $(patsubst %,--input %,$(sort $(wildcard specs/digits/images/*.png))) --top 3 --check
 	$(B)/dsqc bench $(DEMO)
+	@/usr/bin/python3 specs/digits/accuracy.py $(B)/dsqc
 
 # ---- ----
 SHARE := $(DESTDIR)$(PREFIX)/share
