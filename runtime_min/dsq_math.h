@@ -172,7 +172,7 @@ static inline float dsq_logf(float x)
     float y = ((f * f) * p + n * 0x1.7f7d1cp-20f) + f + n * 0x1.62e4p-1f;
     y = dsq_select(x > 0x1.fffffep+127f, x, y);
     y = dsq_select(x == 0.0f, dsq_from_bits(0xff800000u), y);
-    return dsq_select(!(x >= 0.0f), dsq_from_bits(0x7fc00000u), y);
+    return dsq_select((uint32_t)!(x >= 0.0f), dsq_from_bits(0x7fc00000u), y);
 }
 
 /* Correctly rounded square root in integers, one bit per step (as in fdlibm's e_sqrtf.c): for cores without the
