@@ -1,6 +1,7 @@
 /* What every program keeps to, whoever made it: a pass that is handed a program that program_check accepts need not
-   look again. Addresses are not checked against dims here (that wants values: program_interp does it), but it is
-   proven that no index or address can leave 64 bits, so that passes may substitute and add without fear. */
+   look again. Addresses are not checked against dims here (program_interp does that), but intervals prove that indices of
+   registers stay in their tile, and that no index or address leaves 64 bits, so that passes may substitute and add
+   without fear. */
 #include "loop_impl.h"
 
 #include <math.h>
@@ -11,6 +12,8 @@
 #define MAX_ADDRESS ((int64_t)1 << 60)
 enum { MAX_TILE = 4096, MAX_REGISTER_LANES = 1 << 22, MAX_DEPTH = 64 };
 
+typedef struct Range { int64_t lo, hi; } Range; /* both included */
+
 typedef struct Check {
     const Program *p;
     const Kernel *k;
@@ -18,7 +21,7 @@ typedef struct Check {
     int nvar, nreg, nptr;   /* defined so far */
     bool *var, *reg, *ptr;  /* visible here */
     bool *fixed;            /* variables that unrolling replaces by constants */
-    int64_t *bound;         /* of |variable|, at least 1 */
+    Range *range;           /* of the values of variables */
     int64_t *far;           /* of |pointer|, elements from its parameter's first */
     bool *outside;          /* registers declared outside the parallel loop at work, NULL outside one */
     int depth;
@@ -40,43 +43,63 @@ static void fail(Check *c, const char *fmt, ...)
 
 /* ---- index expressions ---- */
 
-static int64_t ix_bound(Check *c, const Ix *x);
+static Range ix_range(Check *c, const Ix *x);
 
-static int64_t atom_bound(Check *c, const Atom *a)
+static int64_t floor_div(int64_t a, int64_t k)
 {
-    int64_t b;
+    return a / k - (a % k < 0);
+}
+
+static Range atom_range(Check *c, const Atom *a)
+{
+    Range r, q;
+    if (a->kind == ATOM_VAR) {
+        if (a->var >= 0 && a->var < c->k->var.n && c->var[a->var])
+            return c->range[a->var];
+        fail(c, "variable %s is not defined here",
+             a->var >= 0 && a->var < c->k->var.n ? c->k->var.v[a->var].name : "without a name");
+        return (Range){0, 0};
+    }
+    r = ix_range(c, a->a);
     switch (a->kind) {
-    case ATOM_VAR:
-        if (a->var < 0 || a->var >= c->k->var.n || !c->var[a->var]) {
-            fail(c, "variable %s is not defined here",
-                 a->var >= 0 && a->var < c->k->var.n ? c->k->var.v[a->var].name : "without a name");
-            return 1;
-        }
-        return c->bound[a->var];
     case ATOM_DIV:
     case ATOM_MOD:
-        b = ix_bound(c, a->a);
-        if (a->k < 1)
+        if (a->k < 1) {
             fail(c, "division of an index by %lld", (long long)a->k);
-        return imax(1, a->kind == ATOM_DIV ? b : a->k - 1);
+            return r;
+        }
+        return a->kind == ATOM_DIV ? (Range){floor_div(r.lo, a->k), floor_div(r.hi, a->k)} : (Range){0, a->k - 1};
+    case ATOM_MIN:
+        q = ix_range(c, a->b);
+        return (Range){imin(r.lo, q.lo), imin(r.hi, q.hi)};
     default:
-        b = ix_bound(c, a->a);
-        return imax(b, ix_bound(c, a->b));
+        q = ix_range(c, a->b);
+        return (Range){imax(r.lo, q.lo), imax(r.hi, q.hi)};
     }
 }
 
-/* No value of x is larger in magnitude, nor is a partial sum. */
-static int64_t ix_bound(Check *c, const Ix *x)
+static int64_t magnitude(Range r)
 {
-    int64_t sum = x->c == INT64_MIN ? INT64_MAX : x->c < 0 ? -x->c : x->c;
-    for (int i = 0; i < x->n && !c->error; i++) {
-        int64_t k = x->t[i].k, b = atom_bound(c, &x->t[i].atom);
-        if (k == INT64_MIN || !mul_ok(k < 0 ? -k : k, b, &b) || !add_ok(sum, b, &sum))
-            sum = INT64_MAX;
+    return imax(-r.lo, r.hi);
+}
+
+/* Every value of x lies in it. No partial sum leaves 2^47 either, even if every variable took the value 1. */
+static Range ix_range(Check *c, const Ix *x)
+{
+    bool fits = x->c >= -MAX_INDEX && x->c <= MAX_INDEX;
+    Range r = {x->c, x->c};
+    int64_t sum = fits ? (x->c < 0 ? -x->c : x->c) : 0;
+    for (int i = 0; i < x->n && fits && !c->error; i++) {
+        Range a = atom_range(c, &x->t[i].atom);
+        int64_t k = x->t[i].k, m;
+        fits = k >= -MAX_INDEX && k <= MAX_INDEX && mul_ok(k < 0 ? -k : k, imax(1, magnitude(a)), &m) &&
+               add_ok(sum, m, &sum) && sum <= MAX_INDEX;
+        if (fits)
+            r = (Range){r.lo + (k < 0 ? k * a.hi : k * a.lo), r.hi + (k < 0 ? k * a.lo : k * a.hi)};
     }
-    if (sum > MAX_INDEX)
+    if (!fits)
         fail(c, "an index may be larger than 2^47");
-    return imin(sum, MAX_INDEX);
+    return c->error ? (Range){0, 0} : r;
 }
 
 /* Only of constants and variables that unrolling makes constant. */
@@ -111,7 +134,7 @@ static const KParam *check_at(Check *c, int ref, int n, const Ix *const *ix, int
         fail(c, "%d indices for %s of rank %d", n, ref >= 0 ? p->name : c->k->ptr.v[~ref].name, rank);
     int64_t stride = 1, address = ref < 0 ? c->far[~ref] : 0, b;
     for (int i = n - 1; i >= 0 && !c->error; i--) {
-        if (!mul_ok(ix_bound(c, ix[i]), stride, &b) || !add_ok(address, b, &address) || address > MAX_ADDRESS)
+        if (!mul_ok(magnitude(ix_range(c, ix[i])), stride, &b) || !add_ok(address, b, &address) || address > MAX_ADDRESS)
             fail(c, "an address in %s may be larger than 2^60", p->name);
         stride *= ref >= 0 ? p->dim[i] : 1;
     }
@@ -131,13 +154,14 @@ static void check_tile(Check *c, int reg, int n, const Ix *const *ix)
     else if (n != r->rank)
         fail(c, "%d indices for register %s of rank %d", n, r->name, r->rank);
     for (int i = 0; i < n && !c->error; i++) {
-        ix_bound(c, ix[i]);
+        Range v = ix_range(c, ix[i]);
         if (c->error)
             return;
         if (!is_fixed(c, ix[i]))
             fail(c, "an index of register %s stays variable: only unrolled loops may count in it", r->name);
-        else if (ix_is_const(ix[i]) && (ix[i]->c < 0 || ix[i]->c >= r->dim[i]))
-            fail(c, "index %lld of register %s is outside 0..%lld", (long long)ix[i]->c, r->name, (long long)r->dim[i]);
+        else if (v.lo < 0 || v.hi >= r->dim[i])
+            fail(c, "index %d of register %s may be %lld, dimension %lld", i, r->name,
+                 (long long)(v.lo < 0 ? v.lo : v.hi), (long long)r->dim[i]);
     }
 }
 
@@ -239,7 +263,7 @@ static void check_expr(Check *c, const Expr *e)
         if (e->nix != 1 || !vt_eq(e->type, vt(DT_I32, 1)))
             fail(c, "index() is a scalar of type i32");
         else
-            ix_bound(c, e->ix[0]);
+            ix_range(c, e->ix[0]);
         return;
     default:
         check_op(c, e);
@@ -257,6 +281,16 @@ static bool runs_once(const Check *c, const Stmt *s)
     return ix_is_const(d) && d->c > 0 && d->c <= s->step;
 }
 
+/* The values of a loop's variable. */
+static Range loop_range(Check *c, const Stmt *s)
+{
+    Range lo = ix_range(c, s->lo), hi = ix_range(c, s->hi);
+    if (c->error || runs_once(c, s))
+        return lo;
+    int64_t last = lo.lo == lo.hi ? lo.lo + floor_div(hi.hi - 1 - lo.lo, s->step) * s->step : hi.hi - 1;
+    return (Range){lo.lo, imax(lo.lo, last)};
+}
+
 static void check_for(Check *c, const Stmt *s)
 {
     const char *name = s->var == c->nvar && s->var < c->k->var.n ? c->k->var.v[s->var].name : "";
@@ -267,7 +301,8 @@ static void check_for(Check *c, const Stmt *s)
     c->nvar++;
     if (s->step < 1 || s->step > MAX_INDEX)
         fail(c, "loop %s steps by %lld", name, (long long)s->step);
-    c->bound[s->var] = imax(1, imax(ix_bound(c, s->lo), ix_bound(c, s->hi)));
+    if (!c->error)
+        c->range[s->var] = loop_range(c, s);
     if (c->error)
         return;
     bool outside_fixed = is_fixed(c, s->lo) && is_fixed(c, s->hi);
@@ -347,7 +382,7 @@ static void check_index(Check *c, const Stmt *s)
         return;
     }
     c->nvar++;
-    c->bound[s->var] = (int64_t)1 << 31;
+    c->range[s->var] = (Range){INT32_MIN, INT32_MAX};
     c->var[s->var] = true;
 }
 
@@ -445,7 +480,7 @@ static void check_kernel(Check *c, const Kernel *k)
     c->lanes = 0;
     c->var = NEW(A, bool, k->var.n + 1);
     c->fixed = NEW(A, bool, k->var.n + 1);
-    c->bound = NEW(A, int64_t, k->var.n + 1);
+    c->range = NEW(A, Range, k->var.n + 1);
     c->reg = NEW(A, bool, k->reg.n + 1);
     c->ptr = NEW(A, bool, k->ptr.n + 1);
     c->far = NEW(A, int64_t, k->ptr.n + 1);

@@ -265,20 +265,12 @@ static int64_t point(const Interp *in, const At *at)
     return linear;
 }
 
-/* Number of a register's element, -1 after a violation. */
-static int64_t element(Interp *in, const Reg *r, const Affine *ix)
+/* Number of a register's element; program_check has proven that there is one. */
+static int64_t element(const Interp *in, const Reg *r, const Affine *ix)
 {
     int64_t linear = 0;
-    for (int i = 0; i < r->rank; i++) {
-        int64_t x = value(in, &ix[i]);
-        if (x < 0 || x >= r->dim[i]) {
-            if (!in->error)
-                in->error = arena_printf(in->A, "kernel %s, call %d: index %d of register %s is %lld, dimension %lld",
-                                         in->k->name, in->call, i, r->name, (long long)x, (long long)r->dim[i]);
-            return -1;
-        }
-        linear = linear * r->dim[i] + x;
-    }
+    for (int i = 0; i < r->rank; i++)
+        linear = linear * r->dim[i] + value(in, &ix[i]);
     return linear;
 }
 
@@ -351,10 +343,8 @@ static const void *eval(Interp *in, const XNode *x)
     switch (x->op) {
     case X_const:
         return x->out;
-    case X_reg: {
-        int64_t i = x->reg->rank ? element(in, x->reg, x->ix) : 0;
-        return (char *)x->out + (i < 0 ? 0 : i) * x->lanes * 4;
-    }
+    case X_reg:
+        return (char *)x->out + element(in, x->reg, x->ix) * x->lanes * 4;
     case X_load: {
         const char *p = locate(in, &x->at, "load", x->n);
         if (p)
@@ -408,9 +398,7 @@ static void run_stmt(Interp *in, const SNode *s)
             memcpy(s->file + i * s->bytes, v, (size_t)s->bytes);
         return;
     case ST_SET:
-        i = element(in, s->reg, s->ix);
-        if (i >= 0)
-            memmove(s->file + i * s->bytes, v, (size_t)s->bytes);
+        memmove(s->file + element(in, s->reg, s->ix) * s->bytes, v, (size_t)s->bytes);
         return;
     case ST_STORE:
         p = locate(in, &s->at, "store", s->n);
