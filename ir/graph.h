@@ -44,7 +44,6 @@ enum {
 };
 
 /* ---- attributes ---- */
-enum { MAX_INTS = 64 };
 typedef struct Ints { int n; int64_t v[MAX_RANK * 2]; } Ints; /* shapes, pads, axes, permutations */
 typedef enum AttrKind { ATTR_INT, ATTR_FLOAT, ATTR_BOOL, ATTR_INTS, ATTR_ENUM } AttrKind;
 typedef enum Attr {

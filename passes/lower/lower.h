@@ -52,9 +52,9 @@ int value_vdim(const Graph *, ValueId);
 
 /* ---- loops (nest.c) ---- */
 typedef void BodyFn(KC *, const Ix *const *coord, int lanes, int n, void *user);
-/* Calls body once for whole vectors and once for the tail inside loops over all elements of frame in storage order;
-   vdim is walked in steps of lanes. The outermost loop is parallel when `parallel`. */
-void kc_nest(KC *, const Type *frame, Order, int vdim, int lanes, bool parallel, BodyFn *, void *user);
+/* Calls body once for whole vectors and once for the tail inside loops over all elements of frame. vdim is walked
+   innermost, in steps of lanes: [N][H][W][C] for NHWC, row-major otherwise. The outermost loop is parallel when `parallel`. */
+void kc_nest(KC *, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *, void *user);
 /* for i 0..n { body }, summed in blocks so that the rounding error grows with the square root of n's root: returns the
    register with init combined by op (X_add, X_max) with all term(i)s, each of type vt. */
 typedef const Expr *TermFn(KC *, const Ix *i, void *user);

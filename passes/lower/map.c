@@ -16,5 +16,5 @@ void lower_map(KC *kc)
     int vdim = value_vdim(kc->l->g, out);
     bool vector = kc_vector(kc, kc->n->in[0], t, vdim) && kc_epilogue_vector(kc, vdim);
     kc_zero_border(kc, out);
-    kc_nest(kc, t, kc_order(kc, out), vdim, vector ? kc->s.lanes : 1, true, body, &vdim);
+    kc_nest(kc, t, vdim, vector ? kc->s.lanes : 1, true, body, &vdim);
 }

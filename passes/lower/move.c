@@ -39,7 +39,7 @@ static void lower_concat(KC *kc)
         m.in = kc->n->in[i];
         m.frame = kc_type(kc, m.in);
         bool vector = kc_vector(kc, m.in, m.frame, m.vdim) && m.frame->dim[m.vdim] > 1;
-        kc_nest(kc, m.frame, kc_order(kc, out), m.vdim, vector ? kc->s.lanes : 1, false, concat_body, &m);
+        kc_nest(kc, m.frame, m.vdim, vector ? kc->s.lanes : 1, false, concat_body, &m);
         m.offset += m.frame->dim[axis];
     }
 }
@@ -112,9 +112,9 @@ static void lower_pad(KC *kc)
     ValueId out = kc_out(kc);
     Move m = {.in = kc->n->in[0], .vdim = value_vdim(kc->l->g, out)};
     m.frame = kc_type(kc, m.in);
-    kc_nest(kc, kc_type(kc, out), kc_order(kc, out), m.vdim, kc->s.lanes, false, fill_body, &m.vdim);
+    kc_nest(kc, kc_type(kc, out), m.vdim, kc->s.lanes, false, fill_body, &m.vdim);
     bool vector = kc_vector(kc, m.in, m.frame, m.vdim) && m.frame->dim[m.vdim] > 1;
-    kc_nest(kc, m.frame, kc_order(kc, out), m.vdim, vector ? kc->s.lanes : 1, false, pad_body, &m);
+    kc_nest(kc, m.frame, m.vdim, vector ? kc->s.lanes : 1, false, pad_body, &m);
 }
 
 void lower_move(KC *kc)
@@ -148,5 +148,5 @@ void lower_move(KC *kc)
     case OP_reshape: case OP_flatten: m.from = from_view; break;
     default: bug("no lowering for operator '%s'", op_info[kc->n->op].name);
     }
-    kc_nest(kc, ot, kc_order(kc, out), m.vdim, vector ? kc->s.lanes : 1, true, copy_body, &m);
+    kc_nest(kc, ot, m.vdim, vector ? kc->s.lanes : 1, true, copy_body, &m);
 }

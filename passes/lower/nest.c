@@ -4,7 +4,7 @@
 /* Below this many elements a parallel region costs more than it saves. */
 enum { PARALLEL_MIN = 4096 };
 
-void kc_nest(KC *kc, const Type *frame, Order order, int vdim, int lanes, bool parallel, BodyFn *body, void *user)
+void kc_nest(KC *kc, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *body, void *user)
 {
     static const char *const names4[] = {"n", "c", "y", "x"}, *const names[] = {"i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7"};
     int dims[MAX_RANK], nd = 0;
@@ -14,7 +14,6 @@ void kc_nest(KC *kc, const Type *frame, Order order, int vdim, int lanes, bool p
         if (i != vdim)
             dims[nd++] = i;
     }
-    (void)order; /* vdim goes innermost: [N][H][W][C] for NHWC, row-major otherwise */
     int opened = 0;
     parallel = parallel && type_elems(frame) >= PARALLEL_MIN;
     for (int k = 0; k < nd; k++) {

@@ -99,7 +99,7 @@ void lower_softmax(KC *kc)
     frame.dim[o.axis] = 1;
     bool vector = !o.along && kc_vector(kc, o.in, o.t, o.vdim);
     kc_zero_border(kc, o.out);
-    kc_nest(kc, &frame, kc_order(kc, o.out), o.vdim, vector ? kc->s.lanes : 1, true, softmax_body, &o);
+    kc_nest(kc, &frame, o.vdim, vector ? kc->s.lanes : 1, true, softmax_body, &o);
 }
 
 /* x / max(sqrt(sum x^2), eps): the sum in vectors where all reduced elements are contiguous. */
@@ -150,10 +150,10 @@ static void l2_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user
         o->outer[i] = coord[i];
     o->acc = kb_let(b, "sum", x_const(b, vt(DT_F32, 1), 0));
     int L = o->reduced[o->vdim] && kc_vector(kc, o->in, o->t, o->vdim) ? kc->s.lanes : 1;
-    kc_nest(kc, &o->inner, kc_order(kc, o->out), o->vdim, L, false, square_body, o);
+    kc_nest(kc, &o->inner, o->vdim, L, false, square_body, o);
     const Expr *eps = x_const(b, vt(DT_F32, 1), kc->n->attr.eps);
     o->norm = kc_reg(kc, "norm", x_bin(b, X_max, eps, x_un(b, X_sqrt, x_reg(b, o->acc))));
-    kc_nest(kc, &o->inner, kc_order(kc, o->out), o->vdim, L, false, scale_body, o);
+    kc_nest(kc, &o->inner, o->vdim, L, false, scale_body, o);
 }
 
 void lower_l2(KC *kc)
@@ -168,5 +168,5 @@ void lower_l2(KC *kc)
     for (int i = 0; i < o.t->rank; i++)
         *(o.reduced[i] ? &frame.dim[i] : &o.inner.dim[i]) = 1;
     kc_zero_border(kc, o.out);
-    kc_nest(kc, &frame, kc_order(kc, o.out), o.vdim, 1, true, l2_body, &o);
+    kc_nest(kc, &frame, o.vdim, 1, true, l2_body, &o);
 }

@@ -73,5 +73,5 @@ void lower_pool(KC *kc)
     const Type *it = kc_type(kc, kc->n->in[0]);
     int lanes = p.vdim == 1 && kc_vector(kc, kc->n->in[0], it, 1) && kc_epilogue_vector(kc, 1) ? kc->s.lanes : 1;
     kc_zero_border(kc, out);
-    kc_nest(kc, kc_type(kc, out), kc_order(kc, out), p.vdim, lanes, true, body, &p);
+    kc_nest(kc, kc_type(kc, out), p.vdim, lanes, true, body, &p);
 }

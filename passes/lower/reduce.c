@@ -85,5 +85,5 @@ void lower_reduce(KC *kc)
     }
     bool vector = !reduced[r.vdim] && kc_vector(kc, in, r.it, r.vdim) && kc_epilogue_vector(kc, vdim);
     kc_zero_border(kc, out);
-    kc_nest(kc, ot, kc_order(kc, out), vdim, vector ? kc->s.lanes : 1, true, body, &r);
+    kc_nest(kc, ot, vdim, vector ? kc->s.lanes : 1, true, body, &r);
 }

@@ -70,5 +70,5 @@ void lower_upsample(KC *kc)
     }
     bool vector = u.vdim == 1 && kc_vector(kc, in, it, 1);
     kc_zero_border(kc, out);
-    kc_nest(kc, kc_type(kc, out), kc_order(kc, out), u.vdim, vector ? kc->s.lanes : 1, true, bilinear ? bilinear_body : nearest_body, &u);
+    kc_nest(kc, kc_type(kc, out), u.vdim, vector ? kc->s.lanes : 1, true, bilinear ? bilinear_body : nearest_body, &u);
 }
