@@ -6,7 +6,7 @@
    bound against gcc's and clang's -fstack-usage. */
 #include "stack.h"
 
-enum { FRAMES = 3, SAVED = 32 /* registers saved by a function, and its own few scalars */ };
+enum { FRAMES = 3, SAVED = 48 /* words a frame: registers saved on entry, addresses, arguments on the stack */ };
 
 typedef struct Stack { const Kernel *k; int ptr_bytes; Arena *scratch; } Stack;
 
