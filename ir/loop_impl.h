@@ -5,9 +5,10 @@
 
 enum { MAX_LANES = 64 };
 
-/* Words of the text form and of C that no parameter, variable, register or pointer may be called. */
-bool name_reserved(const char *);
-bool name_valid(const char *); /* a C identifier that is not reserved */
+/* A C identifier that neither C nor the text form reserves. */
+bool name_valid(const char *);
+/* Takes name; or why it cannot be had. what: the kind of thing it is for. */
+const char *name_refused(Map *, const char *what, const char *name);
 /* Names taken so far, each with the number that its next namesake gets. */
 Map names_of(Arena *, const Kernel *);
 /* name itself where it is free, else name_1, name_2, ...; taken from then on. */
@@ -22,15 +23,17 @@ static inline int ref_param(const Kernel *k, int ref) { return ref >= 0 ? ref : 
 /* Indices that an access through ref has: the parameter's rank, 1 through a pointer. */
 static inline int ref_rank(const Kernel *k, int ref) { return ref >= 0 ? k->param.v[ref].rank : 1; }
 
-/* What text says of an expression's type by itself: element type or -1, lanes or 0. A splat's width and a constant's type
-   come from where they stand. Printer and parser must agree on it. written: where type.lanes is not 0, the type was
-   written beside the expression and is evident. */
+/* What text says of an expression's type by itself: element type or -1, lanes or 0. A splat's width and a constant's
+   type come from where they stand. Printer and parser must agree on it. written: where type.lanes is not 0, the type
+   was written beside the expression and is evident. */
 typedef struct PartType { int elem, lanes; } PartType;
 PartType expr_evident(const Kernel *, const Expr *, bool written);
 
+/* NULL, or what is wrong with the kernel. */
+const char *kernel_check(Arena *, const Kernel *);
+
 int expr_arity(const Expr *);
 bool expr_eq(const Expr *, const Expr *); /* same value from the same state: constants by their bits */
-int64_t block_size(const Block *);        /* statements, nested ones included */
 void block_push(Arena *, Block *, Stmt *);
 
 /* Copying a kernel, statement by statement, while definitions get new numbers in the order in which they are copied. */

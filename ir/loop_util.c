@@ -12,7 +12,8 @@ const XInfo xop_info[NXOPS] = {
 
 /* ---- names ---- */
 
-bool name_reserved(const char *s)
+/* Words of the text form and of C that nothing in a kernel may be called. */
+static bool name_reserved(const char *s)
 {
     static const char *const word[] = {
         /* the text form */
@@ -67,6 +68,16 @@ const char *name_unique(Map *m, const char *name)
     return s;
 }
 
+const char *name_refused(Map *names, const char *what, const char *name)
+{
+    if (!name_valid(name))
+        return arena_printf(names->arena, "%s '%s' is not a free C identifier", what, name ? name : "");
+    if (map_get(names, name) >= 0)
+        return arena_printf(names->arena, "the name %s is given twice", name);
+    map_put(names, name, 1);
+    return NULL;
+}
+
 /* ---- walking ---- */
 
 void block_push(Arena *A, Block *b, Stmt *s)
@@ -74,15 +85,6 @@ void block_push(Arena *A, Block *b, Stmt *s)
     if (b->n == b->cap)
         b->v = vec_grow(A, b->v, &b->cap, sizeof *b->v);
     b->v[b->n++] = s;
-}
-
-int64_t block_size(const Block *b)
-{
-    int64_t n = b->n;
-    for (int i = 0; i < b->n; i++)
-        if (b->v[i]->kind == ST_FOR)
-            n += block_size(&b->v[i]->body);
-    return n;
 }
 
 int expr_arity(const Expr *e)

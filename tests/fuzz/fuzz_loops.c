@@ -1,5 +1,6 @@
-/* libFuzzer target: text in loop IR of any kind must be refused with a message or read back equal once printed; what the
-   checker accepts must run without touching memory outside its buffers, and the passes must not change what comes out. */
+/* libFuzzer target: text in loop IR of any kind must be refused with a message or read back equal once printed; what
+   the checker accepts must run without touching memory outside its buffers, and the passes must not change what comes
+   out. */
 #include "../../ir/loops.h"
 
 #include <stdlib.h>
@@ -102,8 +103,9 @@ static bool memory_differs(const Program *p, const Memory *m, const Memory *n)
 {
     bool differs = memcmp(m->arena, n->arena, (size_t)p->arena_bytes) != 0;
     for (int i = 0; i < p->buf.n; i++) {
-        const PBuf *b = &p->buf.v[i];
-        differs |= m->buf[i] && memcmp(m->buf[i], n->buf[i], (size_t)type_elems(&b->type) * (size_t)dtype_size(b->type.dtype));
+        const Type *t = &p->buf.v[i].type;
+        size_t bytes = (size_t)type_elems(t) * (size_t)dtype_size(t->dtype);
+        differs |= m->buf[i] && memcmp(m->buf[i], n->buf[i], bytes);
     }
     return differs;
 }
