@@ -19,6 +19,9 @@ TEST_PACKAGES  := clang libcunit1-dev jq python3 python3-numpy python3-torch pyt
 LIBRARIES      := yaml-0.1 jansson libpng libjpeg zlib libmd
 
 comma    := ,
+# V=1 shows the commands.
+Q        := $(if $(V),,@)
+say       = @$(if $(V),:,echo '$(1)	$(2:$(B)/%=%)')
 WARN     := -Wall -Wextra -Wpedantic $(if $(CI),-Werror)
 OPT      := $(if $(SAN),-O1 -g -fno-omit-frame-pointer -fsanitize=address$(comma)undefined -fno-sanitize-recover=all,-O2 -g)
 CFLAGS   ?=
@@ -50,7 +53,8 @@ endif
 all: $(B)/dsqc
 
 $(B)/dsqc: $(OBJ)
-	$(CC) -o $@ $^ $(ALL_LD)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -o $@ $^ $(ALL_LD)
 
 # Flags are an ingredient, too: this file changes when they do.
 $(B)/flags: FORCE
@@ -59,11 +63,13 @@ $(B)/flags: FORCE
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_C) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_C) -MMD -MP -c -o $@ $<
 
 $(B)/runtime_text.h: backends/c/embed.sh $(RUNTIME)
 	@mkdir -p $(@D)
-	sh backends/c/embed.sh $(RUNTIME) > $@.tmp && mv $@.tmp $@
+	$(call say,EMBED,$@)
+	$(Q)sh backends/c/embed.sh $(RUNTIME) > $@.tmp && mv $@.tmp $@
 
 $(OBJ): | $(B)/runtime_text.h
 
@@ -77,15 +83,18 @@ $(UNIT_OBJ): | $(B)/tests/suites.def
 $(B)/tests/unit/main.o: $(B)/tests/suites.def
 
 $(B)/tests/unit/unit: $(UNIT_OBJ) $(filter-out $(B)/compiler/main.o,$(OBJ))
-	$(CC) -o $@ $^ -lcunit $(ALL_LD)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -o $@ $^ -lcunit $(ALL_LD)
 
 $(EXEC): %: %.o $(SUPPORT) $(filter-out $(B)/compiler/main.o,$(OBJ))
-	$(CC) -o $@ $^ $(ALL_LD)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -o $@ $^ $(ALL_LD)
 
 # FUZZER= has them link to libFuzzer; without it they read files and mutations of them.
 FUZZER := $(B)/tests/fuzz/replay.o
 $(FUZZ): %: %.o $(filter $(B)/%,$(FUZZER)) $(filter-out $(B)/compiler/main.o,$(OBJ))
-	$(CC) -o $@ $^ $(filter-out $(B)/%,$(FUZZER)) $(ALL_LD)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -o $@ $^ $(filter-out $(B)/%,$(FUZZER)) $(ALL_LD)
 
 -include $(OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(EXEC:%=%.d) $(SUPPORT:.o=.d) $(FUZZ:%=%.d)
 
@@ -167,7 +176,7 @@ clean:
 	rm -rf $(B)
 
 help:
-	@echo "make                 build $(B)/dsqc (CC, CFLAGS, B=folder)"
+	@echo "make                 build $(B)/dsqc (CC, CFLAGS, B=folder, V=1 shows commands)"
 	@echo "make deps            install the Debian packages that building needs"
 	@echo "make demo            compile the digit reader and classify the images that come with it"
 	@echo "make test            run all tests; TESTS='unit ir err exec fuzz e2e' chooses"
