@@ -9,7 +9,8 @@ typedef struct BackendOptions {
     WeightsAs weights_as;
     bool threads;          /* NAME_run_mt */
     bool strict;
-    bool trace;            /* NAME_run_trace(..., void (*hook)(void *, int call), void *): hook(-1) first, then after every call */
+    bool trace;            /* NAME_run_trace(..., void (*hook)(void *, int call), void *): hook(-1) first, then after
+                              every call */
     bool shared_object;    /* for dlopen by dsqc itself */
     const char *cflags;    /* shown in the header's first comment; NULL: the target's */
     const char *version;   /* dsqc's */
@@ -23,5 +24,6 @@ typedef struct Iface { const char *name; Type type; } Iface;
    shows are those of the inputs' and outputs' PBufs. False when writing failed. */
 bool backend_c(const Program *, const BackendOptions *, OutDir *dir);
 /* NAME_selftest.c: a main that runs the model on x and compares with y within tol of the largest magnitude. */
-bool backend_c_selftest(const Program *, const BackendOptions *, const float *const *in, const float *const *out, double tol, OutDir *dir);
+bool backend_c_selftest(const Program *, const BackendOptions *, const float *const *in, const float *const *out,
+                        double tol, OutDir *dir);
 #endif

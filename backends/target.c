@@ -86,7 +86,7 @@ typedef struct IsaRow {
     const char *name;      /* variant of an instruction, name of a helper */
     const char *text[5];   /* spelling; C type, load, partial load, store, partial store */
 } IsaRow;
-typedef struct Isa { const char *name, *extends, *prelude; const IsaRow *row; int n; } Isa;
+typedef struct Isa { const char *name, *extends, *prelude, *gcc; const IsaRow *row; int n; } Isa;
 
 #define VT_f32 {DT_F32, 1}
 #define VT_f32x4 {DT_F32, 4}
@@ -105,6 +105,7 @@ typedef struct Isa { const char *name, *extends, *prelude; const IsaRow *row; in
 
 #define EXTENDS(isa)
 #define PRELUDE(text)
+#define GCC(options)
 #define INSTR(op, type, variant, c, meaning) {ROW_INSTR, X_##op, VT_##type, variant, {c}},
 #define TYPE(type, ...) {ROW_TYPE, NXOPS, VT_##type, NULL, {__VA_ARGS__}},
 #define HELPER(name, c) {ROW_HELPER, NXOPS, {DT_F32, 0}, #name, {c}},
@@ -125,6 +126,7 @@ static const IsaRow neon_row[] = {
 };
 #undef EXTENDS
 #undef PRELUDE
+#undef GCC
 #undef INSTR
 #undef TYPE
 #undef HELPER
@@ -134,6 +136,7 @@ static const IsaRow neon_row[] = {
 #define HELPER(...)
 #define EXTENDS(isa) .extends = isa,
 #define PRELUDE(text) .prelude = text,
+#define GCC(options) .gcc = options,
 static const Isa isas[] = {
     {.name = "generic",
 #include "isa/generic.def"
@@ -210,5 +213,13 @@ const char *isa_prelude(const char *isa)
     for (const Isa *s = isa_find(isa); s; s = isa_find(s->extends))
         if (s->prelude)
             return s->prelude;
+    return "";
+}
+
+const char *isa_gcc_options(const char *isa)
+{
+    for (const Isa *s = isa_find(isa); s; s = isa_find(s->extends))
+        if (s->gcc)
+            return s->gcc;
     return "";
 }

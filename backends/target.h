@@ -23,12 +23,13 @@ extern const Target targets[];
 extern const int ntargets;
 
 /* How an ISA spells an operation: NULL where it has no row. pattern: %a %b %c %d operands, %p address, %n count,
-   %m mask of so many bits, %i imm.   A row may match a splat operand: op "fma" with variant "n" has a scalar %b. */
+   %m mask of so many bits, %i imm. A row may match a splat operand: op "fma" with variant "n" has a scalar %b. */
 const char *isa_instr(const char *isa, XOp, VT, const char *variant);
 const char *isa_type(const char *isa, VT);      /* C type */
 const char *isa_load(const char *isa, VT, bool partial);
 const char *isa_store(const char *isa, VT, bool partial);
 const char *isa_prelude(const char *isa);       /* #include lines */
+const char *isa_gcc_options(const char *isa);   /* for #pragma GCC optimize */
 /* C text of the helper function of that name, which rows and other helpers may use; NULL where there is none. */
 const char *isa_helper(const char *isa, const char *name);
 #endif

@@ -6,7 +6,8 @@
 /* U+202A..U+202E and U+2066..U+2069 turn the direction of the text behind them; compilers warn, and rightly. */
 static bool bidi(const unsigned char *s)
 {
-    return s[0] == 0xe2 && ((s[1] == 0x80 && s[2] >= 0xaa && s[2] <= 0xae) || (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9));
+    return s[0] == 0xe2 &&
+           ((s[1] == 0x80 && s[2] >= 0xaa && s[2] <= 0xae) || (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9));
 }
 
 void c_comment_text(Buf *b, const char *s, int indent)

@@ -32,8 +32,9 @@ void c_array(CFile *c, Buf *b, const char *name, const Type *t, const void *data
 
 static void macros(CFile *c, Buf *b)
 {
+    const char *blob = c->o->weights_as == WEIGHTS_FILE ? c->weights : arena_printf(c->A, "%s_weights", c->model);
     buf_printf(b, "#define CONST(type, offset) ((const type *)(const void *)((const unsigned char *)%s + (offset)))\n",
-               c->o->weights_as == WEIGHTS_FILE ? c->weights : arena_printf(c->A, "%s_weights", c->model));
+               blob);
     for (int i = 0; i < c->p->buf.n; i++) {
         const PBuf *p = &c->p->buf.v[i];
         if (p->kind == BUF_CONST)
@@ -47,7 +48,8 @@ void c_constants(CFile *c, Buf *b)
 {
     if (c->o->weights_as != WEIGHTS_C) {
         if (c->o->weights_as == WEIGHTS_ASM)
-            buf_printf(b, "extern const unsigned char %s_weights[] __attribute__((visibility(\"hidden\")));\n", c->model);
+            buf_printf(b, "extern const unsigned char %s_weights[] __attribute__((visibility(\"hidden\")));\n",
+                       c->model);
         macros(c, b);
         return;
     }
@@ -68,7 +70,8 @@ static bool asm_file(CFile *c, OutDir *dir)
     Buf b = {0};
     buf_printf(&b,
                "/* The weights of %s as the assembler includes them: %s.bin, looked for in the working directory and\n"
-               "   then in the folders of -I. -D%s_BIN='\"path\"' names another place. For ELF and GNU or LLVM assemblers. */\n"
+               "   then in the folders of -I. -D%s_BIN='\"path\"' names another place. For ELF, by GNU's or LLVM's\n"
+               "   assembler. */\n"
                "#ifndef %s_BIN\n#define %s_BIN \"%s.bin\"\n#endif\n"
                "    .section .rodata\n    .balign %d\n    .globl %s_weights\n    .hidden %s_weights\n"
                "    .type %s_weights, %%object\n%s_weights:\n    .incbin %s_BIN\n"

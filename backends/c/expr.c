@@ -136,8 +136,8 @@ static void operation(KPrint *k, Buf *b, const Expr *e, int prec)
     if (!row)
         row = isa_instr(k->c->isa, e->op, t, "");
     if (!row) {
-        static const char *const call[] = {"", "%s(%%a)", "%s(%%a, %%b)", "%s(%%a, %%b, %%c)", "%s(%%a, %%b, %%c, %%d)"};
-        row = arena_printf(k->A, call[xop_info[e->op].arity], c_lanewise(k->c, e->op, t));
+        static const char *const operands[] = {"", "%a", "%a, %b", "%a, %b, %c", "%a, %b, %c, %d"};
+        row = arena_printf(k->A, "%s(%s)", c_lanewise(k->c, e->op, t), operands[xop_info[e->op].arity]);
     }
     place(k, b, row, &(Operands){.e = a, .n = (int)e->imm}, prec);
 }

@@ -20,7 +20,8 @@ static size_t break_at(const char *s, size_t room)
     int depth = 0, least = 1000;
     for (size_t i = 1; s[i] && i < room; i++) {
         depth += (s[i] == '(' || s[i] == '[') - (s[i] == ')' || s[i] == ']');
-        bool may = s[i] == ' ' && (s[i - 1] == ',' || s[i - 1] == ';' || ((s[i + 1] == '+' || s[i + 1] == '-') && s[i + 2] == ' '));
+        bool sign = (s[i + 1] == '+' || s[i + 1] == '-') && s[i + 2] == ' ';
+        bool may = s[i] == ' ' && (s[i - 1] == ',' || s[i - 1] == ';' || sign);
         if (may && (depth <= least || best < room / 2)) {
             best = i;
             least = depth;

@@ -13,13 +13,13 @@ static void arrays(CFile *c, Buf *b, const float *const *in, const float *const 
         }
     }
     if (c->p->arena_bytes)
-        buf_printf(b, "static unsigned char %s[%s_ARENA_BYTES] __attribute__((aligned(%s_ARENA_ALIGN)));\n", c->arena,
-                   c->MODEL, c->MODEL);
+        buf_printf(b, "static unsigned char %s[%s_ARENA_BYTES] __attribute__((aligned(%s_ARENA_ALIGN)));\n",
+                   c->arena, c->MODEL, c->MODEL);
 }
 
 static void compare_function(CFile *c, Buf *b, double tol)
 {
-    buf_puts(b, "\n/* 0 where every element is within the limit of the largest magnitude, else 1. NaN is near nothing. */\n"
+    buf_puts(b, "\n/* 0 where each element is within the limit of the largest magnitude, else 1. NaN fits nothing. */\n"
                 "static int compare(const char *name, const float *got, const float *want, size_t n)\n{\n"
                 "    const float limit = ");
     c_number(c, b, DT_F32, tol);
@@ -32,8 +32,8 @@ static void compare_function(CFile *c, Buf *b, double tol)
                 "        error = d > error ? d : error;\n"
                 "        bad |= !(d <= limit*largest || got[i] == want[i]);\n    }\n"
                 "#ifdef DSQ_SELFTEST_STDIO\n"
-                "    printf(\"%s: largest error %g, largest magnitude %g: %s\\n\", name, (double)error, (double)largest,\n"
-                "           bad ? \"FAILED\" : \"ok\");\n"
+                "    printf(\"%s: largest error %g, largest magnitude %g: %s\\n\", name, (double)error,\n"
+                "           (double)largest, bad ? \"FAILED\" : \"ok\");\n"
                 "#else\n    (void)name;\n#endif\n    return bad;\n}\n");
 }
 
@@ -41,8 +41,8 @@ static void test_function(CFile *c, Buf *b, const char *const *want)
 {
     bool file = c->o->weights_as == WEIGHTS_FILE;
     const char *param = file ? arena_printf(c->A, "const void *%s", c->weights) : "void";
-    buf_printf(b, "\nint %s_selftest(%s);\nint %s_selftest(%s)\n{\n    int bad = %s_run(", c->model, param, c->model, param,
-               c->model);
+    buf_printf(b, "\nint %s_selftest(%s);\nint %s_selftest(%s)\n{\n    int bad = %s_run(", c->model, param, c->model,
+               param, c->model);
     for (BufKind kind = BUF_INPUT; kind <= BUF_OUTPUT; kind++)
         for (int i = 0; i < c->p->buf.n; i++)
             if (c->p->buf.v[i].kind == kind)
@@ -59,7 +59,8 @@ static void test_function(CFile *c, Buf *b, const char *const *want)
 static void main_function(CFile *c, Buf *b)
 {
     if (c->o->weights_as != WEIGHTS_FILE) {
-        buf_printf(b, "\n#ifndef DSQ_SELFTEST_NO_MAIN\nint main(void)\n{\n    return %s_selftest();\n}\n#endif\n", c->model);
+        buf_printf(b, "\n#ifndef DSQ_SELFTEST_NO_MAIN\nint main(void)\n{\n    return %s_selftest();\n}\n#endif\n",
+                   c->model);
         return;
     }
     buf_printf(b, "\n#if defined DSQ_SELFTEST_STDIO && !defined DSQ_SELFTEST_NO_MAIN\n"
@@ -68,13 +69,14 @@ static void main_function(CFile *c, Buf *b)
                   "    FILE *f = fopen(\"%s.bin\", \"rb\");\n"
                   "    size_t n = f ? fread(blob, 1, sizeof blob, f) : 0;\n"
                   "    if (f)\n        fclose(f);\n"
-                  "    if (n != sizeof blob) {\n        printf(\"%s.bin: cannot be read\\n\");\n        return 1;\n    }\n"
+                  "    if (n != sizeof blob) {\n        printf(\"%s.bin: cannot be read\\n\");\n"
+                  "        return 1;\n    }\n"
                   "    return %s_selftest(blob);\n}\n#endif\n",
                c->MODEL, c->model, c->model, c->model);
 }
 
-bool backend_c_selftest(const Program *p, const BackendOptions *o, const float *const *in, const float *const *out, double tol,
-                        OutDir *dir)
+bool backend_c_selftest(const Program *p, const BackendOptions *o, const float *const *in, const float *const *out,
+                        double tol, OutDir *dir)
 {
     Arena *A = arena_new();
     CFile c = c_file(A, p, o);
@@ -84,8 +86,9 @@ bool backend_c_selftest(const Program *p, const BackendOptions *o, const float *
             want[i] = names_take(&c.global, arena_printf(A, "%s_expected", c.buf[i]));
     Buf b = {0}, data = {0};
     arrays(&c, &data, in, out, want);
-    buf_printf(&b, "/* %s_selftest.c: runs %s on a recorded input and compares with the recorded output; 0 where they agree.\n"
-                   "   Freestanding; -DDSQ_SELFTEST_STDIO prints what was found, -DDSQ_SELFTEST_NO_MAIN leaves main out. */\n"
+    buf_printf(&b, "/* %s_selftest.c: runs %s on a recorded input and compares with the recorded output; 0 where they\n"
+                   "   agree. Freestanding; -DDSQ_SELFTEST_STDIO prints what was found, -DDSQ_SELFTEST_NO_MAIN leaves\n"
+                   "   main out. */\n"
                    "#include \"%s.h\"\n\n#ifdef DSQ_SELFTEST_STDIO\n#include <stdio.h>\n#endif\n",
                c.model, c.model, c.model);
     c_special_macros(&c, &b);

@@ -98,8 +98,8 @@ void c_need(CFile *c, const char *text)
 static void fold_helper(CFile *c, Buf *b, const char *name, XOp op, VT t)
 {
     const char *type = c_typename(c, t), *elem = c_dtype(t.elem);
-    buf_printf(b, "static inline %s %s(%s a)\n{\n    union { %s v; %s e[%d]; } x = {a};\n", elem, name, type, type, elem,
-               t.lanes);
+    buf_printf(b, "static inline %s %s(%s a)\n{\n    union { %s v; %s e[%d]; } x = {a};\n", elem, name, type, type,
+               elem, t.lanes);
     buf_printf(b, "    for (int n = %d; n >= 1; n /= 2)\n        for (int i = 0; i < n; i++)\n", t.lanes / 2);
     const char *x = "x.e[i]", *y = "x.e[i + n]";
     const char *row = isa_instr(c->isa, op == X_hsum ? X_add : X_max, vt(t.elem, 1), "");

@@ -1,5 +1,5 @@
-/* Do the offsets of a kernel fit int? Ranges of variables say so; where a table's number is part of an offset, the sizes
-   of the buffers do. */
+/* Do the offsets of a kernel fit int? Ranges of variables say so; where a table's number is part of an offset, the
+   sizes of the buffers do. */
 #include "c.h"
 
 void c_loop_range(KPrint *k, const Stmt *s)
