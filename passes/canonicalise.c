@@ -4,6 +4,7 @@
      %1 = flatten %0                        =>   %1 = reshape %0 {shape=[1,400]}
      %1 = mul %0, %0                        =>   %1 = square %0
      %1 = pad %0 {pads=..} ; conv2d %1      =>   conv2d %0 {pad=..}
+     concat of more operands than a kernel has parameters   =>   concat of concats
      identity reshapes, slices, transposes, concats, shuffles, pads and upsamples   =>   nothing
 
    Needs nothing, keeps everything, gives F_CANON: no split, no flatten, no movement that moves nothing. */
@@ -122,12 +123,34 @@ static bool pad_into_conv(Graph *g, int node)
     if (p->n != 8 || p->v[0] || p->v[1] || p->v[4] || p->v[5])
         return false;
     const int side[4] = {2, 3, 6, 7};
+    Attrs a = n->attr;
     for (int i = 0; i < 4; i++)
-        if (p->v[side[i]] < 0)
-            return false;
-    for (int i = 0; i < 4; i++)
-        n->attr.pad.v[i] += p->v[side[i]];
+        a.pad.v[i] += p->v[side[i]];
+    if (attrs_normalize(g->arena, OP_conv2d, &a, &g->value.v[n->in[0]].type, n->nin)) /* too large a number */
+        return false;
+    n->attr = a;
     n->in[0] = g->node.v[def].in[0];
+    node_remove(g, def);
+    return true;
+}
+
+/* A kernel's parameters are bounded (lower/lower.h; C99 promises 127): parts of at most that many operands each. */
+enum { MAX_CONCAT = 32 };
+
+static bool concat_of_concats(Graph *g, int node)
+{
+    Node n = g->node.v[node]; /* graph_add moves nodes */
+    if (n.op != OP_concat || n.nin <= MAX_CONCAT)
+        return false;
+    int parts = (n.nin + MAX_CONCAT - 1) / MAX_CONCAT;
+    ValueId *in = NEW(g->arena, ValueId, parts);
+    for (int i = 0; i < parts; i++) {
+        int first = i * MAX_CONCAT, count = (int)imin(MAX_CONCAT, n.nin - first);
+        in[i] = count == 1 ? n.in[first] : node_value(g, add(g, OP_concat, &n.attr, n.in + first, count, &n));
+    }
+    g->node.v[node].in = in;
+    g->node.v[node].nin = parts;
+    concat_of_concats(g, node);
     return true;
 }
 
@@ -149,7 +172,10 @@ bool pass_canonicalise(Pass *p, Graph *g)
     for (int i = 0; i < g->node.n; i++) { /* nodes added on the way are visited too */
         if (g->node.v[i].op == OP_NONE)
             continue;
-        changed |= split_to_slices(g, i) || plain_view(g, i) || transpose_of_transpose(g, i) || pad_into_conv(g, i) || product_to_square(g, i);
+        changed |= split_to_slices(g, i) || plain_view(g, i) || transpose_of_transpose(g, i) ||
+                   product_to_square(g, i) || concat_of_concats(g, i);
+        while (pad_into_conv(g, i))
+            changed = true;
         Node *n = &g->node.v[i];
         if (n->op != OP_NONE && identity(g, n)) {
             replace_node(g, i, n->in[0]);
