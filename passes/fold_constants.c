@@ -2,8 +2,16 @@
 
      %1 = mul @a, @b   =>   @mul$1
 
-   Needs nothing, keeps everything. */
+   What only outputs read stays: a constant is no place for an output. Needs nothing, keeps everything. */
 #include "edit.h"
+
+static bool read_by_node(const Graph *g, ValueId v)
+{
+    int uses = value_uses(g, v);
+    for (int i = 0; i < g->output.n; i++)
+        uses -= g->output.v[i] == v;
+    return uses > 0;
+}
 
 static bool foldable(const Graph *g, const Node *n)
 {
@@ -12,7 +20,10 @@ static bool foldable(const Graph *g, const Node *n)
     for (int i = 0; i < n->nin; i++)
         if (!value_known(g, n->in[i]))
             return false;
-    return true;
+    for (int i = 0; i < n->nout; i++)
+        if (read_by_node(g, n->out[i].value))
+            return true;
+    return false;
 }
 
 static void fold(Pass *p, Graph *g, int node)
@@ -29,13 +40,14 @@ static void fold(Pass *p, Graph *g, int node)
         out[i] = g->value.v[n.out[i].value].type;
         y[i] = NEW(p->scratch, double, type_elems(&out[i]));
     }
-    OpCall call = {.op = n.op, .attr = &n.attr, .nin = n.nin, .nout = n.nout, .in = in, .out = out, .arena = p->scratch};
+    OpCall call = {.op = n.op, .attr = &n.attr, .nin = n.nin, .nout = n.nout, .in = in, .out = out,
+                   .arena = p->scratch};
     op_info[n.op].ref(&call, x, y);
     for (int i = 0; i < n.nout; i++)
         value_becomes(g, n.out[i].value, const_of(g, p->scratch, n.name ? n.name : op_info[n.op].name, out[i], y[i]));
     for (int i = 0; i < n.nout; i++)
         if (value_uses(g, n.out[i].value))
-            return; /* a second name of an output keeps the node */
+            return; /* an output keeps the node */
     node_remove(g, node);
 }
 
