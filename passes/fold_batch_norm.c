@@ -63,7 +63,8 @@ static int64_t out_channel(const Node *a, const Type *w, int64_t i)
 {
     if (a->op != OP_conv_transpose2d)
         return i / (type_elems(w) / w->dim[0]);
-    int64_t taps = w->dim[2] * w->dim[3], og = w->dim[1], in = i / (taps * og), group = in / (w->dim[0] / a->attr.groups);
+    int64_t taps = w->dim[2] * w->dim[3], og = w->dim[1];
+    int64_t in = i / (taps * og), group = in / (w->dim[0] / a->attr.groups);
     return group * og + i / taps % og;
 }
 
@@ -71,19 +72,23 @@ static void fold_into(Pass *p, Graph *g, int anchor, int node, Affine f)
 {
     Node a = g->node.v[anchor], n = g->node.v[node];
     Type wt = g->value.v[a.in[1]].type, bt = type_make(DT_F32, 1, &f.n);
-    double *w = value_numbers(p->scratch, g, a.in[1]), *b = a.nin > 2 ? value_numbers(p->scratch, g, a.in[2]) : NEW(p->scratch, double, f.n);
+    bool biased = a.nin > 2;
+    double *w = value_numbers(p->scratch, g, a.in[1]);
+    double *b = biased ? value_numbers(p->scratch, g, a.in[2]) : NEW(p->scratch, double, f.n);
     for (int64_t i = 0; i < type_elems(&wt); i++)
         w[i] *= f.scale[out_channel(&a, &wt, i)];
     for (int64_t c = 0; c < f.n; c++)
         b[c] = b[c] * f.scale[c] + f.shift[c];
-    const char *bias_name = g->value.v[a.nin > 2 ? a.in[2] : n.in[n.nin > 2 ? 2 : 1]].name;
+    const char *bias_name = g->value.v[biased ? a.in[2] : n.in[n.nin > 2 ? 2 : 1]].name;
     ValueId *in = NEW(g->arena, ValueId, 3);
     in[0] = a.in[0];
     in[1] = n.op == OP_bias ? a.in[1] : const_of(g, p->scratch, g->value.v[a.in[1]].name, wt, w);
-    in[2] = const_of(g, p->scratch, bias_name, bt, b);
+    biased = biased || n.op != OP_scale;
+    if (biased)
+        in[2] = const_of(g, p->scratch, bias_name, bt, b);
     Node *to = &g->node.v[anchor];
     to->in = in;
-    to->nin = 3;
+    to->nin = biased ? 3 : 2;
     to->layers = layers_join(g, &a, &n);
     value_becomes(g, n.out[0].value, a.out[0].value);
     node_remove(g, node);
