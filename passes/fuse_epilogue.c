@@ -9,60 +9,70 @@
    values made elsewhere (residuals, gates, constants); the anchor moves behind them. Anchors are visited from the last
    to the first, so that the add of two branches joins the branch computed last and reads the other. Steps of unbounded
    slope (sqrt, sign) stay apart from anchors that sum: what such a step makes of the sum's rounding could not be told
-   from an error of the kernel. What is left starts groups of its own, each in a map. Needs F_CANON, gives F_ANCHORED: no elementwise node stands alone. */
+   from an error of the kernel. What is left starts groups of its own, each in a map. Needs F_CANON, gives F_ANCHORED:
+   no elementwise node stands alone. */
 #include "edit.h"
 
-typedef struct Group { VEC(int) node; VEC(ValueId) value; } Group; /* value[0]: the anchor's, then one per node */
+/* Operands from outside that a group may read: a kernel's parameters are bounded (lower/lower.h; C99 promises 127). */
+enum { MAX_OUTER = 32 };
 
-static int find(const Group *s, ValueId v)
+typedef VEC(ValueId) Values;
+typedef struct Group {
+    VEC(int) node;
+    Values value;          /* the anchor's, then one per node */
+    Values outer;          /* operands of the nodes that are made elsewhere */
+    int outside;           /* how often values other than the last are read by nodes outside */
+} Group;
+
+static int find(const Values *s, ValueId v)
 {
-    for (int i = 0; i < s->value.n; i++)
-        if (s->value.v[i] == v)
+    for (int i = s->n - 1; i >= 0; i--)
+        if (s->v[i] == v)
             return i;
     return -1;
-}
-
-/* How often the group's values are read by nodes outside it. last is not counted. */
-static bool closed(const Graph *g, const Group *s, const int *uses)
-{
-    int outside = 0;
-    for (int i = 0; i < s->value.n - 1; i++)
-        outside += uses[s->value.v[i]];
-    for (int i = 0; i < s->node.n; i++) {
-        const Node *n = &g->node.v[s->node.v[i]];
-        for (int k = 0; k < n->nin; k++)
-            if (find(s, n->in[k]) >= 0)
-                outside--;
-    }
-    return outside == 0;
 }
 
 static bool joins(const Graph *g, const Group *s, Op anchor, const Node *n, const Type *frame)
 {
     if (op_is(n->op, P_STEEP) && anchor != OP_map)
         return false;
-    if (n->op == OP_NONE || !op_is(n->op, P_ELEMENTWISE) || n->nstep || !type_eq(&g->value.v[n->out[0].value].type, frame))
+    if (n->op == OP_NONE || !op_is(n->op, P_ELEMENTWISE) || !type_eq(&g->value.v[n->out[0].value].type, frame))
         return false;
     bool inside = false;
+    int outer = s->outer.n;
     for (int k = 0; k < n->nin; k++)
-        inside = inside || find(s, n->in[k]) >= 0;
-    return inside;
+        if (find(&s->value, n->in[k]) >= 0)
+            inside = true;
+        else
+            outer += find(&s->outer, n->in[k]) < 0;
+    return inside && outer <= MAX_OUTER;
 }
 
-/* The largest closed group of nodes behind position `from`. */
-static Group grow(Pass *p, const Graph *g, ValueId start, int from, const int *uses)
+static void join(Pass *p, const Graph *g, Group *s, int node, const int *uses)
 {
-    Group s = {0}, best = {0};
-    PUSH(p->scratch, &s.value, start);
+    const Node *n = &g->node.v[node];
+    s->outside += uses[s->value.v[s->value.n - 1]];
+    for (int k = 0; k < n->nin; k++)
+        if (find(&s->value, n->in[k]) >= 0)
+            s->outside--;
+        else if (find(&s->outer, n->in[k]) < 0)
+            PUSH(p->scratch, &s->outer, n->in[k]);
+    PUSH(p->scratch, &s->node, node);
+    PUSH(p->scratch, &s->value, n->out[0].value);
+}
+
+/* The largest group that may end, of an anchor and nodes at position `from` or behind it. */
+static Group grow(Pass *p, const Graph *g, const Node *anchor, int from, const int *uses)
+{
+    Group s = {0}, best;
+    PUSH(p->scratch, &s.value, anchor->out[0].value);
     best = s;
-    const Type *frame = &g->value.v[start].type;
-    Op anchor = g->node.v[from].op;
-    for (int i = from + 1; i < g->node.n; i++) {
-        if (!joins(g, &s, anchor, &g->node.v[i], frame))
+    const Type *frame = &g->value.v[anchor->out[0].value].type;
+    for (int i = from; i < g->node.n; i++) {
+        if (!joins(g, &s, anchor->op, &g->node.v[i], frame))
             continue;
-        PUSH(p->scratch, &s.node, i);
-        PUSH(p->scratch, &s.value, g->node.v[i].out[0].value);
-        if (closed(g, &s, uses))
+        join(p, g, &s, i, uses);
+        if (!s.outside)
             best = s; /* shares storage with s, of which it is a prefix */
     }
     return best;
@@ -72,21 +82,26 @@ static void absorb(Graph *g, int anchor, const Group *s)
 {
     Node *a = &g->node.v[anchor];
     a->step = NEW(g->arena, Step, s->node.n);
+    Buf layers = {0};
+    if (a->op != OP_map || a->layers)
+        buf_puts(&layers, node_title(a));
     for (int i = 0; i < s->node.n; i++) {
         Node *n = &g->node.v[s->node.v[i]];
         Step *t = &a->step[i];
         ValueId made = n->out[0].value;
-        *t = (Step){.op = n->op, .attr = n->attr, .nin = n->nin, .in = NEW(g->arena, Ref, n->nin), .loc = n->loc, .name = n->name,
-                    .origin = g->value.v[made].origin};
+        *t = (Step){.op = n->op, .attr = n->attr, .nin = n->nin, .in = NEW(g->arena, Ref, n->nin), .loc = n->loc,
+                    .name = n->name, .origin = g->value.v[made].origin};
         for (int k = 0; k < n->nin; k++) {
-            int inner = find(s, n->in[k]);
+            int inner = find(&s->value, n->in[k]);
             t->in[k] = inner >= 0 ? ~inner : n->in[k];
         }
-        a->layers = a->op == OP_map && !a->layers ? node_title(n) : layers_join(g, a, n);
+        buf_printf(&layers, "%s%s", layers.n ? " + " : "", node_title(n));
         n->op = OP_NONE;
         g->value.v[s->value.v[i]].kind = VAL_DEAD;
     }
     a->nstep = s->node.n;
+    a->layers = arena_strndup(g->arena, layers.s, layers.n);
+    buf_free(&layers);
     ValueId last = s->value.v[s->node.n];
     g->value.v[last].node = anchor;
     g->value.v[last].out = 0;
@@ -94,8 +109,26 @@ static void absorb(Graph *g, int anchor, const Group *s)
     a->out[0].step = a->nstep;
 }
 
+/* Operand occurrences of every value, and one for each output that it is; with room for a map of every node. */
+static int *count_uses(Pass *p, const Graph *g)
+{
+    int *uses = NEW(p->scratch, int, g->value.n + g->node.n);
+    for (int i = 0; i < g->node.n; i++) {
+        const Node *n = &g->node.v[i];
+        for (int k = 0; k < n->nin; k++)
+            uses[n->in[k]]++;
+        for (int s = 0; s < n->nstep; s++)
+            for (int k = 0; k < n->step[s].nin; k++)
+                if (n->step[s].in[k] >= 0)
+                    uses[n->step[s].in[k]]++;
+    }
+    for (int i = 0; i < g->output.n; i++)
+        uses[g->output.v[i]]++;
+    return uses;
+}
+
 /* A map in front of an elementwise node: of an operand that has the result's shape, else of the first, broadcast. */
-static void start_map(Graph *g, int node)
+static int start_map(Graph *g, int node, int *uses)
 {
     Node n = g->node.v[node];
     const Type *t = &g->value.v[n.out[0].value].type;
@@ -111,65 +144,41 @@ static void start_map(Graph *g, int node)
             a.shape.v[i] = t->dim[i];
     }
     const char *err = NULL;
-    int m = graph_add(g, OP_map, &a, &n.in[k], 1, NULL, n.loc, &err);
-    if (m < 0)
+    int map = graph_add(g, OP_map, &a, &n.in[k], 1, NULL, n.loc, &err);
+    if (map < 0)
         bug("map: %s", err);
-    ValueId old = n.in[k], v = node_value(g, m);
-    Node *first = &g->node.v[node];
-    for (int i = 0; i < first->nin; i++) /* x * x reads the map twice */
-        if (first->in[i] == old)
-            first->in[i] = v;
-}
-
-static void count_uses(const Graph *g, int *uses)
-{
-    for (int i = 0; i < g->value.n; i++)
-        uses[i] = 0;
-    for (int i = 0; i < g->node.n; i++) {
-        const Node *n = &g->node.v[i];
-        for (int k = 0; k < (n->op == OP_NONE ? 0 : n->nin); k++)
-            uses[n->in[k]]++;
-        for (int s = 0; s < (n->op == OP_NONE ? 0 : n->nstep); s++)
-            for (int k = 0; k < n->step[s].nin; k++)
-                if (n->step[s].in[k] >= 0)
-                    uses[n->step[s].in[k]]++;
-    }
-    for (int i = 0; i < g->output.n; i++)
-        uses[g->output.v[i]]++;
-}
-
-static bool fuse_anchors(Pass *p, Graph *g)
-{
-    bool changed = false;
-    int *uses = NEW(p->scratch, int, g->value.n);
-    count_uses(g, uses); /* stays true: a group's outer operands keep their readers' number */
-    for (int i = g->node.n - 1; i >= 0; i--) {
-        Node *n = &g->node.v[i];
-        if (n->op == OP_NONE || !op_is(n->op, P_ANCHOR) || n->nstep || n->nout != 1)
-            continue;
-        Group s = grow(p, g, n->out[0].value, i, uses);
-        if (s.node.n) {
-            absorb(g, i, &s);
-            changed = true;
+    ValueId old = n.in[k];
+    for (int i = 0; i < n.nin; i++) /* max(x, x) reads the map twice */
+        if (n.in[i] == old) {
+            n.in[i] = node_value(g, map);
+            uses[n.in[i]]++;
+            uses[old]--;
         }
-    }
-    return changed;
+    uses[old]++;
+    return map;
+}
+
+static bool fuse(Pass *p, Graph *g, int anchor, int from, const int *uses)
+{
+    Group s = grow(p, g, &g->node.v[anchor], from, uses);
+    if (s.node.n)
+        absorb(g, anchor, &s);
+    return s.node.n;
 }
 
 bool pass_fuse_epilogue(Pass *p, Graph *g)
 {
-    bool changed = fuse_anchors(p, g);
+    bool changed = false;
     graph_compact(g);
-    for (;;) { /* each round makes a map of the first elementwise node left and lets its group grow */
-        int i = 0;
-        while (i < g->node.n && !(g->node.v[i].op != OP_NONE && op_is(g->node.v[i].op, P_ELEMENTWISE)))
-            i++;
-        if (i == g->node.n)
-            return changed;
-        start_map(g, i);
-        graph_compact(g);
-        fuse_anchors(p, g);
-        graph_compact(g);
-        changed = true;
+    int *uses = count_uses(p, g), n = g->node.n; /* a group's outer operands keep the number of their readers */
+    for (int i = n - 1; i >= 0; i--) {
+        const Node *a = &g->node.v[i];
+        if (op_is(a->op, P_ANCHOR) && !a->nstep && a->nout == 1 && a->out[0].red == RED_NONE)
+            changed |= fuse(p, g, i, i + 1, uses);
     }
+    for (int i = 0; i < n; i++)
+        if (g->node.v[i].op != OP_NONE && op_is(g->node.v[i].op, P_ELEMENTWISE))
+            changed |= fuse(p, g, start_map(g, i, uses), i, uses);
+    graph_compact(g);
+    return changed;
 }
