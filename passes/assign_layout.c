@@ -6,7 +6,10 @@
    Values of rank 4 with more than one pixel are channels-last, their pixels padded to the narrowest vector, with the
    zero border that the convolutions which read them ask for; all others are row-major. The caller's tensors are
    row-major: a dense convolution reads such an input directly; for other readers, and for outputs that a vector kernel
-   makes, a map converts. Needs F_SCHEDULE, gives F_LAYOUT. */
+   makes, a map converts. So it does for constants that a convolution cannot read as they lie. Needs F_SCHEDULE, gives
+   F_LAYOUT. */
+#include <string.h>
+
 #include "lower/lower.h"
 
 static bool spatial(const Type *t) { return t->rank == 4; }
@@ -57,9 +60,12 @@ static ValueId add_map(Pass *p, Graph *g, ValueId v)
     return r;
 }
 
-/* Can this node read operand k row-major, as the caller gives it? Scalar kernels read anything. */
+/* Can this node read operand k row-major, as the caller gives it? Scalar kernels read anything. Weights are packed, and
+   constants other than a convolution's operand 0 are stored as their readers want them (lower/access.c). */
 static bool reads_rows(const Target *t, const Graph *g, const Node *n, int k)
 {
+    if (g->value.v[n->in[k]].kind == VAL_CONST && (k > 0 || !is_conv(n)))
+        return true;
     if (is_conv(n))
         return k == 0 && peels(n) && (t->lanes == 1 || n->sched->impl != IMPL_DEPTHWISE);
     if (t->lanes == 1 || !many_pixels(&g->value.v[n->in[k]].type))
@@ -67,7 +73,7 @@ static bool reads_rows(const Target *t, const Graph *g, const Node *n, int k)
     return n->op == OP_map || !many_pixels(&g->value.v[n->out[0].value].type);
 }
 
-/* Does node n need a channels-last copy of input v, and where? Replaces its uses by copy when copy >= 0. */
+/* Does node n need a channels-last copy of input or constant v, and where? Replaces its uses by copy when copy >= 0. */
 static bool wants_copy(const Target *t, const Graph *g, Node *n, ValueId v, ValueId copy)
 {
     bool wants = false;
@@ -77,7 +83,7 @@ static bool wants_copy(const Target *t, const Graph *g, Node *n, ValueId v, Valu
             if (copy >= 0)
                 n->in[k] = copy;
         }
-    bool steps = t->lanes > 1 && many_pixels(&g->value.v[v].type);
+    bool steps = g->value.v[v].kind == VAL_INPUT && t->lanes > 1 && many_pixels(&g->value.v[v].type);
     for (int s = 0; s < (steps ? n->nstep : 0); s++)
         for (int k = 0; k < n->step[s].nin; k++)
             if (n->step[s].in[k] == v) {
@@ -88,12 +94,13 @@ static bool wants_copy(const Target *t, const Graph *g, Node *n, ValueId v, Valu
     return wants;
 }
 
-/* Inputs of the graph get one channels-last copy for the readers that need it. */
+/* Inputs and constants get one channels-last copy for the readers that need it. */
 static void convert_inputs(Pass *p, Graph *g)
 {
-    for (int i = 0; i < g->input.n; i++) {
-        ValueId in = g->input.v[i], copy = -1;
-        int n = g->value.v[in].type.rank == 4 ? g->node.n : 0;
+    for (int in = 0, values = g->value.n; in < values; in++) {
+        ValueId copy = -1;
+        bool given = g->value.v[in].kind == VAL_INPUT || g->value.v[in].kind == VAL_CONST;
+        int n = given && g->value.v[in].type.rank == 4 ? g->node.n : 0;
         for (int j = 0; j < n; j++)
             if (wants_copy(p->target, g, &g->node.v[j], in, -1)) {
                 if (copy < 0)
@@ -102,6 +109,20 @@ static void convert_inputs(Pass *p, Graph *g)
             }
     }
     graph_compact(g);
+}
+
+/* name, or name_1, name_2 ... where an input or output has it already. */
+static const char *unused_name(const Graph *g, const char *name)
+{
+    const char *unique = name;
+    for (int i = 0, suffix = 1; i < g->value.n; i++) {
+        const Value *v = &g->value.v[i];
+        if (v->kind != VAL_DEAD && v->name && !strcmp(v->name, unique)) {
+            unique = arena_printf(g->arena, "%s_%d", name, suffix++);
+            i = -1;
+        }
+    }
+    return unique;
 }
 
 /* Outputs lie with the caller: what is an input or a constant, is read elsewhere too, or is stored channels-last gets a
@@ -117,7 +138,7 @@ static void convert_outputs(Pass *p, Graph *g)
         if (made_here)
             g->value.v[v].name = NULL;
         else
-            name = arena_printf(g->arena, "%s_out", name);
+            name = unused_name(g, arena_printf(g->arena, "%s_out", name));
         ValueId copy = add_map(p, g, v);
         g->output.v[i] = copy;
         g->value.v[copy].name = name;
