@@ -21,7 +21,10 @@ typedef struct Plan {
     int ninfo;
 } Plan;
 
-static bool in_arena(const Graph *g, ValueId v) { return g->value.v[v].kind == VAL_NODE && g->value.v[v].region == REGION_ARENA; }
+static bool in_arena(const Graph *g, ValueId v)
+{
+    return g->value.v[v].kind == VAL_NODE && g->value.v[v].region == REGION_ARENA;
+}
 
 static bool same_layout(const Layout *a, const Layout *b)
 {
@@ -60,7 +63,8 @@ static bool over(const Plan *pl, int i, ValueId v)
     ValueId out = n->out[0].value;
     if (v < 0 || !in_arena(g, v) || !in_arena(g, out) || pl->info[pl->block[v]].last != i)
         return false;
-    if (!type_eq(&g->value.v[v].type, &g->value.v[out].type) || !same_layout(&g->value.v[v].layout, &g->value.v[out].layout))
+    if (!type_eq(&g->value.v[v].type, &g->value.v[out].type) ||
+        !same_layout(&g->value.v[v].layout, &g->value.v[out].layout))
         return false;
     for (int k = 0; k < n->nin; k++) /* an anchor other than map reads its own operands at many indices */
         if (n->op != OP_map && n->in[k] >= 0 && pl->block[n->in[k]] == pl->block[v])
@@ -117,7 +121,8 @@ static void make_blocks(Plan *pl)
             f->bytes = imax(f->bytes, round_up(val->bytes, pl->align));
         }
         if (n->scratch)
-            pl->info[g->value.n + i] = (BlockInfo){.first = i, .last = i, .bytes = round_up(n->scratch, pl->align), .used = true};
+            pl->info[g->value.n + i] =
+                (BlockInfo){.first = i, .last = i, .bytes = round_up(n->scratch, pl->align), .used = true};
     }
 }
 
@@ -137,25 +142,28 @@ static void place(BlockInfo *a, BlockInfo **placed, int n)
     a->offset = at;
 }
 
+/* Orders without ties: plans must not depend on the C library's qsort. */
+static int compare(double x, double y, const BlockInfo *a, const BlockInfo *b)
+{
+    return x != y ? (x < y ? 1 : -1) : a->first != b->first ? a->first - b->first : (a > b) - (a < b);
+}
+
 static int by_size(const void *x, const void *y)
 {
     const BlockInfo *a = *(BlockInfo *const *)x, *b = *(BlockInfo *const *)y;
-    if (a->bytes != b->bytes)
-        return a->bytes < b->bytes ? 1 : -1;
-    return a->first - b->first;
+    return compare((double)a->bytes, (double)b->bytes, a, b);
+}
+
+static int by_area(const void *x, const void *y)
+{
+    const BlockInfo *a = *(BlockInfo *const *)x, *b = *(BlockInfo *const *)y;
+    return compare((double)a->bytes * (a->last - a->first + 1), (double)b->bytes * (b->last - b->first + 1), a, b);
 }
 
 static int by_first(const void *x, const void *y)
 {
     const BlockInfo *a = *(BlockInfo *const *)x, *b = *(BlockInfo *const *)y;
     return a->first != b->first ? a->first - b->first : by_size(x, y);
-}
-
-static int by_area(const void *x, const void *y)
-{
-    const BlockInfo *a = *(BlockInfo *const *)x, *b = *(BlockInfo *const *)y;
-    double p = (double)a->bytes * (a->last - a->first + 1), q = (double)b->bytes * (b->last - b->first + 1);
-    return p < q ? 1 : p > q ? -1 : a->first - b->first;
 }
 
 /* Places all blocks in the order given; returns the arena's size. */
@@ -174,16 +182,17 @@ static int64_t place_all(Plan *pl, BlockInfo **order, int n)
     return size;
 }
 
+/* The largest sum of blocks that are alive at once. */
 static int64_t lower_bound(const Plan *pl)
 {
-    int64_t bound = 0;
-    for (int i = 0; i < pl->g->node.n; i++) {
-        int64_t sum = 0;
-        for (int b = 0; b < pl->ninfo; b++)
-            if (pl->info[b].used && pl->info[b].first <= i && i <= pl->info[b].last)
-                sum += pl->info[b].bytes;
-        bound = imax(bound, sum);
-    }
+    int64_t *change = NEW(pl->p->scratch, int64_t, pl->g->node.n + 1), alive = 0, bound = 0;
+    for (int b = 0; b < pl->ninfo; b++)
+        if (pl->info[b].used) {
+            change[pl->info[b].first] += pl->info[b].bytes;
+            change[pl->info[b].last + 1] -= pl->info[b].bytes;
+        }
+    for (int i = 0; i < pl->g->node.n; i++)
+        bound = imax(bound, alive += change[i]);
     return bound;
 }
 
