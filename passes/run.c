@@ -48,7 +48,8 @@ static bool check_list(const char *what, const char *list)
         char name[64];
         snprintf(name, sizeof name, "%.*s", (int)imin((int64_t)n, 63), s);
         const char *near = nearest_name(name, names, npass_info);
-        error_at((Loc){0}, "--%s: there is no pass '%s'%s%s%s", what, name, near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+        error_at((Loc){0}, "--%s: there is no pass '%s'%s%s%s", what, name, near ? ", did you mean '" : "",
+                 near ? near : "", near ? "'?" : "");
         ok = false;
     }
     return ok;
@@ -56,9 +57,11 @@ static bool check_list(const char *what, const char *list)
 
 bool passes_check_options(const PassOptions *o)
 {
-    bool ok = check_list("passes", o->passes) & check_list("disable-pass", o->disable) & check_list("stop-after", o->stop_after);
+    bool ok = check_list("passes", o->passes);
+    ok = check_list("disable-pass", o->disable) && ok;
+    ok = check_list("stop-after", o->stop_after) && ok;
     if (o->print_after && strcmp(o->print_after, "all"))
-        ok &= check_list("print-ir-after", o->print_after);
+        ok = check_list("print-ir-after", o->print_after) && ok;
     for (int i = 0; i < npass_info; i++)
         if (listed(o->disable, pass_info[i].name) && pass_info[i].required) {
             error_at((Loc){0}, "--disable-pass: '%s' is required", pass_info[i].name);
@@ -98,10 +101,12 @@ static double difference(const double *a, const double *ref, int64_t n)
 {
     double err = 0, mag = 0;
     for (int64_t i = 0; i < n; i++) {
-        err = fmax(err, fabs(a[i] - ref[i]));
-        mag = fmax(mag, fabs(ref[i]));
         if (isnan(a[i]) != isnan(ref[i]))
             return INFINITY;
+        if (a[i] != ref[i]) /* infinities may be equal */
+            err = fmax(err, fabs(a[i] - ref[i]));
+        if (isfinite(ref[i]))
+            mag = fmax(mag, fabs(ref[i]));
     }
     return err == 0 ? 0 : err / mag;
 }
@@ -118,9 +123,19 @@ static void compare(void *user, ValueId v, const double *d)
     double err = difference(d, e->ref[val->origin], type_elems(&val->type));
     if (err <= PASS_TOLERANCE)
         return;
-    const Node *n = &e->g->node.v[val->node];
-    e->first = node_title(n);
+    e->first = val->kind == VAL_NODE ? node_title(&e->g->node.v[val->node]) : val->name;
     e->err = err;
+}
+
+static bool has_numbers(const Graph *g)
+{
+    for (int i = 0; i < g->value.n; i++)
+        if (g->value.v[i].kind == VAL_CONST && !g->value.v[i].tensor->data) {
+            error_at(g->value.v[i].loc, "--verify-each evaluates the graph, but constant '%s' has no numbers: give --weights",
+                     g->value.v[i].name);
+            return false;
+        }
+    return true;
 }
 
 static const double **random_inputs(Arena *A, const Graph *g)
@@ -199,7 +214,8 @@ static bool run_one(const PassInfo *info, Graph *g, const PassOptions *o, double
     bool changed = info->fn(&p, g);
     t = now_ms() - t;
     if (o->time_passes)
-        fprintf(stderr, "%-18s %9.3f ms %9.1f KiB scratch %s\n", info->name, t, (double)arena_bytes(p.scratch) / 1024, changed ? "changed" : "");
+        fprintf(stderr, "%-18s %9.3f ms %9.1f KiB scratch %s\n", info->name, t, (double)arena_bytes(p.scratch) / 1024,
+                changed ? "changed" : "");
     arena_free(p.scratch);
     const char *err = graph_check(g);
     if (err)
@@ -239,6 +255,8 @@ bool passes_run(Arena *A, Graph *g, const PassOptions *o)
     (void)A;
     prove_order();
     name_origins(g);
+    if (o->verify_each && !has_numbers(g))
+        return false;
     Arena *scratch = arena_new();
     double **ref = o->verify_each ? evaluate(scratch, g) : NULL;
     bool ok = true;
