@@ -82,7 +82,7 @@ $(B)/tests/unit/%.o: ALL_C += -I$(B)/tests
 $(UNIT_OBJ): | $(B)/tests/suites.def
 $(B)/tests/unit/main.o: $(B)/tests/suites.def
 
-$(B)/tests/unit/unit: $(UNIT_OBJ) $(filter-out $(B)/compiler/main.o,$(OBJ))
+$(B)/tests/unit/unit: $(UNIT_OBJ) $(SUPPORT) $(filter-out $(B)/compiler/main.o,$(OBJ))
 	$(call say,LINK,$@)
 	$(Q)$(CC) -o $@ $^ -lcunit $(ALL_LD)
 
