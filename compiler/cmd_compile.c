@@ -141,9 +141,13 @@ static bool write_built(const Job *j, const BackendOptions *bo, Emit e, OutDir *
         ok = archive(j, work, object, arena_printf(A, "lib%s.a", name), dir);
     if (ok && e.shared)
         ok = build(j, bo, work, arena_printf(A, "-shared%s", pic), arena_printf(A, "lib%s.so", name), dir);
-    if (ok && !e.c)
-        ok = copy_file(j, work, arena_printf(A, "%s.h", name), dir) && copy_file(j, work, "dsq.h", dir) &&
-             copy_file(j, work, arena_printf(A, "%s.bin", name), dir);
+    if (!ok || e.c)
+        return ok;
+    ok = copy_file(j, work, arena_printf(A, "%s.h", name), dir) && copy_file(j, work, "dsq.h", dir);
+    if (ok && (bo->weights_as == WEIGHTS_FILE || e.as)) /* objects and libraries hold the weights otherwise */
+        ok = copy_file(j, work, arena_printf(A, "%s.bin", name), dir);
+    if (ok && e.as)
+        ok = copy_file(j, work, arena_printf(A, "%s_weights.S", name), dir);
     return ok;
 }
 
@@ -216,6 +220,9 @@ int cmd_compile(Arena *A, const Options *o)
     Emit e = emit_of(o);
     if (o->output && !strcmp(o->output, "-") && (!o->emit || strchr(o->emit, ',') || e.graph == e.loops))
         return usage_error(o->command, "-o - takes one text: --emit=graph or --emit=loops");
+    if (e.shared && j.target->mcu)
+        return usage_error(o->command, "--emit=shared: there are no shared libraries on %s; --emit=lib is static",
+                           j.target->name);
     bool ok = job_compile(&j) && compile_to(&j, e);
     job_close(&j);
     return !ok;

@@ -80,6 +80,8 @@ static json_t *options_json(const Job *j)
     put_int(opts, "opt_level", o->level);
     put_bool(opts, "strict", o->strict);
     put_bool(opts, "threads", o->threads != 0);
+    if (o->weights_as)
+        put_text(opts, "weights_as", o->weights_as);
     if (o->passes)
         put_text(opts, "passes", o->passes);
     if (o->disable_pass)

@@ -22,7 +22,7 @@ build=${1:?usage: tests/run.sh BUILD [GROUP or FILE ...]}
 shift
 case $build in /*) ;; *) build=$PWD/$build ;; esac
 export BUILD=$build DSQC=$build/dsqc LC_ALL=C NO_COLOR=1
-export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=0:abort_on_error=1}
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:abort_on_error=1}
 unset DSQC_SPECS
 update=${UPDATE_GOLDEN:-}

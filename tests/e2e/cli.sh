@@ -84,6 +84,7 @@ expect 'targets listed' 2 '' 'targets are .*generic.*rv64gc' info "$spec" --targ
 expect 'llvm backend' 2 '' 'built without LLVM' compile "$spec" --backend=llvm
 expect 'llvm text' 2 '' 'built without LLVM' compile "$spec" --emit=llvm-ir
 expect 'llvm engine' 2 '' 'built without LLVM' run "$spec" --engine=llvm
+expect 'shared on a microcontroller' 2 '' 'no shared libraries on cortex-m4' compile "$spec" --target=cortex-m4 --emit=shared
 expect 'no spec' 2 '' 'which SPEC' compile
 expect 'two specs' 2 '' "unexpected argument 'b.yaml'" compile "$spec" b.yaml
 expect 'operand too many' 2 '' "unexpected argument 'x'" schema x
@@ -125,6 +126,11 @@ check 'every result is there' sh -c 'cd "$1" && ls net.h net.c net.json net.o ne
 expect 'object alone' 0 '' 'net for' compile "$spec" "${w[@]}" --emit=obj -o "$WORK/obj"
 check 'object needs nothing' sh -c '! nm -u "$1" | grep .' - "$WORK/obj/net.o"
 check 'object comes with its header' test -f "$WORK/obj/net.h" -a ! -f "$WORK/obj/net.c"
+expect 'weights in the object' 0 '' '' compile "$spec" "${w[@]}" --weights-as=asm --emit=obj -q -o "$WORK/inc"
+check 'weights are not beside the object' test -f "$WORK/inc/net.o" -a ! -e "$WORK/inc/net.bin"
+expect 'weights in a file' 0 '' '' compile "$spec" "${w[@]}" --weights-as=file --emit=shared,selftest -q -o "$WORK/file"
+check 'self-test reads the file' sh -c 'cd "$1" && ${CC:-cc} -DDSQ_SELFTEST_STDIO net_selftest.c -L. -lnet -o t && LD_LIBRARY_PATH=. ./t' - "$WORK/file"
+check 'self-test of C' sh -c 'cd "$1" && ${CC:-cc} -O2 -march=native net.c net_selftest.c -o t && ./t' - "$WORK/all"
 cp -r "$WORK/a" "$WORK/before"
 CC=false expect 'failing C compiler' 1 '' 'the C compiler failed: false' compile "$spec" "${w[@]}" --emit=c,obj --set classes=7 -o "$WORK/a"
 check 'failure keeps the old output' diff -r "$WORK/a" "$WORK/before"
