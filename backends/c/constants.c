@@ -1,4 +1,4 @@
-/* Weights: arrays in NAME.c, or one blob of constants at multiples of 64 bytes that the assembler includes or the
+/* Weights: arrays in NAME_weights.h, or one blob of constants at multiples of 64 bytes that the assembler includes or the
    caller maps. */
 #include "c.h"
 

@@ -113,19 +113,35 @@ static void preamble(CFile *c, Buf *b)
         buf_printf(b, "%s%s", c->helpers.s, c->helpers.s[c->helpers.n - 2] == '\n' ? "" : "\n");
 }
 
+/* Arrays of numbers stand in a file of their own, so that the code can be read. */
+static bool weights_header(CFile *c, const Buf *arrays, OutDir *dir)
+{
+    Buf b = {0};
+    buf_printf(&b, "/* %s_weights.h: the constants of %s.c, in the order in which its kernels read them. */\n\n",
+               c->model, c->model);
+    buf_write(&b, arrays->s, arrays->n);
+    bool ok = outdir_add(dir, arena_printf(c->A, "%s_weights.h", c->model), b.s, b.n);
+    buf_free(&b);
+    return ok;
+}
+
 static bool source(CFile *c, OutDir *dir)
 {
-    Buf body = {0}, all = {0};
-    c_constants(c, &body);
+    Buf body = {0}, all = {0}, arrays = {0};
+    c_constants(c, c->o->weights_as == WEIGHTS_C ? &arrays : &body);
     for (int i = 0; i < c->p->kernel.n; i++) {
         c_kernel(c, &body, i);
         buf_putc(&body, '\n');
     }
     c_run(c, &body);
     preamble(c, &all);
+    if (arrays.n)
+        buf_printf(&all, "#include \"%s_weights.h\"\n\n", c->model);
     buf_write(&all, body.s, body.n);
     bool ok = outdir_add(dir, arena_printf(c->A, "%s.c", c->model), all.s, all.n);
+    ok = ok && (!arrays.n || weights_header(c, &arrays, dir));
     buf_free(&body);
+    buf_free(&arrays);
     buf_free(&all);
     return ok;
 }
