@@ -19,6 +19,7 @@ const char help_verify[] =
     "the tolerance passes on rounding that it was handed (sqrt and sign amplify it without bound near\n"
     "zero); an output of the network must be within the tolerance all the same.\n"
     "Exit status 1 where a group's own error or an output's error is beyond; the first is named.\n"
+    "With --threads the outputs must be the same bits on one thread and on several.\n"
     "Without weights in the spec or on the command line they are random.\n";
 const char examples_verify[] =
     "  dsqc verify specs/resnet18.yaml --weights random:1\n"
@@ -168,6 +169,25 @@ static void interpret(Verify *v, void *arena)
     progress_end();
 }
 
+/* The outputs lie in v->io from a run on one thread; on several they must be the same bits. */
+static bool threads_agree(Verify *v)
+{
+    const Graph *g = v->job->written;
+    float **several = io_alloc(v->run, g);
+    memcpy(several, v->io, (size_t)g->input.n * sizeof *several);
+    model_run(v->model, several);
+    for (int o = 0; o < g->output.n; o++) {
+        const Value *out = &g->value.v[g->output.v[o]];
+        int port = g->input.n + o;
+        if (!memcmp(several[port], v->io[port], (size_t)type_elems(&out->type) * sizeof(float)))
+            continue;
+        error_at(out->loc, "'%s': %s give other bits than one", out->name,
+                 plural(v->run, model_threads(v->model), "thread"));
+        return false;
+    }
+    return true;
+}
+
 static bool run_all(Verify *v, int runs)
 {
     const Job *j = v->job;
@@ -177,13 +197,14 @@ static bool run_all(Verify *v, int runs)
     if (loops) {
         v->arena = arena = huge_alloc((size_t)j->program->arena_bytes);
     } else {
-        v->model = model_build(j, MODEL_TRACE, 0);
+        v->model = model_build(j, MODEL_TRACE | (v->opt->threads ? MODEL_THREADS : 0), (int)imax(v->opt->threads, 0));
         if (!v->model)
             return false;
         v->arena = model_arena(v->model);
     }
     v->io = io_alloc(j->arena, g);
-    for (int run = 0; run < runs; run++) {
+    bool ok = true;
+    for (int run = 0; ok && run < runs; run++) {
         v->run = arena_new();
         progress("run %d of %d", run + 1, runs);
         for (int i = 0; i < g->input.n; i++) {
@@ -196,12 +217,13 @@ static bool run_all(Verify *v, int runs)
             interpret(v, arena);
         else
             model_trace(v->model, v->io, compare_call, v);
+        ok = loops || !v->opt->threads || threads_agree(v);
         arena_free(v->run);
     }
     progress_end();
     if (v->model)
         model_close(v->model);
-    return true;
+    return ok;
 }
 
 static const char *watch_name(const Verify *v, const Watch *w)

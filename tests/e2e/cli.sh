@@ -156,6 +156,7 @@ expect 'unwritable output' 1 '' 'cannot write' run "$spec" "${w[@]}" -i "$WORK/x
 
 # ---- verify, bench, info, schema, opt ----
 expect 'verify' 0 'worst [0-9.e-]+' '' verify "$spec" --runs 2
+expect 'verify threads' 0 'worst [0-9.e-]+' '' verify "$spec" --runs 1 --threads 3
 expect 'verify loops' 0 'worst [0-9.e-]+' '' verify "$spec" --runs 1 --engine=loops --target=generic
 expect 'verify beyond tolerance' 1 'conv1.*beyond tolerance' "error: 'conv1.*of the largest magnitude away" verify "$spec" --tolerance 1e-12
 expect 'bench' 0 'median +[0-9.]+ [mu]s' '' bench "$spec" --runs 5 --layers
