@@ -99,9 +99,9 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
     bool vector = n->op == OP_linear || (!n->attr.transpose_b && g->value.v[n->in[1]].type.rank != 4);
     s->lanes = vector ? lanes_for(t, cols) : 1;
     s->px = (int)imin(rows, 4);
-    s->nb = (int)imin(accumulators(t) / s->px, t->vregs >= 32 ? 8 : 4);
-    if (s->px > 1)
-        s->nb = (int)imin(s->nb, 4);
+    s->nb = (int)imin(accumulators(t) / s->px, t->vregs >= 32 && s->px == 1 ? 8 : 4);
+    while (!fits(t, s->px, s->nb))
+        s->nb--;
     s->rows = 1;
 }
 
