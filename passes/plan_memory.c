@@ -5,7 +5,7 @@
    Values that may share storage form one block: a view and its operand, and an elementwise result that takes the place
    of an operand which dies in the same kernel and is read only at the index that is written. Blocks are then placed
    first-fit in several orders and the best plan is kept; the lower bound is the largest sum of blocks alive at once.
-   Needs F_LAYOUT, gives F_OFFSETS. */
+   Where no plan meets it, hill climbing over orders follows. Needs F_LAYOUT, gives F_OFFSETS. */
 #include <stdlib.h>
 
 #include "edit.h"
@@ -19,6 +19,8 @@ typedef struct Plan {
     int *last_use;         /* per value: index of the last node that reads it */
     BlockInfo *info;       /* per value (block name), then one per node for scratch */
     int ninfo;
+    BlockInfo **order, **placed; /* the blocks in use in the order in which they are placed, and by offset */
+    int n;
 } Plan;
 
 static bool in_arena(const Graph *g, ValueId v)
@@ -166,20 +168,77 @@ static int by_first(const void *x, const void *y)
     return a->first != b->first ? a->first - b->first : by_size(x, y);
 }
 
-/* Places all blocks in the order given; returns the arena's size. */
-static int64_t place_all(Plan *pl, BlockInfo **order, int n)
+/* Places all blocks in order; returns the arena's size. */
+static int64_t place_all(Plan *pl)
 {
-    BlockInfo **placed = NEW(pl->p->scratch, BlockInfo *, n);
     int64_t size = 0;
-    for (int i = 0; i < n; i++) {
-        place(order[i], placed, i);
+    for (int i = 0; i < pl->n; i++) {
+        BlockInfo *b = pl->order[i];
+        place(b, pl->placed, i);
         int at = i;
-        for (; at > 0 && placed[at - 1]->offset > order[i]->offset; at--)
-            placed[at] = placed[at - 1];
-        placed[at] = order[i];
-        size = imax(size, order[i]->offset + order[i]->bytes);
+        for (; at > 0 && pl->placed[at - 1]->offset > b->offset; at--)
+            pl->placed[at] = pl->placed[at - 1];
+        pl->placed[at] = b;
+        size = imax(size, b->offset + b->bytes);
     }
     return size;
+}
+
+/* The best of a few orders; its plan's size. */
+static int64_t sort_and_place(Plan *pl)
+{
+    static int (*const rules[])(const void *, const void *) = {by_size, by_area, by_first};
+    int best = 0;
+    int64_t bytes = INT64_MAX;
+    for (int i = 0; i < LEN(rules); i++) {
+        qsort(pl->order, (size_t)pl->n, sizeof *pl->order, rules[i]);
+        int64_t size = place_all(pl);
+        if (size < bytes)
+            bytes = size, best = i;
+    }
+    qsort(pl->order, (size_t)pl->n, sizeof *pl->order, rules[best]);
+    return place_all(pl);
+}
+
+/* Moves the block at position `from` of the order to position `to`. */
+static void move(BlockInfo **order, int from, int to)
+{
+    BlockInfo *b = order[from];
+    for (; from > to; from--)
+        order[from] = order[from - 1];
+    for (; from < to; from++)
+        order[from] = order[from + 1];
+    order[to] = b;
+}
+
+static int topmost(const Plan *pl, int64_t bytes)
+{
+    int i = 0;
+    while (pl->order[i]->offset + pl->order[i]->bytes < bytes)
+        i++;
+    return i;
+}
+
+/* Hill climbing over orders, as Arm's Vela does: the block that ends the arena is placed earlier, or any block earlier or
+   later; what is no worse is kept. The work is bounded, the random numbers are the same everywhere. */
+static int64_t climb(Plan *pl, int64_t bytes, int64_t bound)
+{
+    enum { TRIES = 2000, WORK = 100 << 20 };
+    Rng r = rng_seed(1, "plan-memory");
+    int top = bytes > bound ? topmost(pl, bytes) : 0;
+    for (int64_t tries = imin(TRIES, WORK / ((int64_t)pl->n * pl->n + 1)); tries > 0 && top > 0; tries--) {
+        int from = rng_next(&r) % 2 ? top : (int)(rng_next(&r) % (uint64_t)pl->n);
+        int to = (int)(rng_next(&r) % (uint64_t)(from == top ? top : pl->n));
+        move(pl->order, from, to);
+        int64_t size = place_all(pl);
+        if (size > bytes) {
+            move(pl->order, to, from);
+            continue;
+        }
+        bytes = size;
+        top = bytes > bound ? topmost(pl, bytes) : 0;
+    }
+    return place_all(pl);
 }
 
 /* The largest sum of blocks that are alive at once. */
@@ -204,23 +263,13 @@ bool pass_plan_memory(Pass *p, Graph *g)
     pl.info = NEW(p->scratch, BlockInfo, pl.ninfo);
     liveness(&pl);
     make_blocks(&pl);
-    BlockInfo **order = NEW(p->scratch, BlockInfo *, pl.ninfo);
-    int n = 0;
+    pl.order = NEW(p->scratch, BlockInfo *, pl.ninfo);
+    pl.placed = NEW(p->scratch, BlockInfo *, pl.ninfo);
     for (int i = 0; i < pl.ninfo; i++)
         if (pl.info[i].used)
-            order[n++] = &pl.info[i];
-    static int (*const rules[])(const void *, const void *) = {by_size, by_area, by_first};
-    int best = 0;
-    int64_t bytes = -1;
-    for (int i = 0; i < LEN(rules); i++) {
-        qsort(order, (size_t)n, sizeof *order, rules[i]);
-        int64_t size = place_all(&pl, order, n);
-        if (bytes < 0 || size < bytes)
-            bytes = size, best = i;
-    }
-    qsort(order, (size_t)n, sizeof *order, rules[best]);
-    g->arena_bytes = place_all(&pl, order, n);
+            pl.order[pl.n++] = &pl.info[i];
     g->arena_lower_bound = lower_bound(&pl);
+    g->arena_bytes = climb(&pl, sort_and_place(&pl), g->arena_lower_bound);
     for (int i = 0; i < g->value.n; i++)
         if (in_arena(g, i) && pl.block[i] >= 0)
             g->value.v[i].offset = pl.info[pl.block[i]].offset;
