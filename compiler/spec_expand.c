@@ -83,7 +83,7 @@ bool read_in(const Cx *cx, const Yaml *y, const ValueId **in, int *n)
 }
 
 /* The step's results become the current value and get the names in `as`; of a step that is left out, all of them name
-   the value that went by. */
+   the value that passes by: its first input. */
 static void finish(Cx *cx, const Yaml *as, const Results *r, bool left_out)
 {
     cx->cur = r->n ? r->v[0] : POISON;
@@ -363,9 +363,15 @@ static void step_map(Cx *cx, const Yaml *step)
         cx->cur = POISON;
         return;
     }
-    Results r = {.v = {cx->cur}, .n = cx->cur != POISON}; /* of a step that is left out */
+    Results r = {.v = {cx->cur}, .n = cx->cur != POISON};
+    const ValueId *in;
+    int n;
     if (!left_out(cx, step, &out))
         r.n = 0;
+    else if (out && yaml_get(step, "in")) { /* its first input passes by */
+        r.n = read_in(cx, yaml_get(step, "in"), &in, &n) && n > 0;
+        r.v[0] = r.n ? in[0] : POISON;
+    }
     else if (!out && *found->key == 'o')
         step_op(cx, step, found->val, &r);
     else if (!out && (*found->key == 's' || *found->key == 'g'))

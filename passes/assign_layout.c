@@ -20,8 +20,7 @@ static bool is_conv(const Node *n) { return n->op == OP_conv2d || n->op == OP_co
 
 static bool peels(const Node *n) { return n->sched && n->sched->peel; }
 
-/* Border elements that this convolution reads around its operand 0. */
-static void border_of(const Graph *g, const Node *n, int64_t border[4])
+void conv_border(const Graph *g, const Node *n, int64_t border[4])
 {
     const Type *in = &g->value.v[n->in[0]].type, *w = &g->value.v[n->in[1]].type;
     Type out = node_step_type(g, n, 0);
@@ -168,7 +167,7 @@ bool pass_assign_layout(Pass *p, Graph *g)
             continue;
         Value *v = &g->value.v[n->in[0]];
         int64_t border[4] = {0};
-        border_of(g, n, border);
+        conv_border(g, n, border);
         if (v->kind != VAL_NODE || v->region == REGION_OUTPUT) {
             if (border[0] | border[1] | border[2] | border[3])
                 bug("a convolution reads the border of a value that has none");

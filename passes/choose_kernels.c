@@ -5,7 +5,7 @@
    Needs anchored graphs; keeps everything; gives F_SCHEDULE. The register tile is the one with the lowest estimated
    cycles: fused multiply-adds, at least the latency of a dependent chain, loads beside them, and whole tiles only as
    far as the map has pixels. */
-#include "pass.h"
+#include "lower/lower.h"
 
 /* Registers that may hold accumulators. */
 static int accumulators(const Target *t) { return t->lanes == 1 ? 16 : t->vregs >= 32 ? 28 : 12; }
@@ -66,6 +66,39 @@ static void conv_tile(const Target *t, Schedule *s, int64_t h, int64_t w, int64_
             }
 }
 
+enum { MAX_PHASE_RUNS = 64, MAX_PHASES = 1024 };
+
+/* The code of a transposed convolution grows with the runs of its phases: refuses what would run away. */
+static bool check_phases(const Graph *g, const Node *n, const Type *out)
+{
+    const Type *in = &g->value.v[n->in[0]].type, *w = &g->value.v[n->in[1]].type;
+    const int64_t *stride = n->attr.stride.v;
+    if (imax(stride[0], stride[1]) > MAX_PHASES) {
+        error_at(n->loc, "conv_transpose2d '%s': stride %lldx%lld, at most %d can be compiled", n->name ? n->name : "",
+                 (long long)stride[0], (long long)stride[1], MAX_PHASES);
+        return false;
+    }
+    int64_t runs[2] = {0, 0};
+    for (int dim = 0; dim < 2; dim++)
+        for (int64_t r = 0; r < imin(stride[dim], out->dim[2 + dim]) && runs[dim] <= MAX_PHASE_RUNS; runs[dim]++)
+            r += transpose_run(&n->attr, in, out, w->dim[2 + dim], dim, r);
+    if (runs[0] * runs[1] > MAX_PHASE_RUNS)
+        error_at(n->loc, "conv_transpose2d '%s': stride %lldx%lld with dilation %lldx%lld needs more than %d loops", n->name ? n->name : "",
+                 (long long)stride[0], (long long)stride[1], (long long)n->attr.dilation.v[0],
+                 (long long)n->attr.dilation.v[1], MAX_PHASE_RUNS);
+    return runs[0] * runs[1] <= MAX_PHASE_RUNS;
+}
+
+/* Does the border that the windows reach into outweigh the map? Then they are clipped instead. */
+static bool wide_border(const Graph *g, const Node *n)
+{
+    const int64_t *in = g->value.v[n->in[0]].type.dim;
+    int64_t b[4] = {0};
+    conv_border(g, n, b);
+    double whole = (double)(b[0] + in[2] + b[2]) * (double)(b[1] + in[3] + b[3]);
+    return whole > 4 * (double)in[2] * (double)in[3] + 64;
+}
+
 static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s)
 {
     const Target *t = p->target;
@@ -74,11 +107,14 @@ static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s)
     int64_t channels = out.dim[1] / n->attr.groups, h = out.dim[2], wd = out.dim[3];
     bool transposed = n->op == OP_conv_transpose2d;
     s->lanes = lanes_for(t, channels);
-    s->peel = !transposed && (t->mcu || t->lanes == 1 || in->kind == VAL_INPUT);
+    if (transposed && !check_phases(g, n, &out))
+        return;
+    bool clip = wide_border(g, n);
+    s->peel = clip || (!transposed && (t->mcu || t->lanes == 1 || in->kind == VAL_INPUT));
     if (!transposed && n->attr.groups == in->type.dim[1] && w->type.dim[0] == n->attr.groups && n->attr.groups > 1) {
         s->impl = IMPL_DEPTHWISE;
         s->lanes = lanes_for(t, out.dim[1]);
-        s->peel = t->mcu || t->lanes == 1;
+        s->peel = clip || t->mcu || t->lanes == 1;
         s->px = (int)imin(wd, t->lanes == 1 ? 4 : 7);
         s->rows = s->nb = 1;
         return;

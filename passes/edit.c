@@ -1,4 +1,6 @@
 /* What several graph passes do alike. */
+#include <math.h>
+
 #include "edit.h"
 
 const char *node_title(const Node *n) { return n->layers ? n->layers : n->name ? n->name : op_info[n->op].name; }
@@ -21,8 +23,14 @@ ValueId const_of(Graph *g, Arena *scratch, const char *base, Type t, const doubl
 {
     int64_t n = type_elems(&t);
     float *f = NEW(scratch, float, n);
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
         f[i] = (float)d[i];
+        if (!isfinite(f[i])) {
+            error_at((Loc){0}, "constant '%s' becomes %s at element %lld when it is computed ahead of time", base,
+                     isnan(d[i]) ? "NaN" : "infinite", (long long)i);
+            break;
+        }
+    }
     return graph_const_f32(g, base, t, f);
 }
 

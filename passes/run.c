@@ -210,6 +210,7 @@ static bool run_one(const PassInfo *info, Graph *g, const PassOptions *o, double
 {
     Pass p = {.target = o->target, .opt = o->opt, .strict = o->strict, .scratch = arena_new()};
     bug_context(info->name, NULL);
+    int errors = diag_errors();
     double t = now_ms();
     bool changed = info->fn(&p, g);
     t = now_ms() - t;
@@ -217,6 +218,8 @@ static bool run_one(const PassInfo *info, Graph *g, const PassOptions *o, double
         fprintf(stderr, "%-18s %9.3f ms %9.1f KiB scratch %s\n", info->name, t, (double)arena_bytes(p.scratch) / 1024,
                 changed ? "changed" : "");
     arena_free(p.scratch);
+    if (diag_errors() > errors)
+        return false;
     const char *err = graph_check(g);
     if (err)
         bug("the graph is wrong after pass '%s': %s", info->name, err);

@@ -34,10 +34,19 @@ static void bind_arg(KC *kc, int buf, int64_t offset) { PUSH(kc->l->A, &kc->call
 
 int kc_const(KC *kc, const char *param, const char *name, DType dt, int rank, const int64_t *dim, const void *data)
 {
-    int buf = map_get(&kc->l->packed, name);
+    Type t = type_make(dt, rank, dim);
+    const char *key = name;
+    int buf = map_get(&kc->l->packed, key);
+    for (int i = 1; buf >= 0; i++) { /* one weight may be packed in several ways */
+        const PBuf *p = &kc->l->p->buf.v[buf];
+        if (type_eq(&p->type, &t) && !memcmp(p->data, data, (size_t)(type_elems(&t) * dtype_size(dt))))
+            break;
+        key = arena_printf(kc->l->A, "%s_%d", name, i);
+        buf = map_get(&kc->l->packed, key);
+    }
     if (buf < 0) {
-        buf = program_buf(kc->l, name, BUF_CONST, type_make(dt, rank, dim), data);
-        map_put(&kc->l->packed, name, buf);
+        buf = program_buf(kc->l, key, BUF_CONST, t, data);
+        map_put(&kc->l->packed, key, buf);
     }
     bind_arg(kc, buf, 0);
     return kb_param(&kc->b, param, dt, ACC_CONST, rank, dim);

@@ -14,6 +14,8 @@ typedef struct Conv {
     int64_t groups, cg, og, kh, kw;
     Phase v, h;             /* vertical, horizontal */
     bool transposed;
+    int64_t nv, nh;         /* phases that share the code being written, vertical and horizontal */
+    const Ix *pv, *ph;      /* which of them */
     bool chan_outer;        /* loops c, ky, kx: input without channel runs */
     Seg seg[2];
     int nseg;
@@ -57,7 +59,8 @@ static const Expr *conv_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix
 static const Expr *conv_w(KC *kc, void *user, int j, const Ix *const *red)
 {
     Conv *c = user;
-    const Ix *ix[6] = {c->g, c->blk, red[0], red[1], red[2], IXC((int64_t)j * c->lanes)};
+    const Ix *set = ADD(MULC(ADD(MULC(c->pv, c->nh), c->ph), c->groups), c->g); /* weights of this phase and group */
+    const Ix *ix[6] = {set, c->blk, red[0], red[1], red[2], IXC((int64_t)j * c->lanes)};
     return x_load(&kc->b, c->s->wparam, ix, c->lanes, 0);
 }
 
@@ -65,8 +68,8 @@ static void conv_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, cons
 {
     Conv *c = user;
     coord[0] = c->n, coord[1] = channel(kc, c, j);
-    coord[2] = ADDC(MULC(ADD(c->y, r), c->v.ostep), c->v.o0);
-    coord[3] = ADDC(MULC(ADD(c->x, q), c->h.ostep), c->h.o0);
+    coord[2] = ADD(ADDC(MULC(ADD(c->y, r), c->v.ostep), c->v.o0), c->pv);
+    coord[3] = ADD(ADDC(MULC(ADD(c->x, q), c->h.ostep), c->h.o0), c->ph);
 }
 
 static void tile(KC *kc, Conv *c, int px, bool clip_x)
@@ -118,39 +121,55 @@ static void rows(KC *kc, Conv *c, int from, int to, bool parallel)
     kb_end(&kc->b);
 }
 
-/* The weight of group g, its output o, its input ch, tap (ky, kx) of this phase. */
-static float weight_at(const Conv *c, const float *w, int64_t g, int64_t o, int64_t ch, int64_t ky, int64_t kx)
+/* The weight of group g, its output o, its input ch, tap (ky, kx) counted among those of phases v and h. */
+static float weight_at(const Conv *c, const float *w, const Phase *v, const Phase *h, int64_t g, int64_t o, const int64_t *k)
 {
+    int64_t ch = k[c->chan_outer ? 0 : 2], ky = k[c->chan_outer ? 1 : 0], kx = k[c->chan_outer ? 2 : 1];
     int64_t first = c->transposed ? g * c->cg + ch : g * c->og + o, inner = c->transposed ? c->og : c->cg;
-    ky = c->v.k0 + ky * c->v.kstep, kx = c->h.k0 + kx * c->h.kstep;
+    ky = v->k0 + ky * v->kstep, kx = h->k0 + kx * h->kstep;
     return w[((first * inner + (c->transposed ? o : ch)) * c->kh + ky) * c->kw + kx];
 }
 
-/* Weights to [group][block][..reduction..][nb * lanes], zero where channels end. */
+/* One set of weights to [block][..reduction..][nb * lanes], zero where channels end; returns the place behind it. */
+static float *pack_set(const Conv *c, const Seg *s, const float *w, const Phase *v, const Phase *h, int64_t g,
+                       const int64_t *n, float *p)
+{
+    int64_t wide = (int64_t)s->nb * c->lanes, k[3];
+    for (int64_t b = 0; b < s->blocks; b++)
+        for (k[0] = 0; k[0] < n[0]; k[0]++)
+            for (k[1] = 0; k[1] < n[1]; k[1]++)
+                for (k[2] = 0; k[2] < n[2]; k[2]++, p += wide)
+                    for (int64_t j = 0; j < wide; j++) {
+                        int64_t o = s->first + b * wide + j;
+                        if (o < c->og)
+                            p[j] = weight_at(c, w, v, h, g, o, k);
+                    }
+    return p;
+}
+
+/* Weights to [phase, group][block][..reduction..][nb * lanes]. */
 static void pack(KC *kc, Conv *c, int i)
 {
     Seg *s = &c->seg[i];
     ValueId wid = kc->n->in[1];
     const float *w = tensor_f32(kc->l->A, kc->l->g->value.v[wid].tensor);
-    int64_t wide = (int64_t)s->nb * c->lanes, at = 0, kh = c->v.w.k, kw = c->h.w.k, k[3];
+    int64_t wide = (int64_t)s->nb * c->lanes, kh = c->v.w.k, kw = c->h.w.k, sets = c->nv * c->nh * c->groups;
     int64_t n[3] = {c->chan_outer ? c->cg : kh, c->chan_outer ? kh : kw, c->chan_outer ? kw : c->cg};
-    float *p = NEW(kc->l->A, float, c->groups * s->blocks * imax(1, n[0] * n[1] * n[2]) * wide);
-    for (int64_t g = 0; g < c->groups; g++)
-        for (int64_t b = 0; b < s->blocks; b++)
-            for (k[0] = 0; k[0] < n[0]; k[0]++)
-                for (k[1] = 0; k[1] < n[1]; k[1]++)
-                    for (k[2] = 0; k[2] < n[2]; k[2]++, at += wide)
-                        for (int64_t j = 0; j < wide; j++) {
-                            int64_t o = s->first + b * wide + j;
-                            if (o < c->og)
-                                p[at + j] = weight_at(c, w, g, o, k[c->chan_outer ? 0 : 2], k[c->chan_outer ? 1 : 0], k[c->chan_outer ? 2 : 1]);
-                        }
+    float *all = NEW(kc->l->A, float, sets * s->blocks * imax(1, n[0] * n[1] * n[2]) * wide), *p = all;
+    for (int64_t y = 0; y < c->nv; y++)
+        for (int64_t x = 0; x < c->nh; x++)
+            for (int64_t g = 0; g < c->groups; g++) {
+                Phase v = c->v, h = c->h;
+                if (c->transposed) {
+                    v = transpose_phase(&kc->n->attr, &c->it, &c->ot, c->kh, 0, c->v.o0 + y);
+                    h = transpose_phase(&kc->n->attr, &c->it, &c->ot, c->kw, 1, c->h.o0 + x);
+                }
+                p = pack_set(c, s, w, &v, &h, g, n, p);
+            }
     const char *name = arena_printf(kc->l->A, "%s.tile%s_%dx%d%s", kc->l->g->value.v[wid].name, i ? "_tail" : "", s->nb, c->lanes,
                                     c->chan_outer ? "_c" : "");
-    if (c->transposed)
-        name = arena_printf(kc->l->A, "%s.phase%d_%d", name, (int)c->v.o0, (int)c->h.o0);
-    int64_t dim[6] = {c->groups, s->blocks, imax(1, n[0]), imax(1, n[1]), n[2], wide};
-    s->wparam = kc_const(kc, i ? "wt" : "w", name, DT_F32, 6, dim, p);
+    int64_t dim[6] = {sets, s->blocks, imax(1, n[0]), imax(1, n[1]), n[2] > 0 ? n[2] : 1, wide};
+    s->wparam = kc_const(kc, i ? "wt" : "w", name, DT_F32, 6, dim, all);
 }
 
 static void segments(KC *kc, Conv *c)
@@ -178,6 +197,8 @@ static Conv *conv_new(KC *kc)
     *c = (Conv){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .it = *kc_type(kc, n->in[0]), .ot = *kc_type(kc, kc_out(kc)),
                 .groups = n->attr.groups, .kh = w->dim[2], .kw = w->dim[3], .lanes = kc->s.lanes};
     c->cg = c->it.dim[1] / c->groups, c->og = c->ot.dim[1] / c->groups;
+    c->nv = c->nh = 1;
+    c->pv = c->ph = IXC(0);
     c->chan_outer = kc_order(kc, c->in) == ORDER_ROW && c->it.dim[2] * c->it.dim[3] > 1;
     return c;
 }
@@ -236,16 +257,41 @@ Phase transpose_phase(const Attrs *a, const Type *in, const Type *out, int64_t k
                    .k0 = k0, .kstep = kstep, .o0 = r, .ostep = s};
 }
 
+static bool same_work(const Phase *a, const Phase *b)
+{
+    return a->w.k == b->w.k && a->w.p == b->w.p && a->w.out == b->w.out;
+}
+
+int64_t transpose_run(const Attrs *a, const Type *in, const Type *out, int64_t k, int dim, int64_t r)
+{
+    int64_t n = imin(a->stride.v[dim], out->dim[2 + dim]), first = r;
+    Phase p = transpose_phase(a, in, out, k, dim, r);
+    for (r++; r < n; r++) {
+        Phase q = transpose_phase(a, in, out, k, dim, r);
+        if (!same_work(&p, &q))
+            break;
+    }
+    return r - first;
+}
+
 void lower_conv_transpose(KC *kc)
 {
     Conv *c = conv_new(kc);
     const Attrs *a = &kc->n->attr;
+    KB *b = &kc->b;
     c->transposed = true;
     kc_zero_border(kc, kc_out(kc));
-    for (int64_t y = 0; y < imin(a->stride.v[0], c->ot.dim[2]); y++)
-        for (int64_t x = 0; x < imin(a->stride.v[1], c->ot.dim[3]); x++) {
+    for (int64_t y = 0; y < imin(a->stride.v[0], c->ot.dim[2]); y += c->nv) {
+        c->nv = transpose_run(a, &c->it, &c->ot, c->kh, 0, y);
+        for (int64_t x = 0; x < imin(a->stride.v[1], c->ot.dim[3]); x += c->nh) {
+            c->nh = transpose_run(a, &c->it, &c->ot, c->kw, 1, x);
             c->v = transpose_phase(a, &c->it, &c->ot, c->kh, 0, y);
             c->h = transpose_phase(a, &c->it, &c->ot, c->kw, 1, x);
+            c->pv = IXV(kb_for(b, LOOP_SERIAL, "py", IXC(0), IXC(c->nv), 1));
+            c->ph = IXV(kb_for(b, LOOP_SERIAL, "px", IXC(0), IXC(c->nh), 1));
             nest(kc, c, false);
+            kb_end(b);
+            kb_end(b);
         }
+    }
 }

@@ -32,8 +32,8 @@ typedef struct KC {
 
 /* ---- operands (access.c) ---- */
 int program_buf(Lower *, const char *name, BufKind, Type, const void *data);
-/* A parameter for constant numbers made by the lowering (packed weights, tables). data is in the arena. Equal names
-   are equal numbers. */
+/* A parameter for constant numbers made by the lowering (packed weights, tables). data is in the arena. Equal names and
+   numbers are one buffer. */
 int kc_const(KC *, const char *param, const char *name, DType, int rank, const int64_t *dim, const void *data);
 /* Loads `lanes` elements along dimension vdim of the frame (the type whose coordinates coord are), n of them valid.
    A value of fewer dimensions or with dimensions of 1 is broadcast as in ONNX; splat where vdim is broadcast. */
@@ -64,10 +64,16 @@ int kc_fold(KC *, const char *name, XOp, const Expr *init, const Expr *zero, int
 typedef struct Slide { int64_t in, out, k, s, d, p; } Slide;
 /* The slide of the node's operand 0 along H (dim 0) or W (dim 1), from its stride, dilation and pad. */
 Slide kc_slide(const KC *, int64_t k, int dim);
-/* One dimension of a convolution: outputs o0 + ostep * i, taps k0 + kstep * j, input position i * w.s + j * w.d - w.p. */
+/* One dimension of a convolution: outputs o0 + ostep * i, taps k0 + kstep * j, input position i * w.s + j * w.d - w.p.
+   d is negative in transposed convolutions. */
 typedef struct Phase { Slide w; int64_t k0, kstep, o0, ostep; } Phase;
 /* Phase r (0 <= r < stride) of a transposed convolution with k taps along H (dim 0) or W (1). */
 Phase transpose_phase(const Attrs *, const Type *in, const Type *out, int64_t k, int dim, int64_t r);
+/* Enlarges border (top, left, bottom, right) to what the convolution's windows reach around its operand 0.
+   (passes/assign_layout.c) */
+void conv_border(const Graph *, const Node *, int64_t border[4]);
+/* How many phases from r on differ only in which taps they use: one loop runs over them. */
+int64_t transpose_run(const Attrs *, const Type *in, const Type *out, int64_t k, int dim, int64_t r);
 /* Window positions lo <= k < hi for which 0 <= o * s + k * d - p < in. */
 void kc_clip(KC *, const Slide *, const Ix *o, const Ix **lo, const Ix **hi);
 /* Walks the outputs along a row in tiles of px pixels and one narrower tile for the rest; with peel, outputs whose
@@ -86,7 +92,8 @@ typedef struct Contract {
     int rows, px, nb, lanes, last_n;      /* last_n: valid lanes of the last vector */
     int nred;                             /* reduction loops, outermost first */
     struct { const char *name; const Ix *lo, *hi; } red[4];
-    bool blocked;                         /* red[0] counts blocks whose sums are added up apart */
+    int blocks;                           /* the sum of everything inside the first so many loops is added up apart */
+    int64_t rest;                         /* with one block loop: steps of red[1] behind the last whole block */
     int vdim;
     void *user;
     const Expr *(*init)(KC *, void *, int j);                                             /* bias of vector j, or 0 */

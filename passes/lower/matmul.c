@@ -88,9 +88,9 @@ static void tile(KC *kc, Mm *m, int nb, int rows)
 {
     Contract t = {.rows = 1, .px = rows, .nb = nb, .lanes = m->lanes, .last_n = m->last_n, .vdim = m->ot.rank - 1, .user = m,
                   .init = mm_init, .x = mm_x, .w = mm_w, .coord = mm_coord};
-    m->blocked = m->K >= 2 * SUM_BLOCK && m->K % SUM_BLOCK == 0;
+    m->blocked = m->K >= 2 * SUM_BLOCK;
     if (m->blocked)
-        t.blocked = true, t.red[0].name = "blk", t.red[0].lo = IXC(0), t.red[0].hi = IXC(m->K / SUM_BLOCK), t.nred = 1;
+        t.blocks = t.nred = 1, t.red[0].name = "blk", t.red[0].lo = IXC(0), t.red[0].hi = IXC(m->K / SUM_BLOCK), t.rest = m->K % SUM_BLOCK;
     t.red[t.nred].name = "k", t.red[t.nred].lo = IXC(0), t.red[t.nred].hi = IXC(m->blocked ? SUM_BLOCK : m->K), t.nred++;
     kc_contract(kc, &t);
 }

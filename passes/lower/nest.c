@@ -83,7 +83,12 @@ Slide kc_slide(const KC *kc, int64_t k, int dim)
 
 void kc_clip(KC *kc, const Slide *w, const Ix *o, const Ix **lo, const Ix **hi)
 {
-    const Ix *back = MULC(ADDC(MULC(o, w->s), -w->p), -1); /* lo = ceil(back / d), hi = ceil((in + back) / d) */
+    const Ix *at = ADDC(MULC(o, w->s), -w->p), *back = MULC(at, -1);
+    if (w->d < 0) { /* k > (at - in) / |d| and k <= at / |d| */
+        *lo = ix_max(kc->A, IXC(0), ADDC(ix_div(kc->A, ADDC(at, -w->in), -w->d), 1));
+        *hi = ix_min(kc->A, IXC(w->k), ADDC(ix_div(kc->A, at, -w->d), 1));
+        return;
+    }
     bool inside = (w->out - 1) * w->s + (w->k - 1) * w->d - w->p < w->in; /* the last window */
     *lo = w->p ? ix_max(kc->A, IXC(0), ix_div(kc->A, ADDC(back, w->d - 1), w->d)) : IXC(0);
     *hi = inside ? IXC(w->k) : ix_min(kc->A, IXC(w->k), ix_div(kc->A, ADDC(back, w->in + w->d - 1), w->d));
@@ -96,6 +101,8 @@ void kc_columns(KC *kc, const Slide *w, bool peel, int px, void (*tile)(KC *, co
         x0 = imin(w->out, (w->p + w->s - 1) / w->s);
         int64_t last = w->in + w->p - (w->k - 1) * w->d - 1;
         x1 = imax(x0, last < 0 ? 0 : imin(w->out, last / w->s + 1));
+        if (w->d < 0)
+            x0 = x1 = w->out;
     }
     int64_t p = imax(1, imin(px, x1 - x0)), whole = x0 + (x1 - x0) / p * p;
     struct { int64_t lo, hi, step; bool clip; } part[] = {

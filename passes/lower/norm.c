@@ -110,7 +110,7 @@ typedef struct L2 {
     const Ix *outer[MAX_RANK];
     bool reduced[MAX_RANK];
     Type inner;            /* the reduced dimensions, others 1 */
-    int acc;
+    int acc, lanes;
     const Expr *norm;
 } L2;
 
@@ -120,16 +120,43 @@ static void l2_coord(L2 *o, const Ix *const *coord, const Ix **at)
         at[i] = o->reduced[i] ? coord[i] : o->outer[i];
 }
 
+/* Squares along the contiguous dimension from `first` on, `lanes` at a time. */
+typedef struct Run { L2 *o; const Ix *at[MAX_RANK]; int64_t first; int lanes; } Run;
+
+static const Expr *square_term(KC *kc, const Ix *i, void *user)
+{
+    Run *r = user;
+    r->at[r->o->vdim] = ADDC(MULC(i, r->lanes), r->first);
+    const Expr *x = kc_reg(kc, "x", kc_load(kc, r->o->in, r->o->t, r->at, r->o->vdim, r->lanes, r->lanes));
+    return x_bin(&kc->b, X_mul, x, x);
+}
+
 static void square_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
 {
+    (void)lanes, (void)n;
     L2 *o = user;
-    const Ix *at[MAX_RANK];
-    l2_coord(o, coord, at);
-    const Expr *x = kc_reg(kc, "x", kc_load(kc, o->in, o->t, at, o->vdim, lanes, n));
-    x = x_bin(&kc->b, X_mul, x, x);
-    if (lanes > 1)
-        x = x_un(&kc->b, X_hsum, x); /* missing lanes are 0 */
-    kb_set(&kc->b, o->acc, NULL, NULL, x_bin(&kc->b, X_add, x_reg(&kc->b, o->acc), x));
+    KB *b = &kc->b;
+    Run r = {.o = o, .lanes = o->lanes};
+    l2_coord(o, coord, r.at);
+    int64_t size = o->reduced[o->vdim] ? o->t->dim[o->vdim] : 1;
+    const Ix *outer = r.at[o->vdim];
+    for (int part = 0; part < 2; part++) { /* whole vectors, then the rest one by one */
+        int64_t count = part ? size % o->lanes : size / o->lanes;
+        if (!count)
+            continue;
+        if (part)
+            r.first = size - count, r.lanes = 1;
+        const Expr *zero = x_const(b, vt(DT_F32, r.lanes), 0), *sum;
+        if (size == 1) {
+            r.at[o->vdim] = outer;
+            const Expr *x = kc_reg(kc, "x", kc_load(kc, o->in, o->t, r.at, o->vdim, 1, 1));
+            sum = x_bin(b, X_mul, x, x);
+        } else
+            sum = x_reg(b, kc_fold(kc, "squares", X_add, zero, zero, count, square_term, &r));
+        if (r.lanes > 1)
+            sum = x_un(b, X_hsum, sum);
+        kb_set(b, o->acc, NULL, NULL, x_bin(b, X_add, x_reg(b, o->acc), sum));
+    }
 }
 
 static void scale_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
@@ -149,11 +176,13 @@ static void l2_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user
     for (int i = 0; i < o->t->rank; i++)
         o->outer[i] = coord[i];
     o->acc = kb_let(b, "sum", x_const(b, vt(DT_F32, 1), 0));
-    int L = o->reduced[o->vdim] && kc_vector(kc, o->in, o->t, o->vdim) ? kc->s.lanes : 1;
-    kc_nest(kc, &o->inner, o->vdim, L, false, square_body, o);
+    o->lanes = o->reduced[o->vdim] && o->t->dim[o->vdim] > 1 && kc_vector(kc, o->in, o->t, o->vdim) ? kc->s.lanes : 1;
+    Type rows = o->inner;
+    rows.dim[o->vdim] = 1;
+    kc_nest(kc, &rows, o->vdim, 1, false, square_body, o);
     const Expr *eps = x_const(b, vt(DT_F32, 1), kc->n->attr.eps);
     o->norm = kc_reg(kc, "norm", x_bin(b, X_max, eps, x_un(b, X_sqrt, x_reg(b, o->acc))));
-    kc_nest(kc, &o->inner, o->vdim, L, false, scale_body, o);
+    kc_nest(kc, &o->inner, o->vdim, o->lanes, false, scale_body, o);
 }
 
 void lower_l2(KC *kc)

@@ -46,13 +46,17 @@ static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
     const Ix *lo, *hi;
     kc_clip(kc, &p->v, coord[2], &lo, &hi);
     const Ix *ky = IXV(kb_for(b, LOOP_SERIAL, "ky", lo, hi, 1));
+    bool rows = !max && p->v.k * p->h.k >= 64; /* sums of rows are added up: fewer roundings one behind the other */
+    int row = rows ? kb_let(b, "row", x_const(b, vt(DT_F32, lanes), 0)) : acc;
     kc_clip(kc, &p->h, coord[3], &lo, &hi);
     const Ix *kx = IXV(kb_for(b, LOOP_SERIAL, "kx", lo, hi, 1));
     const Ix *ic[4] = {coord[0], coord[1], ADDC(ADD(MULC(coord[2], p->v.s), MULC(ky, p->v.d)), -p->v.p),
                        ADDC(ADD(MULC(coord[3], p->h.s), MULC(kx, p->h.d)), -p->h.p)};
     const Expr *x = kc_load(kc, kc->n->in[0], it, ic, p->vdim, lanes, n);
-    kb_set(b, acc, NULL, NULL, max ? x_bin(b, X_max, x_reg(b, acc), x) : x_bin(b, X_add, x_reg(b, acc), x));
+    kb_set(b, row, NULL, NULL, x_bin(b, max ? X_max : X_add, x_reg(b, row), x));
     kb_end(b);
+    if (rows)
+        kb_set(b, acc, NULL, NULL, x_bin(b, X_add, x_reg(b, acc), x_reg(b, row)));
     kb_end(b);
     const Expr *r = x_reg(b, acc);
     if (!max && p->counts >= 0)

@@ -24,19 +24,19 @@ static const Expr *term(KC *kc, const Ix *i, void *user)
 }
 
 /* Sums over H and W walk rows, so that no index is divided. */
+static const Expr *pixel_term(KC *kc, const Ix *x, void *user)
+{
+    Red *r = user;
+    r->coord[r->axis[1]] = x;
+    return kc_load(kc, kc->n->in[0], r->it, r->coord, r->vdim, r->lanes, r->n);
+}
+
 static const Expr *rows_term(KC *kc, const Ix *y, void *user)
 {
     Red *r = user;
-    KB *b = &kc->b;
     r->coord[r->axis[0]] = y;
-    const Expr *zero = x_const(b, vt(DT_F32, r->lanes), r->max ? -INFINITY : 0);
-    int row = kb_let(b, "row", zero);
-    const Ix *x = IXV(kb_for(b, LOOP_SERIAL, "x", IXC(0), IXC(r->it->dim[r->axis[1]]), 1));
-    r->coord[r->axis[1]] = x;
-    const Expr *v = kc_load(kc, kc->n->in[0], r->it, r->coord, r->vdim, r->lanes, r->n);
-    kb_set(b, row, NULL, NULL, x_bin(b, r->max ? X_max : X_add, x_reg(b, row), v));
-    kb_end(b);
-    return x_reg(b, row);
+    const Expr *zero = x_const(&kc->b, vt(DT_F32, r->lanes), r->max ? -INFINITY : 0);
+    return x_reg(&kc->b, kc_fold(kc, "row", r->max ? X_max : X_add, zero, zero, r->it->dim[r->axis[1]], pixel_term, r));
 }
 
 static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)

@@ -75,18 +75,24 @@ void kc_contract(KC *kc, const Contract *c)
         zero[j] = x_const(b, vt(DT_F32, c->lanes), 0);
     }
     tiles(kc, c, "acc", acc, init);
-    if (c->blocked) {
-        red[0] = IXV(kb_for(b, LOOP_SERIAL, c->red[0].name, c->red[0].lo, c->red[0].hi, 1));
+    for (int k = 0; k < c->blocks; k++)
+        red[k] = IXV(kb_for(b, LOOP_SERIAL, c->red[k].name, c->red[k].lo, c->red[k].hi, 1));
+    if (c->blocks) {
         tiles(kc, c, "part", part, zero);
-        reduce(kc, c, part, red, 1);
+        reduce(kc, c, part, red, c->blocks);
         int n = pixels(kc, c, &r, &q);
         const Ix *p = tile_index(kc, c, r, q);
         for (int j = 0; j < c->nb; j++)
             kb_set(b, acc[j], p, NULL, x_bin(b, X_add, x_tile(b, acc[j], p, NULL), x_tile(b, part[j], p, NULL)));
-        close(kc, n);
-        kb_end(b);
+        close(kc, n + c->blocks);
     } else
         reduce(kc, c, acc, red, 0);
+    if (c->rest) {
+        red[0] = c->red[0].hi;
+        red[1] = IXV(kb_for(b, LOOP_SERIAL, c->red[1].name, IXC(0), IXC(c->rest), 1));
+        multiply(kc, c, acc, red);
+        kb_end(b);
+    }
     int n = pixels(kc, c, &r, &q);
     const Ix *p = tile_index(kc, c, r, q);
     for (int j = 0; j < c->nb; j++) {
