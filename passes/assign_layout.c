@@ -134,8 +134,10 @@ static void convert_outputs(Pass *p, Graph *g)
         if (made_here && value_uses(g, v) == 1 && (p->target->lanes == 1 || !many_pixels(&g->value.v[v].type)))
             continue;
         const char *name = g->value.v[v].name;
-        if (made_here)
+        if (made_here && name)
             g->value.v[v].name = NULL;
+        else if (made_here) /* the same value again */
+            name = unused_name(g, "again");
         else
             name = unused_name(g, arena_printf(g->arena, "%s_out", name));
         ValueId copy = add_map(p, g, v);

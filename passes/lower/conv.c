@@ -17,6 +17,7 @@ typedef struct Conv {
     int64_t nv, nh;         /* phases that share the code being written, vertical and horizontal */
     const Ix *pv, *ph;      /* which of them */
     bool chan_outer;        /* loops c, ky, kx: input without channel runs */
+    bool cut;               /* one tap, many channels: loops over blocks of channels and inside them */
     Seg seg[2];
     int nseg;
     /* the tile being written */
@@ -39,8 +40,15 @@ static const Expr *conv_init(KC *kc, void *user, int j)
     return kc_load_param(kc, c->bias, channel(kc, c, j), true, c->lanes, valid);
 }
 
-static void red_vars(const Conv *c, const Ix *const *red, const Ix **ch, const Ix **ky, const Ix **kx)
+/* Sums of this many products are added up apart: the rounding of one behind the other grows with their number. */
+enum { SUM_BLOCK = 256 };
+
+static void red_vars(KC *kc, const Conv *c, const Ix *const *red, const Ix **ch, const Ix **ky, const Ix **kx)
 {
+    if (c->cut) {
+        *ch = ADD(MULC(red[0], SUM_BLOCK), red[1]), *ky = *kx = IXC(0);
+        return;
+    }
     *ch = red[c->chan_outer ? 0 : 2], *ky = red[c->chan_outer ? 1 : 0], *kx = red[c->chan_outer ? 2 : 1];
 }
 
@@ -48,7 +56,7 @@ static const Expr *conv_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix
 {
     Conv *c = user;
     const Ix *ch, *ky, *kx, *coord[4];
-    red_vars(c, red, &ch, &ky, &kx);
+    red_vars(kc, c, red, &ch, &ky, &kx);
     coord[0] = c->n;
     coord[1] = ADD(MULC(c->g, c->cg), ch);
     coord[2] = ADDC(ADD(MULC(ADD(c->y, r), c->v.w.s), MULC(ky, c->v.w.d)), -c->v.w.p);
@@ -60,7 +68,9 @@ static const Expr *conv_w(KC *kc, void *user, int j, const Ix *const *red)
 {
     Conv *c = user;
     const Ix *set = ADD(MULC(ADD(MULC(c->pv, c->nh), c->ph), c->groups), c->g); /* weights of this phase and group */
-    const Ix *ix[6] = {set, c->blk, red[0], red[1], red[2], IXC((int64_t)j * c->lanes)};
+    const Ix *ch, *ky, *kx, *last = IXC((int64_t)j * c->lanes);
+    red_vars(kc, c, red, &ch, &ky, &kx);
+    const Ix *ix[6] = {set, c->blk, c->chan_outer ? ch : ky, c->chan_outer ? ky : kx, c->chan_outer ? kx : ch, last};
     return x_load(&kc->b, c->s->wparam, ix, c->lanes, 0);
 }
 
@@ -76,14 +86,26 @@ static void tile(KC *kc, Conv *c, int px, bool clip_x)
 {
     Contract t = {.rows = c->rows, .px = px, .nb = c->s->nb, .lanes = c->lanes, .last_n = c->s->last_n, .nred = 3, .vdim = 1,
                   .user = c, .init = conv_init, .x = conv_x, .w = conv_w, .coord = conv_coord};
-    int ic = c->chan_outer ? 0 : 2, iy = c->chan_outer ? 1 : 0, ix = c->chan_outer ? 2 : 1;
-    t.red[ic].name = "c", t.red[ic].lo = IXC(0), t.red[ic].hi = IXC(c->cg);
-    t.red[iy].name = "ky", t.red[iy].lo = IXC(0), t.red[iy].hi = IXC(c->v.w.k);
-    t.red[ix].name = "kx", t.red[ix].lo = IXC(0), t.red[ix].hi = IXC(c->h.w.k);
-    if (kc->s.peel)
-        kc_clip(kc, &c->v.w, c->y, &t.red[iy].lo, &t.red[iy].hi);
-    if (clip_x)
-        kc_clip(kc, &c->h.w, c->x, &t.red[ix].lo, &t.red[ix].hi);
+    int64_t inner = c->cg * c->h.w.k;
+    const int64_t *pad = kc->n->attr.pad.v;
+    bool inside = !kc->s.peel || !(pad[0] | pad[1] | pad[2] | pad[3]);
+    c->cut = !c->chan_outer && c->v.w.k * c->h.w.k == 1 && c->cg >= 2 * SUM_BLOCK && inside;
+    if (c->cut) {
+        t.nred = 2, t.blocks = 1, t.rest = c->cg % SUM_BLOCK;
+        t.red[0].name = "blk", t.red[0].lo = IXC(0), t.red[0].hi = IXC(c->cg / SUM_BLOCK);
+        t.red[1].name = "c", t.red[1].lo = IXC(0), t.red[1].hi = IXC(SUM_BLOCK);
+    } else {
+        int ic = c->chan_outer ? 0 : 2, iy = c->chan_outer ? 1 : 0, ix = c->chan_outer ? 2 : 1;
+        t.red[ic].name = "c", t.red[ic].lo = IXC(0), t.red[ic].hi = IXC(c->cg);
+        t.red[iy].name = "ky", t.red[iy].lo = IXC(0), t.red[iy].hi = IXC(c->v.w.k);
+        t.red[ix].name = "kx", t.red[ix].lo = IXC(0), t.red[ix].hi = IXC(c->h.w.k);
+        if (!c->chan_outer && inner * c->v.w.k >= 4 * SUM_BLOCK)
+            t.blocks = c->cg >= SUM_BLOCK ? 2 : 1;
+        if (kc->s.peel)
+            kc_clip(kc, &c->v.w, c->y, &t.red[iy].lo, &t.red[iy].hi);
+        if (clip_x)
+            kc_clip(kc, &c->h.w, c->x, &t.red[ix].lo, &t.red[ix].hi);
+    }
     kc_contract(kc, &t);
 }
 
