@@ -163,8 +163,8 @@ static void k2_mean(const float *restrict in, float *restrict out)
         float acc = 0.0f;
         for (int i = 0; i < 4; i++) {
             float row = 0.0f;
-            for (int x = 0; x < 4; x++) {
-                row += in[i*48 + x*12 + i1];
+            for (int i_1 = 0; i_1 < 4; i_1++) {
+                row += in[i*48 + i_1*12 + i1];
             }
             acc += row;
         }
