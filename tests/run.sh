@@ -75,7 +75,7 @@ case_err()
         args=${args:-compile % -o $WORK/out --weights random:1}
         args=${args//%/$f} args=${args//\$WORK/$WORK}
         # shellcheck disable=SC2086
-        timeout 60 "$DSQC" $args >"$scratch/got" 2>&1
+        DSQC_SPECS=specs timeout 60 "$DSQC" $args >"$scratch/got" 2>&1 # messages show the folder
         ;;
     esac
     status=$?
