@@ -66,7 +66,8 @@ static inline void build_operations(const Target *t)
         }
     begin_kernel("index_values");
     int q = param("out", DT_I32, ACC_WO, 1, 9, 0, 0), i = serial("i", C(0), C(9), 1);
-    store1(q, V(i), x_index(&B, plus(times(ix_div(A, plus(V(i), C(-3)), 2), -3), C(7))), 0);
+    const Ix *falling = plus(times(V(i), -2), C(5)); /* floor division of what becomes negative */
+    store1(q, V(i), x_index(&B, plus(times(ix_div(A, falling, 3), -3), ix_mod(A, falling, 4))), 0);
     kb_end(&B);
     CALL({out[1], at_i});
     at_i += 9;
@@ -149,6 +150,38 @@ static inline void build_conv(const Target *t)
     store1(to, i, load1(from, i, 1, 0), 0);
     kb_end(&B);
     CALL({ARG_ARENA, 64}, {out, n_out});
+    optimise();
+}
+
+/* One channel of a 7x7 stem with stride 2: the windows of px pixels overlap along the row. */
+static inline void build_stem(const Target *t)
+{
+    enum { ROWS = 4, PX = 14, WIDTH = 2 * PX + 6 };
+    int lanes = t->lanes, n_w = 7 * 7 * 2 * lanes;
+    program("stem");
+    int in = buffer("image", BUF_INPUT, DT_F32, (ROWS + 6) * WIDTH, NULL);
+    int out = buffer("out", BUF_OUTPUT, DT_F32, ROWS * PX * 2 * lanes, NULL);
+    int weight = buffer("weight", BUF_CONST, DT_F32, n_w, numbers(n_w, true, "w"));
+    begin_kernel("stem7x7");
+    int x = param("in", DT_F32, ACC_RO, 2, ROWS + 6, WIDTH, 0), w = param("w", DT_F32, ACC_CONST, 3, 7, 7, 2 * lanes);
+    int q = param("out", DT_F32, ACC_WO, 3, ROWS, PX, 2 * lanes), acc[2];
+    const Ix *y = V(serial("y", C(0), C(ROWS), 1));
+    for (int j = 0; j < 2; j++)
+        acc[j] = kb_tile(&B, j ? "b" : "a", PX, 0, x_const(&B, vt(DT_F32, lanes), 0));
+    const Ix *ky = V(serial("ky", C(0), C(7), 1)), *kx = V(serial("kx", C(0), C(7), 1));
+    const Ix *p = V(kb_for(&B, LOOP_UNROLL, "p", C(0), C(PX), 1));
+    for (int j = 0; j < 2; j++)
+        kb_set(&B, acc[j], p, NULL,
+               x_fma(&B, t->fma, x_splat(&B, load2(x, plus(y, ky), plus(times(p, 2), kx), 1), lanes),
+                     x_load(&B, w, (const Ix *[]){ky, kx, C(j * lanes)}, lanes, 0), x_tile(&B, acc[j], p, NULL)));
+    for (int i = 0; i < 3; i++)
+        kb_end(&B);
+    p = V(kb_for(&B, LOOP_UNROLL, "p", C(0), C(PX), 1));
+    for (int j = 0; j < 2; j++)
+        kb_store(&B, q, (const Ix *[]){y, p, C(j * lanes)}, x_tile(&B, acc[j], p, NULL), 0);
+    kb_end(&B);
+    kb_end(&B);
+    CALL({in, 0}, {weight, 0}, {out, 0});
     optimise();
 }
 
