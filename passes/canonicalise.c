@@ -52,18 +52,14 @@ static bool split_to_slices(Graph *g, int node)
     return true;
 }
 
+/* A movement whose result has its operand's shape and element order. */
 static bool identity(const Graph *g, const Node *n)
 {
     const Type *in = &g->value.v[n->in[0]].type, *out = &g->value.v[n->out[0].value].type;
     if (n->nstep || n->nout > 1 || !type_eq(in, out))
         return false;
     switch (n->op) {
-    case OP_reshape: case OP_flatten: case OP_concat: case OP_pad: case OP_upsample: return true;
-    case OP_slice:
-        for (int i = 0; i < n->attr.step.n; i++)
-            if (n->attr.step.v[i] != 1)
-                return false;
-        return true;
+    case OP_reshape: case OP_flatten: case OP_slice: case OP_concat: case OP_pad: case OP_upsample: return true;
     case OP_channel_shuffle: return n->attr.groups == 1 || n->attr.groups == in->dim[1];
     case OP_transpose:
         for (int i = 0; i < n->attr.perm.n; i++)
