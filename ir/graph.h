@@ -30,8 +30,6 @@ typedef enum Op {
 /* Properties that passes ask for instead of names. */
 enum {
     P_ELEMENTWISE = 1,   /* each output element depends on the operands' broadcast elements at that index */
-    P_UNARY_ZERO = 2,    /* f(0) = 0 */
-    P_COMMUTES = 4,      /* operands may be exchanged */
     P_ANCHOR = 8,        /* may carry an epilogue: its lowering has each result in a register before it is stored */
     P_LINEAR = 16,       /* linear in operand 0 per output channel: a per-channel factor or bias folds into the weights */
     P_REDUCE = 32,       /* reduces over attr.axes */

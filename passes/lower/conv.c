@@ -177,7 +177,7 @@ static void pack(KC *kc, Conv *c, int i)
     const float *w = tensor_f32(kc->l->A, kc->l->g->value.v[wid].tensor);
     int64_t wide = (int64_t)s->nb * c->lanes, kh = c->v.w.k, kw = c->h.w.k, sets = c->nv * c->nh * c->groups;
     int64_t n[3] = {c->chan_outer ? c->cg : kh, c->chan_outer ? kh : kw, c->chan_outer ? kw : c->cg};
-    float *all = NEW(kc->l->A, float, sets * s->blocks * imax(1, n[0] * n[1] * n[2]) * wide), *p = all;
+    float *all = NEW(kc->l->A, float, sets * s->blocks * imax(1, n[0]) * imax(1, n[1]) * imax(1, n[2]) * wide), *p = all;
     for (int64_t y = 0; y < c->nv; y++)
         for (int64_t x = 0; x < c->nh; x++)
             for (int64_t g = 0; g < c->groups; g++) {
@@ -190,7 +190,7 @@ static void pack(KC *kc, Conv *c, int i)
             }
     const char *name = arena_printf(kc->l->A, "%s.tile%s_%dx%d%s", kc->l->g->value.v[wid].name, i ? "_tail" : "", s->nb, c->lanes,
                                     c->chan_outer ? "_c" : "");
-    int64_t dim[6] = {sets, s->blocks, imax(1, n[0]), imax(1, n[1]), n[2] > 0 ? n[2] : 1, wide};
+    int64_t dim[6] = {sets, s->blocks, imax(1, n[0]), imax(1, n[1]), imax(1, n[2]), wide};
     s->wparam = kc_const(kc, i ? "wt" : "w", name, DT_F32, 6, dim, all);
 }
 

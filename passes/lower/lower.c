@@ -117,12 +117,14 @@ static void build(KC *kc)
     case OP_l2_normalize: lower_l2(kc); break;
     case OP_map: lower_map(kc); break;
     case OP_max_pool: case OP_avg_pool: lower_pool(kc); break;
-    case OP_mean: case OP_sum: case OP_max: lower_reduce(kc); break;
     case OP_upsample: lower_upsample(kc); break;
     default:
-        if (!op_is(kc->n->op, P_MOVE))
+        if (op_is(kc->n->op, P_REDUCE))
+            lower_reduce(kc);
+        else if (op_is(kc->n->op, P_MOVE))
+            lower_move(kc);
+        else
             bug("operator '%s' reached the lowering", op_info[kc->n->op].name);
-        lower_move(kc);
     }
 }
 
@@ -142,6 +144,8 @@ static void lower_node(Lower *l, int index)
     if (n->op == OP_NONE || in_place_view(l->g, n))
         return;
     bug_context("lower", n->name);
+    if (!op_is(n->op, P_MULTI) && (n->nout != 1 || n->out[0].red != RED_NONE))
+        bug("results through a reduction, or several, have no lowering");
     Kernel *k = NEW(l->A, Kernel, 1);
     KC kc = {.l = l, .A = l->A, .n = n, .t = l->t, .k = k};
     kc.s = n->sched ? *n->sched : (Schedule){.impl = IMPL_GENERIC, .lanes = l->t->lanes, .px = 1, .rows = 1, .nb = 1};

@@ -176,8 +176,10 @@ static void *build(Arena *A, Case *c, int n, const Target *t)
     static Arena *forever;
     static const char *root;
     static int count;
-    if (!root)
-        root = workdir_new(forever = arena_new());
+    if (!forever) {
+        forever = arena_new();
+        root = workdir_new(forever);
+    }
     const char *dir = arena_printf(A, "%s/%d", root, count++);
     OutDir *out = root ? outdir_open(dir) : NULL;
     BackendOptions o = {.target = t, .weights_as = WEIGHTS_C, .shared_object = true, .version = "test"};
