@@ -83,7 +83,7 @@ bool read_in(const Cx *cx, const Yaml *y, const ValueId **in, int *n)
 }
 
 /* The step's results become the current value and get the names in `as`; of a step that is left out, all of them name
-   the value that passes by: its first input. */
+   the value that passes by: its one input, or the previous result. */
 static void finish(Cx *cx, const Yaml *as, const Results *r, bool left_out)
 {
     cx->cur = r->n ? r->v[0] : POISON;
@@ -368,9 +368,12 @@ static void step_map(Cx *cx, const Yaml *step)
     int n;
     if (!left_out(cx, step, &out))
         r.n = 0;
-    else if (out && yaml_get(step, "in")) { /* its first input passes by */
-        r.n = read_in(cx, yaml_get(step, "in"), &in, &n) && n > 0;
-        r.v[0] = r.n ? in[0] : POISON;
+    else if (out && yaml_get(step, "in")) { /* the one input that it names passes by */
+        bool ok = read_in(cx, yaml_get(step, "in"), &in, &n);
+        if (!ok || n == 1) {
+            r.n = ok;
+            r.v[0] = ok ? in[0] : POISON;
+        }
     }
     else if (!out && *found->key == 'o')
         step_op(cx, step, found->val, &r);

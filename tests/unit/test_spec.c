@@ -217,7 +217,9 @@ static void test_values(void)
     /* a step that is left out gives its name to what passes by */
     SAME(output_type(load_steps("", "{op: max_pool, kernel: 2, when: false, as: a}, flatten, {op: relu, in: a}"), 0),
          "f32[1,8,16,16]");
-    /* which is its own input where it names one */
+    /* which is its own input where it names one, and the result before it where it names two */
+    SAME(output_type(load_steps("", "{op: max_pool, kernel: 2, as: p}, {op: add, in: [x, p], when: false}"), 0),
+         "f32[1,8,8,8]");
     SAME(output_type(load_steps("", "{op: max_pool, kernel: 2}, {op: relu, in: x, when: false, as: a}, flatten, "
                                     "{op: relu, in: a}"), 0), "f32[1,8,16,16]");
 }
