@@ -152,9 +152,7 @@ static int start_map(Graph *g, int node, int *uses)
         if (n.in[i] == old) {
             n.in[i] = node_value(g, map);
             uses[n.in[i]]++;
-            uses[old]--;
         }
-    uses[old]++;
     return map;
 }
 
@@ -170,7 +168,7 @@ bool pass_fuse_epilogue(Pass *p, Graph *g)
 {
     bool changed = false;
     graph_compact(g);
-    int *uses = count_uses(p, g), n = g->node.n; /* a group's outer operands keep the number of their readers */
+    int *uses = count_uses(p, g), n = g->node.n; /* stays true for whatever may still be inside a group */
     for (int i = n - 1; i >= 0; i--) {
         const Node *a = &g->node.v[i];
         if (op_is(a->op, P_ANCHOR) && !a->nstep && a->nout == 1 && a->out[0].red == RED_NONE)
