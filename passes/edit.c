@@ -19,19 +19,24 @@ double *value_numbers(Arena *scratch, const Graph *g, ValueId v)
     return d;
 }
 
+ValueId const_f32(Graph *g, const char *base, Type t, const float *f)
+{
+    for (int64_t i = 0, n = type_elems(&t); i < n; i++)
+        if (!isfinite(f[i])) {
+            error_at((Loc){0}, "constant '%s' becomes %s at element %lld when it is computed ahead of time", base,
+                     isnan(f[i]) ? "NaN" : "infinite", (long long)i);
+            break;
+        }
+    return graph_const_f32(g, base, t, f);
+}
+
 ValueId const_of(Graph *g, Arena *scratch, const char *base, Type t, const double *d)
 {
     int64_t n = type_elems(&t);
     float *f = NEW(scratch, float, n);
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n; i++)
         f[i] = (float)d[i];
-        if (!isfinite(f[i])) {
-            error_at((Loc){0}, "constant '%s' becomes %s at element %lld when it is computed ahead of time", base,
-                     isnan(d[i]) ? "NaN" : "infinite", (long long)i);
-            break;
-        }
-    }
-    return graph_const_f32(g, base, t, f);
+    return const_f32(g, base, t, f);
 }
 
 int value_def(const Graph *g, ValueId v) { return g->value.v[v].kind == VAL_NODE ? g->value.v[v].node : -1; }

@@ -10,7 +10,8 @@ const char *node_title(const Node *); /* its layers, else its name, else its ope
 bool value_known(const Graph *, ValueId);
 /* The numbers of a known constant, in scratch. */
 double *value_numbers(Arena *scratch, const Graph *, ValueId);
-/* A constant made of double numbers; base names it. */
+/* A constant made by a pass; base names it. Numbers that are not finite are an error of the input. */
+ValueId const_f32(Graph *, const char *base, Type, const float *);
 ValueId const_of(Graph *, Arena *scratch, const char *base, Type, const double *);
 /* Node that makes v, or -1 for inputs and constants. */
 int value_def(const Graph *, ValueId);

@@ -58,31 +58,36 @@ static int linear_anchor(const Graph *g, const Node *n)
     return channel_axis(g, n) == (a->op == OP_linear ? rank - 1 : 1) ? def : -1;
 }
 
-/* Output channel of element i of an anchor's weight. */
-static int64_t out_channel(const Node *a, const Type *w, int64_t i)
+/* Weights times the factor of their output channel, rounded once. */
+static ValueId scaled_weights(Pass *p, Graph *g, const Node *a, const double *scale)
 {
-    if (a->op != OP_conv_transpose2d)
-        return i / (type_elems(w) / w->dim[0]);
-    int64_t taps = w->dim[2] * w->dim[3], og = w->dim[1];
-    int64_t in = i / (taps * og), group = in / (w->dim[0] / a->attr.groups);
-    return group * og + i / taps % og;
+    const Value *v = &g->value.v[a->in[1]];
+    const Type *w = &v->type;
+    bool transposed = a->op == OP_conv_transpose2d;
+    int64_t n = type_elems(w), block = transposed ? w->dim[2] * w->dim[3] : n / w->dim[0], og = w->dim[1];
+    int64_t group_in = transposed ? w->dim[0] / a->attr.groups : 1;
+    const float *from = tensor_f32(p->scratch, v->tensor);
+    float *to = NEW(p->scratch, float, n);
+    for (int64_t b = 0; b < n / block; b++) { /* blocks of one output channel */
+        double s = scale[transposed ? b / og / group_in * og + b % og : b];
+        for (int64_t i = b * block; i < (b + 1) * block; i++)
+            to[i] = (float)((double)from[i] * s);
+    }
+    return const_f32(g, v->name, *w, to);
 }
 
 static void fold_into(Pass *p, Graph *g, int anchor, int node, Affine f)
 {
     Node a = g->node.v[anchor], n = g->node.v[node];
-    Type wt = g->value.v[a.in[1]].type, bt = type_make(DT_F32, 1, &f.n);
+    Type bt = type_make(DT_F32, 1, &f.n);
     bool biased = a.nin > 2;
-    double *w = value_numbers(p->scratch, g, a.in[1]);
     double *b = biased ? value_numbers(p->scratch, g, a.in[2]) : NEW(p->scratch, double, f.n);
-    for (int64_t i = 0; i < type_elems(&wt); i++)
-        w[i] *= f.scale[out_channel(&a, &wt, i)];
     for (int64_t c = 0; c < f.n; c++)
         b[c] = b[c] * f.scale[c] + f.shift[c];
     const char *bias_name = g->value.v[biased ? a.in[2] : n.in[n.nin > 2 ? 2 : 1]].name;
     ValueId *in = NEW(g->arena, ValueId, 3);
     in[0] = a.in[0];
-    in[1] = n.op == OP_bias ? a.in[1] : const_of(g, p->scratch, g->value.v[a.in[1]].name, wt, w);
+    in[1] = n.op == OP_bias ? a.in[1] : scaled_weights(p, g, &a, f.scale);
     biased = biased || n.op != OP_scale;
     if (biased)
         in[2] = const_of(g, p->scratch, bias_name, bt, b);
