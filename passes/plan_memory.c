@@ -57,7 +57,8 @@ static void liveness(Plan *pl)
     }
 }
 
-/* May node i's result be written over value v? */
+/* May node i's result be written over value v? Values of one block have equally many elements: a step that reads another
+   one of v's block does not broadcast it, it reads the index that is written. */
 static bool over(const Plan *pl, int i, ValueId v)
 {
     const Graph *g = pl->g;
@@ -71,12 +72,6 @@ static bool over(const Plan *pl, int i, ValueId v)
     for (int k = 0; k < n->nin; k++) /* an anchor other than map reads its own operands at many indices */
         if (n->op != OP_map && n->in[k] >= 0 && pl->block[n->in[k]] == pl->block[v])
             return false;
-    for (int s = 0; s < n->nstep; s++) /* nor may a broadcast operand be overwritten while it is read */
-        for (int k = 0; k < n->step[s].nin; k++) {
-            Ref r = n->step[s].in[k];
-            if (r >= 0 && pl->block[r] == pl->block[v] && !type_eq(&g->value.v[r].type, &g->value.v[v].type))
-                return false;
-        }
     return true;
 }
 

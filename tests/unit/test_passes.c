@@ -94,6 +94,8 @@ static const char *same_numbers(Arena *A, const Numbers *old, const Numbers *now
         ValueId v = g->output.v[i];
         if (!close_to(now->of[v], old->of[old->g->output.v[i]], type_elems(&g->value.v[v].type)))
             return arena_printf(A, "output %d has other numbers", i);
+        if (g->value.v[v].origin < 0 && old->g->value.v[old->g->output.v[i]].origin >= 0)
+            return arena_printf(A, "output %d does not say any more what it equals", i);
     }
     for (int i = 0; i < g->value.n; i++) {
         const Value *v = &g->value.v[i];
@@ -154,7 +156,8 @@ static const char *step_origins(Arena *A, const Graph *before, const Graph *g)
         for (int s = 0; s < g->node.v[i].nstep; s++) {
             const Step *step = &g->node.v[i].step[s];
             const Value *v = before->value.v, *end = v + before->value.n;
-            while (v < end && !(v->kind == VAL_NODE && v->origin == step->origin && before->node.v[v->node].op == step->op))
+            while (v < end && (v->kind != VAL_NODE || v->origin != step->origin ||
+                               before->node.v[v->node].op != step->op))
                 v++;
             if (v == end)
                 return arena_printf(A, "step %d of node %d does not say what it equals", s + 1, i);
@@ -352,14 +355,14 @@ static bool meet(const Value *a, const Value *b)
     return a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
 }
 
-/* May a kernel write `out` while it reads v, by a step (or as what a map maps)? Not where they meet, unless it reads
-   just the element that it is about to write. */
+/* May a kernel write its result while it reads v, by a step (or as what a map maps)? Not where they meet, unless it
+   reads just the element that it is about to write: no broadcast, no other layout. */
 static const char *while_written(const Memory *m, const Node *n, ValueId v, bool step)
 {
     const Value *out = &m->g->value.v[n->out[0].value], *in = v < 0 ? NULL : &m->g->value.v[v];
     if (!in || !in_arena(m->g, v) || !in_arena(m->g, n->out[0].value) || !meet(in, out))
         return NULL;
-    bool same = in->offset == out->offset && type_eq(&in->type, &out->type) &&
+    bool same = in->offset == out->offset && type_elems(&in->type) == type_elems(&out->type) &&
                 !memcmp(&in->layout, &out->layout, sizeof in->layout);
     if (step && same)
         return NULL;
