@@ -15,9 +15,10 @@ const char help_verify[] =
     "of every fused group, as it lies in memory when its kernel has run, with a double-precision\n"
     "evaluation of the graph as written. Prints the largest error of each, relative to the largest\n"
     "magnitude of that result: 'error'. Where that is beyond the tolerance, the group alone is evaluated\n"
-    "in double precision on the inputs that it really had: 'own' error. A group whose own error is within\n"
-    "the tolerance passes on rounding that it was handed (sqrt and sign amplify it without bound near\n"
-    "zero); an output of the network must be within the tolerance all the same.\n"
+    "in double precision on the inputs that it really had: 'own' error, relative to the largest magnitude\n"
+    "inside the group (a relu may leave next to nothing of the sums before it). A group whose own error is\n"
+    "within the tolerance passes on rounding that it was handed (sqrt and sign amplify it without bound\n"
+    "near zero); an output of the network must be within the tolerance all the same.\n"
     "Exit status 1 where a group's own error or an output's error is beyond; the first is named.\n"
     "With --threads the outputs must be the same bits on one thread and on several.\n"
     "Without weights in the spec or on the command line they are random.\n";
@@ -102,13 +103,13 @@ static void need_value(const Verify *v, const double **in, ValueId id)
     in[id] = x;
 }
 
-typedef struct Own { const Verify *v; ValueId value; double error; } Own;
+typedef struct Own { const Verify *v; ValueId value; double error; /* absolute */ } Own;
 
 static void take_own(void *user, ValueId id, const double *x)
 {
     Own *o = user;
     if (id == o->value)
-        o->error = relative_error(o->v->seen[id], x, type_elems(&o->v->job->graph->value.v[id].type));
+        o->error = largest_error(o->v->seen[id], x, type_elems(&o->v->job->graph->value.v[id].type));
 }
 
 static double own_error(const Verify *v, const Watch *w)
@@ -122,8 +123,9 @@ static double own_error(const Verify *v, const Watch *w)
         for (int i = 0; i < n->step[s].nin; i++)
             need_value(v, in, n->step[s].in[i]);
     Own o = {v, (ValueId)(w->value - g->value.v), 0};
-    graph_eval_node(g, w->value->node, in, take_own, &o);
-    return o.error;
+    double largest;
+    graph_eval_node(g, w->value->node, in, &largest, take_own, &o);
+    return largest > 0 ? o.error / largest : o.error;
 }
 
 static void compare_call(void *user, int call)

@@ -9,7 +9,9 @@ double **reference_eval(Arena *, const Graph *g, float *const *in, const bool *w
 /* The outputs alone, in their order. */
 double **reference_outputs(Arena *, const Graph *g, float *const *in);
 
-/* Largest |x - ref| over the largest |ref|; |x| where every ref is 0. NaN or infinity in x: infinity. */
+/* Largest |x - ref|. NaN or infinity in x: infinity. */
+double largest_error(const float *x, const double *ref, int64_t n);
+/* The same over the largest |ref|; |x| where every ref is 0. */
 double relative_error(const float *x, const double *ref, int64_t n);
 
 /* Normal numbers, the same on every machine, from seed and name. */

@@ -214,8 +214,9 @@ const char *graph_diff(Arena *, const Graph *, const Graph *);
    without data are an error of the caller (bug). */
 typedef void RefSink(void *user, ValueId, const double *);
 void graph_eval(const Graph *, const double *const *in, RefSink *sink, void *user);
-/* One node alone. in[v]: row-major numbers of every value that it reads, constants aside; sink gets its results. */
-void graph_eval_node(const Graph *, int node, const double *const *in, RefSink *sink, void *user);
+/* One node alone. in[v]: row-major numbers of every value that it reads, constants aside; sink gets its results.
+   largest: the largest magnitude of the anchor's result and of every step's. */
+void graph_eval_node(const Graph *, int node, const double *const *in, double *largest, RefSink *sink, void *user);
 
 /* ---- cost ---- */
 int64_t node_macs(const Graph *, const Node *);

@@ -1,6 +1,7 @@
 /* The reference: a graph evaluated as written, node by node, in double precision. */
 #include "graph.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ typedef struct Eval {
     RefSink *sink;
     void *user;
     Arena *arena;          /* of the node at work */
+    double *largest;       /* where not NULL: the largest magnitude of anchor and steps */
 } Eval;
 
 static double *numbers(int64_t n)
@@ -172,12 +174,22 @@ static double *eval_out(Eval *e, const Out *o, const Type *type, const double *o
     return res;
 }
 
+static double largest_of(const double *x, int64_t n)
+{
+    double largest = 0;
+    for (int64_t i = 0; i < n; i++)
+        largest = fmax(largest, fabs(x[i]));
+    return largest;
+}
+
 static void eval_node(Eval *e, const Node *n)
 {
     double **made = NEW(e->arena, double *, n->nstep + MAX_OUT); /* results of the anchor, or of anchor and steps */
     OpCall anchor = eval_anchor(e, n, made);
     for (int k = 0; k < n->nstep; k++)
         eval_step(e, &n->step[k], anchor.out, made, &made[k + 1]);
+    for (int k = 0; e->largest && k <= n->nstep; k++)
+        *e->largest = fmax(*e->largest, largest_of(made[k], type_elems(anchor.out)));
     bool multi = op_is(n->op, P_MULTI), plain = multi || (n->nout == 1 && n->out[0].red == RED_NONE);
     for (int i = 0; i < n->nout; i++) {
         int from = multi ? i : n->out[i].step;
@@ -195,7 +207,7 @@ void graph_eval(const Graph *g, const double *const *in, RefSink *sink, void *us
 {
     Arena *a = arena_new();
     Eval e = {g, NEW(a, double *, g->value.n + 1), NEW(a, const double *, g->value.n + 1),
-              NEW(a, int, g->value.n + 1), sink, user, NULL};
+              NEW(a, int, g->value.n + 1), sink, user, NULL, NULL};
     for (int i = 0; i < g->node.n; i++)
         if (g->node.v[i].op != OP_NONE)
             count_uses(&e, &g->node.v[i], 1);
@@ -230,12 +242,14 @@ void graph_eval(const Graph *g, const double *const *in, RefSink *sink, void *us
     arena_free(a);
 }
 
-void graph_eval_node(const Graph *g, int node, const double *const *in, RefSink *sink, void *user)
+void graph_eval_node(const Graph *g, int node, const double *const *in, double *largest, RefSink *sink, void *user)
 {
     Arena *a = arena_new();
     const Node *n = &g->node.v[node];
-    Eval e = {g, NEW(a, double *, g->value.n + 1), NEW(a, const double *, g->value.n + 1), NEW(a, int, g->value.n + 1), sink, user, a};
+    Eval e = {g, NEW(a, double *, g->value.n + 1), NEW(a, const double *, g->value.n + 1), NEW(a, int, g->value.n + 1),
+              sink, user, a, largest};
     memcpy(e.val, in, (size_t)g->value.n * sizeof *in);
+    *largest = 0;
     eval_node(&e, n);
     for (int k = 0; k < n->nout; k++)
         sink(user, n->out[k].value, e.val[n->out[k].value]);
