@@ -1,26 +1,11 @@
 /* Costs of every kernel call, from the program and the graph that it was lowered from. */
 #include "figures.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "stack.h"
-
-void gather_value(const Value *v, const float *memory, float *out)
-{
-    const Type *t = &v->type;
-    if (v->layout.order == ORDER_ROW) {
-        memcpy(out, memory, (size_t)type_elems(t) * sizeof *out);
-        return;
-    }
-    const int64_t *d = t->dim, *b = v->layout.border, cs = v->layout.cstride;
-    int64_t row = (b[1] + d[3] + b[3]) * cs, image = (b[0] + d[2] + b[2]) * row;
-    for (int64_t n = 0; n < d[0]; n++)
-        for (int64_t c = 0; c < d[1]; c++)
-            for (int64_t y = 0; y < d[2]; y++)
-                for (int64_t x = 0; x < d[3]; x++)
-                    *out++ = memory[n * image + (b[0] + y) * row + (b[1] + x) * cs + c];
-}
 
 /* For every node the first and the last call that it became: calls stand in the order of nodes, and the last one of a
    node completes its values. */
@@ -64,6 +49,32 @@ static int by_offset(const void *x, const void *y)
     return a->offset != b->offset ? (a->offset > b->offset) - (a->offset < b->offset) : a->first - b->first;
 }
 
+/* Values of one group are one range: its name is that of the first, `more` counts the others that kernels make. */
+static void use_value(Arena *A, const Job *j, const Span *span, ValueId id, int last, Figures *f)
+{
+    const Graph *g = j->graph;
+    const Value *v = &g->value.v[id];
+    if (v->region != REGION_ARENA || v->kind == VAL_DEAD || v->offset < 0)
+        return;
+    const Node *n = v->kind == VAL_NODE ? &g->node.v[v->node] : NULL;
+    bool view = n && n->view;
+    ArenaUse u = {.what = v->name, .offset = v->offset, .bytes = v->bytes, .group = v->layout.group};
+    u.first = view ? INT_MAX : n ? span[v->node].first : 0;
+    u.last = view ? last : (int)imax(u.first, last);
+    if (!u.what)
+        u.what = !n ? "value" : n->layers ? n->layers : n->name ? n->name : "value";
+    for (int i = 0; u.group && i < f->use.n; i++) {
+        ArenaUse *o = &f->use.v[i];
+        if (o->group != u.group)
+            continue;
+        o->first = (int)imin(o->first, u.first);
+        o->last = (int)imax(o->last, u.last);
+        o->more += !view;
+        return;
+    }
+    PUSH(A, &f->use, u);
+}
+
 static void collect_uses(Arena *A, const Job *j, const Span *span, Figures *f)
 {
     const Graph *g = j->graph;
@@ -78,20 +89,12 @@ static void collect_uses(Arena *A, const Job *j, const Span *span, Figures *f)
             for (int i = 0; i < node->step[s].nin; i++)
                 use_until(last, g, node->step[s].in[i], span[n].last);
         if (node->scratch)
-            PUSH(A, &f->use, (ArenaUse){"scratch", node->scratch_offset, node->scratch, span[n].first, span[n].last});
+            PUSH(A, &f->use, (ArenaUse){.what = "scratch", .offset = node->scratch_offset, .bytes = node->scratch, .first = span[n].first, .last = span[n].last});
     }
     for (int i = 0; i < g->output.n; i++)
         use_until(last, g, g->output.v[i], j->program->call.n - 1);
-    for (int i = 0; i < g->value.n; i++) {
-        const Value *v = &g->value.v[i];
-        if (v->region != REGION_ARENA || v->kind == VAL_DEAD || v->offset < 0)
-            continue;
-        int first = v->kind == VAL_NODE ? span[v->node].first : 0;
-        const char *what = v->name ? v->name : v->kind == VAL_NODE ? g->node.v[v->node].layers : NULL;
-        if (!what)
-            what = v->kind == VAL_NODE && g->node.v[v->node].name ? g->node.v[v->node].name : "value";
-        PUSH(A, &f->use, (ArenaUse){what, v->offset, v->bytes, first, (int)imax(first, last[i])});
-    }
+    for (int i = 0; i < g->value.n; i++)
+        use_value(A, j, span, i, last[i], f);
     if (f->use.n)
         qsort(f->use.v, (size_t)f->use.n, sizeof *f->use.v, by_offset);
 }

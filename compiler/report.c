@@ -120,6 +120,8 @@ static json_t *arena_json(const Figures *f)
         const ArenaUse *u = &f->use.v[i];
         json_t *e = json_object();
         put_text(e, "what", u->what);
+        if (u->more)
+            put_int(e, "others", u->more);
         put_int(e, "offset", u->offset);
         put_int(e, "bytes", u->bytes);
         put_int(e, "first_kernel", u->first);

@@ -9,11 +9,6 @@ static const char *copy_name(Graph *g, const char *name)
     return name ? arena_strndup(g->arena, name, strlen(name)) : NULL;
 }
 
-Layout layout_row(void)
-{
-    return (Layout){.order = ORDER_ROW};
-}
-
 Graph *graph_new(Arena *a, const char *name)
 {
     Graph *g = NEW(a, Graph, 1);

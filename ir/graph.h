@@ -14,7 +14,7 @@
    operands are values or earlier steps; an operand list that is one short of the operator's arity has the previous
    step's result in front. The outs behind -> name which step results are kept, and through which reduction; without
    -> it is the last step's result. A Node without steps and with one plain out is the operator itself. */
-#include "type.h"
+#include "layout.h"
 
 typedef int ValueId; /* index into Graph.value; -1: none */
 
@@ -112,11 +112,6 @@ const char *op_infer(const OpCall *, Type *out, int *nout);
 static inline bool op_is(Op op, unsigned prop) { return (op_info[op].prop & prop) == prop; }
 
 /* ---- graph ---- */
-/* Where a value's elements lie. ROW: row-major in logical order, as the caller sees inputs and outputs.
-   NHWC: rank 4 only, [N][top+H+bottom][left+W+right][cstride], cstride >= C, border elements zero.
-   Chosen by the assign-layout pass; offset in bytes by plan-memory. */
-typedef enum Order { ORDER_ROW, ORDER_NHWC } Order;
-typedef struct Layout { Order order; int64_t cstride; int64_t border[4]; /* top, left, bottom, right */ } Layout;
 typedef enum Region { REGION_NONE, REGION_ARENA, REGION_INPUT, REGION_OUTPUT, REGION_CONST } Region;
 
 typedef enum ValueKind { VAL_DEAD, VAL_INPUT, VAL_CONST, VAL_NODE } ValueKind;
@@ -128,10 +123,10 @@ typedef struct Value {
     int node, out;        /* VAL_NODE: the node that makes it and which of its outs */
     Tensor *tensor;       /* VAL_CONST */
     ValueId origin;       /* the value of the graph as written that this one equals, -1: none. Passes keep it. */
-    Layout layout;
+    Layout layout;        /* assign-layout, eliminate-movement */
     Region region;
-    int64_t offset;       /* bytes into the arena, -1 before plan-memory */
-    int64_t bytes;        /* storage with border and stride, 0 before plan-memory */
+    int64_t offset;       /* of the storage: bytes into the arena, -1 before plan-memory */
+    int64_t bytes;        /* of the storage, with border and stride, 0 before plan-memory */
 } Value;
 
 typedef int Ref; /* operand of a step: a ValueId, or ~k for $k */
@@ -153,6 +148,8 @@ typedef struct Node {
     const char *name;     /* scoped name in the spec, "layer1.0.conv1", or NULL */
     const char *layers;   /* names of all that was fused in, "conv1 + bn1 + relu", NULL: name */
     Loc loc;
+    bool view;            /* movement that is an index map: the result lies in the operands' storage, no kernel runs */
+    const char *why;      /* movement that remained: the reason */
     struct Schedule *sched; /* chosen by choose-kernels */
     int64_t scratch, scratch_offset; /* bytes of arena that the kernel itself needs */
 } Node;
@@ -193,7 +190,6 @@ void node_remove(Graph *, int node);                 /* bug() where a result is 
    keep their order; so a pass may append nodes and leave the order to this. */
 void graph_compact(Graph *);
 Graph *graph_clone(Arena *, const Graph *);          /* tensors' data, names and schedules are shared */
-Layout layout_row(void);
 
 /* ---- checker: NULL, or what is wrong (in the graph's arena), naming the node ---- */
 const char *graph_check(const Graph *);

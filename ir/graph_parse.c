@@ -63,46 +63,15 @@ static bool pair(Parse *s, const char *first, int64_t *x, const char *second, in
     return lex_int(&s->lex, y) && lex_expect(&s->lex, ")");
 }
 
-static bool nhwc(Parse *s, const Type *t, Layout *out)
-{
-    Loc at = lex_here(&s->lex, 1);
-    *out = (Layout){.order = ORDER_NHWC};
-    if (!lex_expect(&s->lex, "("))
-        return false;
-    if (!lex_eat_key(&s->lex, "c"))
-        return lex_expected(&s->lex, "'c='");
-    if (!lex_int(&s->lex, &out->cstride))
-        return false;
-    if (lex_eat(&s->lex, ",")) {
-        Ints border;
-        if (!lex_eat_key(&s->lex, "border"))
-            return lex_expected(&s->lex, "'border='");
-        if (!ints(s, &border))
-            return false;
-        bool ok = border.n == 4;
-        for (int i = 0; i < 4 && ok; i++)
-            ok = (out->border[i] = border.v[i]) >= 0 && border.v[i] <= MAX_ELEMS;
-        if (!ok) {
-            error_at(at, "border is [top,left,bottom,right], none negative");
-            return false;
-        }
-    }
-    if (t->rank != 4 || out->cstride < t->dim[1] || out->cstride > MAX_ELEMS) {
-        error_at(at, "nhwc(c=%lld) does not fit %s", (long long)out->cstride, type_text(s->arena, t));
-        return false;
-    }
-    return lex_expect(&s->lex, ")");
-}
-
 typedef struct Stored { Type type; Layout layout; Region region; int64_t offset, bytes; } Stored;
 
 static bool stored(Parse *s, Stored *out)
 {
     static const char *const region[] = {"none", "arena", "input", "output", "const"};
-    *out = (Stored){.layout = layout_row(), .offset = -1};
+    *out = (Stored){.offset = -1};
     if (!type(s, &out->type))
         return false;
-    if (lex_eat_word(&s->lex, "nhwc") && !nhwc(s, &out->type, &out->layout))
+    if (!layout_parse(&s->lex, &out->type, &out->layout))
         return false;
     Lex before = s->lex;
     for (int i = 0; i < LEN(region); i++)
@@ -479,6 +448,7 @@ static bool suffixes(Parse *s, Node *n)
         return false;
     if (lex_eat_key(&s->lex, "layers") && !(lex_skip(&s->lex), lex_name(&s->lex, &n->layers)))
         return false;
+    n->view = lex_eat_word(&s->lex, "view");
     return !lex_eat_word(&s->lex, "scratch") || pair(s, "bytes", &n->scratch, "offset", &n->scratch_offset);
 }
 

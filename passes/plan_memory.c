@@ -28,14 +28,6 @@ static bool in_arena(const Graph *g, ValueId v)
     return g->value.v[v].kind == VAL_NODE && g->value.v[v].region == REGION_ARENA;
 }
 
-static bool same_layout(const Layout *a, const Layout *b)
-{
-    for (int i = 0; i < 4; i++)
-        if (a->border[i] != b->border[i])
-            return false;
-    return a->order == b->order && (a->order == ORDER_ROW || a->cstride == b->cstride);
-}
-
 static void read_by(Plan *pl, ValueId v, int node)
 {
     if (v >= 0)
@@ -67,7 +59,7 @@ static bool over(const Plan *pl, int i, ValueId v)
     if (v < 0 || !in_arena(g, v) || !in_arena(g, out) || pl->info[pl->block[v]].last != i)
         return false;
     if (!type_eq(&g->value.v[v].type, &g->value.v[out].type) ||
-        !same_layout(&g->value.v[v].layout, &g->value.v[out].layout))
+        g->value.v[v].layout.group || !layout_eq(&g->value.v[v].layout, &g->value.v[out].layout, &g->value.v[v].type))
         return false;
     for (int k = 0; k < n->nin; k++) /* an anchor other than map reads its own operands at many indices */
         if (n->op != OP_map && n->in[k] >= 0 && pl->block[n->in[k]] == pl->block[v])
@@ -79,11 +71,6 @@ static ValueId place_of(const Plan *pl, int i)
 {
     const Graph *g = pl->g;
     const Node *n = &g->node.v[i];
-    if (op_is(n->op, P_VIEW)) {
-        const Value *a = &g->value.v[n->in[0]], *b = &g->value.v[n->out[0].value];
-        bool rows = a->layout.order == ORDER_ROW && b->layout.order == ORDER_ROW;
-        return rows && in_arena(g, n->in[0]) && in_arena(g, n->out[0].value) ? n->in[0] : -1;
-    }
     if (n->nout != 1)
         return -1;
     if (n->op == OP_map && over(pl, i, n->in[0]))
@@ -98,8 +85,12 @@ static ValueId place_of(const Plan *pl, int i)
 static void make_blocks(Plan *pl)
 {
     Graph *g = pl->g;
-    for (int i = 0; i < g->value.n; i++)
+    int groups = 0;
+    for (int i = 0; i < g->value.n; i++) {
         pl->block[i] = -1;
+        groups = (int)imax(groups, g->value.v[i].layout.group);
+    }
+    int *shared = NEW(pl->p->scratch, int, groups + 1); /* per group: its block + 1 */
     for (int i = 0; i < g->node.n; i++) {
         const Node *n = &g->node.v[i];
         ValueId host = place_of(pl, i);
@@ -109,7 +100,9 @@ static void make_blocks(Plan *pl)
             val->bytes = value_storage(val);
             if (!in_arena(g, v))
                 continue;
-            int b = k == 0 && host >= 0 ? pl->block[host] : v;
+            int b = k == 0 && host >= 0 ? pl->block[host] : v, group = val->layout.group;
+            if (group)
+                b = shared[group] = shared[group] ? shared[group] : v + 1, b--;
             pl->block[v] = b;
             BlockInfo *f = &pl->info[b];
             if (b == v)

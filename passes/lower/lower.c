@@ -128,20 +128,10 @@ static void build(KC *kc)
     }
 }
 
-/* A view whose result lies where its operand lies needs no kernel. */
-static bool in_place_view(const Graph *g, const Node *n)
-{
-    if (!op_is(n->op, P_VIEW))
-        return false;
-    const Value *a = &g->value.v[n->in[0]], *b = &g->value.v[n->out[0].value];
-    return a->region == REGION_ARENA && b->region == REGION_ARENA && a->offset == b->offset && a->layout.order == ORDER_ROW &&
-           b->layout.order == ORDER_ROW;
-}
-
 static void lower_node(Lower *l, int index)
 {
     const Node *n = &l->g->node.v[index];
-    if (n->op == OP_NONE || in_place_view(l->g, n))
+    if (n->op == OP_NONE || n->view)
         return;
     bug_context("lower", n->name);
     if (!op_is(n->op, P_MULTI) && (n->nout != 1 || n->out[0].red != RED_NONE))

@@ -15,7 +15,9 @@ typedef struct Lower {
 } Lower;
 
 enum { MAX_OPERANDS = 64 };
-typedef struct Operand { ValueId v; int param, buf; int64_t offset; bool nhwc; } Operand;
+/* offset: of the storage. table: parameter with the table of a strided layout, -1 none yet. slotted: a per-channel
+   constant in the order of KC.slot. */
+typedef struct Operand { ValueId v; int param, buf, table; int64_t offset; bool nhwc, slotted; } Operand;
 /* The kernel under construction for one node. */
 typedef struct KC {
     Lower *l;
@@ -28,6 +30,8 @@ typedef struct KC {
     Call call;
     Operand opnd[MAX_OPERANDS];
     int nopnd;
+    const int64_t *slot;   /* the result's channels lie in another order: channel c is coordinate slot[c] of `slots` */
+    int64_t slots;
 } KC;
 
 /* ---- operands (access.c) ---- */
@@ -38,6 +42,10 @@ int kc_const(KC *, const char *param, const char *name, DType, int rank, const i
 /* Loads `lanes` elements along dimension vdim of the frame (the type whose coordinates coord are), n of them valid.
    A value of fewer dimensions or with dimensions of 1 is broadcast as in ONNX; splat where vdim is broadcast. */
 const Expr *kc_load(KC *, ValueId, const Type *frame, const Ix *const *coord, int vdim, int lanes, int n);
+/* lanes elements that lie side by side; along: what the dimension with the layout's table contributes, in elements (NULL: the table is asked). */
+const Expr *kc_load_along(KC *, ValueId, const Type *frame, const Ix *const *coord, const Ix *along, int lanes);
+/* A parameter of i32 with n numbers made by the lowering; they fit, or eliminate-movement would have left a kernel. */
+int kc_table(KC *, const char *param, const int64_t *, int64_t n);
 /* Declares the node's operands that are not constants, so that they stand first among the parameters. */
 void kc_inputs(KC *);
 /* Can kc_load load more than one lane along vdim? */
@@ -102,6 +110,14 @@ typedef struct Contract {
     void (*coord)(KC *, void *, const Ix *row, const Ix *px, int j, const Ix **coord);    /* of the output */
 } Contract;
 void kc_contract(KC *, const Contract *);
+
+/* Channels in the order in which they lie, at[c] elements on, as whole vectors: vector v begins start[v] elements on,
+   channel c is lane slot[c] % lanes of vector slot[c] / lanes. A vector holds channels that lie side by side; where
+   those are fewer than its lanes, the others are not channels of this value. (depthwise.c) */
+typedef struct DwVectors { int n, lanes; int64_t *start, *slot; } DwVectors;
+DwVectors dw_vectors(Arena *, const int64_t *at, int64_t channels, int lanes);
+/* Indices 0..n by ascending at[]: order[i] is the index that lies i-th. */
+int64_t *sorted_by(Arena *, const int64_t *at, int64_t n);
 
 /* ---- one builder per kernel family ---- */
 void lower_conv(KC *);
