@@ -105,6 +105,8 @@ static json_t *kernel_json(const Job *j, const Figures *f, int i)
     put_text(k, "op", c->op);
     put_text(k, "epilogue", c->epilogue ? c->epilogue : "");
     put_text(k, "impl", c->impl);
+    if (c->why)
+        put_text(k, "remained", c->why);
     put_int(k, "macs", c->macs);
     put_int(k, "bytes_read", c->bytes_read);
     put_int(k, "bytes_written", c->bytes_written);

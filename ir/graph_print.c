@@ -22,14 +22,15 @@
      stored  = type [layout] ["group" "(" int "," "first=" int "," "room=" int ")"]
                [region ["(" "offset=" int "," "bytes=" int ")"]]
      layout  = "nhwc" "(" "c=" int ["," "border=" ints] ")"
-             | "strided" "(" "stride=" ints ["," "axis=" int "," "at=" "[" {int ":" int} "]"] ")"
+             | "strided" "(" "stride=" ints ["," "axis=" int "," "at=" "[" {run} "]"] ")"
+     run     = int [":" int [":" int]]
      region  = "none" | "arena" | "input" | "output" | "const"
      type    = "f32[1,3,224,224]"
      name    = characters of A-Za-z0-9_.-/$, or quoted as in C ("\n", "\t", "\xHH")
 
-   nhwc(c=64, border=[1,1,1,1]): channel stride and top, left, bottom, right border. at=[0:8,16:24]: where each index
-   of that dimension lies, in runs. group(1, first=64, room=4096): storage shared with the other values of group 1. view:
-   no kernel runs. Where an epilogue has no outs behind "->", the node keeps its last step's result. */
+   nhwc(c=64, border=[1,1,1,1]): channel stride and top, left, bottom, right border. at=[0:8,16,24:96:8]: where each
+   index of that dimension lies, in runs with their ends and steps. group(1, first=64, room=4096): storage shared with
+   the other values of group 1. view: no kernel runs. Where an epilogue has no outs behind "->", the node keeps its last step's result. */
 #include "graph.h"
 #include "lex.h"
 

@@ -129,14 +129,21 @@ static void put_ints(Buf *b, const char *key, const int64_t *v, int n)
     buf_putc(b, ']');
 }
 
-/* "[0:12, 24:36]": runs of consecutive numbers. */
+/* "[0:12,40,24:96:12]": runs FIRST:END[:STEP], of one number without an end. */
 static void put_runs(Buf *b, const int64_t *at, int64_t n)
 {
     buf_putc(b, '[');
     for (int64_t i = 0, end; i < n; i = end) {
-        for (end = i + 1; end < n && at[end] == at[end - 1] + 1;)
+        int64_t step = i + 1 < n ? at[i + 1] - at[i] : 0;
+        for (end = i + 1; end < n && step > 0 && at[end] - at[end - 1] == step;)
             end++;
-        buf_printf(b, "%s%lld:%lld", i ? "," : "", (long long)at[i], (long long)(at[end - 1] + 1));
+        if (end - i < 3 && step != 1)
+            end = i + 1;
+        buf_printf(b, "%s%lld", i ? "," : "", (long long)at[i]);
+        if (end - i > 1)
+            buf_printf(b, ":%lld", (long long)(at[end - 1] + 1));
+        if (end - i > 1 && step > 1)
+            buf_printf(b, ":%lld", (long long)step);
     }
     buf_putc(b, ']');
 }
@@ -188,21 +195,32 @@ static bool parse_ints(Lex *x, int64_t *v, int n, const char *what)
     return got == n;
 }
 
+enum { MAX_TABLE = 1 << 24 };
+
+static bool parse_run(Lex *x, int64_t *from, int64_t *to, int64_t *step)
+{
+    *step = 1;
+    if (!lex_int(x, from))
+        return false;
+    *to = *from + 1;
+    return !lex_eat(x, ":") || (lex_int(x, to) && (!lex_eat(x, ":") || lex_int(x, step)));
+}
+
 static bool parse_runs(Lex *x, int64_t n, const int64_t **out)
 {
     Loc where = lex_here(x, 1);
-    int64_t *at = NEW(x->arena, int64_t, n), got = 0, from, to;
+    int64_t *at = NEW(x->arena, int64_t, n), got = 0, from, to, step;
     if (!lex_expect(x, "["))
         return false;
     while (!lex_eat(x, "]")) {
-        if ((got && !lex_expect(x, ",")) || !lex_int(x, &from) || !lex_expect(x, ":") || !lex_int(x, &to))
+        if ((got && !lex_expect(x, ",")) || !parse_run(x, &from, &to, &step))
             return false;
-        if (from < 0 || to <= from || to > MAX_ELEMS || to - from > n - got) {
-            error_at(where, "runs FIRST:END of %lld indices altogether are expected", (long long)n);
+        if (from < 0 || to <= from || to > MAX_ELEMS || step < 1 || (to - from - 1) / step >= n - got) {
+            error_at(where, "runs FIRST:END:STEP of %lld indices altogether are expected", (long long)n);
             return false;
         }
-        while (from < to)
-            at[got++] = from++;
+        for (; from < to; from += step)
+            at[got++] = from;
     }
     *out = at;
     if (got != n)
@@ -231,6 +249,10 @@ static bool parse_strided(Lex *x, const Type *t, Layout *l)
             return false;
         if (axis < 0 || axis >= t->rank) {
             error_at(lex_here(x, 1), "%s has no dimension %lld", type_text(x->arena, t), (long long)axis);
+            return false;
+        }
+        if (t->dim[axis] > MAX_TABLE) {
+            error_at(lex_here(x, 1), "a table of %lld indices, at most %d can be read", (long long)t->dim[axis], MAX_TABLE);
             return false;
         }
         l->axis = (int)axis;

@@ -317,6 +317,31 @@ int kc_table(KC *kc, const char *param, const int64_t *at, int64_t n)
     return kc_const(kc, param, arena_printf(kc->l->A, "table.%016llx", (unsigned long long)h), DT_I32, 1, &n, t);
 }
 
+const int64_t *kc_sort(KC *kc, ValueId id, int d, int64_t groups, KcRun *run)
+{
+    const Layout *l = &val(kc, id)->layout;
+    if (l->order != ORDER_STRIDED || !l->at || l->axis != d)
+        return NULL;
+    Arena *A = kc->l->A;
+    int64_t n = val(kc, id)->type.dim[d], part = n / groups, *order = NEW(A, int64_t, n), *at = NEW(A, int64_t, n);
+    bool even = true;
+    for (int64_t g = 0; g < n; g += part) {
+        const int64_t *sorted = sorted_by(A, l->at + g, part);
+        for (int64_t i = g; i < g + part; i++) {
+            order[i] = sorted[i - g];
+            at[i] = l->at[g + order[i]];
+            even = even && at[i] == at[0] + i;
+        }
+    }
+    *run = (KcRun){.table = even ? -1 : kc_table(kc, "at", at, n), .begin = at[0]};
+    return order;
+}
+
+const Ix *kc_along(KC *kc, const KcRun *run, const Ix *i)
+{
+    return run->table < 0 ? ADDC(i, run->begin) : IXV(kb_index(&kc->b, "at", run->table, &i));
+}
+
 /* The parameter of a per-channel constant in the order of the result's channels. */
 static int slotted(KC *kc, ValueId id)
 {

@@ -4,8 +4,6 @@
    the order in which they are read: [group][block][ky][kx][c][nb * lanes], with c first for row-major input of few
    channels. Where the input has a border in memory, every window is whole; without one ("peel") rows clip ky, and
    the pixels at the left and right edge run as tiles of one pixel that clip kx. */
-#include <string.h>
-
 #include "lower.h"
 
 typedef struct Seg { int64_t first; int blocks, nb, last_n, wparam; } Seg; /* output channels of one block shape */
@@ -20,8 +18,7 @@ typedef struct Conv {
     const Ix *pv, *ph;      /* which of them */
     bool chan_outer;        /* loops c, ky, kx: input without channel runs */
     const int64_t *order;   /* by a table: the channels of each group in the order in which they lie, else NULL */
-    int table;              /* parameter with the place of each, -1: they lie side by side from `begin` on */
-    int64_t begin;
+    KcRun run;
     const Ix *along;        /* the place of the channel being read */
     bool cut;               /* one tap, many channels: loops over blocks of channels and inside them */
     Seg seg[2];
@@ -70,13 +67,6 @@ static const Expr *conv_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix
     return kc_load_along(kc, c->in, &c->it, coord, c->along, 1);
 }
 
-/* Where the channel of this step of the sum lies: looked up once for all pixels. */
-static void find_channel(KC *kc, Conv *c, const Ix *ch)
-{
-    const Ix *i = ADD(MULC(c->g, c->cg), ch);
-    c->along = c->table < 0 ? ADDC(i, c->begin) : IXV(kb_index(&kc->b, "at", c->table, (const Ix *[]){i}));
-}
-
 static const Expr *conv_w(KC *kc, void *user, int j, const Ix *const *red)
 {
     Conv *c = user;
@@ -84,7 +74,7 @@ static const Expr *conv_w(KC *kc, void *user, int j, const Ix *const *red)
     const Ix *ch, *ky, *kx, *last = IXC((int64_t)j * c->lanes);
     red_vars(kc, c, red, &ch, &ky, &kx);
     if (c->order && j == 0)
-        find_channel(kc, c, ch);
+        c->along = kc_along(kc, &c->run, ADD(MULC(c->g, c->cg), ch)); /* once for all pixels */
     const Ix *ix[6] = {set, c->blk, c->chan_outer ? ch : ky, c->chan_outer ? ky : kx, c->chan_outer ? kx : ch, last};
     return x_load(&kc->b, c->s->wparam, ix, c->lanes, 0);
 }
@@ -227,29 +217,6 @@ static void segments(KC *kc, Conv *c)
         pack(kc, c, i);
 }
 
-/* Input channels by a table are summed in the order in which they lie; their weights are packed in that order. */
-static void sort_channels(KC *kc, Conv *c)
-{
-    const Layout *l = &kc->l->g->value.v[c->in].layout;
-    c->table = -1;
-    if (l->order != ORDER_STRIDED || !l->at || l->axis != 1)
-        return;
-    int64_t n = c->it.dim[1], *order = NEW(kc->l->A, int64_t, n), *at = NEW(kc->l->A, int64_t, n);
-    bool run = true;
-    for (int64_t g = 0; g < c->groups; g++) {
-        int64_t *o = sorted_by(kc->l->A, l->at + g * c->cg, c->cg);
-        memcpy(order + g * c->cg, o, (size_t)c->cg * sizeof *o);
-        for (int64_t i = 0; i < c->cg; i++)
-            at[g * c->cg + i] = l->at[g * c->cg + o[i]];
-    }
-    for (int64_t i = 0; i < n; i++)
-        run = run && at[i] == at[0] + i;
-    c->order = order;
-    c->begin = at[0];
-    if (!run)
-        c->table = kc_table(kc, "at", at, n);
-}
-
 static Conv *conv_new(KC *kc)
 {
     const Node *n = kc->n;
@@ -264,7 +231,7 @@ static Conv *conv_new(KC *kc)
     c->pv = c->ph = IXC(0);
     const Value *in = &kc->l->g->value.v[c->in];
     c->chan_outer = !layout_contiguous(&in->layout, &in->type, 1) && !in->layout.at && c->it.dim[2] * c->it.dim[3] > 1;
-    sort_channels(kc, c);
+    c->order = kc_sort(kc, c->in, 1, c->groups, &c->run);
     return c;
 }
 

@@ -76,6 +76,7 @@ static void account(KC *kc)
     c->impl = schedule_text(kc->l->A, &kc->s);
     c->shape = type_text(kc->l->A, kc_type(kc, kc_out(kc)));
     c->loc = n->loc;
+    c->why = n->why;
     c->macs = node_macs(g, n);
     for (int i = 0; i < kc->nopnd; i++) {
         const Value *v = &g->value.v[kc->opnd[i].v];

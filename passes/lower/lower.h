@@ -44,6 +44,12 @@ int kc_const(KC *, const char *param, const char *name, DType, int rank, const i
 const Expr *kc_load(KC *, ValueId, const Type *frame, const Ix *const *coord, int vdim, int lanes, int n);
 /* lanes elements that lie side by side; along: what the dimension with the layout's table contributes, in elements (NULL: the table is asked). */
 const Expr *kc_load_along(KC *, ValueId, const Type *frame, const Ix *const *coord, const Ix *along, int lanes);
+/* Where the elements of a dimension with a table lie, in ascending order: table -1: one behind the other from begin. */
+typedef struct KcRun { int table; int64_t begin; } KcRun;
+/* Sums over a dimension that goes by a table read fastest in the order in which it lies: order[i] is the index that comes
+   i-th, in each of `groups` equal parts on its own. NULL where dimension d of the value has no table. */
+const int64_t *kc_sort(KC *, ValueId, int d, int64_t groups, KcRun *);
+const Ix *kc_along(KC *, const KcRun *, const Ix *i); /* the place of the i-th, for kc_load_along */
 /* A parameter of i32 with n numbers made by the lowering; they fit, or eliminate-movement would have left a kernel. */
 int kc_table(KC *, const char *param, const int64_t *, int64_t n);
 /* Declares the node's operands that are not constants, so that they stand first among the parameters. */

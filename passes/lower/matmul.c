@@ -11,6 +11,8 @@ typedef struct Mm {
     int64_t M, K, cols;
     bool ta, tb, blocked;
     int wparam, lanes, last_n;
+    const int64_t *order;      /* linear, by a table: the terms of the sum in the order in which they lie, else NULL */
+    KcRun run;
     int64_t first, wide;       /* first column of the segment, columns of a block */
     const Ix *lead[MAX_RANK];  /* coordinates of the result but the last two */
     const Ix *row, *blk;
@@ -50,7 +52,7 @@ static const Expr *mm_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *
         coord[R - 2] = k, coord[R - 1] = row;
     for (int i = 0; i < 2 && i < ra; i++)
         frame.dim[R - 1 - i] = m->at.dim[ra - 1 - i];
-    return kc_load(kc, m->a, &frame, coord, R - 1, 1, 1);
+    return kc_load_along(kc, m->a, &frame, coord, m->order ? kc_along(kc, &m->run, k) : NULL, 1);
 }
 
 static const Expr *mm_w(KC *kc, void *user, int j, const Ix *const *red)
@@ -120,7 +122,7 @@ static int pack(KC *kc, const Mm *m, int64_t blocks, const char *suffix)
             int64_t o = m->first + b * m->wide + j;
             if (o < O)
                 for (int64_t k = 0; k < m->K; k++)
-                    p[(b * m->K + k) * m->wide + j] = w[o * m->K + k];
+                    p[(b * m->K + k) * m->wide + j] = w[o * m->K + (m->order ? m->order[k] : k)];
         }
     const char *name = arena_printf(kc->l->A, "%s.tile%s_%dx%d", wv->name, suffix, (int)(m->wide / m->lanes), m->lanes);
     return kc_const(kc, *suffix ? "wt" : "w", name, DT_F32, 3, (int64_t[]){blocks, m->K, m->wide}, p);
@@ -137,6 +139,8 @@ void lower_matmul(KC *kc)
     m->cols = m->ot.dim[R - 1];
     m->M = R > 1 ? m->ot.dim[R - 2] : 1;
     m->K = m->ta ? m->at.dim[m->at.rank - 2] : m->at.dim[m->at.rank - 1];
+    if (linear)
+        m->order = kc_sort(kc, m->a, m->at.rank - 1, 1, &m->run);
     bool constant = linear && kc->l->g->value.v[m->b].kind == VAL_CONST;
     if (linear && !constant)
         bug("linear's weight is not a constant");
