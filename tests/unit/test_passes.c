@@ -355,6 +355,17 @@ static bool meet(const Value *a, const Value *b)
     return a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
 }
 
+/* Does the kernel read an element of operand 0 for the last time before it writes that of the result, if both have as
+   many? */
+static bool in_place(Op op)
+{
+    static const Op ops[] = {OP_map, OP_softmax, OP_softmin, OP_l2_normalize, OP_mean, OP_sum, OP_max};
+    for (int i = 0; i < LEN(ops); i++)
+        if (ops[i] == op)
+            return true;
+    return false;
+}
+
 /* May a kernel write its result while it reads v, by a step (or as what a map maps)? Not where they meet, unless it
    reads just the element that it is about to write: no broadcast, no other layout. */
 static const char *while_written(const Memory *m, const Node *n, ValueId v, bool step)
@@ -380,7 +391,7 @@ static const char *execute(Memory *m, const Node *n)
     }
     for (int k = 0; k < n->nin && !wrong; k++)
         if (!(wrong = read_value(m, n->in[k])))
-            wrong = while_written(m, n, n->in[k], n->op == OP_map);
+            wrong = while_written(m, n, n->in[k], k == 0 && in_place(n->op));
     for (int s = 0; s < n->nstep && !wrong; s++)
         for (int k = 0; k < n->step[s].nin && !wrong; k++)
             if (!(wrong = read_value(m, n->step[s].in[k])))
