@@ -52,45 +52,60 @@ static Span *node_spans(Arena *A, const Job *j, CallFigures *call)
     return span;
 }
 
-static void use_until(int *last, const Graph *g, int ref, int at)
-{
-    if (ref >= 0 && ref < g->value.n)
-        last[ref] = (int)imax(last[ref], at);
-}
-
 static int by_offset(const void *x, const void *y)
 {
     const ArenaUse *a = x, *b = y;
     return a->offset != b->offset ? (a->offset > b->offset) - (a->offset < b->offset) : a->first - b->first;
 }
 
-static void collect_uses(Arena *A, const Job *j, const Span *span, Figures *f)
+static void use_until(int *last, const Graph *g, int ref, int at)
+{
+    if (ref >= 0 && ref < g->value.n)
+        last[ref] = (int)imax(last[ref], at);
+}
+
+/* Per value the last call that reads it. A node without a call is a view: its operands are read as long as its results are,
+   which nodes from the last to the first see to. */
+static const int *last_calls(Arena *A, const Job *j, const Span *span)
 {
     const Graph *g = j->graph;
     int *last = NEW(A, int, g->value.n);
-    for (int n = 0; n < g->node.n; n++) {
+    for (int i = 0; i < g->output.n; i++)
+        use_until(last, g, g->output.v[i], j->program->call.n - 1);
+    for (int n = g->node.n - 1; n >= 0; n--) {
         const Node *node = &g->node.v[n];
         if (node->op == OP_NONE)
             continue;
+        int at = span[n].last;
+        for (int i = 0; i < node->nout && span[n].last < 0; i++)
+            at = (int)imax(at, last[node->out[i].value]);
         for (int i = 0; i < node->nin; i++)
-            use_until(last, g, node->in[i], span[n].last);
+            use_until(last, g, node->in[i], at);
         for (int s = 0; s < node->nstep; s++)
             for (int i = 0; i < node->step[s].nin; i++)
-                use_until(last, g, node->step[s].in[i], span[n].last);
+                use_until(last, g, node->step[s].in[i], at);
+    }
+    return last;
+}
+
+static void collect_uses(Arena *A, const Job *j, const Span *span, Figures *f)
+{
+    const Graph *g = j->graph;
+    const int *last = last_calls(A, j, span);
+    for (int n = 0; n < g->node.n; n++) {
+        const Node *node = &g->node.v[n];
+        if (node->op == OP_NONE || span[n].last < 0)
+            continue;
         if (node->scratch)
             PUSH(A, &f->use, (ArenaUse){"scratch", node->scratch_offset, node->scratch, span[n].first, span[n].last});
-    }
-    for (int i = 0; i < g->output.n; i++)
-        use_until(last, g, g->output.v[i], j->program->call.n - 1);
-    for (int i = 0; i < g->value.n; i++) {
-        const Value *v = &g->value.v[i];
-        if (v->region != REGION_ARENA || v->kind == VAL_DEAD || v->offset < 0)
-            continue;
-        int first = v->kind == VAL_NODE ? span[v->node].first : 0;
-        const char *what = v->name ? v->name : v->kind == VAL_NODE ? g->node.v[v->node].layers : NULL;
-        if (!what)
-            what = v->kind == VAL_NODE && g->node.v[v->node].name ? g->node.v[v->node].name : "value";
-        PUSH(A, &f->use, (ArenaUse){what, v->offset, v->bytes, first, (int)imax(first, last[i])});
+        for (int k = 0; k < node->nout; k++) {
+            const Value *v = &g->value.v[node->out[k].value];
+            if (v->region != REGION_ARENA || v->offset < 0)
+                continue;
+            const char *what = v->name ? v->name : node->layers ? node->layers : node->name ? node->name : "value";
+            int end = (int)imax(span[n].last, last[node->out[k].value]);
+            PUSH(A, &f->use, (ArenaUse){what, v->offset, v->bytes, span[n].first, end});
+        }
     }
     if (f->use.n)
         qsort(f->use.v, (size_t)f->use.n, sizeof *f->use.v, by_offset);
@@ -122,7 +137,7 @@ Figures figures(const Job *j)
     const Program *p = j->program;
     Arena *A = j->arena;
     Figures f = {.call = NEW(A, CallFigures, p->call.n), .arena_bytes = p->arena_bytes,
-                 .arena_lower_bound = j->graph->arena_lower_bound,
+                 .arena_lower_bound = j->graph->arena_lower_bound, .arena_proof = j->graph->arena_proof,
                  .stack_bytes = stack_bound(p, j->target), .macs = graph_macs(j->written),
                  .parameters = graph_parameters(j->written)};
     collect_uses(A, j, node_spans(A, j, f.call), &f);

@@ -8,12 +8,13 @@ typedef struct CallFigures {
     int64_t ram_bytes;      /* arena bytes in use while it runs */
     int node;               /* the graph's node that it is part of, -1 where unknown */
 } CallFigures;
-/* A range of the arena in use from call `first` to call `last`. */
+/* A range of the arena in use from call `first` to call `last`. A view is part of its operand's. */
 typedef struct ArenaUse { const char *what; int64_t offset, bytes; int first, last; } ArenaUse;
 typedef struct Figures {
     CallFigures *call;           /* one per call of the program */
     VEC(ArenaUse) use;           /* by offset, then first call */
     int64_t weights_bytes, arena_bytes, arena_lower_bound, stack_bytes, macs, parameters, bytes_moved;
+    const char *arena_proof;     /* how good arena_bytes is known to be */
 } Figures;
 Figures figures(const Job *);
 

@@ -167,8 +167,8 @@ typedef struct Graph {
     VEC(ValueId) input, output;
     Map consts;           /* constant name -> ValueId */
     int64_t arena_bytes, arena_lower_bound; /* plan-memory */
-    const char *arena_proof; /* how good the plan is known to be: "meets the bound: ...", "proved optimal: ..." or
-                                "best found: ..."; NULL before plan-memory. Not part of the text form */
+    const char *arena_proof; /* plan-memory: "meets the bound", "proved optimal, N % above the bound" or "best found, N %
+                                above the bound". Not part of the text form */
 } Graph;
 
 Graph *graph_new(Arena *, const char *name);

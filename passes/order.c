@@ -22,14 +22,15 @@
 enum { WORK = 1 << 25 };
 
 typedef struct Links { int *begin, *v; } Links; /* of node i: v[begin[i]] to v[begin[i + 1]] */
-/* order[begin] to order[end]: the last of them cuts. */
-typedef struct Part { int begin, end; int64_t peak; /* as ordered */ } Part;
+/* The nodes at positions begin to end - 1. */
+typedef struct Part { int begin, end; int64_t given, peak; /* in the order given, in the best one known */ } Part;
 typedef struct Ordering {
     Arena *A;
     Storages s;
     int n, *order;         /* nodes by position; nodes are numbered as given */
     Links before, behind;  /* nodes that a node needs and that need it */
     int *done;             /* per storage: nodes that have touched it */
+    int *seen;             /* per storage: the end of the last part that asked for it */
     int64_t work;
 } Ordering;
 
@@ -171,28 +172,34 @@ static void find_always(Ordering *o, const Part *p, int storage, Always *a)
     }
 }
 
-/* No order of the part needs less than this. The part stands as given, o->done is what was touched before it. */
-static int64_t least(Ordering *o, const Part *p)
+/* No order of the part needs less than this. The part stands as given, o->done is what was touched before it, and of that
+   `alive` bytes still are. */
+static int64_t least(Ordering *o, const Part *p, int64_t alive)
 {
     int n = p->end - p->begin;
     int64_t *need = NEW(o->A, int64_t, n), most = 0;
     bool *in_place = NEW(o->A, bool, n);
     Always a = {NEW(o->A, bool, n), NEW(o->A, bool, n), NEW(o->A, bool, n)};
-    for (int s = 0; s < o->s.n && o->work > 0; s++) {
-        if (o->done[s] == o->s.v[s].touches)
-            continue;
-        find_always(o, p, s, &a);
-        for (int i = 0; i < n; i++) {
-            const NodeStorages *t = &o->s.node[p->begin + i];
-            if (a.up[i] && (a.touched[i] || a.down[i]))
-                need[i] += o->s.v[s].bytes;
-            for (int k = 0; k < t->nover; k++)
-                in_place[i] |= t->over[k] == s && !a.down[i];
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < o->s.node[p->begin + i].n && o->work > 0; k++) {
+            int storage = o->s.node[p->begin + i].touch[k];
+            if (o->seen[storage] == p->end)
+                continue;
+            o->seen[storage] = p->end;
+            find_always(o, p, storage, &a);
+            if (o->done[storage])
+                alive -= o->s.v[storage].bytes;
+            for (int j = 0; j < n; j++) {
+                const NodeStorages *t = &o->s.node[p->begin + j];
+                if (a.up[j] && (a.touched[j] || a.down[j]))
+                    need[j] += o->s.v[storage].bytes;
+                for (int m = 0; m < t->nover; m++)
+                    in_place[j] |= t->over[m] == storage && !a.down[j];
+            }
         }
-    }
     for (int i = 0; i < n; i++)
         most = imax(most, need[i] - (in_place[i] ? o->s.v[o->s.node[p->begin + i].made].bytes : 0));
-    return most;
+    return o->work > 0 ? alive + most : 0;
 }
 
 /* ---- search: sets of nodes of one part, level by level ---- */
@@ -458,24 +465,39 @@ static void tidy(Ordering *o, const Part *p, int64_t before, int64_t enough)
 
 /* ---- the pass ---- */
 
-static bool improve(Ordering *o, Part *p, int64_t floor)
+static int64_t run_up_to(Ordering *o, int end)
+{
+    int64_t alive = 0;
+    memset(o->done, 0, (size_t)o->s.n * sizeof *o->done);
+    run(o, 0, end, &alive);
+    return alive;
+}
+
+static void improve(Ordering *o, Part *p, int64_t floor)
 {
     enum { MOST_SETS = 1 << 15 };
-    int64_t given = p->peak, alive = 0;
-    memset(o->done, 0, (size_t)o->s.n * sizeof *o->done);
-    run(o, 0, p->begin, &alive);
+    int64_t alive = run_up_to(o, p->begin);
     for (int width = 1; width <= MOST_SETS && o->work > 0; width *= 8)
         if (search(o, p, alive, floor, width))
             break;
-    if (p->peak < given)
-        tidy(o, p, alive, p->peak);
-    return p->peak < given;
 }
 
-static int by_peak(const void *x, const void *y)
+/* Undoes what was not needed for a peak of `enough`. */
+static bool keep_given(Ordering *o, const Part *p, int64_t enough)
+{
+    if (p->given <= enough) {
+        for (int i = p->begin; i < p->end; i++)
+            o->order[i] = i;
+        return false;
+    }
+    tidy(o, p, run_up_to(o, p->begin), enough);
+    return true;
+}
+
+static int by_given(const void *x, const void *y)
 {
     const Part *a = x, *b = y;
-    return a->peak != b->peak ? (a->peak < b->peak) - (a->peak > b->peak) : a->begin - b->begin;
+    return a->given != b->given ? (a->given < b->given) - (a->given > b->given) : a->begin - b->begin;
 }
 
 bool pass_order(Pass *p, Graph *g)
@@ -485,6 +507,7 @@ bool pass_order(Pass *p, Graph *g)
     Ordering o = {.A = A, .s = storages_of(A, g, p->target->lanes > 1 ? 64 : 16), .n = g->node.n,
                .order = NEW(A, int, g->node.n), .work = WORK};
     o.done = NEW(A, int, o.s.n);
+    o.seen = NEW(A, int, o.s.n);
     for (int i = 0; i < o.n; i++)
         o.order[i] = i;
     link_nodes(&o, g);
@@ -492,16 +515,17 @@ bool pass_order(Pass *p, Graph *g)
     int n = find_parts(&o, part);
     int64_t floor = 0, alive = 0;
     for (int i = 0; i < n; i++) {
-        int64_t most = part[i].end - part[i].begin > 2 ? least(&o, &part[i]) : 0;
-        part[i].peak = run(&o, part[i].begin, part[i].end, &alive);
-        floor = imax(floor, part[i].end - part[i].begin > 2 ? most : part[i].peak);
+        floor = imax(floor, least(&o, &part[i], alive));
+        part[i].given = part[i].peak = run(&o, part[i].begin, part[i].end, &alive);
     }
-    qsort(part, (size_t)n, sizeof *part, by_peak);
-    bool changed = false;
-    for (int i = 0; i < n && part[i].peak > floor; i++) {
-        changed |= improve(&o, &part[i], floor);
+    qsort(part, (size_t)n, sizeof *part, by_given);
+    for (int i = 0; i < n && part[i].given > floor; i++) {
+        improve(&o, &part[i], floor);
         floor = imax(floor, part[i].peak);
     }
+    bool changed = false;
+    for (int i = 0; i < n; i++)
+        changed |= part[i].peak < part[i].given && keep_given(&o, &part[i], floor);
     if (!changed)
         return false;
     Node *sorted = NEW(A, Node, o.n);

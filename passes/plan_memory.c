@@ -9,15 +9,13 @@
 #include "blocks.h"
 #include "edit.h"
 
-/* What is known of the plan, as a sentence without a subject. */
+/* What is known of the plan; the first words are one of three phrases (ir/graph.h). */
 static const char *proof(Arena *A, const Placing *plan, int64_t alive)
 {
     if (plan->bytes == alive)
-        return "meets the bound: as large as what is alive at once";
-    double gap = 100 * (double)(plan->bytes - alive) / (double)alive;
-    if (plan->optimal)
-        return arena_printf(A, "proved optimal: no plan of these blocks is smaller, %.3g %% above what is alive at once", gap);
-    return arena_printf(A, "best found: %.3g %% above what is alive at once", gap);
+        return "meets the bound";
+    return arena_printf(A, "%s, %.3g %% above the bound", plan->optimal ? "proved optimal" : "best found",
+                        100 * (double)(plan->bytes - alive) / (double)alive);
 }
 
 bool pass_plan_memory(Pass *p, Graph *g)
