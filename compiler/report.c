@@ -148,6 +148,7 @@ void report_json(Buf *b, const Job *j, const Figures *f)
     put_int(r, "weights_bytes", f->weights_bytes);
     put_int(r, "arena_bytes", f->arena_bytes);
     put_int(r, "arena_lower_bound_bytes", f->arena_lower_bound);
+    put_text(r, "arena_proof", f->arena_proof);
     put_int(r, "stack_bytes", f->stack_bytes);
     put_int(r, "bytes_moved", f->bytes_moved);
     for (int i = 0; i < j->program->call.n; i++)
@@ -195,6 +196,7 @@ void info_json(Buf *b, const Job *j, const Figures *f)
     put_int(r, "weights_bytes", f->weights_bytes);
     put_int(r, "arena_bytes", f->arena_bytes);
     put_int(r, "arena_lower_bound_bytes", f->arena_lower_bound);
+    put_text(r, "arena_proof", f->arena_proof);
     put_int(r, "stack_bytes", f->stack_bytes);
     for (int i = 0; i < j->program->call.n; i++) {
         const Call *c = &j->program->call.v[i];

@@ -30,6 +30,8 @@ typedef enum Op {
 /* Properties that passes ask for instead of names. */
 enum {
     P_ELEMENTWISE = 1,   /* each output element depends on the operands' broadcast elements at that index */
+    P_IN_PLACE = 2,      /* an anchor whose kernel, where operand 0 has as many elements as the result and lies alike, reads
+                            none of them after it wrote the result's element of that index: may write over it */
     P_ANCHOR = 8,        /* may carry an epilogue: its lowering has each result in a register before it is stored */
     P_LINEAR = 16,       /* linear in operand 0 per output channel: a per-channel factor or bias folds into the weights */
     P_REDUCE = 32,       /* reduces over attr.axes */
@@ -162,6 +164,8 @@ typedef struct Graph {
     VEC(ValueId) input, output;
     Map consts;           /* constant name -> ValueId */
     int64_t arena_bytes, arena_lower_bound; /* plan-memory */
+    const char *arena_proof; /* plan-memory: "meets the bound", "proved optimal, N % above the bound" or "best found, N %
+                                above the bound". Not part of the text form */
 } Graph;
 
 Graph *graph_new(Arena *, const char *name);
