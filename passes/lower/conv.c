@@ -220,7 +220,7 @@ static Conv *conv_new(KC *kc)
     Conv *c = NEW(kc->A, Conv, 1);
     if (!kc_epilogue_vector(kc, 1))
         kc->s.lanes = 1;
-    kc->s.oc_outer = kc->s.oc_outer || kc_reduces(kc);
+    kc->s.oc_outer = kc->s.oc_outer || node_reduces(kc->n);
     *c = (Conv){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .it = *kc_type(kc, n->in[0]), .ot = kc->frame,
                 .groups = n->attr.groups, .kh = w->dim[2], .kw = w->dim[3], .lanes = kc->s.lanes};
     c->cg = c->it.dim[1] / c->groups, c->og = c->ot.dim[1] / c->groups;
@@ -233,7 +233,7 @@ static Conv *conv_new(KC *kc)
 /* The blocks of channels of segment i, each over the whole map. */
 static void blocks(KC *kc, Conv *c, int i, bool parallel)
 {
-    bool loop = c->seg[i].blocks > 1, reduces = kc_reduces(kc);
+    bool loop = c->seg[i].blocks > 1, reduces = node_reduces(kc->n);
     LoopKind kind = parallel ? LOOP_PARALLEL : LOOP_SERIAL;
     c->blk = loop ? IXV(kb_for(&kc->b, kind, "oc", IXC(0), IXC(c->seg[i].blocks), 1)) : IXC(0);
     if (reduces)

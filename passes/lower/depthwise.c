@@ -104,7 +104,7 @@ void lower_depthwise(KC *kc)
     d->n = batch ? IXV(kb_for(b, LOOP_PARALLEL, "n", IXC(0), IXC(d->it.dim[0]), 1)) : IXC(0);
     LoopKind kind = batch ? LOOP_SERIAL : LOOP_PARALLEL;
     int64_t whole = C / d->lanes * d->lanes;
-    if (!kc_reduces(kc))
+    if (!node_reduces(kc->n))
         kc_rows(kc, kind, d->ot.dim[2], 1, 1, row, d);
     else {
         if (whole < C)

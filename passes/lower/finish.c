@@ -22,10 +22,10 @@
 static bool over_map(const Out *o) { return o->red != RED_NONE && !o->kernel.n; }
 static bool over_window(const Out *o) { return o->red != RED_NONE && o->kernel.n; }
 
-bool kc_reduces(const KC *kc)
+bool node_reduces(const Node *n)
 {
-    for (int i = 0; i < kc->n->nout; i++)
-        if (over_map(&kc->n->out[i]))
+    for (int i = 0; i < n->nout; i++)
+        if (over_map(&n->out[i]))
             return true;
     return false;
 }
@@ -77,7 +77,7 @@ void kc_rows(KC *kc, LoopKind kind, int64_t n, int64_t step, int64_t tiles, RowF
     int64_t block = step, all = n / step * tiles;
     while (block / step * tiles * (block / step * tiles) < all)
         block *= 2;
-    kc->by_rows = kc_reduces(kc) && all > MANY_TILES;
+    kc->by_rows = node_reduces(kc->n) && all > MANY_TILES;
     const Ix *first = IXC(0), *end = IXC(n);
     if (kc->by_rows) {
         first = IXV(kb_for(b, LOOP_SERIAL, "rows", IXC(0), IXC(n), block));
@@ -115,11 +115,11 @@ static void tile_end(KC *kc)
 
 /* ---- windows ---- */
 
-static const Ints *window_of(const KC *kc)
+const Ints *node_window(const Node *n)
 {
-    for (int i = 0; i < kc->n->nout; i++)
-        if (over_window(&kc->n->out[i]))
-            return &kc->n->out[i].kernel;
+    for (int i = 0; i < n->nout; i++)
+        if (over_window(&n->out[i]))
+            return &n->out[i].kernel;
     return NULL;
 }
 
@@ -204,7 +204,7 @@ static void pixel(KC *kc, const Finish *f, Windows win, const Ix *r, const Ix *q
 /* A tile without windows is one window. */
 void kc_finish(KC *kc, const Finish *f)
 {
-    const Ints *k = window_of(kc);
+    const Ints *k = node_window(kc->n);
     int64_t h = k ? k->v[0] : f->rows, w = k ? k->v[1] : f->px;
     if (f->rows % h || f->px % w)
         bug("a tile of %dx%d pixels is not made of windows", f->rows, f->px);

@@ -186,14 +186,14 @@ static bool in_place_view(const Graph *g, const Node *n)
 }
 
 /* Convolutions and maps reduce over H and W, dense convolutions over windows too. */
-static void check_outs(const Graph *g, const Node *n)
+static void check_outs(const Node *n, const Type *frame)
 {
     for (int i = 0; i < n->nout && !op_is(n->op, P_MULTI); i++) {
         const Out *o = &n->out[i];
         bool map = o->axes.n == 2 && o->axes.v[0] == 2 && o->axes.v[1] == 3;
         bool reduces = n->op == OP_conv2d || (n->op == OP_map && map);
         bool window = o->kernel.n && n->sched && n->sched->impl != IMPL_DEPTHWISE;
-        if (o->red != RED_NONE && (g->value.v[n->in[0]].type.rank != 4 || !reduces || !(map || window)))
+        if (o->red != RED_NONE && (frame->rank != 4 || !reduces || !(map || window)))
             bug("a result that is reduced this way has no lowering");
     }
 }
@@ -204,11 +204,11 @@ static void lower_node(Lower *l, int index)
     if (n->op == OP_NONE || in_place_view(l->g, n))
         return;
     bug_context("lower", n->name);
-    check_outs(l->g, n);
     Kernel *k = NEW(l->A, Kernel, 1);
     KC kc = {.l = l, .A = l->A, .n = n, .t = l->t, .k = k};
     kc.s = n->sched ? *n->sched : (Schedule){.impl = IMPL_GENERIC, .lanes = l->t->lanes, .px = 1, .rows = 1, .nb = 1};
     kc.frame = op_is(n->op, P_ANCHOR) ? node_step_type(l->g, n, 0) : l->g->value.v[n->out[0].value].type;
+    check_outs(n, &kc.frame);
     kc.b = kb_begin(l->A, k);
     k->name = c_name(l->A, l->p->kernel.n, n->name ? n->name : op_info[n->op].name);
     k->title = title(&kc);

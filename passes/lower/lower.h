@@ -103,7 +103,8 @@ typedef struct Finish { int rows, px, nb, lanes, last_n, vdim; const int *acc; C
 void kc_finish(KC *, const Finish *);
 /* The same for one vector, where no out is reduced. */
 void kc_store_results(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
-bool kc_reduces(const KC *); /* an out over the whole map? Then channels are outermost, around kc_rows and kc_totals. */
+const Ints *node_window(const Node *); /* the windows of its outs, all of one size; NULL: none */
+bool node_reduces(const Node *); /* an out over the whole map? Then channels are outermost, around kc_rows and kc_totals. */
 /* Registers for the totals of nb vectors; afterwards kc_store_totals stores those of vector j. */
 void kc_totals(KC *, int nb, int lanes);
 void kc_store_totals(KC *, int j, const Ix *n, const Ix *channel, int valid);

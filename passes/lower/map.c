@@ -52,7 +52,7 @@ static void channels(KC *kc, const Ix *const *coord, int lanes, int n, void *use
 
 void lower_map(KC *kc)
 {
-    bool reduces = kc_reduces(kc);
+    bool reduces = node_reduces(kc->n);
     int vdim = reduces ? 1 : value_vdim(kc->l->g, kc_out(kc));
     bool vector = kc_vector(kc, kc->n->in[0], &kc->frame, vdim) && kc_epilogue_vector(kc, vdim);
     kc_zero_borders(kc);
