@@ -40,51 +40,55 @@ static const char *dims_text(Arena *A, const Type *t)
 
 static const char *step_name(const Node *n, int k) { return op_info[k ? n->step[k - 1].op : n->op].name; }
 
-/* "relu square": the steps; "relu square -> relu, mean": and what is kept, where that is not the last step's result
-   alone. A reduction of another step's result says so: "mean(relu)". */
-static const char *epilogue_text(Arena *A, const Node *n)
+static const char *steps_text(Arena *A, const Node *n)
 {
-    Buf b = {0};
+    const char *s = "";
     for (int i = 0; i < n->nstep; i++)
-        buf_printf(&b, "%s%s", i ? " " : "", op_info[n->step[i].op].name);
-    bool last = op_is(n->op, P_MULTI) || (n->nout == 1 && n->out[0].red == RED_NONE && n->out[0].step == n->nstep);
-    for (int i = 0; i < n->nout && !last; i++) {
-        const Out *o = &n->out[i];
-        buf_puts(&b, i ? ", " : b.n ? " -> " : "-> ");
-        if (o->red == RED_NONE) {
-            buf_puts(&b, step_name(n, o->step));
-            continue;
-        }
-        buf_puts(&b, reduce_name(o->red));
-        if (o->kernel.n)
-            buf_printf(&b, " %lldx%lld", (long long)o->kernel.v[0], (long long)o->kernel.v[1]);
-        if (o->step != n->nstep)
-            buf_printf(&b, "(%s)", step_name(n, o->step));
-    }
-    const char *s = arena_printf(A, "%s", b.s ? b.s : "");
-    buf_free(&b);
+        s = arena_printf(A, "%s%s%s", s, i ? " " : "", op_info[n->step[i].op].name);
     return s;
 }
 
+/* The last step's result alone? */
+static bool one_result(const Node *n)
+{
+    return op_is(n->op, P_MULTI) || (n->nout == 1 && n->out[0].red == RED_NONE && n->out[0].step == n->nstep);
+}
+
+/* "relu square": the steps; "relu square -> relu, mean": and the results. A reduction of another step than the last says
+   so: "mean(relu)". */
+static const char *epilogue_text(Arena *A, const Node *n)
+{
+    const char *s = steps_text(A, n);
+    for (int i = 0; i < n->nout && !one_result(n); i++) {
+        const Out *o = &n->out[i];
+        const char *window = "", *of = o->red == RED_NONE ? step_name(n, o->step) : "";
+        if (o->kernel.n)
+            window = arena_printf(A, " %lldx%lld", (long long)o->kernel.v[0], (long long)o->kernel.v[1]);
+        if (o->red != RED_NONE && o->step != n->nstep)
+            of = arena_printf(A, "(%s)", step_name(n, o->step));
+        s = arena_printf(A, "%s%s%s%s%s", s, i ? ", " : *s ? " -> " : "-> ", o->red == RED_NONE ? "" : reduce_name(o->red), window, of);
+    }
+    return s;
+}
+
+/* "; mean of squares over 49 pixels; the map is never stored" */
 static const char *reduced_text(Arena *A, const Node *n, const Type *frame)
 {
-    Buf b = {0};
-    bool stored = false;
+    const char *s = "", *map = "; the map is never stored";
     for (int i = 0; i < n->nout; i++) {
         const Out *o = &n->out[i];
-        stored = stored || o->red == RED_NONE;
-        if (o->red == RED_NONE)
+        if (o->red == RED_NONE) {
+            map = "; the map is stored too";
             continue;
-        const char *step = o->step ? step_name(n, o->step) : "", *of = *step ? " of " : "";
-        buf_printf(&b, "; %s%s%s", reduce_name(o->red), of, strcmp(step, "square") ? step : "squares");
+        }
+        const char *of = !o->step ? "" : n->step[o->step - 1].op == OP_square ? " of squares" : arena_printf(A, " of %s", step_name(n, o->step));
+        s = arena_printf(A, "%s; %s%s over ", s, reduce_name(o->red), of);
         if (o->kernel.n)
-            buf_printf(&b, " over windows of %lldx%lld", (long long)o->kernel.v[0], (long long)o->kernel.v[1]);
+            s = arena_printf(A, "%swindows of %lldx%lld", s, (long long)o->kernel.v[0], (long long)o->kernel.v[1]);
         else
-            buf_printf(&b, " over %lld pixels", (long long)(frame->dim[2] * frame->dim[3]));
+            s = arena_printf(A, "%s%lld pixels", s, (long long)(frame->dim[2] * frame->dim[3]));
     }
-    const char *s = b.n ? arena_printf(A, "%s; the map is %s", b.s, stored ? "stored too" : "never stored") : "";
-    buf_free(&b);
-    return s;
+    return *s ? arena_printf(A, "%s%s", s, map) : "";
 }
 
 /* What the kernel computes, without names: calls of one kernel share it. */
@@ -93,7 +97,7 @@ static const char *title(KC *kc)
     const Node *n = kc->n;
     Arena *A = kc->l->A;
     const char *in = n->nin ? dims_text(A, kc_type(kc, n->in[0])) : "", *out = dims_text(A, &kc->frame);
-    const char *ep = epilogue_text(A, n), *red = op_is(n->op, P_MULTI) ? "" : reduced_text(A, n, &kc->frame), *window = "";
+    const char *red = reduced_text(A, n, &kc->frame), *ep = *red ? steps_text(A, n) : epilogue_text(A, n), *window = "";
     if (n->op == OP_conv2d || n->op == OP_conv_transpose2d) {
         const Type *w = kc_type(kc, n->in[1]);
         window = arena_printf(A, " %lldx%lld stride %lld", (long long)w->dim[2], (long long)w->dim[3], (long long)n->attr.stride.v[0]);
