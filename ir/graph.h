@@ -12,8 +12,9 @@
    A node is an anchor operator and, where passes fused something into it, an epilogue: elementwise steps on the
    anchor's result while it is in registers. $0 is the anchor's result, $k the result of the k-th step. A step's
    operands are values or earlier steps; an operand list that is one short of the operator's arity has the previous
-   step's result in front. The outs behind -> name which step results are kept, and through which reduction; without
-   -> it is the last step's result. A Node without steps and with one plain out is the operator itself. */
+   step's result in front. The outs behind -> name which step results are kept, and through which reduction: over axes,
+   or over windows that lie side by side, mean($2, kernel=[2,2]). Without -> it is the last step's result. A Node without
+   steps and with one plain out is the operator itself. */
 #include "layout.h"
 
 typedef int ValueId; /* index into Graph.value; -1: none */
@@ -134,8 +135,10 @@ typedef struct Value {
 typedef int Ref; /* operand of a step: a ValueId, or ~k for $k */
 typedef struct Step { Op op; Attrs attr; int nin; Ref *in; Loc loc; const char *name; ValueId origin; } Step;
 typedef enum ReduceKind { RED_NONE, RED_MEAN, RED_SUM, RED_MAX } ReduceKind;
-static inline Op reduce_op(ReduceKind r) { return r == RED_MEAN ? OP_mean : r == RED_SUM ? OP_sum : OP_max; }
-typedef struct Out { ValueId value; int step; ReduceKind red; Ints axes; bool keep; } Out;
+/* Reduced over axes or, where kernel has numbers, over windows of that height and width, one beside the other. */
+typedef struct Out { ValueId value; int step; ReduceKind red; Ints axes; bool keep; Ints kernel; } Out;
+static inline const char *reduce_name(ReduceKind r) { return r == RED_MEAN ? "mean" : r == RED_SUM ? "sum" : "max"; }
+Op out_op(const Out *, Attrs *); /* the operator that a reduced out is, applied to its step's result */
 
 struct Schedule;
 typedef struct Node {
@@ -152,6 +155,7 @@ typedef struct Node {
     Loc loc;
     bool view;            /* movement that is an index map: the result lies in the operands' storage, no kernel runs */
     const char *why;      /* movement that remained: the reason */
+    ValueId origin;       /* of $0 where it is no out, as Value.origin */
     struct Schedule *sched; /* chosen by choose-kernels */
     int64_t scratch, scratch_offset; /* bytes of arena that the kernel itself needs */
 } Node;

@@ -167,8 +167,10 @@ static double *eval_out(Eval *e, const Out *o, const Type *type, const double *o
         size_t bytes = (size_t)type_elems(type) * sizeof *of;
         return memcpy(numbers(type_elems(type)), of, bytes);
     }
-    Attrs t = {.axes = o->axes, .keep = o->keep};
-    OpCall c = infer(e, reduce_op(o->red), &t, type, 1);
+    Attrs *t = NEW(e->arena, Attrs, 1);
+    Op op = out_op(o, t);
+    attrs_normalize(e->arena, op, t, type, 1);
+    OpCall c = infer(e, op, t, type, 1);
     double *res;
     call(&c, &of, &res);
     return res;

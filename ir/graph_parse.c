@@ -351,31 +351,34 @@ static bool out_of(Parse *s, Node *n, Out *o)
     if (lex_peek(&s->lex, "$"))
         return step_number(s, &o->step);
     for (int i = 0; i < LEN(kinds); i++)
-        if (lex_eat_word(&s->lex, op_info[reduce_op(kinds[i])].name))
+        if (lex_eat_word(&s->lex, reduce_name(kinds[i])))
             o->red = kinds[i];
     if (o->red == RED_NONE)
         return lex_expected(&s->lex, "$step, mean, sum or max");
     Loc at = lex_here(&s->lex, 1);
     if (!lex_expect(&s->lex, "(") || !step_number(s, &o->step) || !lex_expect(&s->lex, ","))
         return false;
-    if (!lex_eat_key(&s->lex, "axes"))
-        return lex_expected(&s->lex, "'axes='");
-    if (!ints(s, &o->axes))
+    bool window = lex_eat_key(&s->lex, "kernel");
+    if (!window && !lex_eat_key(&s->lex, "axes"))
+        return lex_expected(&s->lex, "'axes=' or 'kernel='");
+    if (!ints(s, window ? &o->kernel : &o->axes))
         return false;
-    if (lex_eat(&s->lex, ",")) {
+    if (!window && lex_eat(&s->lex, ",")) {
         if (!lex_eat_key(&s->lex, "keep"))
             return lex_expected(&s->lex, "'keep='");
         if (!lex_bool(&s->lex, &o->keep))
             return false;
     }
-    Attrs t = {.axes = o->axes};
+    Attrs t;
     Type anchor = node_step_type(s->g, n, 0);
-    const char *err = attrs_normalize(s->arena, reduce_op(o->red), &t, &anchor, 1);
+    Op op = out_op(o, &t);
+    const char *err = attrs_normalize(s->arena, op, &t, &anchor, 1);
     if (err) {
         error_at(at, "%s", err);
         return false;
     }
     o->axes = t.axes;
+    o->kernel = window ? t.kernel : (Ints){0};
     return lex_expect(&s->lex, ")");
 }
 

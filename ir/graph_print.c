@@ -11,7 +11,7 @@
                ":" stored {"," stored} ["name=" name] ["layers=" name] ["view"]
                ["scratch" "(" "bytes=" int "," "offset=" int ")"]
      step    = op operands [attrs] ["name=" name]
-     out     = "$" int | ("mean" | "sum" | "max") "(" "$" int "," "axes=" ints ["," "keep=" bool] ")"
+     out     = "$" int | ("mean" | "sum" | "max") "(" "$" int "," ("axes=" ints ["," "keep=" bool] | "kernel=" ints) ")"
      operands = [operand {"," operand}]
      operand = value | "@" name | "$" int                  "$" in steps only; a step that is one operand short has the
                                                            previous step's result in front
@@ -173,8 +173,9 @@ static void put_out(const Print *p, const Out *o)
         buf_printf(p->b, "$%d", o->step);
         return;
     }
-    buf_printf(p->b, "%s($%d, axes=", op_info[reduce_op(o->red)].name, o->step);
-    put_ints(p->b, o->axes.v, o->axes.n);
+    const Ints *over = o->kernel.n ? &o->kernel : &o->axes;
+    buf_printf(p->b, "%s($%d, %s=", reduce_name(o->red), o->step, o->kernel.n ? "kernel" : "axes");
+    put_ints(p->b, over->v, over->n);
     buf_puts(p->b, o->keep ? ", keep=true)" : ")");
 }
 

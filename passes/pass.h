@@ -49,4 +49,6 @@ typedef struct Schedule {
     bool peel;             /* no border in memory: edge pixels run with clipped windows */
 } Schedule;
 const char *schedule_text(Arena *, const Schedule *);
+/* Can a convolution's register tiles be made of whole windows, at about the cost of the best ones? */
+bool conv_takes_window(const Target *, const Graph *, const Node *, const Ints *kernel);
 #endif

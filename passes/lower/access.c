@@ -398,7 +398,7 @@ static void zero_box(KC *kc, int param, const int64_t *lo, const int64_t *hi)
         kb_end(&kc->b);
 }
 
-void kc_zero_border(KC *kc, ValueId id)
+static void zero_border(KC *kc, ValueId id)
 {
     const Value *v = val(kc, id);
     const int64_t *b = v->layout.border;
@@ -412,6 +412,12 @@ void kc_zero_border(KC *kc, ValueId id)
     zero_box(kc, p, (int64_t[]){0, d[1] - b[2], 0, c}, (int64_t[]){d[0], d[1], d[2], end});
     zero_box(kc, p, (int64_t[]){0, b[0], 0, c}, (int64_t[]){d[0], d[1] - b[2], b[1], end});
     zero_box(kc, p, (int64_t[]){0, b[0], d[2] - b[3], c}, (int64_t[]){d[0], d[1] - b[2], d[2], end});
+}
+
+void kc_zero_borders(KC *kc)
+{
+    for (int i = 0; i < kc->n->nout; i++)
+        zero_border(kc, kc->n->out[i].value);
 }
 
 int value_vdim(const Graph *g, ValueId id)

@@ -76,27 +76,30 @@ static int step_axis(const Step *s, const Type *frame)
 
 bool kc_epilogue_vector(const KC *kc, int vdim)
 {
-    Type frame = node_step_type(kc->l->g, kc->n, 0);
+    for (int i = 0; i < kc->n->nout; i++)
+        if (!kc_vector(kc, kc->n->out[i].value, kc_type(kc, kc->n->out[i].value), vdim))
+            return false;
     for (int i = 0; i < kc->n->nstep; i++) {
         const Step *s = &kc->n->step[i];
         if (!op_is(s->op, P_PARAM))
             for (int k = 0; k < s->nin; k++)
-                if (s->in[k] >= 0 && !kc_vector(kc, s->in[k], &frame, vdim))
+                if (s->in[k] >= 0 && !kc_vector(kc, s->in[k], &kc->frame, vdim))
                     return false;
     }
     return true;
 }
 
-const Expr *kc_epilogue(KC *kc, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n)
+const Expr **kc_epilogue(KC *kc, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n)
 {
     const Node *node = kc->n;
-    Type frame = node_step_type(kc->l->g, node, 0);
     const Expr **r = NEW(kc->A, const Expr *, node->nstep + 1);
     int *uses = NEW(kc->A, int, node->nstep + 1);
     for (int i = 0; i < node->nstep; i++)
         for (int k = 0; k < node->step[i].nin; k++)
             if (node->step[i].in[k] < 0)
                 uses[~node->step[i].in[k]]++;
+    for (int i = 0; i < node->nout; i++)
+        uses[node->out[i].step]++;
     r[0] = uses[0] > 1 ? kc_reg(kc, "t", acc) : acc;
     for (int i = 0; i < node->nstep; i++) {
         const Step *s = &node->step[i];
@@ -105,13 +108,13 @@ const Expr *kc_epilogue(KC *kc, const Expr *acc, const Ix *const *coord, int vdi
             if (s->in[k] < 0)
                 a[k] = r[~s->in[k]];
             else if (op_is(s->op, P_PARAM) && k > 0) {
-                int axis = step_axis(s, &frame);
+                int axis = step_axis(s, &kc->frame);
                 a[k] = kc_load_param(kc, s->in[k], coord[axis], axis == vdim, lanes, n);
             } else
-                a[k] = kc_load(kc, s->in[k], &frame, coord, vdim, lanes, n);
+                a[k] = kc_load(kc, s->in[k], &kc->frame, coord, vdim, lanes, n);
         }
         const Expr *x = elem_expr(kc, s->op, &s->attr, a);
         r[i + 1] = uses[i + 1] > 1 ? kc_reg(kc, "t", x) : x;
     }
-    return r[node->out[0].step];
+    return r;
 }

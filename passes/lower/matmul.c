@@ -134,7 +134,7 @@ void lower_matmul(KC *kc)
     bool linear = n->op == OP_linear;
     Mm *m = NEW(kc->A, Mm, 1);
     *m = (Mm){.a = n->in[0], .b = n->in[1], .bias = n->nin > 2 ? n->in[2] : -1, .at = *kc_type(kc, n->in[0]), .bt = *kc_type(kc, n->in[1]),
-              .ot = *kc_type(kc, kc_out(kc)), .ta = n->attr.transpose_a, .tb = n->attr.transpose_b, .wparam = -1, .lanes = kc->s.lanes};
+              .ot = kc->frame, .ta = n->attr.transpose_a, .tb = n->attr.transpose_b, .wparam = -1, .lanes = kc->s.lanes};
     int R = m->ot.rank;
     m->cols = m->ot.dim[R - 1];
     m->M = R > 1 ? m->ot.dim[R - 2] : 1;
@@ -144,12 +144,12 @@ void lower_matmul(KC *kc)
     bool constant = linear && kc->l->g->value.v[m->b].kind == VAL_CONST;
     if (linear && !constant)
         bug("linear's weight is not a constant");
-    bool vector = kc_vector(kc, kc_out(kc), &m->ot, R - 1) && kc_epilogue_vector(kc, R - 1);
+    bool vector = kc_epilogue_vector(kc, R - 1);
     if (!linear)
         vector = vector && !m->tb && kc_vector(kc, m->b, &m->bt, m->bt.rank - 1);
     if (!vector)
         m->lanes = 1;
-    kc_zero_border(kc, kc_out(kc));
+    kc_zero_borders(kc);
     int opened = 0;
     for (int i = 0; i < R - 2; i++) {
         m->lead[i] = IXC(0);

@@ -215,6 +215,67 @@ static ValueId pool(Gen *s)
     return node(s, op, &a, &x, 1);
 }
 
+static ValueId one(Gen *s, Op op, ValueId x) { return node(s, op, NULL, &x, 1); }
+
+static ValueId over_map(Gen *s, ValueId x, bool keep)
+{
+    static const Op ops[] = {OP_mean, OP_mean, OP_sum, OP_max};
+    Op op = ops[pick(s, 0, 3)];
+    Attrs a = defaults(op);
+    a.axes = (Ints){2, {2, 3}};
+    a.keep = keep;
+    return node(s, op, &a, &x, 1);
+}
+
+/* A pool whose windows lie side by side and fill the map. */
+static ValueId windows(Gen *s, ValueId x)
+{
+    Op op = chance(s, 50) ? OP_max_pool : OP_avg_pool;
+    Attrs a = defaults(op);
+    a.kernel.n = 2;
+    for (int d = 0; d < 2; d++) {
+        int64_t size = type_of(s, x)->dim[2 + d], k = pick(s, 1, 4);
+        a.kernel.v[d] = size % k ? chance(s, 20) ? size : 1 : k;
+    }
+    return node(s, op, &a, &x, 1);
+}
+
+/* What fuses into a convolution: reductions of it and of its steps, gates, residuals, several results. */
+static ValueId group(Gen *s)
+{
+    ValueId x = conv(s), r = -1;
+    if (x < 0)
+        return -1;
+    if (chance(s, 50))
+        x = one(s, OP_relu, x);
+    if (chance(s, 40))
+        PUSH(s->A, &s->pool, x);
+    ValueId y = chance(s, 60) ? one(s, OP_square, x) : x;
+    switch (pick(s, 0, 5)) {
+    case 0: return over_map(s, y, chance(s, 50));
+    case 1:
+        PUSH(s->A, &s->pool, over_map(s, x, chance(s, 50)));
+        return over_map(s, y, chance(s, 50));
+    case 2:
+        if ((r = windows(s, y)) >= 0 && chance(s, 40))
+            PUSH(s->A, &s->pool, over_map(s, x, true));
+        return r;
+    case 3:
+        PUSH(s->A, &s->pool, one(s, OP_tanh, y));
+        return one(s, OP_sigmoid, x);
+    default: {
+        ValueId gate[2] = {y, one(s, OP_sigmoid, over_map(s, x, true))}, sum[2] = {node(s, OP_mul, NULL, gate, 2), -1};
+        const Type *t = type_of(s, x);
+        int64_t wd[4] = {t->dim[1], t->dim[1], 1, 1};
+        if (chance(s, 30))
+            return sum[0];
+        ValueId down[2] = {x, constant(s, shape(4, wd), sqrt(1.0 / (double)wd[0]), 0)};
+        sum[1] = chance(s, 60) ? node(s, OP_conv2d, NULL, down, 2) : x;
+        return node(s, OP_add, NULL, sum, 2);
+    }
+    }
+}
+
 static ValueId reduction(Gen *s)
 {
     static const Op ops[] = {OP_mean, OP_sum, OP_max};
@@ -360,7 +421,7 @@ static ValueId product(Gen *s)
 
 Graph *randgraph(Arena *A, uint64_t seed, int size)
 {
-    static ValueId (*const make[])(Gen *) = {conv, conv, conv, conv_transpose, batch_norm, per_channel, unary, unary, unary, binary, binary,
+    static ValueId (*const make[])(Gen *) = {conv, conv, group, group, conv_transpose, batch_norm, per_channel, unary, unary, unary, binary, binary,
                                              pool, reduction, norm, movement, movement, product};
     static const int64_t channels[] = {1, 2, 3, 4, 5, 8, 12, 16, 17, 24, 33};
     Gen s = {.A = A, .g = graph_new(A, "random"), .r = rng_seed(seed, "randgraph")};

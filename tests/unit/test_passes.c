@@ -275,17 +275,28 @@ static void test_facts(void)
 static const char *check_schedule(const Graph *g, const Node *n, const Target *t)
 {
     const Schedule *s = n->sched;
+    bool map = false, window = false;
+    for (int i = 0; i < n->nout; i++) {
+        const Out *o = &n->out[i];
+        map = map || (o->red != RED_NONE && !o->kernel.n);
+        window = window || o->kernel.n;
+        if (o->kernel.n && (s->rows % o->kernel.v[0] || s->px % o->kernel.v[1]))
+            return "a tile of broken windows";
+    }
     if (s->px < 1 || s->rows < 1 || s->nb < 1)
         return "an empty tile";
     if (s->lanes > t->lanes || (s->lanes & (s->lanes - 1)))
         return "vectors that the target has not";
     if (t->lanes > 1 && s->px * s->rows * s->nb + s->nb + 1 > t->vregs)
         return "the tile does not fit the registers";
-    if (s->peel && (s->rows > 1 || s->oc_outer))
+    if (s->peel && ((s->rows > 1 && !window) || (s->oc_outer && !map)))
         return "clipped windows in several rows or by channel blocks";
+    if (n->op == OP_conv2d && s->impl != IMPL_DEPTHWISE && map && !s->oc_outer)
+        return "a sum over the map that is not of one block of channels";
     if (n->op != OP_conv2d && n->op != OP_conv_transpose2d)
         return s->impl == IMPL_GENERIC ? NULL : "a convolution's kernel for something else";
-    const Type *in = &g->value.v[n->in[0]].type, *out = &g->value.v[n->out[0].value].type;
+    const Type *in = &g->value.v[n->in[0]].type;
+    Type result = node_step_type(g, n, 0), *out = &result;
     int64_t groups = n->attr.groups, each = out->dim[1] / groups;
     bool depthwise = n->op == OP_conv2d && groups > 1 && groups == in->dim[1] && each == 1;
     Impl want = depthwise ? IMPL_DEPTHWISE : groups > 1 ? IMPL_CONV_GROUP : IMPL_CONV_TILE;
