@@ -36,9 +36,11 @@ enum {
     P_WINDOW = 64,       /* reduces over a window on H and W */
     P_MOVE = 128,        /* only moves or repeats elements */
     P_MULTI = 256,       /* several results */
-    P_PARAM = 512,       /* elementwise with per-channel constants as operands 1.. (broadcast along attr.axis) */
+    P_PARAM = 512,       /* elementwise with per-channel constants as operands 1.. (along attr.axis) */
     P_VIEW = 1024,       /* a row-major tensor keeps its element order (reshape, flatten) */
-    P_STEEP = 2048       /* unbounded slope somewhere: the rounding of a sum in front of it would be amplified */
+    P_STEEP = 2048,      /* unbounded slope somewhere: the rounding of a sum in front of it would be amplified */
+    P_COMMUTES = 4096,   /* its two operands may change places */
+    P_NONNEGATIVE = 8192 /* no result is below zero */
 };
 
 /* ---- attributes ---- */

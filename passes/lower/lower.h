@@ -81,7 +81,7 @@ void kc_clip(KC *, const Slide *, const Ix *o, const Ix **lo, const Ix **hi);
 void kc_columns(KC *, const Slide *, bool peel, int px, void (*tile)(KC *, const Ix *x, int px, bool clip, void *), void *user);
 
 /* ---- elementwise (elem.c) ---- */
-const Expr *elem_expr(KC *, Op, const Attrs *, const Expr *const *a);
+const Expr *elem_expr(KC *, Op, const Attrs *, const Expr *const *a); /* a: NULL behind the last operand */
 /* Applies the node's steps to the anchor's result at coord; the anchor's type is the frame. */
 const Expr *kc_epilogue(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
 bool kc_epilogue_vector(const KC *, int vdim); /* all operands of the steps load as vectors along vdim */

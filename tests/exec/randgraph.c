@@ -121,17 +121,31 @@ static ValueId batch_norm(Gen *s)
     return node(s, OP_batch_norm, NULL, in, 5);
 }
 
+static ValueId polynomial(Gen *s, ValueId x, const Attrs *a, Type c)
+{
+    static const int64_t one = 1;
+    ValueId in[7] = {node(s, OP_tanh, NULL, &x, 1)}; /* bounded */
+    int nin = (int)pick(s, 3, 7);
+    for (int i = 1; i < nin; i++) {
+        Type t = chance(s, 20) ? shape(1, &one) : c;
+        in[i] = constant(s, t, chance(s, 20) ? 0 : 0.5, chance(s, 10));
+    }
+    return node(s, OP_polynomial, a, in, nin);
+}
+
 static ValueId per_channel(Gen *s)
 {
-    static const Op ops[] = {OP_bias, OP_scale, OP_scale_bias};
+    static const Op ops[] = {OP_bias, OP_scale, OP_scale_bias, OP_polynomial};
     ValueId x = any(s);
     const Type *t = type_of(s, x);
     if (!t->rank)
         return -1;
-    Op op = ops[pick(s, 0, 2)];
+    Op op = ops[pick(s, 0, LEN(ops) - 1)];
     Attrs a = defaults(op);
     a.axis = t->rank > 1 && chance(s, 80) ? 1 : pick(s, 0, t->rank - 1);
     Type c = shape(1, &t->dim[a.axis]);
+    if (op == OP_polynomial)
+        return polynomial(s, x, &a, c);
     ValueId in[3] = {x, op == OP_bias ? constant(s, c, 0.2, 0) : constant_in(s, c, 0.5, 1.5), constant(s, c, 0.2, 0)};
     return node(s, op, &a, in, op == OP_scale_bias ? 3 : 2);
 }
