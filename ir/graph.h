@@ -159,6 +159,9 @@ typedef struct Node {
     int64_t scratch, scratch_offset; /* bytes of arena that the kernel itself needs */
 } Node;
 
+/* A rewrite rule that was applied: for dumps and reports, and to name it where numbers changed. */
+typedef struct Fired { const char *rule; Loc loc; ValueId value; const char *where; } Fired;
+
 typedef struct Graph {
     Arena *arena;
     const char *name;
@@ -166,6 +169,7 @@ typedef struct Graph {
     VEC(Node) node;       /* execution order; removed nodes have op OP_NONE until graph_compact */
     VEC(ValueId) input, output;
     Map consts;           /* constant name -> ValueId */
+    VEC(Fired) fired;     /* in order; value: what the result was computed into */
     int64_t arena_bytes, arena_lower_bound; /* plan-memory */
 } Graph;
 

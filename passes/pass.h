@@ -10,6 +10,7 @@ typedef struct Pass {
     const Target *target;
     int opt;               /* -O level */
     bool strict;           /* only rewrites that are exact, or round like the graph as written to within 1e-5 */
+    const struct Rules *rules; /* of the algebra pass; NULL: the bundled ones */
     Arena *scratch;        /* emptied after the pass */
 } Pass;
 typedef bool PassFn(Pass *, Graph *); /* true: something changed */
@@ -25,6 +26,7 @@ typedef struct PassOptions {
     const Target *target;
     int opt;
     bool strict, verify_each, time_passes;
+    const struct Rules *rules;     /* NULL: the bundled ones */
     const char *passes;            /* comma list: run exactly these; NULL: all of the level */
     const char *disable;           /* comma list */
     const char *print_after;       /* a pass, "all" or NULL; dumps go to stderr */
