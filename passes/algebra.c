@@ -60,7 +60,7 @@ static Outcome apply(Pass *p, Graph *g, const Rule *r, int node, int first)
 
 bool pass_algebra(Pass *p, Graph *g)
 {
-    const Rules *rules = p->rules ? p->rules : rules_bundled(p->scratch);
+    const Rules *rules = p->rules ? p->rules : rules_bundled(g->arena); /* their names are kept */
     int first = g->fired.n, limit = FIRINGS + FIRINGS_PER_NODE * g->node.n;
     for (int before = -1; before != g->fired.n;) {
         before = g->fired.n;

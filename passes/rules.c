@@ -1,4 +1,6 @@
 /* Where rules come from: passes/algebra.rules, which is part of the binary, and files that a person names. */
+#include <string.h>
+
 #include "../compiler/io/io.h"
 #include "rules.h"
 #include "rules_text.h"
@@ -30,7 +32,13 @@ Rules *rules_load(Arena *A, const char *const *paths, int n)
     for (int i = 0; i < n; i++) {
         size_t size;
         const char *text = read_file(A, paths[i], MAX_TEXT, &size);
-        ok = text && rules_parse(A, rules, text, diag_file(paths[i], text, size)) && ok;
+        if (!text || !rules_parse(A, rules, text, diag_file(strcmp(paths[i], "-") ? paths[i] : "<stdin>", text, size))) {
+            ok = false;
+            continue;
+        }
+        RuleFile f;
+        sha256(text, size, f.sha256);
+        PUSH(A, &rules->file, f);
     }
     for (int i = 0; i < rules->rule.n && !diag_full(); i++)
         ok = rule_check(rules->rule.v[i]) && ok;

@@ -50,7 +50,12 @@ typedef struct Rule {
     VEC(RuleVar) var;
     int nterm, nswap;
 } Rule;
-typedef struct Rules { VEC(Rule *) rule; int own; } Rules; /* own: so many in front are a person's */
+typedef struct RuleFile { uint8_t sha256[32]; } RuleFile;
+typedef struct Rules {
+    VEC(Rule *) rule;
+    int own;                /* so many in front are a person's */
+    VEC(RuleFile) file;     /* a person's */
+} Rules;
 
 /* Appends the rules of a text; false after errors. */
 bool rules_parse(Arena *, Rules *, const char *text, int file);
