@@ -44,7 +44,7 @@ static const char *place(Graph *g, const Node *n)
 static Outcome apply(Pass *p, Graph *g, const Rule *r, int node, int first)
 {
     Match m;
-    if (g->node.v[node].op == OP_NONE || !rule_match(p->scratch, g, r, node, &m))
+    if (g->node.v[node].op == OP_NONE || !rule_match(p->scratch, g, r, node, false, &m))
         return RULE_DECLINED;
     const char *where = place(g, &g->node.v[node]), *why = NULL;
     bool *taken = NEW(p->scratch, bool, g->fired.n - first + 1);

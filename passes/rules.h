@@ -39,7 +39,7 @@ struct RuleExpr {
     RuleExpr **item;        /* LIST: its numbers; DIM: the dimension */
 };
 typedef enum CondKind { COND_EQ, COND_NE, COND_LT, COND_LE, COND_GT, COND_GE, COND_NONNEGATIVE } CondKind;
-typedef struct Cond { CondKind kind; Loc loc; int var; RuleExpr *a, *b; } Cond; /* var: NONNEGATIVE */
+typedef struct Cond { CondKind kind; Loc loc; int var; RuleExpr *a, *b; bool uses; } Cond; /* var: NONNEGATIVE */
 
 typedef struct Rule {
     const char *name;
@@ -72,7 +72,8 @@ typedef struct Match {
     VEC(int) node;          /* all that matched, operands before their readers */
     ValueId result;         /* of rule_fire: what stands for the root now */
 } Match;
-bool rule_match(Arena *, const Graph *, const Rule *, int node, Match *);
+/* any_uses: conditions on uses(...) hold. */
+bool rule_match(Arena *, const Graph *, const Rule *, int node, bool any_uses, Match *);
 /* The numbers of a term of constants, in double precision. NULL, or what is wrong. */
 typedef struct Numbers { Type type; double *v; } Numbers;
 const char *term_numbers(Arena *, const Graph *, const Match *, const RuleTerm *, Numbers *);

@@ -102,8 +102,8 @@ static ValueId build(Build *s, const RuleTerm *t)
 
 /* ---- names ---- */
 
-/* The nodes made are called like those that they replace: one of the same operator, else, for the last, the root. What
-   has no successor is a layer of the last. */
+/* The nodes made are called like those of the same operator that they replace. Where some have no successor, those are
+   layers of the last one made, which then has the root's name. */
 static void take_names(Build *s)
 {
     Graph *g = s->g;
@@ -131,10 +131,10 @@ static void take_names(Build *s)
     Node *to = &g->node.v[last];
     Buf layers = {0};
     for (int k = 0; k < m->node.n; k++)
-        if (!taken[k] || k == of_last)
+        if (!taken[k] || k == of_last || m->node.v[k] == m->root)
             buf_printf(&layers, "%s%s", layers.n ? " + " : "", node_title(&g->node.v[m->node.v[k]]));
-    if (!to->name)
-        to->name = g->node.v[m->root].name;
+    to->name = g->node.v[m->root].name;
+    to->loc = g->node.v[m->root].loc;
     to->layers = arena_strndup(g->arena, layers.s, layers.n);
     buf_free(&layers);
 }

@@ -18,8 +18,8 @@ typedef struct Guess {
     Rng r;
     int64_t size[SIZES];
     Type base;
+    VEC(double) hint;       /* numbers that stand in the conditions */
     Match m;                /* $variables as they were chosen */
-    double spread;          /* of the inputs' numbers */
 } Guess;
 
 static int64_t pick(Guess *s, int64_t lo, int64_t hi) { return lo + (int64_t)(rng_next(&s->r) % (uint64_t)(hi - lo + 1)); }
@@ -27,6 +27,24 @@ static int64_t pick(Guess *s, int64_t lo, int64_t hi) { return lo + (int64_t)(rn
 static bool chance(Guess *s, int percent) { return pick(s, 1, 100) <= percent; }
 
 static int64_t some_size(Guess *s) { return chance(s, 15) ? 1 : s->size[pick(s, 0, SIZES - 1)]; }
+
+static void term_hints(Guess *s, const RuleTerm *t)
+{
+    if (t->kind == TERM_NUMBER)
+        PUSH(s->g->arena, &s->hint, t->number);
+    for (int i = 0; i < t->nin; i++)
+        term_hints(s, t->in[i]);
+}
+
+static void hints(Guess *s, const RuleExpr *e)
+{
+    if (e && e->term)
+        term_hints(s, e->term);
+    for (int i = 0; e && i < e->n; i++)
+        hints(s, e->item[i]);
+}
+
+static double some_hint(Guess *s) { return s->hint.n && chance(s, 30) ? s->hint.v[pick(s, 0, s->hint.n - 1)] : 0; }
 
 /* ---- types ---- */
 
@@ -100,11 +118,11 @@ static Attrs choose_attrs(Guess *s, const RuleTerm *t)
 static ValueId constant(Guess *s, const char *name, Type type)
 {
     int64_t n = type_elems(&type), style = pick(s, 0, 19);
-    double scale = chance(s, 60) ? 1 : chance(s, 50) ? 0.25 : 3;
+    double scale = chance(s, 60) ? 1 : chance(s, 50) ? 0.25 : 3, centre = some_hint(s);
     float *x = NEW(s->g->arena, float, n);
     for (int64_t i = 0; i < n; i++) {
         double v = rng_normal(&s->r) * scale;
-        x[i] = (float)(style < 8 ? v : style < 15 ? fabs(v) : style < 17 ? -fabs(v) : style == 17 ? rint(v) : style == 18);
+        x[i] = (float)(centre + (style < 8 ? v : style < 15 ? fabs(v) : style < 17 ? -fabs(v) : style == 17 ? rint(v) : style == 18));
     }
     return graph_const_f32(s->g, name, type, x);
 }
@@ -186,8 +204,16 @@ static int guess(Trial *t, uint64_t seed)
     static const int64_t sizes[] = {1, 2, 3, 4, 5, 7, 8};
     Guess s = {.t = t, .g = graph_new(t->A, "rule"), .r = rng_seed(seed, t->rule->name)};
     s.m = (Match){.rule = t->rule, .var = NEW(t->A, Bound, t->rule->var.n + 1)};
-    for (int i = 0; i < SIZES; i++) /* the first trials are of single numbers, which make short messages */
+    for (int i = 0; i < t->rule->cond.n; i++) {
+        hints(&s, t->rule->cond.v[i].a);
+        hints(&s, t->rule->cond.v[i].b);
+    }
+    for (int i = 0; i < SIZES; i++) { /* the first trials are of single numbers, which make short messages */
+        double size = some_hint(&s);
         s.size[i] = seed < SMALL_TRIES ? 1 : sizes[pick(&s, 0, LEN(sizes) - 1)];
+        if (seed >= SMALL_TRIES && size >= 1 && size <= 16)
+            s.size[i] = (int64_t)size;
+    }
     s.base.rank = chance(&s, 50) ? 4 : (int)pick(&s, 0, 4);
     for (int i = 0; i < s.base.rank; i++)
         s.base.dim[i] = s.size[i % SIZES];
@@ -288,12 +314,31 @@ static bool same_sides(Trial *t, uint64_t seed, bool single)
     return true;
 }
 
+/* As kernels have them. */
+static void round_attributes(Graph *g)
+{
+    for (int i = 0; i < g->node.n; i++)
+        for (int k = 0; k < op_info[g->node.v[i].op].nattrs; k++) {
+            const AttrInfo *a = &attr_info[op_info[g->node.v[i].op].attrs[k].attr];
+            double *x = (double *)(void *)((char *)&g->node.v[i].attr + a->offset);
+            if (a->kind == ATTR_FLOAT)
+                *x = (double)(float)*x;
+        }
+}
+
+static bool same_floats(Trial *t, uint64_t seed)
+{
+    round_attributes(t->before);
+    round_attributes(t->after);
+    return same_sides(t, seed, true);
+}
+
 TrialResult rule_trial(Trial *t, Arena *A, const Rule *r, uint64_t seed)
 {
     *t = (Trial){.A = A, .rule = r};
     Match m;
     int root = guess(t, seed);
-    if (root < 0 || !rule_match(A, t->before, r, root, &m))
+    if (root < 0 || !rule_match(A, t->before, r, root, true, &m))
         return TRIAL_NONE;
     t->after = graph_clone(A, t->before);
     const char *why = NULL;
@@ -308,7 +353,7 @@ TrialResult rule_trial(Trial *t, Arena *A, const Rule *r, uint64_t seed)
     }
     t->result = m.result;
     graph_compact(t->after);
-    return same_sides(t, seed, false) && (!r->exact || same_sides(t, seed, true)) ? TRIAL_SAME : TRIAL_WRONG;
+    return same_sides(t, seed, false) && (!r->exact || same_floats(t, seed)) ? TRIAL_SAME : TRIAL_WRONG;
 }
 
 bool rule_check(const Rule *r)

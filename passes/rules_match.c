@@ -300,11 +300,13 @@ static bool constants_compare(const Try *s, const Cond *c)
     return true;
 }
 
-static bool conditions_hold(const Try *s)
+static bool conditions_hold(const Try *s, bool any_uses)
 {
     const Rule *r = s->m->rule;
     for (int i = 0; i < r->cond.n; i++) {
         const Cond *c = &r->cond.v[i];
+        if (c->uses && any_uses)
+            continue;
         bool lists = c->kind != COND_NONNEGATIVE && (c->a->kind != EXPR_TERM || c->b->kind != EXPR_TERM);
         if (c->kind == COND_NONNEGATIVE ? !nonnegative(s, s->m->var[c->var].value)
                                         : lists ? !lists_compare(s, c) : !constants_compare(s, c))
@@ -313,15 +315,16 @@ static bool conditions_hold(const Try *s)
     return true;
 }
 
-bool rule_match(Arena *A, const Graph *g, const Rule *r, int node, Match *out)
+bool rule_match(Arena *A, const Graph *g, const Rule *r, int node, bool any_uses, Match *out)
 {
     if (g->node.v[node].op != r->pattern->op)
         return false;
     for (unsigned order = 0; order < 1u << r->nswap; order++) {
         *out = (Match){.rule = r, .root = node, .var = NEW(A, Bound, r->var.n + 1)};
         Try s = {A, g, out, order};
-        if (match_node(&s, r->pattern, node) && (r->pattern->var < 0 || bind(&s, r->pattern->var, node_value(g, node))) &&
-            (r->shared || read_inside_only(&s)) && conditions_hold(&s))
+        if (match_node(&s, r->pattern, node) &&
+            (r->pattern->var < 0 || bind(&s, r->pattern->var, node_value(g, node))) &&
+            (r->shared || read_inside_only(&s)) && conditions_hold(&s, any_uses))
             return true;
     }
     return false;

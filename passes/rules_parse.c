@@ -332,10 +332,26 @@ static bool is_float_attr(const Parse *s)
     return false;
 }
 
+static const struct { const char *name; ExprKind kind; } functions[] = {
+    {"shape", EXPR_SHAPE}, {"rank", EXPR_RANK}, {"dim", EXPR_DIM}, {"uses", EXPR_USES}, {"elements", EXPR_ELEMENTS}};
+
+/* A word of a condition that is neither an operator nor a function. */
+static bool unknown_word(Parse *s)
+{
+    Lex ahead = s->lex;
+    const char *w = lex_word(&ahead), *cand[LEN(functions) + 1] = {"nonnegative"};
+    if (!*w || op_by_name(w) != OP_NONE || !lex_peek(&ahead, "("))
+        return false;
+    for (int i = 0; i < LEN(functions); i++)
+        cand[i + 1] = functions[i].name;
+    const char *near = nearest_name(w, cand, LEN(cand));
+    lex_error(&s->lex, lex_here(&s->lex, (int)strlen(w)), near ? arena_printf(s->A, "did you mean '%s'?", near) : NULL,
+              "unknown condition or operator '%s'", w);
+    return true;
+}
+
 static RuleExpr *expr(Parse *s)
 {
-    static const struct { const char *name; ExprKind kind; } functions[] = {
-        {"shape", EXPR_SHAPE}, {"rank", EXPR_RANK}, {"dim", EXPR_DIM}, {"uses", EXPR_USES}, {"elements", EXPR_ELEMENTS}};
     for (int i = 0; i < LEN(functions); i++)
         if (lex_eat_word(&s->lex, functions[i].name))
             return function(s, functions[i].kind);
@@ -344,13 +360,21 @@ static RuleExpr *expr(Parse *s)
     if (lex_peek(&s->lex, "$") && !is_float_attr(s))
         return attr_expr(s);
     RuleExpr *e = new_expr(s, EXPR_TERM);
-    if (!e || !(e->term = term(s)))
+    if (!e || unknown_word(s) || !(e->term = term(s)))
         return NULL;
     e->loc = e->term->loc;
     if (e->term->known)
         return e;
     fail(s, e->loc, "a condition is made of constants: only nonnegative, shape, rank, dim, uses and elements take a value");
     return NULL;
+}
+
+static bool has_uses(const RuleExpr *e)
+{
+    bool found = e->kind == EXPR_USES;
+    for (int i = 0; i < e->n; i++)
+        found = found || has_uses(e->item[i]);
+    return found;
 }
 
 static bool relation(Parse *s, CondKind *out)
@@ -377,6 +401,7 @@ static bool condition(Parse *s)
     } else if (!(c.a = expr(s)) || !relation(s, &c.kind) || !(c.b = expr(s)) ||
                ((is_list(c.a) || is_list(c.b)) && !(integer(s, c.a) && integer(s, c.b))))
         return false;
+    c.uses = c.a && (has_uses(c.a) || has_uses(c.b));
     PUSH(s->A, &s->r->cond, c);
     return true;
 }

@@ -43,7 +43,6 @@ static void test_bundled(void)
             printf("  rule %s fired on %d of %d random graphs\n", r->name, fired, seeds);
             CU_FAIL("see above");
         }
-        if (getenv("V")) printf("  rule %s fired on %d of %d random graphs\n", r->name, fired, seeds);
     }
     arena_free(A);
 }
