@@ -48,6 +48,7 @@ typedef struct Schedule {
     int lanes;             /* vector width along output channels (or the last dimension) */
     int px, rows, nb;      /* register tile: rows x px pixels x nb vectors */
     bool oc_outer;         /* output channel blocks outermost (weights read once), else rows */
+    bool symmetric;        /* a matrix times its own transpose: one half is computed, each result stored twice */
     bool peel;             /* no border in memory: edge pixels run with clipped windows */
 } Schedule;
 const char *schedule_text(Arena *, const Schedule *);

@@ -100,6 +100,7 @@ typedef struct Contract {
     const Expr *(*x)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red);    /* scalar input */
     const Expr *(*w)(KC *, void *, int j, const Ix *const *red);                          /* vector of weights */
     void (*coord)(KC *, void *, const Ix *row, const Ix *px, int j, const Ix **coord);    /* of the output */
+    void (*stored)(KC *, void *, const Expr *sum, const Expr *y, const Ix *const *coord, int n); /* behind a store, or NULL */
 } Contract;
 void kc_contract(KC *, const Contract *);
 

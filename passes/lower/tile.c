@@ -99,7 +99,12 @@ void kc_contract(KC *kc, const Contract *c)
         const Ix *coord[MAX_RANK];
         int valid = j == c->nb - 1 ? c->last_n : c->lanes;
         c->coord(kc, c->user, r, q, j, coord);
-        kc_store(kc, kc_out(kc), coord, c->vdim, kc_epilogue(kc, x_tile(b, acc[j], p, NULL), coord, c->vdim, c->lanes, valid), valid);
+        const Expr *sum = x_tile(b, acc[j], p, NULL), *y = kc_epilogue(kc, sum, coord, c->vdim, c->lanes, valid);
+        if (c->stored)
+            y = kc_reg(kc, "y", y);
+        kc_store(kc, kc_out(kc), coord, c->vdim, y, valid);
+        if (c->stored)
+            c->stored(kc, c->user, sum, y, coord, valid);
     }
     close(kc, n);
 }
