@@ -245,10 +245,12 @@ Graph *graph_clone(Arena *a, const Graph *g)
     c->node.v = COPY(a, g->node.v, g->node.n);
     c->input.v = COPY(a, g->input.v, g->input.n);
     c->output.v = COPY(a, g->output.v, g->output.n);
+    c->fired.v = COPY(a, g->fired.v, g->fired.n);
     c->value.cap = g->value.n;
     c->node.cap = g->node.n;
     c->input.cap = g->input.n;
     c->output.cap = g->output.n;
+    c->fired.cap = g->fired.n;
     for (int i = 0; i < c->value.n; i++) {
         Value *v = &c->value.v[i];
         if (!v->tensor)

@@ -39,9 +39,11 @@ enum {
     P_WINDOW = 64,       /* reduces over a window on H and W */
     P_MOVE = 128,        /* only moves or repeats elements */
     P_MULTI = 256,       /* several results */
-    P_PARAM = 512,       /* elementwise with per-channel constants as operands 1.. (broadcast along attr.axis) */
+    P_PARAM = 512,       /* elementwise with per-channel constants as operands 1.. (along attr.axis) */
     P_VIEW = 1024,       /* a row-major tensor keeps its element order (reshape, flatten) */
-    P_STEEP = 2048       /* unbounded slope somewhere: the rounding of a sum in front of it would be amplified */
+    P_STEEP = 2048,      /* unbounded slope somewhere: the rounding of a sum in front of it would be amplified */
+    P_COMMUTES = 4096,   /* its two operands may change places */
+    P_NONNEGATIVE = 8192 /* no result is below zero */
 };
 
 /* ---- attributes ---- */
@@ -160,6 +162,9 @@ typedef struct Node {
     int64_t scratch, scratch_offset; /* bytes of arena that the kernel itself needs */
 } Node;
 
+/* A rewrite rule that was applied: for dumps and reports, and to name it where numbers changed. */
+typedef struct Fired { const char *rule; Loc loc; ValueId value; const char *where; } Fired;
+
 typedef struct Graph {
     Arena *arena;
     const char *name;
@@ -167,6 +172,7 @@ typedef struct Graph {
     VEC(Node) node;       /* execution order; removed nodes have op OP_NONE until graph_compact */
     VEC(ValueId) input, output;
     Map consts;           /* constant name -> ValueId */
+    VEC(Fired) fired;     /* in order; value: what the result was computed into */
     int64_t arena_bytes, arena_lower_bound; /* plan-memory */
     const char *arena_proof; /* plan-memory: "meets the bound", "proved optimal, N % above the bound" or "best found, N %
                                 above the bound". Not part of the text form */
@@ -219,7 +225,7 @@ const char *graph_diff(Arena *, const Graph *, const Graph *);
 typedef void RefSink(void *user, ValueId, const double *);
 void graph_eval(const Graph *, const double *const *in, RefSink *sink, void *user);
 /* One node alone. in[v]: row-major numbers of every value that it reads, constants aside; sink gets its results.
-   largest: the largest magnitude of the anchor's result and of every step's. */
+   largest: the largest magnitude of the anchor's result and of every step's; may be NULL. */
 void graph_eval_node(const Graph *, int node, const double *const *in, double *largest, RefSink *sink, void *user);
 
 /* ---- cost ---- */

@@ -389,7 +389,7 @@ static void zero_box(KC *kc, int param, const int64_t *lo, const int64_t *hi)
     static const char *const names[] = {"n", "y", "x", "c"};
     int lanes = kc->t->lanes;
     while (lanes > 1 && (hi[3] - lo[3]) % lanes)
-        lanes /= 2;
+        lanes = lanes / 2 < kc->t->min_lanes ? 1 : lanes / 2;
     const Ix *ix[4];
     for (int i = 0; i < 4; i++)
         ix[i] = IXV(kb_for(&kc->b, LOOP_SERIAL, names[i], IXC(lo[i]), IXC(hi[i]), i == 3 ? lanes : 1));

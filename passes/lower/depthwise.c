@@ -92,7 +92,8 @@ static void tile(KC *kc, const Ix *x, int px, bool clip_x, void *user)
     kb_end(b);
     kb_end(b);
     d->x = x;
-    kc_finish(kc, &(Finish){1, px, 1, d->lanes, d->valid, 1, &acc, coord_at, d});
+    kc_finish(kc, &(Finish){.rows = 1, .px = px, .nb = 1, .lanes = d->lanes, .last_n = d->valid, .vdim = 1, .acc = &acc,
+                            .coord = coord_at, .user = d});
 }
 
 static void columns(KC *kc, const Ix *y, void *user)
@@ -139,13 +140,13 @@ void lower_depthwise(KC *kc)
     const Node *n = kc->n;
     const Value *wv = &kc->l->g->value.v[n->in[1]];
     Dw *d = NEW(kc->A, Dw, 1);
-    if (!kc_epilogue_vector(kc, 1))
+    const Layout *out = &kc->l->g->value.v[kc_out(kc)].layout; /* strided: in the order of the operand's table */
+    if (out->order != ORDER_STRIDED && !kc_epilogue_vector(kc, 1))
         kc->s.lanes = 1;
     *d = (Dw){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .it = *kc_type(kc, n->in[0]), .ot = kc->frame, .lanes = kc->s.lanes};
     d->v = kc_slide(kc, wv->type.dim[2], 0);
     d->h = kc_slide(kc, wv->type.dim[3], 1);
     int64_t C = d->it.dim[1], taps = d->v.k * d->h.k;
-    const Layout *out = &kc->l->g->value.v[kc_out(kc)].layout;
     if (out->order == ORDER_STRIDED) {
         const Layout *in = &kc->l->g->value.v[d->in].layout;
         d->vec = dw_vectors(kc->l->A, in->at, C, d->lanes);

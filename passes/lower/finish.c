@@ -152,12 +152,13 @@ static void windows_end(KC *kc, const Finish *f, Windows win, const Ix *r, const
 
 static bool plain(const Out *o) { return o->red == RED_NONE; }
 
-/* Stores the plain outs. Where there are several results, all are computed before the first is stored. */
-static const Expr **store(KC *kc, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int valid)
+/* Stores the plain outs. Where there are several results, or they are used again, all are computed before the first is
+   stored. */
+static const Expr **store(KC *kc, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int valid, bool again)
 {
     const Node *n = kc->n;
     const Expr **r = kc_epilogue(kc, acc, coord, vdim, lanes, valid);
-    for (int i = 0; i < n->nout && n->nout > 1; i++)
+    for (int i = 0; i < n->nout && (again || n->nout > 1); i++)
         r[n->out[i].step] = kc_reg(kc, "t", r[n->out[i].step]);
     for (int i = 0; i < n->nout; i++)
         if (plain(&n->out[i]))
@@ -167,7 +168,22 @@ static const Expr **store(KC *kc, const Expr *acc, const Ix *const *coord, int v
 
 void kc_store_results(KC *kc, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n)
 {
-    store(kc, acc, coord, vdim, lanes, n);
+    store(kc, acc, coord, vdim, lanes, n, false);
+}
+
+static const Expr *lane_of(KC *kc, const Expr *x, int lane) { return x->type.lanes > 1 ? x_lane(&kc->b, x, lane) : x; }
+
+/* Results that a tile stores a second time, lane by lane. */
+static void store_twins(KC *kc, const Finish *f, const Expr *acc, const Expr *const *x, const Ix *const *coord, int valid)
+{
+    const Ix *at[MAX_RANK];
+    for (int lane = 0; lane < valid; lane++) {
+        f->twin(kc, f->user, coord, lane, at);
+        if (!f->even)
+            kc_store_results(kc, lane_of(kc, acc, lane), at, f->vdim, 1, 1);
+        for (int i = 0; i < kc->n->nout && f->even; i++)
+            kc_store(kc, kc->n->out[i].value, at, f->vdim, lane_of(kc, x[kc->n->out[i].step], lane), 1);
+    }
 }
 
 /* Opens unrolled loops over rows x px; returns the number to close. */
@@ -193,7 +209,9 @@ static void pixel(KC *kc, const Finish *f, Windows win, const Ix *r, const Ix *q
     const Ix *coord[MAX_RANK];
     f->coord(kc, f->user, r, q, j, coord);
     const Expr *acc = x_tile(&kc->b, f->acc[j], ADD(MULC(r, f->px), q), NULL);
-    const Expr **x = store(kc, acc, coord, f->vdim, f->lanes, valid_lanes(f, j));
+    const Expr **x = store(kc, acc, coord, f->vdim, f->lanes, valid_lanes(f, j), f->twin);
+    if (f->twin)
+        store_twins(kc, f, acc, x, coord, valid_lanes(f, j));
     for (int i = 0; i < kc->n->nout; i++) {
         const Out *o = &kc->n->out[i];
         if (!plain(o))

@@ -103,7 +103,7 @@ void kc_clip(KC *, const Slide *, const Ix *o, const Ix **lo, const Ix **hi);
 void kc_columns(KC *, const Slide *, bool peel, int px, void (*tile)(KC *, const Ix *x, int px, bool clip, void *), void *user);
 
 /* ---- elementwise (elem.c) ---- */
-const Expr *elem_expr(KC *, Op, const Attrs *, const Expr *const *a);
+const Expr *elem_expr(KC *, Op, const Attrs *, const Expr *const *a); /* a: NULL behind the last operand */
 /* Applies the node's steps to the anchor's result at coord: the values of $0, $1, ... Those used twice are registers. */
 const Expr **kc_epilogue(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
 bool kc_epilogue_vector(const KC *, int vdim); /* operands of the steps and outs lie as vectors along vdim */
@@ -111,8 +111,16 @@ const Expr *kc_reg(KC *, const char *name, const Expr *); /* itself if a registe
 
 /* ---- what becomes of the anchor's results (finish.c) ---- */
 typedef void CoordFn(KC *, void *user, const Ix *row, const Ix *px, int j, const Ix **coord);
-/* A tile of the anchor's results: acc[j][row * px + pixel] of vector j. coord: of the frame. */
-typedef struct Finish { int rows, px, nb, lanes, last_n, vdim; const int *acc; CoordFn *coord; void *user; } Finish;
+/* A tile of the anchor's results: acc[j][row * px + pixel] of vector j. coord: of the frame. twin: where the result of a
+   lane is stored a second time, NULL: nowhere; even: the steps make the same of it there. */
+typedef struct Finish {
+    int rows, px, nb, lanes, last_n, vdim;
+    const int *acc;
+    CoordFn *coord;
+    void *user;
+    void (*twin)(KC *, void *user, const Ix *const *coord, int lane, const Ix **at);
+    bool even;
+} Finish;
 /* Steps, stores of plain outs and windows, sums of the outs that are reduced over the map. */
 void kc_finish(KC *, const Finish *);
 /* The same for one vector, where no out is reduced. */
@@ -140,6 +148,8 @@ typedef struct Contract {
     const Expr *(*x)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red);    /* scalar input */
     const Expr *(*w)(KC *, void *, int j, const Ix *const *red);                          /* vector of weights */
     CoordFn *coord;
+    void (*twin)(KC *, void *, const Ix *const *coord, int lane, const Ix **at);          /* as Finish.twin */
+    bool even;
 } Contract;
 void kc_contract(KC *, const Contract *);
 

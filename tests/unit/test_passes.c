@@ -207,6 +207,7 @@ static void every_graph(const char *name)
 static void test_canonicalise(void) { every_graph("canonicalise"); }
 static void test_fold_constants(void) { every_graph("fold-constants"); }
 static void test_fold_batch_norm(void) { every_graph("fold-batch-norm"); }
+static void test_algebra(void) { every_graph("algebra"); }
 static void test_dce(void) { every_graph("dce"); }
 static void test_fuse_epilogue(void) { every_graph("fuse-epilogue"); }
 static void test_choose_kernels(void) { every_graph("choose-kernels"); }
@@ -659,6 +660,7 @@ void suite_passes(void)
     CU_add_test(s, "canonicalise on random graphs", test_canonicalise);
     CU_add_test(s, "fold-constants on random graphs", test_fold_constants);
     CU_add_test(s, "fold-batch-norm on random graphs", test_fold_batch_norm);
+    CU_add_test(s, "algebra on random graphs", test_algebra);
     CU_add_test(s, "dce on random graphs", test_dce);
     CU_add_test(s, "fuse-epilogue on random graphs", test_fuse_epilogue);
     CU_add_test(s, "choose-kernels on random graphs", test_choose_kernels);
