@@ -249,7 +249,9 @@ static ValueId windows(Gen *s, ValueId x)
     a.kernel.n = 2;
     for (int d = 0; d < 2; d++) {
         int64_t size = type_of(s, x)->dim[2 + d], k = pick(s, 1, 4);
-        a.kernel.v[d] = size % k ? chance(s, 20) ? size : 1 : k;
+        while (size % k)
+            k--;
+        a.kernel.v[d] = k > 1 || size % 3 ? k : 3;
     }
     return node(s, op, &a, &x, 1);
 }
@@ -265,16 +267,16 @@ static ValueId group(Gen *s)
     if (chance(s, 40))
         PUSH(s->A, &s->pool, x);
     ValueId y = chance(s, 60) ? one(s, OP_square, x) : x;
-    switch (pick(s, 0, 5)) {
+    switch (pick(s, 0, 7)) {
     case 0: return over_map(s, y, chance(s, 50));
     case 1:
         PUSH(s->A, &s->pool, over_map(s, x, chance(s, 50)));
         return over_map(s, y, chance(s, 50));
-    case 2:
+    case 2: case 3: case 4:
         if ((r = windows(s, y)) >= 0 && chance(s, 40))
             PUSH(s->A, &s->pool, over_map(s, x, true));
         return r;
-    case 3:
+    case 5:
         PUSH(s->A, &s->pool, one(s, OP_tanh, y));
         return one(s, OP_sigmoid, x);
     default: {
