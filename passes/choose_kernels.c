@@ -183,16 +183,17 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
     int64_t rows = out.rank > 1 ? out.dim[out.rank - 2] : 1, cols = out.dim[out.rank - 1];
     const Type *a = &g->value.v[n->in[0]].type;
     int64_t sum = a->dim[imax(a->rank - 1 - n->attr.transpose_a, 0)];
-    bool vector = n->op == OP_linear || (n->attr.transpose_b ? channels_of_map(g, n->in[1]) : g->value.v[n->in[1]].type.rank != 4);
-    s->lanes = vector ? lanes_for(t, cols) : 1;
+    bool across = n->attr.transpose_b ? channels_of_map(g, n->in[1]) : g->value.v[n->in[1]].type.rank != 4; /* columns */
+    bool along = n->op == OP_matmul && n->attr.transpose_b && !n->attr.transpose_a; /* the sum */
+    s->lanes = n->op == OP_linear || across ? lanes_for(t, cols) : along ? lanes_for(t, sum) : 1;
     s->px = (int)imin(rows, 4);
     s->nb = (int)imin(accumulators(t) / s->px, t->vregs >= 32 && s->px == 1 ? 8 : 4);
     while (!fits(t, s->px, s->nb))
         s->nb--;
     s->rows = 1;
-    /* Vectors are stored a second time lane by lane, which long sums pay for. */
+    /* Vectors of columns are stored a second time lane by lane, which long sums pay for. */
     s->symmetric = n->op == OP_matmul && n->in[0] == n->in[1] && n->attr.transpose_a != n->attr.transpose_b &&
-                   rows > 1 && (s->lanes == 1 || sum >= 4 * s->lanes);
+                   rows > 1 && ((along && !across) || s->lanes == 1 || sum >= 8 * s->lanes);
 }
 
 bool pass_choose_kernels(Pass *p, Graph *g)
