@@ -9,8 +9,8 @@
    values made elsewhere (residuals, gates, constants); the anchor moves behind them. Anchors are visited from the last
    to the first, so that the add of two branches joins the branch computed last and reads the other. Steps of unbounded
    slope (sqrt, sign) stay apart from anchors that sum: what such a step makes of the sum's rounding could not be told
-   from an error of the kernel. What is left starts groups of its own, each in a map. Needs F_CANON, gives F_ANCHORED:
-   no elementwise node stands alone. */
+   from an error of the kernel. What is left starts groups of its own, each in a map; where the pass is
+   disabled, every node does. Needs F_CANON, gives F_ANCHORED: no elementwise node stands alone. */
 #include "edit.h"
 
 /* Operands from outside that a group may read: a kernel's parameters are bounded (lower/lower.h; C99 promises 127). */
@@ -68,7 +68,7 @@ static Group grow(Pass *p, const Graph *g, const Node *anchor, int from, const i
     PUSH(p->scratch, &s.value, anchor->out[0].value);
     best = s;
     const Type *frame = &g->value.v[anchor->out[0].value].type;
-    for (int i = from; i < g->node.n; i++) {
+    for (int i = from; i < (p->least ? from + 1 : g->node.n); i++) {
         if (!joins(g, &s, anchor->op, &g->node.v[i], frame))
             continue;
         join(p, g, &s, i, uses);
@@ -169,7 +169,7 @@ bool pass_fuse_epilogue(Pass *p, Graph *g)
     bool changed = false;
     graph_compact(g);
     int *uses = count_uses(p, g), n = g->node.n; /* stays true for whatever may still be inside a group */
-    for (int i = n - 1; i >= 0; i--) {
+    for (int i = p->least ? -1 : n - 1; i >= 0; i--) {
         const Node *a = &g->node.v[i];
         if (op_is(a->op, P_ANCHOR) && !a->nstep && a->nout == 1 && a->out[0].red == RED_NONE)
             changed |= fuse(p, g, i, i + 1, uses);

@@ -5,7 +5,8 @@
    Values that may share storage form one block: a view and its operand, and an elementwise result that takes the place
    of an operand which dies in the same kernel and is read only at the index that is written. Blocks are then placed
    first-fit in several orders and the best plan is kept; the lower bound is the largest sum of blocks alive at once.
-   Where no plan meets it, hill climbing over orders follows. Needs F_LAYOUT, gives F_OFFSETS. */
+   Where no plan meets it, hill climbing over orders follows. Where the pass is disabled, no value takes the place of
+   another. Needs F_LAYOUT, gives F_OFFSETS. */
 #include <stdlib.h>
 
 #include "edit.h"
@@ -55,6 +56,8 @@ static void liveness(Plan *pl)
             for (int k = 0; k < n->step[s].nin; k++)
                 read_by(pl, n->step[s].in[k], i);
     }
+    for (int i = 0; i < g->value.n && pl->p->least; i++)
+        pl->last_use[i] = g->node.n - 1;
 }
 
 /* May node i's result be written over value v? Values of one block have equally many elements: a step that reads another
@@ -64,7 +67,7 @@ static bool over(const Plan *pl, int i, ValueId v)
     const Graph *g = pl->g;
     const Node *n = &g->node.v[i];
     ValueId out = n->out[0].value;
-    if (v < 0 || !in_arena(g, v) || !in_arena(g, out) || pl->info[pl->block[v]].last != i)
+    if (v < 0 || pl->p->least || !in_arena(g, v) || !in_arena(g, out) || pl->info[pl->block[v]].last != i)
         return false;
     if (!type_eq(&g->value.v[v].type, &g->value.v[out].type) ||
         !same_layout(&g->value.v[v].layout, &g->value.v[out].layout))
