@@ -30,6 +30,9 @@ ALL_LD    = $(OPT) $(LDFLAGS) $(LIB_LIBS) -lm -ldl -pthread
 
 # dsqc itself uses the thread pool; the rest of runtime_min is text to it, written beside the code that needs it.
 RUNTIME  := $(sort $(wildcard runtime_min/*.[ch]))
+# What explore --html writes, but for the numbers.
+PAGE     := $(addprefix compiler/share/explore/,page.html style.css data.js inspect.js passes.js graph.js kernels.js \
+                memory.js page.js)
 SRC      := $(sort $(wildcard $(foreach d,compiler ir passes backends,$(d)/*.c $(d)/*/*.c))) runtime_min/dsq_pool.c
 OBJ      := $(SRC:%.c=$(B)/%.o)
 UNIT     := $(sort $(wildcard tests/unit/*.c))
@@ -69,9 +72,14 @@ $(B)/%.o: %.c $(B)/flags
 $(B)/runtime_text.h: backends/c/embed.sh $(RUNTIME)
 	@mkdir -p $(@D)
 	$(call say,EMBED,$@)
-	$(Q)sh backends/c/embed.sh $(RUNTIME) > $@.tmp && mv $@.tmp $@
+	$(Q)sh backends/c/embed.sh runtime_text $(RUNTIME) > $@.tmp && mv $@.tmp $@
 
-$(OBJ): | $(B)/runtime_text.h
+$(B)/page_text.h: backends/c/embed.sh $(PAGE)
+	@mkdir -p $(@D)
+	$(call say,EMBED,$@)
+	$(Q)sh backends/c/embed.sh page_text $(PAGE) > $@.tmp && mv $@.tmp $@
+
+$(OBJ): | $(B)/runtime_text.h $(B)/page_text.h
 
 # ---- tests: tests/unit/test_X.c defines suite_X ----
 $(B)/tests/suites.def: $(UNIT)

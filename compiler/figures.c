@@ -78,7 +78,7 @@ static void collect_uses(Arena *A, const Job *j, const Span *span, Figures *f)
             for (int i = 0; i < node->step[s].nin; i++)
                 use_until(last, g, node->step[s].in[i], span[n].last);
         if (node->scratch)
-            PUSH(A, &f->use, (ArenaUse){"scratch", node->scratch_offset, node->scratch, span[n].first, span[n].last});
+            PUSH(A, &f->use, (ArenaUse){"scratch", node->scratch_offset, node->scratch, span[n].first, span[n].last, n});
     }
     for (int i = 0; i < g->output.n; i++)
         use_until(last, g, g->output.v[i], j->program->call.n - 1);
@@ -90,7 +90,8 @@ static void collect_uses(Arena *A, const Job *j, const Span *span, Figures *f)
         const char *what = v->name ? v->name : v->kind == VAL_NODE ? g->node.v[v->node].layers : NULL;
         if (!what)
             what = v->kind == VAL_NODE && g->node.v[v->node].name ? g->node.v[v->node].name : "value";
-        PUSH(A, &f->use, (ArenaUse){what, v->offset, v->bytes, first, (int)imax(first, last[i])});
+        PUSH(A, &f->use, (ArenaUse){what, v->offset, v->bytes, first, (int)imax(first, last[i]),
+                                          v->kind == VAL_NODE ? v->node : -1});
     }
     if (f->use.n)
         qsort(f->use.v, (size_t)f->use.n, sizeof *f->use.v, by_offset);

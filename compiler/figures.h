@@ -9,7 +9,7 @@ typedef struct CallFigures {
     int node;               /* the graph's node that it is part of, -1 where unknown */
 } CallFigures;
 /* A range of the arena in use from call `first` to call `last`. */
-typedef struct ArenaUse { const char *what; int64_t offset, bytes; int first, last; } ArenaUse;
+typedef struct ArenaUse { const char *what; int64_t offset, bytes; int first, last, node; /* that makes it, -1: none */ } ArenaUse;
 typedef struct Figures {
     CallFigures *call;           /* one per call of the program */
     VEC(ArenaUse) use;           /* by offset, then first call */
