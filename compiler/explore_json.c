@@ -211,7 +211,10 @@ static json_t *page_json(const Explore *e)
 {
     const Figures *f = &e->figures;
     Files files = {.json = json_array(), .arena = e->job->arena};
+    const Graph *g = e->job->written;
     json_t *r = table_json(e);
+    if (g->input.n && g->value.v[g->input.v[0]].loc.file > 0) /* the spec itself first: all of its steps may be modules */
+        file_index(&files, g->value.v[g->input.v[0]].loc.file);
     json_object_set_new(r, "version", json_string(DSQ_VERSION));
     json_object_set_new(r, "set", set_json(e->job->opt));
     json_object_set_new(r, "not_timed", text_or_null(e->not_timed));

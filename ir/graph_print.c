@@ -34,7 +34,7 @@
 
 enum { SMALL_CONST = 16 };
 
-typedef struct Print { Buf *b; const Graph *g; unsigned flags; Arena *arena; const int *number; } Print;
+typedef struct Print { Buf *b; const Graph *g; unsigned flags; Arena *arena; const int *number; bool bare; /* without names of nodes and steps */ } Print;
 
 /* NULL where a malformed graph names no value: dumps are made of those too. */
 static const Value *value_of(const Print *p, ValueId id)
@@ -164,7 +164,7 @@ static void put_step(const Print *p, const Node *n, int k, const Type *anchor)
     }
     Type in = s->nin && s->in[0] >= 0 ? type_of(p, s->in[0]) : *anchor;
     put_attrs(p, s->op, &s->attr, &in);
-    if (s->name) {
+    if (s->name && !p->bare) {
         buf_puts(p->b, " name=");
         lex_put_name(p->b, s->name);
     }
@@ -327,14 +327,14 @@ static void put_head(const Print *p)
 
 void node_print(Buf *b, const Graph *g, const Node *n, const int *number)
 {
-    Print p = {b, g, PRINT_LAYOUT, arena_new(), number};
+    Print p = {b, g, PRINT_LAYOUT, arena_new(), number, true};
     put_computation(&p, n);
     arena_free(p.arena);
 }
 
 void graph_print(Buf *b, const Graph *g, unsigned flags)
 {
-    Print p = {b, g, flags, arena_new(), NULL};
+    Print p = {b, g, flags, arena_new(), NULL, false};
     number_values(&p);
     put_head(&p);
     for (int i = 0; i < g->value.n; i++)

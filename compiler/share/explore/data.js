@@ -23,17 +23,20 @@ function time(ms) {
   return v.toFixed(v < 10 ? 2 : v < 100 ? 1 : 0) + (ms < 1 ? ' µs' : ' ms');
 }
 
-/* "layer1.0.conv1 + layer1.0.bn1": the scope that all share is said once. */
+/* "layer1.0.conv1 + layer1.0.bn1": the scope that all share is said once; a number alone would say too little. */
 function shortLayers(layers) {
   const names = layers.split(' + ');
   let scope = names[0].slice(0, names[0].lastIndexOf('.') + 1);
-  while (scope && !names.every((n) => n.startsWith(scope)))
+  while (scope && !names.every((n) => n.startsWith(scope) && !/^\d+$/.test(n.slice(scope.length))))
     scope = scope.slice(0, scope.lastIndexOf('.', scope.length - 2) + 1);
   return [names[0], ...names.slice(1).map((n) => n.slice(scope.length))];
 }
-function titleHtml(layers) {
+const breakable = (name) => html(name).replaceAll('.', '.<wbr>');
+/* most: how many names behind the first are shown before their number stands for them. */
+function titleHtml(layers, most = Infinity) {
   const [first, ...more] = shortLayers(layers);
-  return html(first) + (more.length ? ` <span class="more">+ ${html(more.join(' + '))}</span>` : '');
+  const rest = more.length <= most ? more.join(' + ') : `${more.slice(0, most - 1).join(' + ')} + ${more.length - most + 1} more`;
+  return breakable(first) + (more.length ? ` <span class="more">+ ${breakable(rest)}</span>` : '');
 }
 
 /* ---- nodes ---- */

@@ -116,7 +116,7 @@ function irHtml(list, marked) {
 function nodeHtml(stage, i, side, sign, list, marked, lane, width) {
   const r = record(stage, i);
   return `<div class="node" role="option" id="${side}-${i}" data-side="${side}" data-node="${i}">${laneHtml(lane, width)}<div class="body">` +
-    `<div class="head"><span class="title">${sign ? `<span class="sign">${sign}</span>` : ''}${titleHtml(r.title)}</span>` +
+    `<div class="head"><span class="title" title="${html(r.title)}">${sign ? `<span class="sign">${sign}</span>` : ''}${titleHtml(r.title, 3)}</span>` +
     `<span class="place">${html(place(r))}</span></div><div class="ir">${irHtml(list, marked)}</div></div></div>`;
 }
 
@@ -153,7 +153,7 @@ function drawNodes() {
     let end = i;
     while (only && end < blocks.length && blocks[end].kind === 'same' && !opened.has(end))
       end++;
-    if (end - i > 1) {
+    if (end > i) {
       out += `<div class="skip"><button tabindex="-1" data-from="${i}" data-to="${end}">… ${plural(end - i, 'node')} the same</button></div>`;
       i = end - 1;
     } else

@@ -23,6 +23,7 @@ function chooseKernel(k) {
 }
 
 const fileName = (f) => data.files[f].path;
+const link = (f, line) => `<a href="#" data-file="${f}" data-line="${line}">${html(fileName(f))}:${line}</a>`;
 const place = (r) => r.loc.length ? `${fileName(r.loc[0][0]).split('/').pop()}:${r.loc[0][1]}` : '';
 
 /* ---- facts ---- */
@@ -42,6 +43,15 @@ function kernelFacts(k) {
   ];
 }
 
+/* The steps that open the scopes around a node: the lines that give those names, where one line alone does. */
+function scopeLinks(r) {
+  return r.title.split(' + ')[0].split('.').slice(0, -1).flatMap((scope) => {
+    const found = data.files.flatMap((f, i) => f.text.split('\n').flatMap((line, n) =>
+      new RegExp(`\\bname: *['"]?${scope.replace(/\W/g, '')}['"]?\\s*[,}]`).test(line) ? [[i, n + 1]] : []));
+    return scope.match(/^\w*[a-z]\w*$/i) && found.length === 1 ? [`${html(scope)} ${link(...found[0])}`] : [];
+  }).join(', ');
+}
+
 function showFacts() {
   const k = chosen.kernel >= 0 ? data.kernels[chosen.kernel] : null;
   if (chosen.node < 0) {
@@ -51,12 +61,13 @@ function showFacts() {
   }
   const r = record(chosen.stage, chosen.node), end = nodeAt(chosen.stage, chosen.node, last);
   $('facts-title').innerHTML = titleHtml(r.title);
-  const where = r.loc.map((l) => `${html(fileName(l[0]))}:${l[1]}`).join(', ');
+  const where = r.loc.map((l) => link(l[0], l[1])).join(', ');
   const becomes = chosen.stage < last && end < 0 ? 'nothing: no node is left of it' :
     chosen.stage < last && end >= 0 && record(last, end).title !== r.title ? titleHtml(record(last, end).title) : '';
   const type = /:\s*([a-z]\d+\[[\d,]*\])[^:]*$/.exec(r.text.split('\n       ;')[0]);
   $('facts').innerHTML = facts([
     ['Spec', where],
+    ['Within', scopeLinks(r)],
     ['Stage', stages[chosen.stage].pass ? `after ${html(stageName(chosen.stage))}` : 'as written'],
     ['Result', type ? `<code>${html(type[1])}</code>` : ''],
     ['Becomes', becomes],
@@ -144,6 +155,17 @@ $('spec').addEventListener('click', (e) => {
   const row = e.target.closest('.yl.has');
   if (row)
     chooseLine(+row.dataset.line);
+});
+$('facts').addEventListener('click', (e) => {
+  const a = e.target.closest('a[data-file]');
+  if (!a)
+    return;
+  e.preventDefault();
+  file = +a.dataset.file;
+  showSpec(file);
+  const row = $('spec').children[a.dataset.line - 1];
+  row.classList.add('also');
+  $('spec').scrollTop = row.offsetTop - $('spec').offsetTop - $('spec').clientHeight / 3;
 });
 $('files').addEventListener('click', (e) => {
   const b = e.target.closest('button');

@@ -28,7 +28,7 @@ function drawKernels() {
   $('kernels').innerHTML = headHtml() + kernelOrder.map((i) => {
     const k = data.kernels[i];
     return `<div class="krow" role="option" id="kernel-${i}" data-kernel="${i}"><span class="num soft">${i + 1}</span>` +
-      `<span title="${html(k.layers)}">${titleHtml(k.layers)}</span><span class="impl" title="${html(k.impl)}">${html(k.impl)}</span>` +
+      `<span title="${html(k.layers)}">${titleHtml(k.layers)}</span><span class="impl" title="${html(k.impl)}">${html(k.impl.replace(/(lanes|tile)=/g, ''))}</span>` +
       `<span class="num wide">${k.macs ? amount(k.macs) : ''}</span>` +
       `<span class="track" title="reads ${count(k.read)}, writes ${count(k.written)}, weights ${count(k.weights)} bytes"><span class="fill">` +
       `${part(k.read, 1)}${part(k.written, 2)}${part(k.weights, 3)}</span><span class="num">${bytes(moved(k))}</span></span>` +

@@ -12,10 +12,11 @@ function ticks(most, n) {
 
 function useHtml(u, i) {
   const x = chart.x(u.first), w = chart.x(u.last + 1) - x, h = chart.h(u.bytes), y = chart.y(u.offset + u.bytes);
-  const room = Math.floor(w / 6.2), name = shortLayers(u.what)[0], text = name.length > room ? name.slice(0, room - 1) + '…' : name;
+  const name = shortLayers(u.what)[0], room = Math.floor((w - 9) / 6.3);
+  const parts = name.split('.'), text = [name, parts.slice(-2).join('.'), parts.at(-1)].find((t) => t.length <= room && !/^\d/.test(t)) || '';
   return `<rect class="use" role="option" id="use-${i}" data-use="${i}" x="${x + .5}" y="${y + .5}" width="${Math.max(1, w - 1)}" ` +
     `height="${Math.max(1, h - 1)}" rx="2" aria-label="${html(u.what)}, ${bytes(u.bytes)}"></rect>` +
-    (h >= 15 && room >= 5 ? `<text class="label" data-for="${i}" x="${x + 5}" y="${y + Math.min(h / 2 + 4, 15)}">${html(text)}</text>` : '');
+    (h >= 15 && text ? `<text class="label" data-for="${i}" x="${x + 5}" y="${y + Math.min(h / 2 + 4, 15)}">${html(text)}</text>` : '');
 }
 
 /* Bytes in use beside each kernel, as a line of steps. */
@@ -47,8 +48,8 @@ function drawMemoryBar() {
   const bound = data.arena_lower_bound_bytes, most = Math.max(...data.kernels.map((k) => k.live));
   const worst = data.kernels.findIndex((k) => k.live === most);
   $('memory-bar').innerHTML = `<span>Arena <strong>${count(arenaBytes)}</strong> bytes</span>` +
-    `<span><span class="sign">╌╌</span>lower bound <strong>${count(bound)}</strong>${arenaBytes === bound ? ', met' : ''}</span>` +
-    `<span><span class="sign">──</span>in use, most at kernel <strong>${worst + 1}</strong></span>` +
+    `<span><span class="key">╌╌</span>lower bound <strong>${count(bound)}</strong>${arenaBytes === bound ? ', met' : ''}</span>` +
+    `<span><span class="key">──</span>in use, most at kernel <strong>${worst + 1}</strong></span>` +
     `<span>${plural(data.arena.length, 'value')}</span>`;
 }
 

@@ -15,17 +15,17 @@ function show(name) {
 }
 const focusOf = {passes: 'tab-passes', graph: 'nodes', kernels: 'kernels', memory: 'arena'};
 
-/* #graph:2:5:17, a view, two stages and the node at the second; kept out of the history. */
+/* #/graph/2/5/5.17: a view, two stages, and the selected node of a stage; kept out of the history. */
 let ready = false;
 function remember() {
   if (!ready)
     return;
-  const node = chosen.node >= 0 ? `:${chosen.stage}.${chosen.node}` : '';
-  history.replaceState(null, '', `#${view}:${left}:${right}${node}`);
+  const node = chosen.node >= 0 ? `/${chosen.stage}.${chosen.node}` : '';
+  history.replaceState(null, '', `#/${view}/${left}/${right}${node}`);
 }
 listeners.push(remember);
 function recall() {
-  const [name, a, b, node] = location.hash.slice(1).split(':');
+  const [name, a, b, node] = location.hash.slice(2).split('/');
   setStages(a ? +a || 0 : 0, b ? +b || 1 : last);
   show(views.includes(name) ? name : 'passes');
   const [stage, i] = (node || `${last}.0`).split('.').map(Number);
