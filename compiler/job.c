@@ -34,7 +34,7 @@ PassOptions job_pass_options(const Job *j)
     return (PassOptions){.target = j->target, .opt = o->level, .strict = o->strict, .verify_each = o->verify_each,
                          .time_passes = o->time_passes, .passes = passes, .disable = o->disable_pass,
                          .print_after = dump && is_loop_stage(dump) ? NULL : dump,
-                         .stop_after = stop && is_loop_stage(stop) ? NULL : stop};
+                         .stop_after = stop && o->command != CMD_opt && is_loop_stage(stop) ? NULL : stop};
 }
 
 static int unknown_target(Arena *A, const Options *o)
