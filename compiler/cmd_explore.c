@@ -71,7 +71,8 @@ static void print_text(Arena *A, const Explore *e)
 {
     const Job *j = e->job;
     const char *runs = e->not_timed ? arena_printf(A, "no times (%s)", e->not_timed) : plural(A, e->runs, "run");
-    printf("%s for %s, -O%d%s, %s\n\n", j->spec->name, j->target->name, j->opt->level, j->opt->strict ? ", strict" : "", runs);
+    printf("%s for %s, -O%d%s, %s\n\n", j->spec->name, j->target->name, j->opt->level,
+           j->opt->strict ? ", strict" : "", runs);
     Table off = table_new(A, "lrrrrrr"), on = table_new(A, "lrrrrrr");
     heading(&off, "each pass left out");
     row(&off, "none left out", everything(e), NULL);

@@ -1,4 +1,5 @@
-/* How much machine code an object file holds: the sections that can be executed. ELF, little-endian, of either width. */
+/* How much machine code an object file holds: the sections that can be executed. ELF of either width, little-
+   endian. */
 #include <elf.h>
 #include <string.h>
 
@@ -41,7 +42,7 @@ bool object_code_bytes(const char *path, int64_t *bytes)
     if (ok)
         *bytes = f[EI_CLASS] == ELFCLASS64 ? code64(f, n) : code32(f, n);
     else
-        error_at(loc_file(diag_file(path, NULL, 0)), "the C compiler made something else than a little-endian ELF object");
+        error_at(loc_file(diag_file(path, NULL, 0)), "the C compiler made no little-endian ELF object");
     unmap_file(f, n);
     return ok;
 }

@@ -45,6 +45,11 @@ static void choose_variants(Arena *A, const Options *o, Explore *e)
 
 /* ---- compiling ---- */
 
+static size_t data_bytes(const Type *t)
+{
+    return (size_t)(type_elems(t) * dtype_size(t->dtype));
+}
+
 static uint64_t program_hash(const Program *p)
 {
     Buf b = {0};
@@ -53,7 +58,7 @@ static uint64_t program_hash(const Program *p)
     buf_free(&b);
     for (int i = 0; i < p->buf.n; i++)
         if (p->buf.v[i].data)
-            h = hash_bytes(p->buf.v[i].data, (size_t)(type_elems(&p->buf.v[i].type) * dtype_size(p->buf.v[i].type.dtype)), h);
+            h = hash_bytes(p->buf.v[i].data, data_bytes(&p->buf.v[i].type), h);
     return h;
 }
 

@@ -17,7 +17,8 @@ Snapshots *snapshots_new(Arena *A)
 static void number_values(Snapshots *s, const Graph *g)
 {
     int *number = NEW(s->arena, int, g->value.n + 1);
-    memcpy(number, s->number, (size_t)s->nnumber * sizeof *number);
+    if (s->nnumber)
+        memcpy(number, s->number, (size_t)s->nnumber * sizeof *number);
     s->number = number;
     s->nnumber = g->value.n;
     for (int i = 0; i < g->node.n; i++)

@@ -71,7 +71,8 @@ void explore_json(Buf *b, const Explore *e)
 
 /* ---- the page's data ---- */
 
-/* The files that nodes come from, numbered by use; a path's last two parts tell them apart and name no machine's folders. */
+/* The files that nodes come from, numbered by use; a path's last two parts tell them apart and name no machine's
+   folders. */
 typedef struct Files { VEC(int) file; json_t *json; Arena *arena; } Files;
 
 static int file_index(Files *f, int file)
@@ -174,7 +175,8 @@ static json_t *kernels_json(const Explore *e)
 static json_t *code_json(const Explore *e)
 {
     const Job *j = e->job;
-    BackendOptions o = {.target = j->target, .weights_as = WEIGHTS_ASM, .strict = j->opt->strict, .version = DSQ_VERSION};
+    BackendOptions o = {.target = j->target, .weights_as = WEIGHTS_ASM, .strict = j->opt->strict,
+                        .version = DSQ_VERSION};
     const char **text = backend_c_kernels(j->arena, j->program, &o);
     json_t *list = json_array();
     for (int i = 0; i < j->program->kernel.n; i++)
@@ -213,7 +215,8 @@ static json_t *page_json(const Explore *e)
     Files files = {.json = json_array(), .arena = e->job->arena};
     const Graph *g = e->job->written;
     json_t *r = table_json(e);
-    if (g->input.n && g->value.v[g->input.v[0]].loc.file > 0) /* the spec itself first: all of its steps may be modules */
+    /* the spec itself first: all of its steps may be modules */
+    if (g->input.n && g->value.v[g->input.v[0]].loc.file > 0)
         file_index(&files, g->value.v[g->input.v[0]].loc.file);
     json_object_set_new(r, "version", json_string(DSQ_VERSION));
     json_object_set_new(r, "set", set_json(e->job->opt));

@@ -139,7 +139,8 @@ static bool can_run(const Job *j)
 Model *model_load(const Job *j, const Built *b, int threads)
 {
     const char *name = j->program->name, *library = arena_printf(j->arena, "%s/model.so", b->dir);
-    if (!cc(j, b->dir, arena_printf(j->arena, "-fPIC -shared -o model.so dsqc_adapter.c %s.o %s_weights.S", name, name)))
+    if (!cc(j, b->dir, arena_printf(j->arena, "-fPIC -shared -o model.so dsqc_adapter.c %s.o %s_weights.S", name,
+                                    name)))
         return NULL;
     Model *m = NEW(j->arena, Model, 1);
     m->job = j;

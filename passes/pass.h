@@ -21,7 +21,13 @@ enum { F_CANON = 1, F_ANCHORED = 2 /* no bare elementwise nodes */, F_LAYOUT = 4
 /* Whether a pass may be disabled: OPTIONAL ones are left out then, REDUCIBLE ones run with Pass.least. */
 enum { OPTIONAL = false, REQUIRED = true, REDUCIBLE };
 
-typedef struct PassInfo { const char *name; PassFn *fn; int required, level; unsigned needs, gives; const char *doc; } PassInfo;
+typedef struct PassInfo {
+    const char *name;
+    PassFn *fn;
+    int required, level;
+    unsigned needs, gives;
+    const char *doc;
+} PassInfo;
 extern const PassInfo pass_info[];
 extern const int npass_info;
 

@@ -260,6 +260,11 @@ static Graph *planned(Arena *A, uint64_t seed, const Target *t)
     return g;
 }
 
+static bool in_arena(const Graph *g, ValueId v)
+{
+    return g->value.v[v].kind == VAL_NODE && g->value.v[v].region == REGION_ARENA;
+}
+
 /* All passes that can be disabled, as a list. */
 static const char *all_disabled(Arena *A)
 {
@@ -284,7 +289,7 @@ static const char *check_least(const Graph *g)
     for (int a = 0; a < g->value.n; a++)
         for (int b = 0; b < a; b++) {
             const Value *x = &g->value.v[a], *y = &g->value.v[b];
-            bool arena = x->kind == VAL_NODE && y->kind == VAL_NODE && x->region == REGION_ARENA && y->region == REGION_ARENA;
+            bool arena = in_arena(g, a) && in_arena(g, b);
             bool view = arena && (op_is(g->node.v[x->node].op, P_VIEW) || op_is(g->node.v[y->node].op, P_VIEW));
             if (arena && !view && x->offset < y->offset + y->bytes && y->offset < x->offset + x->bytes)
                 return "two values share memory";
@@ -362,11 +367,6 @@ static void test_schedules(void)
 
 /* The arena in words of 4 bytes; each holds who wrote it last. Views are not written, they are their operand. */
 typedef struct Memory { Arena *A; const Graph *g; int64_t words; int *owner; ValueId *root; int64_t align; } Memory;
-
-static bool in_arena(const Graph *g, ValueId v)
-{
-    return g->value.v[v].kind == VAL_NODE && g->value.v[v].region == REGION_ARENA;
-}
 
 static int64_t bytes_of(const Value *v)
 {
@@ -621,7 +621,8 @@ static void test_wrong_pass(void)
             bool ok = passes_run_rows(g, &o, row, npass_info + 1);
             const char *s = said(A, &text);
             CU_ASSERT_EQUAL(ok, drop_bias_of == 2);
-            if (!ok && !(strstr(s, "pass 'drop-bias' changed the numbers: first at ") && strstr(s, want[drop_bias_of][b]) &&
+            if (!ok && !(strstr(s, "pass 'drop-bias' changed the numbers: first at ") &&
+                         strstr(s, want[drop_bias_of][b]) &&
                          !strncmp(s, place[drop_bias_of], strlen(place[drop_bias_of])))) {
                 fprintf(stderr, "  behind %s, bias %d: %s", behind[b], drop_bias_of, s);
                 CU_FAIL("another message");
@@ -647,7 +648,8 @@ static void test_forgetful_pass(void)
     diag_capture(&text);
     drop_bias_of = 1;
     bool ok = passes_run_rows(g, &o, &(PassInfo){.name = "forget", .fn = forget}, 1);
-    CU_ASSERT(!ok && strstr(said(A, &text), "net.yaml:10:10: error: pass 'forget' changed the numbers: first at 'mean'"));
+    const char *s = said(A, &text);
+    CU_ASSERT(!ok && strstr(s, "net.yaml:10:10: error: pass 'forget' changed the numbers: first at 'mean'"));
     arena_free(A);
 }
 
@@ -668,7 +670,8 @@ static void test_observer(void)
 {
     Arena *A = arena_new();
     Seen seen = {0};
-    PassOptions o = {.target = target_find("generic"), .opt = 2, .stop_after = "fuse-epilogue", .observe = see, .observer = &seen};
+    PassOptions o = {.target = target_find("generic"), .opt = 2, .stop_after = "fuse-epilogue", .observe = see,
+                     .observer = &seen};
     CU_ASSERT(passes_run(A, graph_of_spec(A), &o));
     CU_ASSERT_EQUAL(seen.n, 2 + pass_index("fuse-epilogue"));
     CU_ASSERT(seen.last && !strcmp(seen.last, "fuse-epilogue"));

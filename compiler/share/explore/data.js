@@ -35,7 +35,8 @@ const breakable = (name) => html(name).replaceAll('.', '.<wbr>');
 /* most: how many names behind the first are shown before their number stands for them. */
 function titleHtml(layers, most = Infinity) {
   const [first, ...more] = shortLayers(layers);
-  const rest = more.length <= most ? more.join(' + ') : `${more.slice(0, most - 1).join(' + ')} + ${more.length - most + 1} more`;
+  const shown = more.length <= most ? more : [...more.slice(0, most - 1), `${more.length - most + 1} more`];
+  const rest = shown.join(' + ');
   return breakable(first) + (more.length ? ` <span class="more">+ ${breakable(rest)}</span>` : '');
 }
 
@@ -44,8 +45,8 @@ const stages = data.stages, last = stages.length - 1;
 const stageName = (s) => stages[s].pass || 'as written';
 const record = (s, i) => data.records[stages[s].nodes[i]];
 
-/* next[s][i]: where node i of stage s is at stage s + 1, or -1. The values that a node makes say more than what they and
-   its steps once were. */
+/* next[s][i]: where node i of stage s is at stage s + 1, or -1. The values that a node makes say more than what they
+   and its steps once were. */
 const next = stages.slice(0, -1).map((stage, s) => {
   const own = new Map(), any = new Map();
   stages[s + 1].nodes.forEach((r, i) => {

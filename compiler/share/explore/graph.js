@@ -5,11 +5,16 @@ const changes = stages.map((_, s) => s ? compare(s - 1, s).filter((b) => b.kind 
 
 /* ---- the rail of stages ---- */
 
+function stageNote(s, i) {
+  const changed = changes[i] ? `<b>${count(changes[i])}</b> changed` : 'nothing changed';
+  return i ? `${changed} · ${time(s.ms)}` : 'nodes';
+}
+
 function drawStages() {
   $('stages').innerHTML = stages.map((s, i) =>
-    `<li role="option" id="stage-${i}" data-stage="${i}" title="${html(s.doc || 'the spec, with nothing done to it')}">` +
+    `<li role="option" id="stage-${i}" data-stage="${i}" title="${html(s.doc || 'the spec, nothing done to it')}">` +
     `<span>${html(stageName(i))}</span><span class="count">${count(s.nodes.length)}</span>` +
-    `<span class="note">${!i ? 'nodes' : changes[i] ? `<b>${count(changes[i])}</b> changed · ${time(s.ms)}` : `nothing changed · ${time(s.ms)}`}</span></li>`).join('');
+    `<span class="note">${stageNote(s, i)}</span></li>`).join('');
   const options = (from, to) => stages.map((_, i) =>
     i < from || i > to ? '' : `<option value="${i}">${html(stageName(i))}</option>`).join('');
   $('left').innerHTML = options(0, Math.max(0, last - 1));
@@ -44,13 +49,15 @@ function valuesOf(r) {
   return {made: names(r.text.slice(0, at)), read: names(r.text.slice(at + 3))};
 }
 
-/* Lines for nodes in the order in which they are shown: each gets {above, below: lanes in use, dot, from: lanes read}. */
+/* Lines for nodes in the order in which they are shown: each gets {above, below: lanes in use, dot, from: lanes that it
+   reads}. */
 function lanes(stage, order) {
   const lastUse = new Map(), io = order.map((i) => valuesOf(record(stage, i)));
   io.forEach((v, at) => v.read.forEach((name) => lastUse.set(name, at)));
   const lane = []; /* name of the value on each */
+  const used = () => lane.flatMap((v, i) => v ? [i] : []);
   return order.map((_, at) => {
-    const above = lane.flatMap((v, i) => v ? [i] : []), from = io[at].read.flatMap((v) => lane.indexOf(v) >= 0 ? [lane.indexOf(v)] : []);
+    const above = used(), from = io[at].read.map((v) => lane.indexOf(v)).filter((i) => i >= 0);
     lane.forEach((v, i) => {
       if (v && lastUse.get(v) <= at)
         lane[i] = null;
@@ -63,22 +70,22 @@ function lanes(stage, order) {
       if (lastUse.has(v))
         lane[free] = v;
     }
-    return {above, from, dot: Math.max(dot, 0), below: lane.flatMap((v, i) => v ? [i] : [])};
+    return {above, from, dot: Math.max(dot, 0), below: used()};
   });
 }
 
 const laneX = (i) => 8 + Math.min(i, MOST_LANES - 1) * LANE;
+const lineHtml = (i, more) => `<i${more} style="left:${laneX(i) - .75}px"></i>`;
 function laneHtml(l, width) {
-  const through = l.above.filter((i) => l.below.includes(i) && i !== l.dot).map((i) => `<i style="left:${laneX(i) - .75}px"></i>`);
-  const out = l.below.filter((i) => !l.above.includes(i) || i === l.dot).map((i) => `<i class="from" style="left:${laneX(i) - .75}px"></i>`);
-  const x = laneX(l.dot);
-  const in_ = l.from.map((i) => `<path d="M${laneX(i)} 0C${laneX(i)} ${DOT} ${x} 4 ${x} 14"/>`);
-  return `<div class="lanes" style="width:${width}px" aria-hidden="true">${through.join('')}${out.join('')}` +
-    `<svg width="${width}" height="22">${in_.join('')}<circle cx="${x}" cy="14" r="3.2"/></svg></div>`;
+  const passes = (i) => l.above.includes(i) && i !== l.dot, x = laneX(l.dot);
+  const lines = l.below.map((i) => lineHtml(i, passes(i) ? '' : ' class="from"'));
+  const curves = l.from.map((i) => `<path d="M${laneX(i)} 0C${laneX(i)} ${DOT} ${x} 4 ${x} 14"/>`);
+  return `<div class="lanes" style="width:${width}px" aria-hidden="true">${lines.join('')}` +
+    `<svg width="${width}" height="22">${curves.join('')}<circle cx="${x}" cy="14" r="3.2"/></svg></div>`;
 }
 function emptyHtml(l, width) {
   return `<div class="node" style="cursor:default"><div class="lanes" style="width:${width}px">` +
-    (l ? l.below.map((i) => `<i style="left:${laneX(i) - .75}px"></i>`).join('') : '') + '</div></div>';
+    (l ? l.below.map((i) => lineHtml(i, '')).join('') : '') + '</div></div>';
 }
 
 /* ---- nodes ---- */
@@ -115,13 +122,17 @@ function irHtml(list, marked) {
 
 function nodeHtml(stage, i, side, sign, list, marked, lane, width) {
   const r = record(stage, i);
-  return `<div class="node" role="option" id="${side}-${i}" data-side="${side}" data-node="${i}">${laneHtml(lane, width)}<div class="body">` +
-    `<div class="head"><span class="title" title="${html(r.title)}">${sign ? `<span class="sign">${sign}</span>` : ''}${titleHtml(r.title, 3)}</span>` +
+  const mark = sign ? `<span class="sign">${sign}</span>` : '';
+  return `<div class="node" role="option" id="${side}-${i}" data-side="${side}" data-node="${i}">` +
+    `${laneHtml(lane, width)}<div class="body">` +
+    `<div class="head"><span class="title" title="${html(r.title)}">${mark}${titleHtml(r.title, 3)}</span>` +
     `<span class="place">${html(place(r))}</span></div><div class="ir">${irHtml(list, marked)}</div></div></div>`;
 }
 
+const signs = {added: '+', removed: '−', changed: '~', same: ''};
 function blockHtml(b, laneL, laneR, width) {
-  const textL = b.left.map((i) => words(record(left, i).text)), textR = b.right >= 0 ? words(record(right, b.right).text) : [];
+  const textL = b.left.map((i) => words(record(left, i).text));
+  const textR = b.right >= 0 ? words(record(right, b.right).text) : [];
   const marks = b.kind === 'changed' ? differing(textL.flat(), textR) : [null, null];
   let from = 0;
   const cellL = b.left.map((i, k) => {
@@ -131,7 +142,7 @@ function blockHtml(b, laneL, laneR, width) {
     return nodeHtml(left, i, 'l', b.kind === 'removed' ? '−' : '', list, marked, laneL.of.get(i), width[0]);
   }).join('');
   const cellR = b.right < 0 ? '' :
-    nodeHtml(right, b.right, 'r', b.kind === 'added' ? '+' : b.kind === 'changed' ? '~' : '', textR, marks[1], laneR.of.get(b.right), width[1]);
+    nodeHtml(right, b.right, 'r', signs[b.kind], textR, marks[1], laneR.of.get(b.right), width[1]);
   laneL.now = b.left.length ? laneL.of.get(b.left.at(-1)) : laneL.now;
   laneR.now = b.right >= 0 ? laneR.of.get(b.right) : laneR.now;
   return `<div class="block ${b.kind}"><div class="cell left">${cellL || emptyHtml(laneL.now, width[0])}</div>` +
@@ -140,8 +151,8 @@ function blockHtml(b, laneL, laneR, width) {
 
 function laneMap(stage, order) {
   const list = lanes(stage, order);
-  const widest = Math.max(1, ...list.map((l) => Math.max(l.dot + 1, ...l.above.map((i) => i + 1), ...l.below.map((i) => i + 1))));
-  return [{of: new Map(order.map((i, k) => [i, list[k]])), now: null}, laneX(widest - 1) + 9];
+  const widest = Math.max(0, ...list.flatMap((l) => [l.dot, ...l.above, ...l.below]));
+  return [{of: new Map(order.map((i, k) => [i, list[k]])), now: null}, laneX(widest) + 9];
 }
 
 function drawNodes() {
@@ -154,7 +165,8 @@ function drawNodes() {
     while (only && end < blocks.length && blocks[end].kind === 'same' && !opened.has(end))
       end++;
     if (end > i) {
-      out += `<div class="skip"><button tabindex="-1" data-from="${i}" data-to="${end}">… ${plural(end - i, 'node')} the same</button></div>`;
+      out += `<div class="skip"><button tabindex="-1" data-from="${i}" data-to="${end}">` +
+        `… ${plural(end - i, 'node')} the same</button></div>`;
       i = end - 1;
     } else
       out += blockHtml(blocks[i], laneL, laneR, [widthL, widthR]);
@@ -213,7 +225,7 @@ function chooseValue(name, side) {
     choose(stage, i);
 }
 $('nodes').addEventListener('click', (e) => {
-  const skip = e.target.closest('.skip button'), node = e.target.closest('.node[data-node]'), value = e.target.closest('a[data-value]');
+  const [skip, node, value] = ['.skip button', '.node[data-node]', 'a[data-value]'].map((s) => e.target.closest(s));
   if (skip) {
     for (let i = +skip.dataset.from; i < +skip.dataset.to; i++)
       opened.add(i);
@@ -224,26 +236,33 @@ $('nodes').addEventListener('click', (e) => {
     chooseNode(node);
 });
 
+const block = (node) => node.closest('.block');
+
 /* The node `by` rows further on the same side, or across, or the next one that changed. */
 function move(by, what) {
   const all = [...$('nodes').querySelectorAll('.node[data-node]')], now = $('nodes').querySelector('.chosen');
   if (!now)
     return all.length && chooseNode(all.find((n) => n.dataset.side === 'r') || all[0]);
   if (what === 'across') {
-    const cells = now.closest('.block').querySelectorAll('.cell'), to = cells[by < 0 ? 0 : 1].querySelector('.node[data-node]');
+    const to = block(now).querySelector(`.cell.${by < 0 ? 'left' : 'right'} .node[data-node]`);
     return to && chooseNode(to);
   }
-  const fits = (n) => what === 'change' ? !n.closest('.block').matches('.same') && n.closest('.block') !== now.closest('.block')
+  const fits = (n) => what === 'change' ? !block(n).matches('.same') && block(n) !== block(now)
                                         : n.dataset.side === now.dataset.side;
   for (let i = all.indexOf(now) + by; i >= 0 && i < all.length; i += by)
     if (fits(all[i]))
-      return chooseNode(what === 'change' ? all[i].closest('.block').querySelector('.cell.right .node[data-node]') || all[i] : all[i]);
+      return chooseNode(what === 'change' && block(all[i]).querySelector('.cell.right .node[data-node]') || all[i]);
 }
 $('nodes').addEventListener('keydown', (e) => {
-  const rowsOnScreen = Math.max(1, Math.floor($('nodes').clientHeight / 60));
-  const act = {ArrowDown: () => move(1), ArrowUp: () => move(-1), ArrowLeft: () => move(-1, 'across'), ArrowRight: () => move(1, 'across'),
-    PageDown: () => { for (let i = 0; i < rowsOnScreen; i++) move(1); }, PageUp: () => { for (let i = 0; i < rowsOnScreen; i++) move(-1); },
-    Home: () => choose(right, 0), End: () => choose(right, stages[right].nodes.length - 1)}[e.key];
+  const screen = (by) => {
+    for (let i = $('nodes').clientHeight / 80; i > 0; i--)
+      move(by);
+  };
+  const act = {
+    ArrowDown: () => move(1), ArrowUp: () => move(-1), PageDown: () => screen(1), PageUp: () => screen(-1),
+    ArrowLeft: () => move(-1, 'across'), ArrowRight: () => move(1, 'across'),
+    Home: () => choose(right, 0), End: () => choose(right, stages[right].nodes.length - 1),
+  }[e.key];
   if (act && !e.ctrlKey && !e.metaKey && !e.altKey) {
     e.preventDefault();
     act();
@@ -252,13 +271,13 @@ $('nodes').addEventListener('keydown', (e) => {
 $('stages').addEventListener('click', (e) => {
   const li = e.target.closest('li');
   if (li)
-    setStages(Math.max(0, li.dataset.stage - 1), +li.dataset.stage);
+    setStages(li.dataset.stage - 1, +li.dataset.stage);
 });
 $('stages').addEventListener('keydown', (e) => {
   const to = {ArrowDown: right + 1, ArrowUp: right - 1, Home: 1, End: last}[e.key];
   if (to !== undefined) {
     e.preventDefault();
-    setStages(Math.max(0, Math.min(to, last) - 1), Math.max(1, Math.min(to, last)));
+    setStages(Math.min(to, last) - 1, to);
   }
 });
 $('left').addEventListener('change', () => setStages(+$('left').value, Math.max(right, +$('left').value + 1)));

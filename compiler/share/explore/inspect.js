@@ -105,7 +105,8 @@ function drawFile(stage) {
   $('spec').innerHTML = data.files[file].text.replace(/\n$/, '').split('\n').map((line, i) => {
     const n = (made.get(`${file}:${i + 1}`) || []).length;
     return `<div class="yl${n ? ' has' : ''}" data-line="${i + 1}"${n ? ` title="${plural(n, 'node')}"` : ''}>` +
-      `<span class="uses">${n > 1 ? n + '×' : ''}</span><span class="no">${i + 1}</span><span class="y">${yamlHtml(line)}</span></div>`;
+      `<span class="uses">${n > 1 ? n + '×' : ''}</span><span class="no">${i + 1}</span>` +
+      `<span class="y">${yamlHtml(line)}</span></div>`;
   }).join('');
   shownStage = stage;
   shownFile = file;
@@ -177,15 +178,16 @@ $('files').addEventListener('click', (e) => {
 
 /* ---- C ---- */
 
-const keywords = /^(?:static|const|void|float|int|long|restrict|for|if|else|return|struct|sizeof|typedef|f32x\d+|i32x\d+|size_t|int32_t)$/;
+const keywords = /^(?:static|const|void|float|int|long|restrict|for|if|else|return|[fi]32x\d+|int32_t)$/;
 function cHtml(text) {
   return text.replace(/\/\*[^]*?\*\/|[A-Za-z_]\w*|[&<>"]/g, (w) =>
-    w.startsWith('/*') ? `<span class="m">${html(w)}</span>` : keywords.test(w) ? `<span class="k">${w}</span>` : html(w));
+    w.startsWith('/*') ? `<span class="m">${html(w)}</span>` :
+      keywords.test(w) ? `<span class="k">${w}</span>` : html(w));
 }
 function showCode() {
   const k = chosen.kernel >= 0 ? data.kernels[chosen.kernel] : null;
   const users = k ? data.kernels.filter((o) => o.code === k.code).length : 0;
-  $('c-title').textContent = !k ? 'Generated C' : `Generated C: ${k.name}()` + (users > 1 ? `, called ${users} times` : '');
+  $('c-title').textContent = 'Generated C' + (k ? `: ${k.name}()` : '') + (users > 1 ? `, called ${users} times` : '');
   $('c').innerHTML = k ? cHtml(data.code[k.code]) : '<span class="m">Choose a node that a kernel computes.</span>';
   $('c').scrollTop = 0;
 }

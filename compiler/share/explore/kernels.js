@@ -26,13 +26,14 @@ function drawKernels() {
   const by = sorts[sorted][1], part = (n, b) => n ? `<i class="b${b}" style="width:${100 * n / most}%"></i>` : '';
   kernelOrder = data.kernels.map((_, i) => i).sort((a, b) => by(data.kernels[a], a) - by(data.kernels[b], b) || a - b);
   $('kernels').innerHTML = headHtml() + kernelOrder.map((i) => {
-    const k = data.kernels[i];
-    return `<div class="krow" role="option" id="kernel-${i}" data-kernel="${i}"><span class="num soft">${i + 1}</span>` +
-      `<span title="${html(k.layers)}">${titleHtml(k.layers)}</span><span class="impl" title="${html(k.impl)}">${html(k.impl.replace(/(lanes|tile)=/g, ''))}</span>` +
+    const k = data.kernels[i], clock = k.ms ? `<i class="b1" style="width:${100 * k.ms / slowest}%"></i>` : '';
+    return `<div class="krow" role="option" id="kernel-${i}" data-kernel="${i}">` +
+      `<span class="num soft">${i + 1}</span><span title="${html(k.layers)}">${titleHtml(k.layers)}</span>` +
+      `<span class="impl" title="${html(k.impl)}">${html(k.impl.replace(/(lanes|tile)=/g, ''))}</span>` +
       `<span class="num wide">${k.macs ? amount(k.macs) : ''}</span>` +
-      `<span class="track" title="reads ${count(k.read)}, writes ${count(k.written)}, weights ${count(k.weights)} bytes"><span class="fill">` +
-      `${part(k.read, 1)}${part(k.written, 2)}${part(k.weights, 3)}</span><span class="num">${bytes(moved(k))}</span></span>` +
-      `<span class="track"><span class="fill">${k.ms ? `<i class="b1" style="width:${100 * k.ms / slowest}%"></i>` : ''}</span>` +
+      `<span class="track" title="${count(k.read)} B read, ${count(k.written)} written, ${count(k.weights)} of weights">` +
+      `<span class="fill">${part(k.read, 1)}${part(k.written, 2)}${part(k.weights, 3)}</span>` +
+      `<span class="num">${bytes(moved(k))}</span></span><span class="track"><span class="fill">${clock}</span>` +
       `<span class="num">${k.ms ? time(k.ms) : ''}</span></span>` +
       `<span class="num wide">${k.ms && k.macs ? (2e-6 * k.macs / k.ms).toFixed(1) : ''}</span></div>`;
   }).join('');
@@ -74,8 +75,8 @@ $('kernels').addEventListener('click', (e) => {
 });
 $('kernels').addEventListener('keydown', (e) => {
   const at = kernelOrder.indexOf(chosen.kernel), n = kernelOrder.length;
-  const to = {ArrowDown: at + 1, ArrowUp: at < 0 ? 0 : at - 1, PageDown: at + 15, PageUp: at - 15, Home: 0, End: n - 1}[e.key];
-  if (to === undefined || e.target !== $('kernels'))
+  const by = {ArrowDown: 1, ArrowUp: -1, PageDown: 15, PageUp: -15, Home: -n, End: n}[e.key], to = at + by;
+  if (!by || e.target !== $('kernels'))
     return;
   e.preventDefault();
   chooseKernel(kernelOrder[Math.max(0, Math.min(n - 1, to))]);

@@ -1,27 +1,36 @@
-/* The arena over time: kernels from left to right, addresses from bottom to top, a box for each value while it is kept. */
+/* The arena over time: kernels from left to right, addresses from bottom to top, a box for each value while it is
+   kept. */
 
 const arenaBytes = data.everything.arena_bytes, ncalls = data.kernels.length;
 const box = {left: 62, right: 12, top: 14, bottom: 26};
-let chart = null; /* {w, h, x(call), y(offset)} */
+let chart = null; /* from bytes and kernels to pixels: h(bytes), x(call), y(offset) */
 let at = -1;      /* the kernel that is pointed at */
 
 function ticks(most, n) {
-  const raw = most / n, power = 10 ** Math.floor(Math.log10(raw)), step = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= raw);
+  const raw = most / n, power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= raw);
   return Array.from({length: Math.floor(most / step) + 1}, (_, i) => i * step);
+}
+
+/* As much of a name as has room. */
+function label(name, room) {
+  const parts = name.split('.');
+  return [name, parts.slice(-2).join('.'), parts.at(-1)].find((t) => t.length <= room && !/^\d/.test(t)) || '';
 }
 
 function useHtml(u, i) {
   const x = chart.x(u.first), w = chart.x(u.last + 1) - x, h = chart.h(u.bytes), y = chart.y(u.offset + u.bytes);
-  const name = shortLayers(u.what)[0], room = Math.floor((w - 9) / 6.3);
-  const parts = name.split('.'), text = [name, parts.slice(-2).join('.'), parts.at(-1)].find((t) => t.length <= room && !/^\d/.test(t)) || '';
-  return `<rect class="use" role="option" id="use-${i}" data-use="${i}" x="${x + .5}" y="${y + .5}" width="${Math.max(1, w - 1)}" ` +
-    `height="${Math.max(1, h - 1)}" rx="2" aria-label="${html(u.what)}, ${bytes(u.bytes)}"></rect>` +
-    (h >= 15 && text ? `<text class="label" data-for="${i}" x="${x + 5}" y="${y + Math.min(h / 2 + 4, 15)}">${html(text)}</text>` : '');
+  const text = h >= 15 ? label(shortLayers(u.what)[0], Math.floor((w - 9) / 6.3)) : '', down = Math.min(h / 2 + 4, 15);
+  return `<rect class="use" role="option" id="use-${i}" data-use="${i}" x="${x + .5}" y="${y + .5}" ` +
+    `width="${Math.max(1, w - 1)}" height="${Math.max(1, h - 1)}" rx="2" ` +
+    `aria-label="${html(u.what)}, ${bytes(u.bytes)}"></rect>` +
+    (text ? `<text class="label" data-for="${i}" x="${x + 5}" y="${y + down}">${html(text)}</text>` : '');
 }
 
 /* Bytes in use beside each kernel, as a line of steps. */
 function liveLine() {
-  return data.kernels.map((k, i) => `${i ? 'L' : 'M'}${chart.x(i)} ${chart.y(k.live)}L${chart.x(i + 1)} ${chart.y(k.live)}`).join('');
+  const points = data.kernels.flatMap((k, i) => [i, i + 1].map((x) => `${chart.x(x)} ${chart.y(k.live)}`));
+  return `M${points.join('L')}`;
 }
 
 function drawArena() {
@@ -31,29 +40,36 @@ function drawArena() {
     return;
   }
   const wide = w - box.left - box.right, high = h - box.top - box.bottom;
-  chart = {w, h: (n) => n / arenaBytes * high, x: (c) => box.left + c / ncalls * wide, y: (o) => box.top + (1 - o / arenaBytes) * high};
+  chart = {
+    h: (n) => n / arenaBytes * high,
+    x: (call) => box.left + call / ncalls * wide,
+    y: (offset) => box.top + (1 - offset / arenaBytes) * high,
+  };
   const bound = chart.y(data.arena_lower_bound_bytes);
   const grid = ticks(arenaBytes, high / 60).map((t) =>
     `<line class="axis" x1="${box.left}" x2="${w - box.right}" y1="${chart.y(t)}" y2="${chart.y(t)}"/>` +
     `<text x="${box.left - 8}" y="${chart.y(t) + 4}" text-anchor="end">${bytes(t)}</text>`).join('');
   const numbers = ticks(ncalls, wide / 70).filter((t) => t >= 1 && Number.isInteger(t)).map((t) =>
     `<text x="${chart.x(t - .5)}" y="${h - 8}" text-anchor="middle">${t}</text>`).join('');
-  $('arena').innerHTML = `<svg width="${w}" height="${h}">${grid}${numbers}<text x="${box.left}" y="${h - 8}" text-anchor="end">kernel&#160;&#160;</text>` +
-    data.arena.map(useHtml).join('') + `<line class="bound" x1="${box.left}" x2="${w - box.right}" y1="${bound}" y2="${bound}"/>` +
-    `<path class="live" d="${liveLine()}"/><rect class="now" id="now" y="${box.top}" height="${high}" width="0"/></svg>`;
+  $('arena').innerHTML = `<svg width="${w}" height="${h}">${grid}${numbers}` +
+    `<text x="${box.left - 8}" y="${h - 8}" text-anchor="end">kernel</text>` + data.arena.map(useHtml).join('') +
+    `<line class="bound" x1="${box.left}" x2="${w - box.right}" y1="${bound}" y2="${bound}"/>` +
+    `<path class="live" d="${liveLine()}"/>` +
+    `<rect class="now" id="now" x="0" y="${box.top}" width="0" height="${high}"/></svg>`;
   markUses();
 }
 
 function drawMemoryBar() {
   const bound = data.arena_lower_bound_bytes, most = Math.max(...data.kernels.map((k) => k.live));
-  const worst = data.kernels.findIndex((k) => k.live === most);
+  const worst = data.kernels.findIndex((k) => k.live === most), met = arenaBytes === bound ? ', met' : '';
   $('memory-bar').innerHTML = `<span>Arena <strong>${count(arenaBytes)}</strong> bytes</span>` +
-    `<span><span class="key">╌╌</span>lower bound <strong>${count(bound)}</strong>${arenaBytes === bound ? ', met' : ''}</span>` +
+    `<span><span class="key">╌╌</span>lower bound <strong>${count(bound)}</strong>${met}</span>` +
     `<span><span class="key">──</span>in use, most at kernel <strong>${worst + 1}</strong></span>` +
     `<span>${plural(data.arena.length, 'value')}</span>`;
 }
 
-const useText = (u) => `<b>${html(u.what)}</b><br>${count(u.bytes)} bytes at ${count(u.offset)}<br>kernels ${u.first + 1} to ${u.last + 1}`;
+const useText = (u) => `<b>${html(u.what)}</b><br>${count(u.bytes)} bytes at ${count(u.offset)}<br>` +
+  `kernels ${u.first + 1} to ${u.last + 1}`;
 
 /* What is in the arena while a kernel runs. */
 function drawAlive() {
@@ -63,8 +79,9 @@ function drawAlive() {
     return;
   }
   const alive = data.arena.filter((u) => u.first <= now && now <= u.last).sort((a, b) => b.offset - a.offset);
-  $('alive').innerHTML = `While kernel <b>${now + 1}</b> runs (${html(shortLayers(data.kernels[now].layers).join(' + '))}), ` +
-    `<b>${count(data.kernels[now].live)}</b> bytes are in use:<br>` +
+  const k = data.kernels[now];
+  $('alive').innerHTML = `While kernel <b>${now + 1}</b> runs (${html(shortLayers(k.layers).join(' + '))}), ` +
+    `<b>${count(k.live)}</b> bytes are in use:<br>` +
     alive.map((u) => `${html(shortLayers(u.what).join(' + '))} <b>${bytes(u.bytes)}</b>`).join(' · ');
   const bar = $('now');
   if (bar && chart) {

@@ -48,9 +48,12 @@ document.querySelector('nav').addEventListener('keydown', (e) => {
 let hits = [], hit = 0;
 function search() {
   const q = $('search').value.trim().toLowerCase(), stage = view === 'graph' ? right : last;
-  const score = (r) => r.title.toLowerCase().startsWith(q) ? 0 : r.title.toLowerCase().includes(q) ? 1 : r.text.toLowerCase().includes(q) ? 2 : 9;
-  hits = !q ? [] : stages[stage].nodes.map((r, i) => ({stage, i, s: score(data.records[r])})).filter((h) => h.s < 9)
-    .sort((a, b) => a.s - b.s || a.i - b.i).slice(0, 60);
+  const score = ({title, text}) => {
+    const at = title.toLowerCase().indexOf(q);
+    return at === 0 ? 0 : at > 0 ? 1 : text.toLowerCase().includes(q) ? 2 : 3;
+  };
+  hits = !q ? [] : stages[stage].nodes.map((r, i) => ({stage, i, score: score(data.records[r])}))
+    .filter((h) => h.score < 3).sort((a, b) => a.score - b.score || a.i - b.i).slice(0, 60);
   hit = 0;
   drawHits(q);
 }
@@ -59,8 +62,8 @@ function drawHits(q) {
   $('search').setAttribute('aria-expanded', Boolean(q));
   $('found').innerHTML = hits.map((h, i) => {
     const r = record(h.stage, h.i);
-    return `<li role="option" id="hit-${i}" data-hit="${i}" aria-selected="${i === hit}"><span>${titleHtml(r.title)}</span>` +
-      `<span class="place">${html(place(r))}</span></li>`;
+    return `<li role="option" id="hit-${i}" data-hit="${i}" aria-selected="${i === hit}">` +
+      `<span>${titleHtml(r.title)}</span><span class="place">${html(place(r))}</span></li>`;
   }).join('') || '<li class="none">No node has that in its text.</li>';
   if (hits.length)
     $('search').setAttribute('aria-activedescendant', `hit-${hit}`);
@@ -139,7 +142,7 @@ document.addEventListener('keydown', (e) => {
   const act = {
     '/': () => $('search').focus(), t: toggleTheme, '?': () => $('keys').showModal(),
     n: graph(() => move(1, 'change')), N: graph(() => move(-1, 'change')),
-    '[': graph(() => setStages(Math.max(0, right - 2), Math.max(1, right - 1))), ']': graph(() => setStages(Math.min(right, last - 1), Math.min(right + 1, last))),
+    '[': graph(() => setStages(right - 2, right - 1)), ']': graph(() => setStages(right, right + 1)),
     c: graph(() => $('only-changed').click()),
   }[e.key] || (views[+e.key - 1] ? () => { show(views[+e.key - 1]); $(focusOf[view]).focus(); } : null);
   if (act) {
