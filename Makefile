@@ -9,13 +9,14 @@ PREFIX ?= /usr/local
 SAN    ?=
 
 # Debian's packages: for building, and for the tests beside them (compilers and emulators of the targets, PyTorch as
-# an independent implementation).
+# an independent implementation; a browser for the page of explore).
 BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjansson-dev libpng-dev libjpeg-dev zlib1g-dev libmd-dev
 # For rendering images that the demo's network has never seen: specs/digits/render.py --packages lists the fonts.
 DEMO_PACKAGES  := python3 python3-numpy python3-pil fonts-b612 fonts-bwht fonts-cantarell fonts-clear-sans \
                   fonts-courier-prime fonts-liberation fonts-lobstertwo fonts-quattrocento
 TEST_PACKAGES  := clang libcunit1-dev jq python3 python3-numpy python3-torch python3-torchvision gcc-arm-none-eabi \
-                  qemu-system-arm qemu-system-misc qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-unknown-elf
+                  qemu-system-arm qemu-system-misc qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
+                  gcc-riscv64-unknown-elf chromium chromium-driver
 LIBRARIES      := yaml-0.1 jansson libpng libjpeg zlib libmd
 
 comma    := ,
@@ -31,6 +32,9 @@ ALL_LD    = $(OPT) $(LDFLAGS) $(LIB_LIBS) -lm -ldl -pthread
 # dsqc itself uses the thread pool; the rest of runtime_min is text to it, written beside the code that needs it.
 RULES    := passes/algebra.rules
 RUNTIME  := $(sort $(wildcard runtime_min/*.[ch]))
+# What explore --html writes, but for the numbers.
+PAGE     := $(addprefix compiler/share/explore/,page.html style.css data.js inspect.js passes.js graph.js kernels.js \
+                memory.js page.js)
 SRC      := $(sort $(wildcard $(foreach d,compiler ir passes backends,$(d)/*.c $(d)/*/*.c))) runtime_min/dsq_pool.c
 OBJ      := $(SRC:%.c=$(B)/%.o)
 UNIT     := $(sort $(wildcard tests/unit/*.c))
@@ -50,7 +54,8 @@ $(error missing: $(LACKING). Run 'make deps' first)
 endif
 endif
 
-.PHONY: all deps deps-demo deps-test demo demo-run test asan tests fuzz fuzz-targets update-golden install clean help FORCE
+.PHONY: all deps deps-demo deps-test demo demo-run test asan tests fuzz fuzz-targets update-golden explore-table install \
+        clean help FORCE
 all: $(B)/dsqc
 
 $(B)/dsqc: $(OBJ)
@@ -77,7 +82,12 @@ $(B)/rules_text.h: backends/c/embed.sh $(RULES)
 	$(call say,EMBED,$@)
 	$(Q)sh backends/c/embed.sh rules_text $(RULES) > $@.tmp && mv $@.tmp $@
 
-$(OBJ): | $(B)/runtime_text.h $(B)/rules_text.h
+$(B)/page_text.h: backends/c/embed.sh $(PAGE)
+	@mkdir -p $(@D)
+	$(call say,EMBED,$@)
+	$(Q)sh backends/c/embed.sh page_text $(PAGE) > $@.tmp && mv $@.tmp $@
+
+$(OBJ): | $(B)/runtime_text.h $(B)/rules_text.h $(B)/page_text.h
 
 # ---- tests: tests/unit/test_X.c defines suite_X ----
 $(B)/tests/suites.def: $(UNIT)
@@ -164,6 +174,13 @@ demo-run: $(B)/dsqc
 	$(B)/dsqc bench $(DEMO)
 	@/usr/bin/python3 specs/digits/accuracy.py $(B)/dsqc
 
+# ---- README's table of what each pass buys ----
+EXPLORED := $(foreach n,resnet18 resnet50 shufflenet_v2_x0_5,$(n) $(n),pool=square_pooling $(n),unit=square_encoding)
+explore-table: $(B)/dsqc
+	@for n in $(EXPLORED); do \
+	    $(B)/dsqc explore specs/$${n%%,*}.yaml $$(echo $$n | sed -n 's/.*,/--set /p') --markdown --no-time || exit 1; \
+	done | awk 'NR < 4 || NR % 3 == 0'
+
 # ---- ----
 SHARE := $(DESTDIR)$(PREFIX)/share
 install: $(B)/dsqc
@@ -190,5 +207,6 @@ help:
 	@echo "make asan            the same under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make fuzz            libFuzzer on everything that reads input, SECONDS=60 for each target"
 	@echo "make update-golden   rewrite the expected results of tests/ir, tests/err and tests/e2e"
+	@echo "make explore-table   the README's table: kernels, bytes moved and arena before and after each pass"
 	@echo "make install         PREFIX=$(PREFIX) DESTDIR="
 	@echo "make clean           remove $(B)"

@@ -23,6 +23,8 @@ typedef struct Iface { const char *name; Type type; } Iface;
    WEIGHTS_ASM. NAME is the program's name with everything that C identifiers lack replaced. The shapes that NAME.h
    shows are those of the inputs' and outputs' PBufs. False when writing failed. */
 bool backend_c(const Program *, const BackendOptions *, OutDir *dir);
+/* The text of every kernel as NAME.c has it. */
+const char **backend_c_kernels(Arena *, const Program *, const BackendOptions *);
 /* NAME_selftest.c: a main that runs the model on x and compares with y within tol of the largest magnitude. */
 bool backend_c_selftest(const Program *, const BackendOptions *, const float *const *in, const float *const *out,
                         double tol, OutDir *dir);

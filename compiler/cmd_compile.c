@@ -220,6 +220,9 @@ int cmd_compile(Arena *A, const Options *o)
     Emit e = emit_of(o);
     if (o->output && !strcmp(o->output, "-") && (!o->emit || strchr(o->emit, ',') || e.graph == e.loops))
         return usage_error(o->command, "-o - takes one text: --emit=graph or --emit=loops");
+    if (o->stop_after && !(o->output && !strcmp(o->output, "-") && e.loops == is_loop_stage(o->stop_after)))
+        return usage_error(o->command, "--stop-after=%s leaves text only: --emit=%s -o -", o->stop_after,
+                           is_loop_stage(o->stop_after) ? "loops" : "graph");
     if (e.shared && j.target->mcu)
         return usage_error(o->command, "--emit=shared: there are no shared libraries on %s; --emit=lib is static",
                            j.target->name);

@@ -97,7 +97,7 @@ static void collect_uses(Arena *A, const Job *j, const Span *span, Figures *f)
             continue;
         if (node->scratch)
             use_value(A, f, (ArenaUse){.what = "scratch", .offset = node->scratch_offset, .bytes = node->scratch,
-                                       .first = span[n].first, .last = span[n].last});
+                                       .first = span[n].first, .last = span[n].last, .node = n});
         for (int k = 0; k < node->nout; k++) {
             const Value *v = &g->value.v[node->out[k].value];
             if (v->region != REGION_ARENA || v->offset < 0)
@@ -105,7 +105,7 @@ static void collect_uses(Arena *A, const Job *j, const Span *span, Figures *f)
             const char *what = v->name ? v->name : node->layers ? node->layers : node->name ? node->name : "value";
             int end = (int)imax(span[n].last, last[node->out[k].value]);
             use_value(A, f, (ArenaUse){.what = what, .offset = v->offset, .bytes = v->bytes, .first = span[n].first, .last = end,
-                                       .group = v->layout.group});
+                                       .node = n, .group = v->layout.group});
         }
     }
     if (f->use.n)

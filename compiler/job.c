@@ -9,7 +9,7 @@
 
 /* ---- options ---- */
 
-static bool is_loop_stage(const char *name)
+bool is_loop_stage(const char *name)
 {
     if (!strcmp(name, "lower"))
         return true;
@@ -31,11 +31,12 @@ static const char *with_required(Arena *A, const char *passes)
 PassOptions job_pass_options(const Job *j)
 {
     const Options *o = j->opt;
-    const char *dump = o->print_ir_after;
+    const char *dump = o->print_ir_after, *stop = o->stop_after;
     const char *passes = o->passes && o->command != CMD_opt ? with_required(j->arena, o->passes) : o->passes;
     return (PassOptions){.target = j->target, .opt = o->level, .strict = o->strict, .verify_each = o->verify_each,
                          .time_passes = o->time_passes, .rules = j->rules, .passes = passes, .disable = o->disable_pass,
-                         .print_after = dump && is_loop_stage(dump) ? NULL : dump};
+                         .print_after = dump && is_loop_stage(dump) ? NULL : dump,
+                         .stop_after = stop && o->command != CMD_opt && is_loop_stage(stop) ? NULL : stop};
 }
 
 static int unknown_target(Arena *A, const Options *o)

@@ -78,15 +78,25 @@ static bool write_sources(const Job *j, const char *dir, unsigned flags)
     return false;
 }
 
-static bool compile(const Job *j, const char *dir, const char *library)
+static bool cc(const Job *j, const char *dir, const char *arguments)
 {
-    const char *name = j->program->name;
     Words w = cc_tool(j->arena, j->target, "cc");
     words_add(&w, j->target->cflags);
-    words_add(&w, "-fPIC -shared -o");
-    words_add(&w, library);
-    words_add(&w, arena_printf(j->arena, "dsqc_adapter.c %s.c %s_weights.S", name, name));
+    words_add(&w, arguments);
     return cc_run(&w, dir);
+}
+
+bool model_compile(const Job *j, unsigned flags, Built *b)
+{
+    const char *name = j->program->name;
+    *b = (Built){.dir = workdir_new(j->arena), .flags = flags};
+    if (!b->dir)
+        return false;
+    progress("compiling %s ...", j->spec->name);
+    bool ok = write_sources(j, b->dir, flags) &&
+              cc(j, b->dir, arena_printf(j->arena, "%s-c -o %s.o %s.c", j->target->mcu ? "" : "-fPIC ", name, name));
+    progress_end();
+    return ok && object_code_bytes(arena_printf(j->arena, "%s/%s.o", b->dir, name), &b->code_bytes);
 }
 
 /* dlsym gives a pointer to data where a function is wanted; POSIX has them convert, ISO C does not. */
@@ -117,29 +127,33 @@ static bool load(Model *m, const char *library, unsigned flags, int threads)
     return true;
 }
 
-Model *model_build(const Job *j, unsigned flags, int threads)
+static bool can_run(const Job *j)
 {
     const char *lacks = host_lacks(j->arena, j->target);
-    if (lacks) {
+    if (lacks)
         error_at((Loc){0}, "cannot run the code here: %s; 'dsqc compile --emit=selftest' makes a program that checks "
                            "itself on the machine", lacks);
-        return NULL;
-    }
-    const char *dir = workdir_new(j->arena);
-    if (!dir)
-        return NULL;
-    const char *library = arena_printf(j->arena, "%s/model.so", dir);
-    progress("compiling %s ...", j->spec->name);
-    bool ok = write_sources(j, dir, flags) && compile(j, dir, library);
-    progress_end();
-    if (!ok)
+    return !lacks;
+}
+
+Model *model_load(const Job *j, const Built *b, int threads)
+{
+    const char *name = j->program->name, *library = arena_printf(j->arena, "%s/model.so", b->dir);
+    if (!cc(j, b->dir, arena_printf(j->arena, "-fPIC -shared -o model.so dsqc_adapter.c %s.o %s_weights.S", name,
+                                    name)))
         return NULL;
     Model *m = NEW(j->arena, Model, 1);
     m->job = j;
-    if (!load(m, library, flags, threads))
+    if (!load(m, library, b->flags, threads))
         return NULL;
     m->arena = huge_alloc((size_t)j->program->arena_bytes);
     return m;
+}
+
+Model *model_build(const Job *j, unsigned flags, int threads)
+{
+    Built b;
+    return can_run(j) && model_compile(j, flags, &b) ? model_load(j, &b, threads) : NULL;
 }
 
 void model_close(Model *m)

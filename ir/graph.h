@@ -211,6 +211,8 @@ const char *graph_check(const Graph *);
 /* ---- text ---- */
 enum { PRINT_LAYOUT = 1, PRINT_LOC = 2, PRINT_DATA = 4 /* all constants' numbers, not only the small ones */ };
 void graph_print(Buf *, const Graph *, unsigned flags);
+/* One node as graph_print has it, names and place left out; value v is called %number[v], by its name where that is 0. */
+void node_print(Buf *, const Graph *, const Node *, const int *number);
 /* Parses graph text; errors go to diag with places in `file` (diag_file). NULL on error. Layouts, offsets and the
    numbers of small constants are read where they are printed. */
 Graph *graph_parse(Arena *, const char *text, int file);

@@ -26,7 +26,7 @@
 
    Steps of unbounded slope (sqrt, sign) stay apart from anchors that sum: what such a step makes of the sum's rounding
    could not be told from an error of the kernel. What is left starts groups of its own, each in a map, which nodes join
-   that read the map's operand. Needs F_CANON, gives F_ANCHORED: no elementwise node stands alone. */
+   that read the map's operand; where the pass is disabled, every node does, alone. Needs F_CANON, gives F_ANCHORED: no elementwise node stands alone. */
 #include "edit.h"
 
 /* Operands from outside that a group may read, and outs: a kernel's parameters are bounded (lower/lower.h; C99 promises
@@ -306,11 +306,13 @@ static Group grow(Fuse *f, const Node *anchor, int from)
         s.alias = anchor->in[0];
     PUSH(f->p->scratch, &s.value, anchor->out[0].value);
     Values outer = {0};
-    for (int i = from; i < f->g->node.n; i++)
+    for (int i = from; i < (f->p->least ? from + 1 : f->g->node.n); i++)
         if (joins(f, &s, &outer, &f->g->node.v[i])) {
             PUSH(f->p->scratch, &s.node, i);
             PUSH(f->p->scratch, &s.value, f->g->node.v[i].out[0].value);
         }
+    if (f->p->least)
+        return s;
     for (int i = 0; i < s.node.n; i++)
         if (other_home(f, &s, i) && leave(f, &s, i))
             i = -1;
@@ -446,7 +448,7 @@ bool pass_fuse_epilogue(Pass *p, Graph *g)
     count_uses(&f);
     for (int i = 0; i < n; i++)
         f.home[i] = has_home(&f, &g->node.v[i]);
-    for (int i = n - 1; i >= 0; i--)
+    for (int i = n - 1; i >= 0 && !p->least; i--)
         if (bare_anchor(&g->node.v[i]))
             changed |= fuse(&f, i, i + 1);
     for (int i = 0; i < n; i++)

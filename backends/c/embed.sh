@@ -1,7 +1,7 @@
 #!/bin/sh
 # embed.sh NAME FILE...: a C header on standard output that holds the files as byte arrays, NAME[] of name, text and size,
 # with a zero behind each text. So dsqc needs no file of its own at run time: the runtime, which the C backend copies into
-# the folders that it writes, and the rules of the algebra pass.
+# the folders that it writes, the rules of the algebra pass, and the page of explore.
 set -e
 name=$1
 shift
@@ -13,7 +13,7 @@ for f in "$@"; do
     echo "0};"
     i=$((i + 1))
 done
-echo "static const struct { const char *name; const unsigned char *text; size_t n; } $name[] = {"
+echo "static const struct EmbeddedFile { const char *name; const unsigned char *text; size_t n; } $name[] = {"
 i=0
 for f in "$@"; do
     echo "    {\"$(basename "$f")\", ${name}_$i, sizeof ${name}_$i - 1},"

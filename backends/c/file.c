@@ -158,10 +158,10 @@ static bool header(CFile *c, OutDir *dir)
 static bool runtime(const CFile *c, OutDir *dir)
 {
     for (int i = 0; i < LEN(runtime_text); i++) {
-        const char *name = runtime_text[i].name;
-        bool wanted = !strcmp(name, "dsq.h") || (c->math && !strcmp(name, "dsq_math.h")) ||
-                      (c->o->threads && !strncmp(name, "dsq_pool.", 9));
-        if (wanted && !outdir_add(dir, name, runtime_text[i].text, runtime_text[i].n))
+        const struct EmbeddedFile *t = &runtime_text[i];
+        bool wanted = !strcmp(t->name, "dsq.h") || (c->math && !strcmp(t->name, "dsq_math.h")) ||
+                      (c->o->threads && !strncmp(t->name, "dsq_pool.", 9));
+        if (wanted && !outdir_add(dir, t->name, t->text, t->n))
             return false;
     }
     return true;
@@ -175,4 +175,20 @@ bool backend_c(const Program *p, const BackendOptions *o, OutDir *dir)
     c_file_free(&c);
     arena_free(A);
     return ok;
+}
+
+const char **backend_c_kernels(Arena *A, const Program *p, const BackendOptions *o)
+{
+    Arena *scratch = arena_new();
+    const char **text = NEW(A, const char *, p->kernel.n + 1);
+    CFile c = c_file(scratch, p, o);
+    for (int i = 0; i < p->kernel.n; i++) {
+        Buf b = {0};
+        c_kernel(&c, &b, i);
+        text[i] = arena_strndup(A, b.s, b.n);
+        buf_free(&b);
+    }
+    c_file_free(&c);
+    arena_free(scratch);
+    return text;
 }

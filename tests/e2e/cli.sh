@@ -90,6 +90,11 @@ expect 'two specs' 2 '' "unexpected argument 'b.yaml'" compile "$spec" b.yaml
 expect 'operand too many' 2 '' "unexpected argument 'x'" schema x
 expect 'unknown pass' 2 '' "there is no pass 'nonsense'" info "$spec" --passes=nonsense
 expect 'unknown disabled pass' 2 '' "there is no pass 'nonsense'" info "$spec" --disable-pass=nonsense
+expect 'unknown stop' 2 '' "there is no pass 'fuse-epilog', did you mean 'fuse-epilogue'" opt "$spec" --stop-after=fuse-epilog
+expect 'unknown stop on loops' 2 '' "unknown pass on loops 'dce'" opt --loops "$spec" --stop-after=dce
+expect 'stop on loops in a graph' 2 '' "there is no pass 'loop-unroll'" opt "$spec" --stop-after=loop-unroll
+expect 'stop without text' 2 '' '--stop-after=dce leaves text only: --emit=graph -o -' compile "$spec" --stop-after=dce -o "$WORK/none"
+expect 'stop with the other text' 2 '' '--stop-after=loop-unroll leaves text only: --emit=loops -o -' compile "$spec" --stop-after=loop-unroll --emit=graph -o -
 expect 'unknown dump' 2 '' "there is no pass 'nonsense'" info "$spec" --print-ir-after=nonsense
 expect 'unknown loop pass' 2 '' "unknown pass on loops 'loop-unrol'; did you mean 'loop-unroll'" opt --loops --passes=loop-unrol "$spec"
 expect 'set without value' 2 '' '--set takes NAME=VALUE' info "$spec" --set classes
@@ -119,6 +124,11 @@ for e in graph loops; do
     # shellcheck disable=SC2086
     "$DSQC" opt $flag - <"$WORK/net.$e" >"$WORK/again.$e" 2>>"$WORK/err.txt"
     check "$e text reads back" test -s "$WORK/again.$e"
+done
+for stop in canonicalise:graph lower:loops loop-unroll:loops; do
+    "$DSQC" compile "$spec" "${w[@]}" --emit=${stop#*:} -o - --stop-after=${stop%:*} 2>"$WORK/err.txt" | grep . >"$WORK/stopped"
+    "$DSQC" compile "$spec" "${w[@]}" --print-ir-after=${stop%:*} -q -o "$WORK/dumped" 2>"$WORK/dump"
+    check "stop after ${stop%:*}" sh -c 'sed 1d "$1" | grep . | diff - "$2" && [ -s "$2" ]' - "$WORK/dump" "$WORK/stopped"
 done
 expect 'two texts to standard output' 2 '' 'takes one text' compile "$spec" "${w[@]}" --emit=graph,loops -o -
 expect 'every result' 0 '' 'net for' compile "$spec" "${w[@]}" --emit=c,obj,asm,lib,shared,selftest,graph,loops -o "$WORK/all"

@@ -1,7 +1,9 @@
 /* Graph passes on random graphs: each pass alone keeps numbers, form and text; memory plans against a memory that is
    written to and read from node by node; kernel choices; --verify-each. What each pass makes of which graph stands in
    tests/ir. */
-#include "../../passes/pass.h"
+#include "../../compiler/spec.h"
+#include "../../compiler/weights/weights.h"
+#include "../../passes/edit.h"
 #include "../exec/randgraph.h"
 
 #include <CUnit/CUnit.h>
@@ -73,12 +75,13 @@ static Numbers numbers(Arena *A, const Graph *g, uint64_t seed)
     return n;
 }
 
-/* Within 1e-5 of the largest magnitude; infinities of empty windows are equal. */
+/* Within 1e-5 of the largest magnitude; infinities of empty windows are equal, and so is what an infinity times zero
+   makes. */
 static bool close_to(const double *x, const double *ref, int64_t n)
 {
     double err = 0, mag = 0;
     for (int64_t i = 0; i < n; i++) {
-        if (x[i] != ref[i])
+        if (x[i] != ref[i] && !(isnan(x[i]) && isnan(ref[i])))
             err = isnan(x[i] - ref[i]) ? INFINITY : fmax(err, fabs(x[i] - ref[i]));
         if (isfinite(ref[i]))
             mag = fmax(mag, fabs(ref[i]));
@@ -260,6 +263,57 @@ static Graph *planned(Arena *A, uint64_t seed, const Target *t)
     return g;
 }
 
+static bool in_arena(const Graph *g, ValueId v)
+{
+    return g->value.v[v].kind == VAL_NODE && g->value.v[v].region == REGION_ARENA;
+}
+
+/* All passes that can be disabled, as a list. */
+static const char *all_disabled(Arena *A)
+{
+    const char *list = "";
+    for (int i = 0; i < npass_info; i++)
+        if (pass_info[i].required != REQUIRED)
+            list = arena_printf(A, "%s%s%s", list, *list ? "," : "", pass_info[i].name);
+    return list;
+}
+
+/* What REDUCIBLE passes still do keeps the numbers, and no more than that: elementwise nodes are not joined, no tile is
+   larger than a vector, and no value lies where another one lay. */
+static const char *check_least(const Graph *g)
+{
+    for (int i = 0; i < g->node.n; i++) {
+        const Node *n = &g->node.v[i];
+        if (n->nstep > (n->op == OP_map))
+            return "a step joined an anchor";
+        if (n->sched->px * n->sched->rows * n->sched->nb != 1)
+            return "a tile was chosen";
+    }
+    for (int a = 0; a < g->value.n; a++)
+        for (int b = 0; b < a; b++) {
+            const Value *x = &g->value.v[a], *y = &g->value.v[b];
+            bool arena = in_arena(g, a) && in_arena(g, b);
+            bool view = arena && (op_is(g->node.v[x->node].op, P_VIEW) || op_is(g->node.v[y->node].op, P_VIEW));
+            if (arena && !view && x->offset < y->offset + y->bytes && y->offset < x->offset + x->bytes)
+                return "two values share memory";
+        }
+    return NULL;
+}
+
+static void test_least(void)
+{
+    for (uint64_t seed = 1; seed <= GRAPHS; seed++) {
+        Arena *A = arena_new();
+        Graph *g = graph_of(A, seed);
+        PassOptions o = {.target = target_of(seed), .opt = 2, .verify_each = true, .disable = all_disabled(A)};
+        CU_ASSERT_FATAL(passes_check_options(&o) && passes_run(A, g, &o));
+        const char *wrong = check_least(g);
+        if (wrong)
+            fail(seed, "with everything disabled", wrong);
+        arena_free(A);
+    }
+}
+
 static void test_facts(void)
 {
     for (uint64_t seed = 1; seed <= GRAPHS; seed++) {
@@ -328,11 +382,6 @@ static void test_schedules(void)
 /* The arena in words of 4 bytes; each holds the tag of the element that was written there last. A view's elements have
    the tags of those that its movement selects. */
 typedef struct Memory { Arena *A; const Graph *g; int64_t words; double *word, **tag; int64_t align; } Memory;
-
-static bool in_arena(const Graph *g, ValueId v)
-{
-    return g->value.v[v].kind == VAL_NODE && g->value.v[v].region == REGION_ARENA;
-}
 
 /* Word of every element of v. */
 static int64_t *places(const Memory *m, ValueId v)
@@ -570,6 +619,131 @@ static void test_verify_each(void)
     arena_free(A);
 }
 
+/* ---- a pass that is wrong ---- */
+
+static int drop_bias_of; /* the convolution with a bias that loses it */
+
+static bool drop_bias(Pass *p, Graph *g)
+{
+    (void)p;
+    for (int i = 0, seen = 0; i < g->node.n; i++) {
+        Node *n = &g->node.v[i];
+        if (n->op != OP_conv2d || n->nin < 3 || seen++ != drop_bias_of)
+            continue;
+        n->nin = 2;
+        return true;
+    }
+    return false;
+}
+
+/* The table with another row behind the pass `behind`. */
+static const PassInfo *with_row(Arena *A, const char *behind, PassInfo row)
+{
+    PassInfo *t = NEW(A, PassInfo, npass_info + 1);
+    for (int i = 0, n = 0; i < npass_info; i++) {
+        t[n++] = pass_info[i];
+        if (!strcmp(pass_info[i].name, behind))
+            t[n++] = row;
+    }
+    return t;
+}
+
+static Graph *graph_of_spec(Arena *A)
+{
+    static const char text[] = "name: net\n"
+                               "input:\n"
+                               "  image: {type: 'f32[1,3,9,9]'}\n"
+                               "network:\n"
+                               "  - {op: conv2d, name: conv1, out: 5, kernel: 3, pad: 1}\n"
+                               "  - {op: batch_norm, name: bn1}\n"
+                               "  - relu\n"
+                               "  - {op: conv2d, name: conv2, out: 4, kernel: 3}\n"
+                               "  - relu\n"
+                               "  - {op: mean, axes: [2, 3]}\n"
+                               "output: y\n";
+    Spec *s = spec_parse(A, "net.yaml", text, strlen(text), NULL, 0, NULL);
+    CU_ASSERT_FATAL(s != NULL);
+    Weights w;
+    CU_ASSERT_FATAL(weights_bind(A, s->graph, "random:7", false, &w));
+    return s->graph;
+}
+
+/* Wherever it stands among the others and whichever bias it drops, --verify-each names the pass and that node with its
+   place in the YAML, not a node behind it. */
+static void test_wrong_pass(void)
+{
+    static const char *const behind[] = {"canonicalise", "fold-batch-norm", "fuse-epilogue", "plan-memory"};
+    static const char *const want[][4] = {{"'conv1'", "'conv1 + bn1'", "'conv1 + bn1 + relu'", "'conv1 + bn1 + relu'"},
+                                          {"'conv2'", "'conv2'", "'conv2 + relu'", "'conv2 + relu + mean'"}};
+    static const char *const place[] = {"net.yaml:5:10: error: ", "net.yaml:8:10: error: "};
+    for (int b = 0; b < LEN(behind); b++)
+        for (drop_bias_of = 0; drop_bias_of < 3; drop_bias_of++) { /* there is no third */
+            Arena *A = arena_new();
+            Graph *g = graph_of_spec(A);
+            PassOptions o = {.target = target_find("generic"), .opt = 2, .verify_each = true};
+            const PassInfo *row = with_row(A, behind[b], (PassInfo){.name = "drop-bias", .fn = drop_bias});
+            Buf text = {0};
+            diag_capture(&text);
+            bool ok = passes_run_rows(g, &o, row, npass_info + 1);
+            const char *s = said(A, &text);
+            CU_ASSERT_EQUAL(ok, drop_bias_of == 2);
+            if (!ok && !(strstr(s, "pass 'drop-bias' changed the numbers: first at ") &&
+                         strstr(s, want[drop_bias_of][b]) &&
+                         !strncmp(s, place[drop_bias_of], strlen(place[drop_bias_of])))) {
+                fprintf(stderr, "  behind %s, bias %d: %s", behind[b], drop_bias_of, s);
+                CU_FAIL("another message");
+            }
+            arena_free(A);
+        }
+}
+
+/* A pass that forgets what its values equal is compared by the outputs. */
+static bool forget(Pass *p, Graph *g)
+{
+    for (int i = 0; i < g->value.n; i++)
+        g->value.v[i].origin = -1;
+    return drop_bias(p, g);
+}
+
+static void test_forgetful_pass(void)
+{
+    Arena *A = arena_new();
+    Graph *g = graph_of_spec(A);
+    PassOptions o = {.target = target_find("generic"), .opt = 2, .verify_each = true};
+    Buf text = {0};
+    diag_capture(&text);
+    drop_bias_of = 1;
+    bool ok = passes_run_rows(g, &o, &(PassInfo){.name = "forget", .fn = forget}, 1);
+    const char *s = said(A, &text);
+    CU_ASSERT(!ok && strstr(s, "net.yaml:10:10: error: pass 'forget' changed the numbers: first at 'mean'"));
+    arena_free(A);
+}
+
+/* ---- the observer ---- */
+
+typedef struct Seen { int n, nodes; const char *last; } Seen;
+
+static void see(void *user, const PassInfo *info, const Graph *g, double ms, bool changed)
+{
+    Seen *s = user;
+    CU_ASSERT((info != NULL) == (s->n > 0) && ms >= 0 && (changed || !info || g->node.n == s->nodes));
+    s->n++;
+    s->nodes = g->node.n;
+    s->last = info ? info->name : NULL;
+}
+
+static void test_observer(void)
+{
+    Arena *A = arena_new();
+    Seen seen = {0};
+    PassOptions o = {.target = target_find("generic"), .opt = 2, .stop_after = "fuse-epilogue", .observe = see,
+                     .observer = &seen};
+    CU_ASSERT(passes_run(A, graph_of_spec(A), &o));
+    CU_ASSERT_EQUAL(seen.n, 2 + pass_index("fuse-epilogue"));
+    CU_ASSERT(seen.last && !strcmp(seen.last, "fuse-epilogue"));
+    arena_free(A);
+}
+
 static void expect_refused(PassOptions o, const char *message)
 {
     Arena *A = arena_new();
@@ -590,7 +764,7 @@ static void test_options(void)
     expect_refused((PassOptions){.passes = "dce,fuse-epiloge"},
                    "--passes: there is no pass 'fuse-epiloge', did you mean 'fuse-epilogue'?");
     expect_refused((PassOptions){.disable = "xyz"}, "--disable-pass: there is no pass 'xyz'");
-    expect_refused((PassOptions){.disable = "plan-memory"}, "'plan-memory' is required");
+    expect_refused((PassOptions){.disable = "assign-layout"}, "'assign-layout' is required");
     expect_refused((PassOptions){.print_after = "dc"}, "--print-ir-after: there is no pass 'dc'");
     expect_refused((PassOptions){.stop_after = "dcee"}, "did you mean 'dce'?");
 }
@@ -668,9 +842,13 @@ void suite_passes(void)
     CU_add_test(s, "order on random graphs", test_order);
     CU_add_test(s, "plan-memory on random graphs", test_plan_memory);
     CU_add_test(s, "what all passes leave behind", test_facts);
+    CU_add_test(s, "what disabled passes still do", test_least);
     CU_add_test(s, "tiles fit registers and maps", test_schedules);
     CU_add_test(s, "plans keep every value until it is read", test_plans);
     CU_add_test(s, "--verify-each", test_verify_each);
+    CU_add_test(s, "a wrong pass is named", test_wrong_pass);
+    CU_add_test(s, "a forgetful pass is named", test_forgetful_pass);
+    CU_add_test(s, "the observer of passes", test_observer);
     CU_add_test(s, "pass options", test_options);
     CU_add_test(s, "choice of passes", test_choice);
     CU_add_test(s, "operands of a group", test_operands);
