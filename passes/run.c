@@ -83,7 +83,15 @@ static void prove_order(void)
 
 /* ---- --verify-each ---- */
 
-typedef struct Eval { Arena *A; Graph *g; double **by_origin; const char *first; ValueId at; double err; const double *const *ref; } Eval;
+typedef struct Eval {
+    Arena *A;
+    Graph *g;
+    double **by_origin;
+    const double *const *ref;
+    const char *first;     /* node that differs, and its value */
+    ValueId at;
+    double err;
+} Eval;
 
 static void keep(void *user, ValueId v, const double *d)
 {
@@ -160,7 +168,7 @@ static double **evaluate(Arena *A, Graph *g)
     return e.by_origin;
 }
 
-/* May the rule that fired there have changed v? Where a value was put in place of another, its readers show it first. */
+/* May the rule that fired have changed v? Where it put a value in place of another, its readers show it first. */
 static bool may_concern(const Graph *g, const Fired *f, ValueId v)
 {
     bool read = false;
@@ -187,8 +195,8 @@ static bool same_numbers(Arena *A, Graph *g, const char *pass, double *const *re
         if (by)
             note_at(f->loc, "or rule '%s', which fired there before", f->rule);
         else
-            error_at(f->loc, "rule '%s': pass '%s' changed the numbers: first at '%s', relative error %.3g", f->rule, pass,
-                     e.first, e.err);
+            error_at(f->loc, "rule '%s': pass '%s' changed the numbers: first at '%s', relative error %.3g", f->rule,
+                     pass, e.first, e.err);
         by = f;
     }
     if (!by)
