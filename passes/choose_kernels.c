@@ -184,7 +184,7 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
     const Type *a = &g->value.v[n->in[0]].type;
     int64_t sum = a->dim[imax(a->rank - 1 - n->attr.transpose_a, 0)];
     bool across = n->attr.transpose_b ? channels_of_map(g, n->in[1]) : g->value.v[n->in[1]].type.rank != 4; /* columns */
-    bool along = n->op == OP_matmul && n->attr.transpose_b && !n->attr.transpose_a; /* the sum */
+    bool along = n->op == OP_matmul && n->attr.transpose_b && !n->attr.transpose_a && sum > 1; /* the sum */
     s->lanes = n->op == OP_linear || across ? lanes_for(t, cols) : along ? lanes_for(t, sum) : 1;
     s->px = (int)imin(rows, 4);
     s->nb = (int)imin(accumulators(t) / s->px, t->vregs >= 32 && s->px == 1 ? 8 : 4);

@@ -3,8 +3,8 @@
    its columns are contiguous. Where it is the transpose of what lies there, vectors run along the sum instead and are
    added up behind it. Long sums are cut into blocks, so that rounding grows with the square root.
 
-   A matrix times its own transpose is symmetric, to the bit: tiles above the diagonal are stored as columns and as rows,
-   those on it are computed whole, those below it not at all. The node's cost stays what the graph says. */
+   A matrix times its own transpose is symmetric, to the bit: tiles above the diagonal are stored as columns and as
+   rows, those on it are computed whole, those below it not at all. The node's cost stays what the graph says. */
 #include "lower.h"
 
 enum { SUM_BLOCK = 256 };
@@ -228,8 +228,8 @@ static void all_rows(KC *kc, Mm *m, int nb, int64_t from)
         rows(kc, m, nb, IXC(whole), IXC(m->M), m->M - whole);
 }
 
-/* The rows of a block of columns, which begins at a multiple of `block`, or of what is left behind the last (tail): all of
-   them, or those above the diagonal and those that it crosses. */
+/* The rows of a block of columns, which begins at a multiple of `block`, or of what is left behind the last (tail): all
+   of them, or those above the diagonal and those that it crosses. */
 static void segment(KC *kc, Mm *m, int nb, int64_t block, bool tail)
 {
     if (!kc->s.symmetric) {
@@ -287,7 +287,8 @@ void lower_matmul(KC *kc)
     bool vector = kc_epilogue_vector(kc, R - 1);
     if (!linear)
         vector = vector && kc_vector(kc, m->b, &m->bt, m->bt.rank - (m->tb ? 2 : 1));
-    bool along = !vector && m->tb && !m->ta && kc_vector(kc, m->a, &m->at, m->at.rank - 1) && kc_vector(kc, m->b, &m->bt, m->bt.rank - 1);
+    bool along = !vector && m->tb && !m->ta && m->K > 1 && kc_vector(kc, m->a, &m->at, m->at.rank - 1) &&
+                 kc_vector(kc, m->b, &m->bt, m->bt.rank - 1);
     m->along = along ? m->lanes : 1;
     if (!vector)
         m->lanes = 1;

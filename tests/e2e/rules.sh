@@ -33,7 +33,11 @@ is "another epilogue" 'neg exp add square div [["logistic_squared",1]]' "$(epilo
 is "named in the dump" "; rule logistic_squared (my.rules:2) fired at square, net.yaml:6" "$(grep '^; rule' "$WORK/log")"
 if cmp -s "$WORK/before.c" "$out/net.c"; then no "another code"; else ok "another code"; fi
 is "its text is part of the report" "$(sha256sum "$WORK/my.rules" | cut -d' ' -f1)" "$(jq -r '.options.rules_sha256[0]' "$out/net.json")"
-if "$DSQC" verify "$spec" --rules "$WORK/my.rules" --verify-each --runs 1 >"$WORK/log" 2>&1; then ok "the code is right"; else no "the code is right"; fi
+if "$DSQC" verify "$spec" --rules "$WORK/my.rules" --verify-each --runs 1 >"$WORK/log" 2>&1; then
+    ok "the code is right"
+else
+    no "the code is right"
+fi
 compile --rules "$WORK/my.rules" -O0 && is "also without optimisation" '[["logistic_squared",1]]' "$(fired)"
 compile --rules "$WORK/my.rules" --strict && is "not under --strict" '[]' "$(fired)"
 compile --rules "$WORK/my.rules" --disable-pass=algebra && is "not without the pass" '[]' "$(fired)"

@@ -4,3 +4,4 @@ set -u
 first=${DSQ_SEED:-1}
 echo "  seeds from $first"
 "$BUILD/tests/exec/random" "$first" 50 generic native x86-64-v3 aarch64
+"$BUILD/tests/exec/random" --products "$first" 50 generic native x86-64-v3 aarch64
