@@ -29,18 +29,20 @@ static ValueId add(Graph *g, Op op, const Attrs *a, const ValueId *in, int nin)
 
 static ValueId near(Rng *r, const ValueId *v, int n, int reach) { return v[pick(r, imax(0, n - reach), n - 1)]; }
 
-/* A step of the node reads v. */
+/* Another step of the node reads v. */
 static void add_step(Graph *g, ValueId of, ValueId v)
 {
     Node *n = &g->node.v[g->value.v[of].node];
-    Step *s = NEW(g->arena, Step, 1);
-    *s = (Step){.op = OP_add, .nin = 2, .in = NEW(g->arena, Ref, 2), .origin = -1};
-    s->in[0] = ~0, s->in[1] = v;
-    n->step = s, n->nstep = 1;
-    n->out[0].step = 1;
+    Step *s = NEW(g->arena, Step, n->nstep + 1);
+    if (n->nstep)
+        memcpy(s, n->step, (size_t)n->nstep * sizeof *s);
+    s[n->nstep] = (Step){.op = OP_add, .nin = 2, .in = NEW(g->arena, Ref, 2), .origin = -1};
+    s[n->nstep].in[0] = ~n->nstep, s[n->nstep].in[1] = v;
+    n->step = s;
+    n->out[0].step = ++n->nstep;
 }
 
-/* One node: a map, a view, an anchor with a residual of its size, or something of another size. reach: how far back its
+/* One node: a map, a view, an anchor with residuals of its size, or something of another size. reach: how far back its
    operands may lie. Types are not what the operators make of their operands: sizes are all that matters here. */
 static ValueId random_node(Graph *g, Rng *r, const ValueId *v, int n, int reach, int64_t most)
 {
@@ -62,6 +64,9 @@ static ValueId random_node(Graph *g, Rng *r, const ValueId *v, int n, int reach,
     g->value.v[x].type.dim[0] = kind < 4 ? size : pick(r, 1, most);
     if (kind < 4)
         add_step(g, x, in[0]);
+    for (int i = (int)imax(0, n - reach); i < n && kind == 3; i++)
+        if (v[i] != in[0] && g->value.v[v[i]].type.dim[0] == size && g->node.v[g->value.v[x].node].nstep < 3)
+            add_step(g, x, v[i]);
     return x;
 }
 
@@ -145,7 +150,7 @@ static int64_t lowest_peak(Arena *A, const Graph *g)
 static int64_t peak_of(Arena *A, const Graph *g)
 {
     Storages s = storages_of(A, g, 16);
-    return blocks_of(A, &s, NULL, PREFER_OLD).alive;
+    return blocks_of(A, &s, NULL).alive;
 }
 
 static bool operands_first(const Graph *g)
