@@ -23,7 +23,7 @@ static Blocks apart(Arena *A, Storages *s)
 {
     for (int i = 0; i < s->g->node.n; i++)
         s->node[i].nover = 0;
-    Blocks b = blocks_of(A, s, NULL, PREFER_OLD);
+    Blocks b = blocks_of(A, s, NULL);
     b.alive = 0;
     for (int i = 0; i < b.n; i++) {
         b.v[i].first = 0, b.v[i].last = s->g->node.n - 1;
@@ -36,17 +36,11 @@ bool pass_plan_memory(Pass *p, Graph *g)
 {
     graph_compact(g);
     Storages s = storages_of(p->scratch, g, p->target->lanes > 1 ? 64 : 16);
-    Blocks b = p->least ? apart(p->scratch, &s) : blocks_of(p->scratch, &s, NULL, PREFER_OLD);
-    Placing best = place_blocks(p->scratch, &b);
-    if (best.bytes > b.alive) {
-        Blocks other = blocks_of(p->scratch, &s, NULL, PREFER_NEW);
-        Placing plan = place_blocks(p->scratch, &other);
-        if (plan.bytes < best.bytes)
-            best = plan, b = other;
-    }
-    g->arena_bytes = best.bytes;
+    Blocks b = p->least ? apart(p->scratch, &s) : blocks_of(p->scratch, &s, NULL);
+    Placing plan = place_blocks(p->scratch, &b);
+    g->arena_bytes = plan.bytes;
     g->arena_lower_bound = b.alive;
-    g->arena_proof = proof(g->arena, &best, b.alive);
+    g->arena_proof = proof(g->arena, &plan, b.alive);
     for (int i = 0; i < g->value.n; i++) {
         Value *v = &g->value.v[i];
         if (v->kind == VAL_NODE)

@@ -215,6 +215,7 @@ static void test_dce(void) { every_graph("dce"); }
 static void test_fuse_epilogue(void) { every_graph("fuse-epilogue"); }
 static void test_choose_kernels(void) { every_graph("choose-kernels"); }
 static void test_assign_layout(void) { every_graph("assign-layout"); }
+static void test_match_borders(void) { every_graph("match-borders"); }
 static void test_order(void) { every_graph("order"); }
 static void test_plan_memory(void) { every_graph("plan-memory"); }
 
@@ -839,6 +840,7 @@ void suite_passes(void)
     CU_add_test(s, "fuse-epilogue on random graphs", test_fuse_epilogue);
     CU_add_test(s, "choose-kernels on random graphs", test_choose_kernels);
     CU_add_test(s, "assign-layout on random graphs", test_assign_layout);
+    CU_add_test(s, "match-borders on random graphs", test_match_borders);
     CU_add_test(s, "order on random graphs", test_order);
     CU_add_test(s, "plan-memory on random graphs", test_plan_memory);
     CU_add_test(s, "what all passes leave behind", test_facts);
