@@ -29,6 +29,7 @@ ALL_C     = -std=c11 -D_GNU_SOURCE -DDSQ_VERSION='"$(VERSION)"' -I$(B) $(WARN) $
 ALL_LD    = $(OPT) $(LDFLAGS) $(LIB_LIBS) -lm -ldl -pthread
 
 # dsqc itself uses the thread pool; the rest of runtime_min is text to it, written beside the code that needs it.
+RULES    := passes/algebra.rules
 RUNTIME  := $(sort $(wildcard runtime_min/*.[ch]))
 SRC      := $(sort $(wildcard $(foreach d,compiler ir passes backends,$(d)/*.c $(d)/*/*.c))) runtime_min/dsq_pool.c
 OBJ      := $(SRC:%.c=$(B)/%.o)
@@ -69,9 +70,14 @@ $(B)/%.o: %.c $(B)/flags
 $(B)/runtime_text.h: backends/c/embed.sh $(RUNTIME)
 	@mkdir -p $(@D)
 	$(call say,EMBED,$@)
-	$(Q)sh backends/c/embed.sh $(RUNTIME) > $@.tmp && mv $@.tmp $@
+	$(Q)sh backends/c/embed.sh runtime_text $(RUNTIME) > $@.tmp && mv $@.tmp $@
 
-$(OBJ): | $(B)/runtime_text.h
+$(B)/rules_text.h: backends/c/embed.sh $(RULES)
+	@mkdir -p $(@D)
+	$(call say,EMBED,$@)
+	$(Q)sh backends/c/embed.sh rules_text $(RULES) > $@.tmp && mv $@.tmp $@
+
+$(OBJ): | $(B)/runtime_text.h $(B)/rules_text.h
 
 # ---- tests: tests/unit/test_X.c defines suite_X ----
 $(B)/tests/suites.def: $(UNIT)
@@ -165,6 +171,7 @@ install: $(B)/dsqc
 	    $(SHARE)/bash-completion/completions $(SHARE)/pkgconfig
 	install -m 755 $(B)/dsqc $(DESTDIR)$(PREFIX)/bin/dsqc
 	install -m 644 runtime_min/*.[ch] $(DESTDIR)$(PREFIX)/include/dsq
+	install -m 644 passes/algebra.rules $(SHARE)/dsqc/algebra.rules
 	cd specs && find . -type f -name '*.py' -prune -o -type f -print | while read -r f; do \
 	    install -D -m 644 "$$f" "$(abspath $(SHARE))/dsqc/specs/$$f" || exit 1; done
 	install -m 644 compiler/share/dsqc.1 $(SHARE)/man/man1/dsqc.1

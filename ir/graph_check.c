@@ -198,17 +198,6 @@ static const char *check_node(const Check *c, int node)
     return err;
 }
 
-static const char *check_layout(const Check *c, const Value *v)
-{
-    const Layout *l = &v->layout;
-    int64_t borders = l->border[0] | l->border[1] | l->border[2] | l->border[3];
-    if (l->order == ORDER_ROW && (l->cstride || borders))
-        FAIL(c, "a row-major layout has a border or a stride");
-    if (l->order == ORDER_NHWC && (v->type.rank != 4 || l->cstride < v->type.dim[1] || borders < 0))
-        FAIL(c, "an nhwc layout with c=%lld does not fit %s", (long long)l->cstride, type_text(c->arena, &v->type));
-    return NULL;
-}
-
 static const char *check_value(const Check *c, ValueId id, Map *names)
 {
     const Value *v = &c->g->value.v[id];
@@ -218,7 +207,7 @@ static const char *check_value(const Check *c, ValueId id, Map *names)
         return NULL;
     if (!type_valid(&v->type))
         FAIL(c, "value %d has no valid type", id);
-    const char *err = check_layout(c, v);
+    const char *err = layout_check(c->arena, &v->layout, &v->type);
     if (err)
         FAIL(c, "value %d: %s", id, err);
     if (v->kind == VAL_CONST) {

@@ -251,7 +251,8 @@ void graph_eval_node(const Graph *g, int node, const double *const *in, double *
     Eval e = {g, NEW(a, double *, g->value.n + 1), NEW(a, const double *, g->value.n + 1), NEW(a, int, g->value.n + 1),
               sink, user, a, largest};
     memcpy(e.val, in, (size_t)g->value.n * sizeof *in);
-    *largest = 0;
+    if (largest)
+        *largest = 0;
     eval_node(&e, n);
     for (int k = 0; k < n->nout; k++)
         sink(user, n->out[k].value, e.val[n->out[k].value]);

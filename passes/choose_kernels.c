@@ -168,18 +168,32 @@ static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s)
     s->oc_outer = s->oc_outer || node_reduces(n);
 }
 
+/* Rows of channels reshaped from a map: as eliminate-movement leaves them, its columns lie side by side. */
+static bool channels_of_map(const Graph *g, ValueId v)
+{
+    const Node *n = g->value.v[v].kind == VAL_NODE ? &g->node.v[g->value.v[v].node] : NULL;
+    const Type *t = n && op_is(n->op, P_VIEW) ? &g->value.v[n->in[0]].type : NULL;
+    return t && t->rank == 4 && t->dim[2] * t->dim[3] > 1;
+}
+
 static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s)
 {
     const Target *t = p->target;
     Type out = node_step_type(g, n, 0);
     int64_t rows = out.rank > 1 ? out.dim[out.rank - 2] : 1, cols = out.dim[out.rank - 1];
-    bool vector = n->op == OP_linear || (!n->attr.transpose_b && g->value.v[n->in[1]].type.rank != 4);
-    s->lanes = vector ? lanes_for(t, cols) : 1;
+    const Type *a = &g->value.v[n->in[0]].type;
+    int64_t sum = a->dim[imax(a->rank - 1 - n->attr.transpose_a, 0)];
+    bool across = n->attr.transpose_b ? channels_of_map(g, n->in[1]) : g->value.v[n->in[1]].type.rank != 4; /* columns */
+    bool along = n->op == OP_matmul && n->attr.transpose_b && !n->attr.transpose_a; /* the sum */
+    s->lanes = n->op == OP_linear || across ? lanes_for(t, cols) : along ? lanes_for(t, sum) : 1;
     s->px = (int)imin(rows, 4);
     s->nb = (int)imin(accumulators(t) / s->px, t->vregs >= 32 && s->px == 1 ? 8 : 4);
     while (!fits(t, s->px, s->nb))
         s->nb--;
     s->rows = 1;
+    /* Vectors of columns are stored a second time lane by lane, which long sums pay for. */
+    s->symmetric = n->op == OP_matmul && n->in[0] == n->in[1] && n->attr.transpose_a != n->attr.transpose_b &&
+                   rows > 1 && ((along && !across) || s->lanes == 1 || sum >= 8 * s->lanes);
 }
 
 bool pass_choose_kernels(Pass *p, Graph *g)
@@ -204,6 +218,6 @@ const char *schedule_text(Arena *A, const Schedule *s)
     static const char *const impl[] = {"generic", "conv_tile", "depthwise", "conv_group"};
     if (s->impl == IMPL_GENERIC && s->px * s->nb == 1)
         return arena_printf(A, "%s lanes=%d", impl[s->impl], s->lanes);
-    return arena_printf(A, "%s lanes=%d tile=%dx%dx%d%s%s", impl[s->impl], s->lanes, s->rows, s->px, s->nb,
-                        s->oc_outer ? " oc_outer" : "", s->peel ? " peel" : "");
+    return arena_printf(A, "%s lanes=%d tile=%dx%dx%d%s%s%s", impl[s->impl], s->lanes, s->rows, s->px, s->nb,
+                        s->oc_outer ? " oc_outer" : "", s->peel ? " peel" : "", s->symmetric ? " symmetric" : "");
 }

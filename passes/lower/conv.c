@@ -17,6 +17,9 @@ typedef struct Conv {
     int64_t nv, nh;         /* phases that share the code being written, vertical and horizontal */
     const Ix *pv, *ph;      /* which of them */
     bool chan_outer;        /* loops c, ky, kx: input without channel runs */
+    const int64_t *order;   /* by a table: the channels of each group in the order in which they lie, else NULL */
+    KcRun run;
+    const Ix *along;        /* the place of the channel being read */
     bool cut;               /* one tap, many channels: loops over blocks of channels and inside them */
     Seg seg[2];
     int nseg;
@@ -61,7 +64,7 @@ static const Expr *conv_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix
     coord[1] = ADD(MULC(c->g, c->cg), ch);
     coord[2] = ADDC(ADD(MULC(ADD(c->y, r), c->v.w.s), MULC(ky, c->v.w.d)), -c->v.w.p);
     coord[3] = ADDC(ADD(MULC(ADD(c->x, q), c->h.w.s), MULC(kx, c->h.w.d)), -c->h.w.p);
-    return kc_load(kc, c->in, &c->it, coord, 1, 1, 1);
+    return kc_load_along(kc, c->in, &c->it, coord, c->along, 1);
 }
 
 static const Expr *conv_w(KC *kc, void *user, int j, const Ix *const *red)
@@ -70,6 +73,8 @@ static const Expr *conv_w(KC *kc, void *user, int j, const Ix *const *red)
     const Ix *set = ADD(MULC(ADD(MULC(c->pv, c->nh), c->ph), c->groups), c->g); /* weights of this phase and group */
     const Ix *ch, *ky, *kx, *last = IXC((int64_t)j * c->lanes);
     red_vars(kc, c, red, &ch, &ky, &kx);
+    if (c->order && j == 0)
+        c->along = kc_along(kc, &c->run, ADD(MULC(c->g, c->cg), ch)); /* once for all pixels */
     const Ix *ix[6] = {set, c->blk, c->chan_outer ? ch : ky, c->chan_outer ? ky : kx, c->chan_outer ? kx : ch, last};
     return x_load(&kc->b, c->s->wparam, ix, c->lanes, 0);
 }
@@ -150,7 +155,10 @@ static void rows(KC *kc, Conv *c, int from, int to, bool parallel)
 /* The weight of group g, its output o, its input ch, tap (ky, kx) counted among those of phases v and h. */
 static float weight_at(const Conv *c, const float *w, const Phase *v, const Phase *h, int64_t g, int64_t o, const int64_t *k)
 {
-    int64_t ch = k[c->chan_outer ? 0 : 2], ky = k[c->chan_outer ? 1 : 0], kx = k[c->chan_outer ? 2 : 1];
+    int64_t ch = k[c->chan_outer ? 0 : 2];
+    if (c->order)
+        ch = c->order[g * c->cg + ch];
+    int64_t ky = k[c->chan_outer ? 1 : 0], kx = k[c->chan_outer ? 2 : 1];
     int64_t first = c->transposed ? g * c->cg + ch : g * c->og + o, inner = c->transposed ? c->og : c->cg;
     ky = v->k0 + ky * v->kstep, kx = h->k0 + kx * h->kstep;
     return w[((first * inner + (c->transposed ? o : ch)) * c->kh + ky) * c->kw + kx];
@@ -226,7 +234,9 @@ static Conv *conv_new(KC *kc)
     c->cg = c->it.dim[1] / c->groups, c->og = c->ot.dim[1] / c->groups;
     c->nv = c->nh = 1;
     c->pv = c->ph = IXC(0);
-    c->chan_outer = kc_order(kc, c->in) == ORDER_ROW && c->it.dim[2] * c->it.dim[3] > 1;
+    const Value *in = &kc->l->g->value.v[c->in];
+    c->chan_outer = !layout_contiguous(&in->layout, &in->type, 1) && !in->layout.at && c->it.dim[2] * c->it.dim[3] > 1;
+    c->order = kc_sort(kc, c->in, 1, c->groups, &c->run);
     return c;
 }
 

@@ -135,12 +135,13 @@ static void store_windows(KC *kc, const Finish *f, Windows win, const Ix *r, con
 
 static bool plain(const Out *o) { return o->red == RED_NONE; }
 
-/* Stores the plain outs. Where there are several results, all are computed before the first is stored. */
-static const Expr **store(KC *kc, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int valid)
+/* Stores the plain outs. Where there are several results, or they are used again, all are computed before the first is
+   stored. */
+static const Expr **store(KC *kc, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int valid, bool again)
 {
     const Node *n = kc->n;
     const Expr **r = kc_epilogue(kc, acc, coord, vdim, lanes, valid);
-    for (int i = 0; i < n->nout && n->nout > 1; i++)
+    for (int i = 0; i < n->nout && (again || n->nout > 1); i++)
         r[n->out[i].step] = kc_reg(kc, "t", r[n->out[i].step]);
     for (int i = 0; i < n->nout; i++)
         if (plain(&n->out[i]))
@@ -150,7 +151,22 @@ static const Expr **store(KC *kc, const Expr *acc, const Ix *const *coord, int v
 
 void kc_store_results(KC *kc, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n)
 {
-    store(kc, acc, coord, vdim, lanes, n);
+    store(kc, acc, coord, vdim, lanes, n, false);
+}
+
+static const Expr *lane_of(KC *kc, const Expr *x, int lane) { return x->type.lanes > 1 ? x_lane(&kc->b, x, lane) : x; }
+
+/* Results that a tile stores a second time, lane by lane. */
+static void store_twins(KC *kc, const Finish *f, const Expr *acc, const Expr *const *x, const Ix *const *coord, int valid)
+{
+    const Ix *at[MAX_RANK];
+    for (int lane = 0; lane < valid; lane++) {
+        f->twin(kc, f->user, coord, lane, at);
+        if (!f->even)
+            kc_store_results(kc, lane_of(kc, acc, lane), at, f->vdim, 1, 1);
+        for (int i = 0; i < kc->n->nout && f->even; i++)
+            kc_store(kc, kc->n->out[i].value, at, f->vdim, lane_of(kc, x[kc->n->out[i].step], lane), 1);
+    }
 }
 
 static void pixel_of(KC *kc, const Finish *f, const Ix *r, const Ix *q, int j, const Ix **coord, const Expr **acc)
@@ -170,7 +186,9 @@ static void store_tile(KC *kc, const Finish *f)
         q = IXV(kb_for(&kc->b, LOOP_UNROLL, "q", IXC(0), IXC(f->px), 1));
     for (int j = 0; j < f->nb; j++) {
         pixel_of(kc, f, r, q, j, coord, &acc);
-        store(kc, acc, coord, f->vdim, f->lanes, valid_lanes(f, j));
+        const Expr **x = store(kc, acc, coord, f->vdim, f->lanes, valid_lanes(f, j), f->twin);
+        if (f->twin)
+            store_twins(kc, f, acc, x, coord, valid_lanes(f, j));
     }
     for (int n = (f->rows > 1) + (f->px > 1); n > 0; n--)
         kb_end(&kc->b);
@@ -183,7 +201,7 @@ static void reduce_pixel(KC *kc, const Finish *f, Windows win, int64_t r, int64_
     const Expr *acc;
     for (int j = 0; j < f->nb; j++) {
         pixel_of(kc, f, IXC(r), IXC(q), j, coord, &acc);
-        const Expr **x = store(kc, acc, coord, f->vdim, f->lanes, valid_lanes(f, j));
+        const Expr **x = store(kc, acc, coord, f->vdim, f->lanes, valid_lanes(f, j), false);
         for (int i = 0; i < kc->n->nout; i++) {
             const Out *o = &kc->n->out[i];
             int *reg = over_map(o) ? &kc->sum[i][j].tile : &win[i][j];

@@ -127,6 +127,7 @@ static void account(KC *kc)
     c->impl = schedule_text(kc->l->A, &kc->s);
     c->shape = types_text(kc);
     c->loc = n->loc;
+    c->why = n->why;
     c->macs = node_macs(g, n);
     for (int i = 0; i < kc->nopnd; i++) {
         const Value *v = &g->value.v[kc->opnd[i].v];
@@ -179,16 +180,6 @@ static void build(KC *kc)
     }
 }
 
-/* A view whose result lies where its operand lies needs no kernel. */
-static bool in_place_view(const Graph *g, const Node *n)
-{
-    if (!op_is(n->op, P_VIEW))
-        return false;
-    const Value *a = &g->value.v[n->in[0]], *b = &g->value.v[n->out[0].value];
-    return a->region == REGION_ARENA && b->region == REGION_ARENA && a->offset == b->offset && a->layout.order == ORDER_ROW &&
-           b->layout.order == ORDER_ROW;
-}
-
 /* Convolutions and maps reduce over H and W, dense convolutions over windows too. */
 static void check_outs(const Node *n, const Type *frame)
 {
@@ -205,7 +196,7 @@ static void check_outs(const Node *n, const Type *frame)
 static void lower_node(Lower *l, int index)
 {
     const Node *n = &l->g->node.v[index];
-    if (n->op == OP_NONE || in_place_view(l->g, n))
+    if (n->op == OP_NONE || n->view)
         return;
     bug_context("lower", n->name);
     Kernel *k = NEW(l->A, Kernel, 1);

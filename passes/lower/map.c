@@ -28,7 +28,8 @@ static void tile(KC *kc, const Ix *x, int px, bool clip, void *user)
     coord_at(kc, w, IXC(0), q, 0, coord);
     kb_set(b, acc, q, NULL, kc_load(kc, kc->n->in[0], &kc->frame, coord, 1, w->lanes, w->valid));
     kb_end(b);
-    kc_finish(kc, &(Finish){1, px, 1, w->lanes, w->valid, 1, &acc, coord_at, w});
+    kc_finish(kc, &(Finish){.rows = 1, .px = px, .nb = 1, .lanes = w->lanes, .last_n = w->valid, .vdim = 1, .acc = &acc,
+                            .coord = coord_at, .user = w});
 }
 
 enum { PIXELS = 4 };

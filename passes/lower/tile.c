@@ -93,5 +93,5 @@ void kc_contract(KC *kc, const Contract *c)
         multiply(kc, c, acc, red);
         kb_end(b);
     }
-    kc_finish(kc, &(Finish){c->rows, c->px, c->nb, c->lanes, c->last_n, c->vdim, acc, c->coord, c->user});
+    kc_finish(kc, &(Finish){c->rows, c->px, c->nb, c->lanes, c->last_n, c->vdim, acc, c->coord, c->user, c->twin, c->even});
 }
