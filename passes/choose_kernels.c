@@ -4,7 +4,7 @@
 
    Needs anchored graphs; keeps everything; gives F_SCHEDULE. The register tile is the one with the lowest estimated
    cycles: fused multiply-adds, at least the latency of a dependent chain, loads beside them, and whole tiles only as
-   far as the map has pixels; where the pass is disabled, one vector of one pixel. */
+   far as the map has pixels; where the pass is disabled, one vector of one pixel, or of one window. */
 #include "lower/lower.h"
 
 /* Registers that may hold accumulators. */
@@ -208,8 +208,12 @@ bool pass_choose_kernels(Pass *p, Graph *g)
             schedule_conv(p, g, n, s);
         else if (n->op == OP_linear || n->op == OP_matmul)
             schedule_product(p, g, n, s);
-        if (p->least)
-            s->px = s->rows = s->nb = 1;
+        if (p->least) {
+            const Ints *window = node_window(n);
+            s->rows = window ? (int)window->v[0] : 1;
+            s->px = window ? (int)window->v[1] : 1;
+            s->nb = 1;
+        }
         n->sched = s;
     }
     return true;

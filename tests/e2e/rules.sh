@@ -26,10 +26,10 @@ compile() { "$DSQC" compile "$spec" --weights random:1 --target=generic -o "$out
 epilogue() { jq -r '[.kernels[].epilogue | select(. != "")] | join(", ")' "$out/net.json"; }
 fired() { jq -c '[.rules[] | [.name, .count]]' "$out/net.json"; }
 
-compile && is "bundled rules alone" "sigmoid square []" "$(epilogue) $(fired)"
+compile && is "bundled rules alone" "sigmoid square -> mean []" "$(epilogue) $(fired)"
 cp "$out/net.c" "$WORK/before.c"
 compile --rules "$WORK/my.rules" --print-ir-after=algebra
-is "another epilogue" 'neg exp add square div [["logistic_squared",1]]' "$(epilogue) $(fired)"
+is "another epilogue" 'neg exp add square div -> mean [["logistic_squared",1]]' "$(epilogue) $(fired)"
 is "named in the dump" "; rule logistic_squared (my.rules:2) fired at square, net.yaml:6" "$(grep '^; rule' "$WORK/log")"
 if cmp -s "$WORK/before.c" "$out/net.c"; then no "another code"; else ok "another code"; fi
 is "its text is part of the report" "$(sha256sum "$WORK/my.rules" | cut -d' ' -f1)" "$(jq -r '.options.rules_sha256[0]' "$out/net.json")"

@@ -287,7 +287,7 @@ static const char *check_least(const Graph *g)
         const Node *n = &g->node.v[i];
         if (n->nstep > (n->op == OP_map))
             return "a step joined an anchor";
-        if (n->sched->px * n->sched->rows * n->sched->nb != 1)
+        if (!n->out[0].kernel.n && n->sched->px * n->sched->rows * n->sched->nb != 1)
             return "a tile was chosen";
     }
     for (int a = 0; a < g->value.n; a++)
