@@ -195,6 +195,15 @@ static bool operand_type(Guess *s, const RuleTerm *t, const Attrs *a, int i, int
     return true;
 }
 
+/* More than a trial is worth, whatever numbers a rule names. */
+static bool too_large(const Graph *g, int node)
+{
+    const Node *n = &g->node.v[node];
+    const Ints *kernel = &n->attr.kernel;
+    return type_elems(&g->value.v[n->out[0].value].type) > 1 << 16 || node_macs(g, n) > 1 << 22 ||
+           (kernel->n == 2 && (kernel->v[0] > 64 || kernel->v[1] > 64));
+}
+
 /* The term as nodes; -1 where an operator refused. want: a type for its result, which may become another. */
 static ValueId term(Guess *s, const RuleTerm *t, Type want)
 {
@@ -216,7 +225,7 @@ static ValueId term(Guess *s, const RuleTerm *t, Type want)
         s->m.var[t->var] = (Bound){.set = true, .value = node_value(s->g, node)};
     if (node < 0 && !s->t->why)
         s->t->why = arena_printf(s->t->A, "%s: %s", op_info[t->op].name, err);
-    return node < 0 || type_elems(&s->g->value.v[node_value(s->g, node)].type) > 1 << 16 ? -1 : node_value(s->g, node);
+    return node < 0 || too_large(s->g, node) ? -1 : node_value(s->g, node);
 }
 
 static int guess(Trial *t, uint64_t seed)

@@ -59,7 +59,7 @@ if [ -e "$out" ]; then no "nothing is written"; else ok "nothing is written"; fi
 
 # the bundled rules on networks in which they fire
 for set in pool=bilinear unit=square_encoding; do
-    if "$DSQC" info shufflenet_v2_x0_5 --set size=32 --set $set --verify-each >"$WORK/log" 2>&1; then
+    if "$DSQC" info specs/shufflenet_v2_x0_5.yaml --set size=32 --set $set --verify-each >"$WORK/log" 2>&1; then
         ok "--verify-each, $set"
     else
         no "--verify-each, $set"
