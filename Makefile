@@ -10,13 +10,16 @@ SAN    ?=
 
 # Debian's packages: for building, and for the tests beside them (compilers and emulators of the targets, PyTorch as
 # an independent implementation).
-BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjansson-dev libpng-dev libjpeg-dev zlib1g-dev libmd-dev
+BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjansson-dev libpng-dev libjpeg-dev zlib1g-dev libmd-dev \
+                  libprotobuf-c-dev protobuf-c-compiler libonnx-dev
 # For rendering images that the demo's network has never seen: specs/digits/render.py --packages lists the fonts.
 DEMO_PACKAGES  := python3 python3-numpy python3-pil fonts-b612 fonts-bwht fonts-cantarell fonts-clear-sans \
                   fonts-courier-prime fonts-liberation fonts-lobstertwo fonts-quattrocento
 TEST_PACKAGES  := clang libcunit1-dev jq python3 python3-numpy python3-torch python3-torchvision gcc-arm-none-eabi \
                   qemu-system-arm qemu-system-misc qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-unknown-elf
-LIBRARIES      := yaml-0.1 jansson libpng libjpeg zlib libmd
+LIBRARIES      := yaml-0.1 jansson libpng libjpeg zlib libmd libprotobuf-c
+# The format of ONNX files; protoc-c makes C of it.
+ONNX_PROTO     ?= /usr/include/onnx/onnx.proto
 
 comma    := ,
 # V=1 shows the commands.
@@ -31,7 +34,7 @@ ALL_LD    = $(OPT) $(LDFLAGS) $(LIB_LIBS) -lm -ldl -pthread
 # dsqc itself uses the thread pool; the rest of runtime_min is text to it, written beside the code that needs it.
 RUNTIME  := $(sort $(wildcard runtime_min/*.[ch]))
 SRC      := $(sort $(wildcard $(foreach d,compiler ir passes backends,$(d)/*.c $(d)/*/*.c))) runtime_min/dsq_pool.c
-OBJ      := $(SRC:%.c=$(B)/%.o)
+OBJ      := $(SRC:%.c=$(B)/%.o) $(B)/onnx.pb-c.o
 UNIT     := $(sort $(wildcard tests/unit/*.c))
 # Every other .c of the tests is a program, but for those with a header, which are linked to all.
 SUPPORT  := $(patsubst %.h,$(B)/%.o,$(wildcard tests/exec/*.h))
@@ -43,7 +46,8 @@ UNIT_OBJ := $(UNIT:%.c=$(B)/%.o)
 ifneq ($(filter-out deps deps-demo deps-test demo test asan fuzz update-golden help clean,$(or $(MAKECMDGOALS),all)),)
 LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 LIB_LIBS   := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
-LACKING    := $(shell for l in $(LIBRARIES); do pkg-config --exists $$l 2>/dev/null || echo $$l; done)
+LACKING    := $(shell for l in $(LIBRARIES); do pkg-config --exists $$l 2>/dev/null || echo $$l; done; \
+    command -v protoc-c >/dev/null || echo protoc-c; [ -f $(ONNX_PROTO) ] || echo $(ONNX_PROTO))
 ifneq ($(LACKING),)
 $(error missing: $(LACKING). Run 'make deps' first)
 endif
@@ -72,6 +76,17 @@ $(B)/runtime_text.h: backends/c/embed.sh $(RUNTIME)
 	$(Q)sh backends/c/embed.sh $(RUNTIME) > $@.tmp && mv $@.tmp $@
 
 $(OBJ): | $(B)/runtime_text.h
+
+$(B)/onnx.pb-c.c $(B)/onnx.pb-c.h &: $(ONNX_PROTO)
+	@mkdir -p $(@D)
+	$(call say,PROTOC,$<)
+	$(Q)cp $< $(B)/onnx.proto && protoc-c --c_out=$(B) -I$(B) $(B)/onnx.proto
+
+$(B)/onnx.pb-c.o: $(B)/onnx.pb-c.c $(B)/flags
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_C) -c -o $@ $<
+
+$(patsubst %.c,$(B)/%.o,$(wildcard compiler/onnx/*.c)): | $(B)/onnx.pb-c.h
 
 # ---- tests: tests/unit/test_X.c defines suite_X ----
 $(B)/tests/suites.def: $(UNIT)

@@ -10,6 +10,7 @@
     X(verify, "SPEC", "compare every fused group of the compiled code with the reference")                             \
     X(bench, "SPEC", "latency, per layer on demand, and the share of this core's peak")                                \
     X(info, "SPEC", "inputs, outputs, parameters, MACs, flash and RAM per layer")                                      \
+    X(export, "SPEC", "write the network with its weights as an ONNX model")                                            \
     X(opt, "FILE.dsq", "textual IR in, passes run, textual IR out")                                                    \
     X(schema, "", "JSON Schema of the spec format")
 enum {
@@ -21,7 +22,7 @@ enum {
 #define X(name, operand, doc) CMD_##name = 1 << CMD_INDEX_##name,
 enum { COMMANDS(X) CMD_ALL = (1 << NCOMMANDS) - 1 };
 #undef X
-enum { BUILDS = CMD_compile | CMD_run | CMD_verify | CMD_bench, TAKES_SPEC = BUILDS | CMD_info };
+enum { BUILDS = CMD_compile | CMD_run | CMD_verify | CMD_bench, TAKES_SPEC = BUILDS | CMD_info | CMD_export };
 
 typedef struct TextList { const char **v; int n, cap; } TextList;
 typedef bool OptCType_FLAG;

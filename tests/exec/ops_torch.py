@@ -475,6 +475,21 @@ def compare(case, got):
     return None if at == got.numel() else 'the output has %d numbers, %d expected' % (got.numel(), at)
 
 
+def make_cases(seed, trials, only=None):
+    """[(op, case)]"""
+    cases = []
+    for op, make in MAKERS.items():
+        random.seed('%d %s' % (seed, op))
+        torch.manual_seed(random.randrange(2**31))
+        want = trials * MANY.get(op, 1) if only in (None, op) else 0
+        while want > 0:
+            case = make()
+            if case:
+                cases.append((op, case))
+                want -= 1
+    return cases
+
+
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument('driver', nargs='?', default=os.environ.get('BUILD', 'build') + '/tests/exec/evalgraph')
@@ -487,16 +502,7 @@ def main():
     missing = [op for op in table_ops() if op not in MAKERS]
     for op in missing:
         print('not ok ops_torch %s: no case here' % op)
-    cases = []
-    for op, make in MAKERS.items():
-        random.seed('%d %s' % (seed, op))
-        torch.manual_seed(random.randrange(2**31))
-        want = args.trials * MANY.get(op, 1) if args.only in (None, op) else 0
-        while want > 0:
-            case = make()
-            if case:
-                cases.append((op, case))
-                want -= 1
+    cases = make_cases(seed, args.trials, args.only)
     failures = run(args.driver, cases)
     for op in MAKERS:
         mine, bad = [c for o, c in cases if o == op], [f for f in failures if f[0] == op]
@@ -538,4 +544,5 @@ def run(driver, cases):
     return failures
 
 
-sys.exit(main())
+if __name__ == '__main__':
+    sys.exit(main())
