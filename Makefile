@@ -16,7 +16,10 @@ BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjansson-dev libpng-dev
 DEMO_PACKAGES  := python3 python3-numpy python3-pil fonts-b612 fonts-bwht fonts-cantarell fonts-clear-sans \
                   fonts-courier-prime fonts-liberation fonts-lobstertwo fonts-quattrocento
 TEST_PACKAGES  := clang libcunit1-dev jq python3 python3-numpy python3-torch python3-torchvision gcc-arm-none-eabi \
-                  qemu-system-arm qemu-system-misc qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-unknown-elf
+                  qemu-system-arm qemu-system-misc qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-unknown-elf \
+                  python3-onnx $(if $(shell command -v npm),,nodejs npm)
+# ONNX Runtime comes from npm, into build/npm.
+ORT            := onnxruntime-node@1.30.0
 LIBRARIES      := yaml-0.1 jansson libpng libjpeg zlib libmd libprotobuf-c
 # The format of ONNX files; protoc-c makes C of it.
 ONNX_PROTO     ?= /usr/include/onnx/onnx.proto
@@ -39,11 +42,11 @@ UNIT     := $(sort $(wildcard tests/unit/*.c))
 # Every other .c of the tests is a program, but for those with a header, which are linked to all.
 SUPPORT  := $(patsubst %.h,$(B)/%.o,$(wildcard tests/exec/*.h))
 FUZZ     := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-EXEC     := $(filter-out $(SUPPORT:.o=),$(patsubst %.c,$(B)/%,$(sort $(wildcard tests/exec/*.c tests/e2e/*.c))))
+EXEC     := $(filter-out $(SUPPORT:.o=),$(patsubst %.c,$(B)/%,$(sort $(wildcard tests/exec/*.c tests/e2e/*.c tests/bench/*.c))))
 UNIT_OBJ := $(UNIT:%.c=$(B)/%.o)
 
 # These goals need no library, or call make again once the packages are there.
-ifneq ($(filter-out deps deps-demo deps-test demo test asan fuzz update-golden help clean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-demo deps-test deps-ort demo test asan fuzz update-golden help clean,$(or $(MAKECMDGOALS),all)),)
 LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 LIB_LIBS   := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
 LACKING    := $(shell for l in $(LIBRARIES); do pkg-config --exists $$l 2>/dev/null || echo $$l; done; \
@@ -53,7 +56,7 @@ $(error missing: $(LACKING). Run 'make deps' first)
 endif
 endif
 
-.PHONY: all deps deps-demo deps-test demo demo-run test asan tests fuzz fuzz-targets update-golden install clean help FORCE
+.PHONY: all deps deps-demo deps-test deps-ort demo demo-run test asan tests fuzz fuzz-targets update-golden install clean help FORCE
 all: $(B)/dsqc
 
 $(B)/dsqc: $(OBJ)
@@ -161,6 +164,13 @@ deps-demo:
 
 deps-test:
 	$(call install_packages,$(BUILD_PACKAGES) $(DEMO_PACKAGES) $(TEST_PACKAGES))
+	@$(MAKE) --no-print-directory deps-ort
+
+# Without it, tests that want it are skipped.
+deps-ort:
+	@[ -d build/npm/node_modules/onnxruntime-node ] || { echo 'installing $(ORT)'; \
+	    npm install --prefix build/npm --ignore-scripts --no-audit --no-fund --loglevel=error $(ORT) >/dev/null; } || \
+	    echo 'ONNX Runtime could not be installed'
 
 # ---- the digit reader, compiled and run ----
 DEMO := specs/digits/digits.yaml

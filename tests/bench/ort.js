@@ -3,6 +3,7 @@
 //     node ort.js < requests         build/npm holds the package onnxruntime-node ("make deps-ort")
 //
 //     load MODEL.onnx THREADS        -> ok
+//     shape                          -> the first input's dimensions
 //     run INPUT OUTPUT               -> ok          files of float32, all inputs (outputs) behind each other
 //     time N                         -> N times in ms, on the last input
 //
@@ -20,9 +21,13 @@ async function load(model, threads) {
         await session.release();
     session = await ort.InferenceSession.create(model, {
         intraOpNumThreads: Number(threads), interOpNumThreads: 1, executionMode: 'sequential',
-        graphOptimizationLevel: 'all', logSeverityLevel: 3,
+        graphOptimizationLevel: 'all', logSeverityLevel: 4,
     });
     return 'ok';
+}
+
+function shape() {
+    return session.inputMetadata[0].shape.join(' ');
 }
 
 async function run(input, output) {
@@ -53,7 +58,7 @@ async function time(n) {
 }
 
 async function main() {
-    const commands = { load, run, time };
+    const commands = { load, shape, run, time };
     for await (const line of readline.createInterface({ input: process.stdin })) {
         const [name, ...args] = line.split(' ');
         let reply;
