@@ -15,10 +15,11 @@ BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjansson-dev libpng-dev
 # For rendering images that the demo's network has never seen: specs/digits/render.py --packages lists the fonts.
 DEMO_PACKAGES  := python3 python3-numpy python3-pil fonts-b612 fonts-bwht fonts-cantarell fonts-clear-sans \
                   fonts-courier-prime fonts-liberation fonts-lobstertwo fonts-quattrocento
+# Whom `make bench` compares with, and tests, too: ONNX Runtime comes from npm, into build/npm.
+BENCH_PACKAGES := python3 python3-numpy python3-torch python3-onnx $(if $(shell command -v npm),,nodejs npm)
 TEST_PACKAGES  := clang libcunit1-dev jq python3 python3-numpy python3-torch python3-torchvision gcc-arm-none-eabi \
                   qemu-system-arm qemu-system-misc qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-unknown-elf \
-                  python3-onnx $(if $(shell command -v npm),,nodejs npm)
-# ONNX Runtime comes from npm, into build/npm.
+                  $(BENCH_PACKAGES)
 ORT            := onnxruntime-node@1.30.0
 LIBRARIES      := yaml-0.1 jansson libpng libjpeg zlib libmd libprotobuf-c
 # The format of ONNX files; protoc-c makes C of it.
@@ -46,7 +47,7 @@ EXEC     := $(filter-out $(SUPPORT:.o=),$(patsubst %.c,$(B)/%,$(sort $(wildcard 
 UNIT_OBJ := $(UNIT:%.c=$(B)/%.o)
 
 # These goals need no library, or call make again once the packages are there.
-ifneq ($(filter-out deps deps-demo deps-test deps-ort demo test asan fuzz update-golden help clean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-demo deps-test deps-ort demo bench test asan fuzz update-golden help clean,$(or $(MAKECMDGOALS),all)),)
 LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 LIB_LIBS   := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
 LACKING    := $(shell for l in $(LIBRARIES); do pkg-config --exists $$l 2>/dev/null || echo $$l; done; \
@@ -56,7 +57,7 @@ $(error missing: $(LACKING). Run 'make deps' first)
 endif
 endif
 
-.PHONY: all deps deps-demo deps-test deps-ort demo demo-run test asan tests fuzz fuzz-targets update-golden install clean help FORCE
+.PHONY: all bench deps deps-demo deps-test deps-ort demo demo-run test asan tests fuzz fuzz-targets update-golden install clean help FORCE
 all: $(B)/dsqc
 
 $(B)/dsqc: $(OBJ)
@@ -143,6 +144,16 @@ update-golden:
 	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B) tests
 	@UPDATE_GOLDEN=1 bash tests/run.sh $(B) ir err e2e
 
+# Beside ONNX Runtime and PyTorch. NETS=resnet18,resnet50 VARIANTS=unit=square_encoding,... (empty: none) ROUNDS=11
+# THREADS=1,2 choose; QUICK=1: a first impression. Results: build/bench.
+BENCH := $(foreach v,NETS VARIANTS ROUNDS THREADS QUICK,$(if $(filter undefined,$(origin $v)),,$v=$($v)))
+bench: deps-ort
+	$(call install_packages,$(BUILD_PACKAGES) $(BENCH_PACKAGES))
+	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B) $(B)/dsqc $(B)/tests/bench/host
+	@DSQC=$(abspath $(B))/dsqc BENCH='$(BENCH)' /usr/bin/python3 tests/bench/bench.py \
+	    $(if $(NETS),--nets='$(NETS)') $(if $(filter undefined,$(origin VARIANTS)),,--variants='$(VARIANTS)') \
+	    $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(THREADS),--threads=$(THREADS)) $(if $(QUICK),--quick)
+
 # ---- Debian packages: only those that are missing, and only where there is apt-get ----
 define install_packages
 @missing=$$(dpkg-query -W -f '$${Package} $${Status}\n' $(1) 2>/dev/null | \
@@ -207,6 +218,7 @@ help:
 	@echo "make test            run all tests; TESTS='unit ir err exec fuzz e2e' chooses"
 	@echo "make asan            the same under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make fuzz            libFuzzer on everything that reads input, SECONDS=60 for each target"
+	@echo "make bench           time dsqc beside ONNX Runtime and PyTorch (NETS, VARIANTS, ROUNDS, THREADS, QUICK=1)"
 	@echo "make update-golden   rewrite the expected results of tests/ir, tests/err and tests/e2e"
 	@echo "make install         PREFIX=$(PREFIX) DESTDIR="
 	@echo "make clean           remove $(B)"

@@ -257,28 +257,11 @@ static void take_names(Onnx *x)
     const Graph *g = x->g;
     for (int i = 0; i < g->input.n; i++)
         x->value[g->input.v[i]] = fresh(x, g->value.v[g->input.v[i]].name);
-    for (int i = 0; i < g->output.n; i++) {
-        const Value *v = &g->value.v[g->output.v[i]];
-        if (v->kind == VAL_NODE && !x->value[g->output.v[i]])
-            x->value[g->output.v[i]] = fresh(x, v->name);
-    }
+    for (int i = 0; i < g->output.n; i++)
+        x->value[g->output.v[i]] = fresh(x, g->value.v[g->output.v[i]].name);
     for (int i = 0; i < g->value.n; i++)
         if (g->value.v[i].kind == VAL_CONST)
             map_put(&x->taken, g->value.v[i].name, 0);
-}
-
-/* An output must be made by a node, and only once. */
-static void add_output(Onnx *x, int at)
-{
-    const Graph *g = x->g;
-    ValueId id = g->output.v[at];
-    bool copy = g->value.v[id].kind != VAL_NODE;
-    for (int i = 0; i < at; i++)
-        copy |= g->output.v[i] == id;
-    const char *name = onnx_value(x, id);
-    if (copy)
-        name = onnx_node(x, "Identity", (const char *[]){fresh(x, name), NULL}, (const char *[]){name, NULL})->output[0];
-    PUSH(x->arena, &x->output, port(x, name, &g->value.v[id].type));
 }
 
 static void add_graph(Onnx *x)
@@ -291,7 +274,7 @@ static void add_graph(Onnx *x)
         if (g->node.v[i].op != OP_NONE)
             onnx_export_node(x, &g->node.v[i]);
     for (int i = 0; i < g->output.n; i++)
-        add_output(x, i);
+        PUSH(x->arena, &x->output, port(x, onnx_value(x, g->output.v[i]), &g->value.v[g->output.v[i]].type));
 }
 
 /* ---- the file ---- */

@@ -105,7 +105,7 @@ check 'nothing left behind' test ! -e "$WORK/none"
 if "$DSQC" schema >/dev/full 2>"$WORK/err.txt"; then bad 'standard output full'; else ok 'standard output full'; fi
 
 # ---- export ----
-expect 'export' 0 '' 'net: 6 ONNX nodes, [0-9,]+ bytes -> ' export "$spec" "${w[@]}" -o "$WORK/net.onnx"
+expect 'export' 0 '' 'net: 5 ONNX nodes, [0-9,]+ bytes -> ' export "$spec" "${w[@]}" -o "$WORK/net.onnx"
 "$DSQC" export "$spec" "${w[@]}" -q -o - >"$WORK/piped.onnx" 2>"$WORK/err.txt"
 check 'export to standard output' cmp "$WORK/net.onnx" "$WORK/piped.onnx"
 check 'no path in the model' sh -c '! grep -qF -e "$1" -e "$2" "$3"' - "$WORK" "$PWD" "$WORK/net.onnx"
