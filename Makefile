@@ -145,14 +145,15 @@ update-golden:
 	@UPDATE_GOLDEN=1 bash tests/run.sh $(B) ir err e2e
 
 # Beside ONNX Runtime and PyTorch. NETS=resnet18,resnet50 VARIANTS=unit=square_encoding,... (empty: none) ROUNDS=11
-# THREADS=1,2 choose; QUICK=1: a first impression. Results: build/bench.
-BENCH := $(foreach v,NETS VARIANTS ROUNDS THREADS QUICK,$(if $(filter undefined,$(origin $v)),,$v=$($v)))
+# THREADS=1,2 choose; QUICK=1: a first impression; CLOCK=cpu: what the processors spent, where others use them, too, for
+# one thread. Results: build/bench.
+BENCH := $(foreach v,NETS VARIANTS ROUNDS THREADS CLOCK QUICK,$(if $(filter undefined,$(origin $v)),,$v=$($v)))
 bench: deps-ort
 	$(call install_packages,$(BUILD_PACKAGES) $(BENCH_PACKAGES))
 	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B) $(B)/dsqc $(B)/tests/bench/host
 	@DSQC=$(abspath $(B))/dsqc BENCH='$(BENCH)' /usr/bin/python3 tests/bench/bench.py \
 	    $(if $(NETS),--nets='$(NETS)') $(if $(filter undefined,$(origin VARIANTS)),,--variants='$(VARIANTS)') \
-	    $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(THREADS),--threads=$(THREADS)) $(if $(QUICK),--quick)
+	    $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(THREADS),--threads=$(THREADS)) $(if $(CLOCK),--clock=$(CLOCK)) $(if $(QUICK),--quick)
 
 # ---- Debian packages: only those that are missing, and only where there is apt-get ----
 define install_packages

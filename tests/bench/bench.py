@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Times dsqc, ONNX Runtime and PyTorch on the same networks with the same weights and input, in turns.
 
-    bench.py [--nets A,B] [--variants unit=square_encoding,...] [--rounds N] [--threads 1,2] [--quick] [--out DIR]
+    bench.py [--nets A,B] [--variants unit=square_encoding,...] [--rounds N] [--threads 1,2] [--clock wall|cpu]
+             [--quick] [--out DIR]
 
 Every engine is a process that loads its network once. A round gives each a slice of some runs, one engine after the
 other, and a variant's slices stand beside slices of the plain network: what is compared was measured within a second.
@@ -113,26 +114,26 @@ def load_all(nets, kinds, threads, folder):
 class Clock:
     """Slices of about slice_ms; the first run of a slice, which finds cold caches, does not count."""
 
-    def __init__(self, running, slice_ms):
-        self.running = running
+    def __init__(self, running, slice_ms, clock):
+        self.running, self.clock = running, clock
         self.runs = {}
         for key, engine in running.items():
-            ms = min(engine.time(4)[1:])
+            ms = min(engine.time(4, clock)[1:])
             self.runs[key] = max(1, round(slice_ms / ms))
 
     def slice(self, *key):
-        return statistics.median(self.running[key].time(self.runs[key] + 1)[1:])
+        return statistics.median(self.running[key].time(self.runs[key] + 1, self.clock)[1:])
 
 
-def measure(nets, kinds, running, rounds, slice_ms, threads):
+def measure(nets, kinds, running, args, threads):
     """A row for every network: name, variant, threads, gflop, peak, and by kind ms (medians), ratio to dsqc, the least of
     all rounds, and what the variant adds in %."""
-    clock = Clock(running, slice_ms)
+    clock = Clock(running, args.slice, args.clock)
     ms = {(net.variant, kind): [] for net in nets for kind in kinds}
     added = {key: [] for key in ms}
     peaks = []
-    for r in range(rounds):
-        say('  round %d of %d' % (r + 1, rounds))
+    for r in range(args.rounds):
+        say('  round %d of %d' % (r + 1, args.rounds))
         peaks.append(float(running['', 'c'].ask('peak', threads)))
         if len(nets) == 1:
             for kind in kinds:
@@ -220,7 +221,7 @@ def bench_net(name, args, kinds):
     for threads in map(int, args.threads.split(',')):
         say('%s, %d thread%s' % (name, threads, 's' if threads > 1 else ''))
         running = load_all(nets, kinds, threads, args.out)
-        rows += measure(nets, kinds, running, args.rounds, args.slice, threads)
+        rows += measure(nets, kinds, running, args, threads)
         for engine in running.values():
             engine.close()
     return rows
@@ -233,6 +234,8 @@ def main():
     args.add_argument('--rounds', type=int, default=11)
     args.add_argument('--threads', default=','.join(str(t) for t in (1, 2) if t <= os.cpu_count()))
     args.add_argument('--slice', type=float, default=60, help='milliseconds')
+    args.add_argument('--clock', choices=('wall', 'cpu'), default='wall',
+                      help='cpu: what the processors spent, for one thread on a machine that others use')
     args.add_argument('--quick', action='store_true', help='few short rounds, no variants')
     args.add_argument('--out', default=os.path.join(os.path.dirname(DSQC), 'bench'))
     args = args.parse_args()

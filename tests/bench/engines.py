@@ -37,8 +37,8 @@ class Engine:
     def run(self, source, target):
         self.ask('run', source, target)
 
-    def time(self, n):
-        return [float(ms) for ms in self.ask('time', n).split()]
+    def time(self, n, clock):
+        return [float(ms) for ms in self.ask('time', n, clock).split()]
 
     def close(self):
         self.process.stdin.close()

@@ -2,7 +2,7 @@
 
      load LIBRARY NAME THREADS INPUT OUTPUT ARENA WEIGHTS   -> ok     elements, elements, bytes; the file of weights
      run INPUT OUTPUT                                       -> ok     files of float32
-     time N                                                 -> N times in ms, on the last input
+     time N wall|cpu                                        -> N times in ms, on the last input
      peak THREADS                                           -> GFLOP/s of multiply-adds in registers
 
    The library is what `dsqc compile --emit=shared --weights-as=file` wrote for a network with one input and one output,
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../../compiler/model.h"
 #include "../../compiler/peak.h"
@@ -101,13 +102,21 @@ static bool run(const char *args)
     return ok || fail("the output cannot be written");
 }
 
+static double cpu_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
 static bool time_runs(const char *args)
 {
+    double (*now)(void) = strstr(args, "cpu") ? cpu_ms : now_ms;
     for (int i = 0, n = atoi(args); i < n; i++) {
-        double begin = now_ms();
+        double begin = now();
         if (!infer())
             return false;
-        printf("%s%.6f", i ? " " : "", now_ms() - begin);
+        printf("%s%.6f", i ? " " : "", now() - begin);
     }
     putchar('\n');
     return true;
