@@ -132,7 +132,7 @@ static const char *weights_source(const Job *j)
         return o->weights;
     if (j->spec->weights)
         return j->spec->weights;
-    if (!(o->command & (CMD_compile | CMD_run)))
+    if (!(o->command & (CMD_compile | CMD_run | CMD_export)))
         return "random:0";
     error_at(loc_file(diag_file(j->spec->path, NULL, 0)),
              "the spec names no weights: give --weights FILE (.safetensors or .npz), or --weights random:SEED");

@@ -109,6 +109,15 @@ expect 'folder is a file' 1 '' 'error: .*directory' compile "$spec" "${w[@]}" -o
 check 'nothing left behind' test ! -e "$WORK/none"
 if "$DSQC" schema >/dev/full 2>"$WORK/err.txt"; then bad 'standard output full'; else ok 'standard output full'; fi
 
+# ---- export ----
+expect 'export' 0 '' 'net: 5 ONNX nodes, [0-9,]+ bytes -> ' export "$spec" "${w[@]}" -o "$WORK/net.onnx"
+"$DSQC" export "$spec" "${w[@]}" -q -o - >"$WORK/piped.onnx" 2>"$WORK/err.txt"
+check 'export to standard output' cmp "$WORK/net.onnx" "$WORK/piped.onnx"
+check 'no path in the model' sh -c '! grep -qF -e "$1" -e "$2" "$3"' - "$WORK" "$PWD" "$WORK/net.onnx"
+expect 'export without a file' 2 '' 'which file\? -o MODEL.onnx' export "$spec" "${w[@]}"
+expect 'export without weights' 1 '' 'names no weights: give --weights' export "$spec" -o "$WORK/none"
+expect 'export to nowhere' 1 '' 'error: cannot write' export "$spec" "${w[@]}" -o /proc/none/net.onnx
+
 # ---- compile ----
 expect 'compile' 0 '' 'net for .*: [0-9]+ kernels' compile "$spec" "${w[@]}" -o "$WORK/a"
 expect 'compile quietly' 0 '' '' compile "$spec" "${w[@]}" -o "$WORK/b" -q
