@@ -10,7 +10,8 @@ SAN    ?=
 
 # Debian's packages: for building, and for the tests beside them (compilers and emulators of the targets, PyTorch as
 # an independent implementation).
-BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjansson-dev libpng-dev libjpeg-dev zlib1g-dev libmd-dev
+BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjansson-dev libpng-dev libjpeg-dev zlib1g-dev libmd-dev \
+                  llvm-19-dev
 # For rendering images that the demo's network has never seen: specs/digits/render.py --packages lists the fonts.
 DEMO_PACKAGES  := python3 python3-numpy python3-pil fonts-b612 fonts-bwht fonts-cantarell fonts-clear-sans \
                   fonts-courier-prime fonts-liberation fonts-lobstertwo fonts-quattrocento
@@ -26,11 +27,16 @@ WARN     := -Wall -Wextra -Wpedantic $(if $(CI),-Werror)
 OPT      := $(if $(SAN),-O1 -g -fno-omit-frame-pointer -fsanitize=address$(comma)undefined -fno-sanitize-recover=all,-O2 -g)
 CFLAGS   ?=
 ALL_C     = -std=c11 -D_GNU_SOURCE -DDSQ_VERSION='"$(VERSION)"' -I$(B) $(WARN) $(OPT) $(LIB_CFLAGS) $(CFLAGS)
-ALL_LD    = $(OPT) $(LDFLAGS) $(LIB_LIBS) -lm -ldl -pthread
+ALL_LD    = $(OPT) $(LDFLAGS) $(LIB_LIBS) $(LLVM_LIBS) -lm -ldl -pthread
 
 # dsqc itself uses the thread pool; the rest of runtime_min is text to it, written beside the code that needs it.
 RUNTIME  := $(sort $(wildcard runtime_min/*.[ch]))
 SRC      := $(sort $(wildcard $(foreach d,compiler ir passes backends,$(d)/*.c $(d)/*/*.c))) runtime_min/dsq_pool.c
+# Without LLVM (LLVM_CONFIG= says so, too) there is the C backend alone, and none.c in place of the other.
+LLVM_CONFIG ?= $(shell command -v llvm-config-19)
+LLVM_SRC := $(filter backends/llvm/%,$(SRC))
+NO_LLVM  := backends/llvm/none.c
+SRC      := $(filter-out $(if $(LLVM_CONFIG),$(NO_LLVM),$(filter-out $(NO_LLVM),$(LLVM_SRC))),$(SRC))
 OBJ      := $(SRC:%.c=$(B)/%.o)
 UNIT     := $(sort $(wildcard tests/unit/*.c))
 # Every other .c of the tests is a program, but for those with a header, which are linked to all.
@@ -43,6 +49,10 @@ UNIT_OBJ := $(UNIT:%.c=$(B)/%.o)
 ifneq ($(filter-out deps deps-demo deps-test demo test asan fuzz update-golden help clean,$(or $(MAKECMDGOALS),all)),)
 LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 LIB_LIBS   := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
+ifneq ($(LLVM_CONFIG),)
+LLVM_CFLAGS := -isystem $(shell $(LLVM_CONFIG) --includedir)
+LLVM_LIBS  := $(shell $(LLVM_CONFIG) --ldflags --libs --link-shared)
+endif
 LACKING    := $(shell for l in $(LIBRARIES); do pkg-config --exists $$l 2>/dev/null || echo $$l; done)
 ifneq ($(LACKING),)
 $(error missing: $(LACKING). Run 'make deps' first)
@@ -72,6 +82,7 @@ $(B)/runtime_text.h: backends/c/embed.sh $(RUNTIME)
 	$(Q)sh backends/c/embed.sh $(RUNTIME) > $@.tmp && mv $@.tmp $@
 
 $(OBJ): | $(B)/runtime_text.h
+$(B)/backends/llvm/%.o: ALL_C += $(LLVM_CFLAGS)
 
 # ---- tests: tests/unit/test_X.c defines suite_X ----
 $(B)/tests/suites.def: $(UNIT)

@@ -11,6 +11,7 @@ typedef struct Job {
     Arena *arena;
     const Options *opt;
     const Target *target;
+    bool llvm;             /* the backend */
     Spec *spec;
     Weights weights;
     const Graph *written;  /* as the spec says, with weights, untouched by passes: the reference evaluates it */

@@ -1,6 +1,6 @@
 #ifndef DSQ_MODEL_H
 #define DSQ_MODEL_H
-/* Compiled code inside this process: what the C backend writes, built by the system's C compiler and loaded. */
+/* Compiled code inside this process: what the C backend writes, built by the system's C compiler and loaded; or LLVM's. */
 #include "driver.h"
 
 typedef struct Model Model;

@@ -155,6 +155,16 @@ static bool header(CFile *c, OutDir *dir)
     return ok;
 }
 
+const char *c_runtime_text(const char *name, size_t *n)
+{
+    for (int i = 0; i < LEN(runtime_text); i++)
+        if (!strcmp(runtime_text[i].name, name)) {
+            *n = runtime_text[i].n;
+            return (const char *)runtime_text[i].text;
+        }
+    bug("runtime_min has no %s", name);
+}
+
 static bool runtime(const CFile *c, OutDir *dir)
 {
     for (int i = 0; i < LEN(runtime_text); i++) {
@@ -172,6 +182,16 @@ bool backend_c(const Program *p, const BackendOptions *o, OutDir *dir)
     Arena *A = arena_new();
     CFile c = c_file(A, p, o);
     bool ok = source(&c, dir) && header(&c, dir) && runtime(&c, dir) && c_blob(&c, dir);
+    c_file_free(&c);
+    arena_free(A);
+    return ok;
+}
+
+bool backend_c_interface(const Program *p, const BackendOptions *o, bool weights, OutDir *dir)
+{
+    Arena *A = arena_new();
+    CFile c = c_file(A, p, o);
+    bool ok = header(&c, dir) && runtime(&c, dir) && (!weights || c_blob(&c, dir));
     c_file_free(&c);
     arena_free(A);
     return ok;
