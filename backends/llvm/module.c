@@ -65,13 +65,14 @@ void l_param_attribute(LMod *m, LLVMValueRef fn, int param, const char *name)
 }
 
 /* "no-builtins": no loop becomes a call of memcpy or memset. "warn-stack-size": code generation tells the frame of every
-   function, which diagnosed() keeps. The width attributes: vectors of 512 bits are registers also where LLVM would
+   function, which diagnosed() keeps; what lies below the stack pointer would be missing there. The width attributes: vectors of 512 bits are registers also where LLVM would
    rather split them. */
 LLVMValueRef l_function(LMod *m, const char *name, LLVMTypeRef type, bool exported)
 {
     LLVMValueRef fn = LLVMAddFunction(m->mod, name, type);
     LLVMSetLinkage(fn, exported ? LLVMExternalLinkage : LLVMInternalLinkage);
     l_attribute(m, fn, "nounwind", NULL);
+    l_attribute(m, fn, "noredzone", NULL);
     l_attribute(m, fn, "no-builtins", "");
     l_attribute(m, fn, "warn-stack-size", "0");
     l_attribute(m, fn, "min-legal-vector-width", "512");
@@ -146,9 +147,10 @@ static void diagnosed(LLVMDiagnosticInfoRef info, void *user)
 {
     LMod *m = user;
     char *text = LLVMGetDiagInfoDescription(info);
+    const char *size = strstr(text, "stack frame size");
     long long bytes;
     char fn[256];
-    if (sscanf(text, "stack frame size (%lld) exceeds limit (0) in function '%255[^']", &bytes, fn) == 2)
+    if (size && sscanf(size, "stack frame size (%lld) exceeds limit (0) in function '%255[^']", &bytes, fn) == 2)
         frame(m, fn, bytes);
     else if (LLVMGetDiagInfoSeverity(info) == LLVMDSError)
         error_at((Loc){0}, "LLVM: %s", text);
