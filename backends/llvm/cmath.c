@@ -366,10 +366,12 @@ static void simple(Reader *r)
         assignment(r);
         return;
     }
-    const char *name = identifier(r);
-    LLVMValueRef x = accept(r, "=") ? number(r, expression(r)).v : NULL, at = slot(r, t, name);
-    if (x)
-        LLVMBuildStore(r->m->b, x, at);
+    do {
+        const char *name = identifier(r);
+        LLVMValueRef x = accept(r, "=") ? number(r, expression(r)).v : NULL, at = slot(r, t, name);
+        if (x)
+            LLVMBuildStore(r->m->b, x, at);
+    } while (accept(r, ","));
 }
 
 static void enter(Reader *r, LLVMBasicBlockRef b)

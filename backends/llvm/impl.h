@@ -45,7 +45,8 @@ typedef struct MathFn { const char *name; int lanes; LLVMValueRef fn; LLVMTypeRe
 typedef struct LMod {
     Arena *A;
     const Program *p;
-    const BackendOptions *o;
+    BackendOptions options;
+    const BackendOptions *o; /* options, where constants always are a blob */
     const Machine *machine;
     CFile c;               /* names, and where constants lie */
     WeightsIn weights_in;

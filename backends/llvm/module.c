@@ -214,8 +214,9 @@ static void flag(LMod *m, const char *name, unsigned value)
 bool l_module(LMod *m, Arena *A, const Program *p, const BackendOptions *o, const Machine *machine, WeightsIn weights,
               const LoopLines *lines, const char *loops, bool adapters)
 {
-    *m = (LMod){.A = A, .p = p, .o = o, .machine = machine, .weights_in = weights, .lines = lines};
-    m->c = c_file(A, p, o);
+    *m = (LMod){.A = A, .p = p, .options = *o, .o = &m->options, .machine = machine, .weights_in = weights, .lines = lines};
+    m->options.weights_as = weights == IN_ARGUMENT ? WEIGHTS_FILE : WEIGHTS_ASM;
+    m->c = c_file(A, p, m->o);
     m->ctx = LLVMContextCreate();
     LLVMContextSetDiagnosticHandler(m->ctx, diagnosed, m);
     m->mod = LLVMModuleCreateWithNameInContext(m->c.model, m->ctx);
