@@ -66,6 +66,11 @@ $(B)/dsqc: $(OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -o $@ $^ $(ALL_LD)
 
+# What a machine without LLVM would build, for the tests.
+$(B)/tests/dsqc-nollvm: $(filter-out $(LLVM_SRC:%.c=$(B)/%.o),$(OBJ)) $(NO_LLVM:%.c=$(B)/%.o)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -o $@ $^ $(filter-out $(LLVM_LIBS),$(ALL_LD))
+
 # Flags are an ingredient, too: this file changes when they do.
 $(B)/flags: FORCE
 	@mkdir -p $(@D)
@@ -109,7 +114,7 @@ $(FUZZ): %: %.o $(filter $(B)/%,$(FUZZER)) $(filter-out $(B)/compiler/main.o,$(O
 
 -include $(OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(EXEC:%=%.d) $(SUPPORT:.o=.d) $(FUZZ:%=%.d)
 
-tests: $(B)/dsqc $(B)/tests/unit/unit $(EXEC) $(FUZZ)
+tests: $(B)/dsqc $(B)/tests/dsqc-nollvm $(B)/tests/unit/unit $(EXEC) $(FUZZ)
 
 test: deps-test
 	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B) tests
