@@ -95,8 +95,9 @@ typedef struct KPrint {
     int group;
     const char *defined, *defined_type; /* the last definition on it */
 } KPrint;
-Range ix_range(const KPrint *, const Ix *);
-void c_loop_range(KPrint *, const Stmt *loop);  /* notes the range of a loop's variable */
+/* What x can be, where var[v] says what variable v can be. */
+Range ix_range(const Range *var, const Ix *x);
+void loop_range(Range *var, const Stmt *loop);  /* notes the range of a loop's variable */
 bool c_fits_int(KPrint *, const Block *);
 enum { PREC_ANY, PREC_ADD, PREC_MUL, PREC_UNARY, PREC_POSTFIX };
 void c_ix(KPrint *, Buf *, const Ix *, int prec);

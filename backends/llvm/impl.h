@@ -82,6 +82,7 @@ typedef struct LKern {
     LMod *m;
     const Kernel *k;
     LLVMValueRef fn, *param, *var, *ptr, **elem;
+    Range *range;          /* of every variable that is in scope */
     bool no_stores;
     const int *line;       /* of the next statement in the text, NULL: no debug information */
 } LKern;

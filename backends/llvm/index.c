@@ -5,6 +5,9 @@ static LLVMValueRef floor_div(LKern *k, const Atom *a, bool remainder)
 {
     LLVMBuilderRef b = k->m->b;
     LLVMValueRef x = l_ix(k, a->a), by = l_int(k->m, a->k), zero = l_int(k->m, 0);
+    Range range = ix_range(k->range, a->a);
+    if (range.known && range.lo >= 0)
+        return remainder ? LLVMBuildURem(b, x, by, "") : LLVMBuildUDiv(b, x, by, "");
     LLVMValueRef r = LLVMBuildSRem(b, x, by, "");
     LLVMValueRef below = LLVMBuildICmp(b, LLVMIntSLT, r, zero, "");
     if (remainder)

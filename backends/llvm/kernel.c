@@ -37,6 +37,7 @@ static void loop(LKern *k, const Stmt *s, LLVMValueRef lo, LLVMValueRef hi, bool
     LLVMPositionBuilderAtEnd(m->b, body);
     LLVMValueRef i = k->var[s->var] = LLVMBuildPhi(m->b, m->iptr, k->k->var.v[s->var].name);
     LLVMAddIncoming(i, &lo, &before, 1);
+    loop_range(k->range, s);
     block(k, &s->body);
     LLVMValueRef next = LLVMBuildNSWAdd(m->b, i, l_int(m, s->step), "");
     LLVMBasicBlockRef last = LLVMGetInsertBlock(m->b);
@@ -48,11 +49,12 @@ static void loop(LKern *k, const Stmt *s, LLVMValueRef lo, LLVMValueRef hi, bool
 
 static void for_loop(LKern *k, const Stmt *s)
 {
-    bool constant = ix_is_const(s->lo) && ix_is_const(s->hi);
-    if (constant && s->lo->c >= s->hi->c)
+    Range lo = ix_range(k->range, s->lo), hi = ix_range(k->range, s->hi);
+    bool known = lo.known && hi.known;
+    if (known && lo.lo >= hi.hi)
         skip_lines(k, &s->body);
     else
-        loop(k, s, l_ix(k, s->lo), l_ix(k, s->hi), !constant);
+        loop(k, s, l_ix(k, s->lo), l_ix(k, s->hi), !known || lo.hi >= hi.lo);
 }
 
 static void let(LKern *k, const Stmt *s)
@@ -80,6 +82,7 @@ static void index_var(LKern *k, const Stmt *s)
     LLVMValueRef x = LLVMBuildLoad2(m->b, m->i32, l_address(k, s->ref, s->nix, s->ix), k->k->var.v[s->var].name);
     LLVMSetAlignment(x, 4);
     k->var[s->var] = LLVMBuildIntCast2(m->b, x, m->iptr, true, "");
+    k->range[s->var] = (Range){0};
 }
 
 static void statement(LKern *k, const Stmt *s)
@@ -140,6 +143,7 @@ static LKern begin(LMod *m, int kernel, const char *name, LLVMTypeRef type)
     l_debug_function(m, k.fn, name, m->lines ? m->lines->kernel[kernel] : 0);
     k.param = NEW(m->A, LLVMValueRef, src->param.n + 1);
     k.var = NEW(m->A, LLVMValueRef, src->var.n + 1);
+    k.range = NEW(m->A, Range, src->var.n + 1);
     k.ptr = NEW(m->A, LLVMValueRef, src->ptr.n + 1);
     k.elem = NEW(m->A, LLVMValueRef *, src->reg.n + 1);
     for (int i = 0; i < src->param.n; i++)
