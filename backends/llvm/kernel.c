@@ -25,6 +25,17 @@ static void skip_lines(LKern *k, const Block *b)
 
 /* ---- statements ---- */
 
+/* Whether the variable goes on from `next`. Where it meets its bound exactly the test is for that, from which code
+   generation makes the shortest loops; constant bounds are moved to where it does. */
+static LLVMValueRef goes_on(LKern *k, const Stmt *s, LLVMValueRef next, LLVMValueRef hi)
+{
+    if (LLVMIsConstant(hi) && ix_is_const(s->lo) && ix_is_const(s->hi))
+        hi = l_int(k->m, s->lo->c + round_up(s->hi->c - s->lo->c, s->step));
+    else if (s->step != 1)
+        return LLVMBuildICmp(k->m->b, LLVMIntSLT, next, hi, "");
+    return LLVMBuildICmp(k->m->b, LLVMIntNE, next, hi, "");
+}
+
 /* for var in lo..hi: tested at its end, and at its beginning where it may be empty. */
 static void loop(LKern *k, const Stmt *s, LLVMValueRef lo, LLVMValueRef hi, bool may_be_empty)
 {
@@ -41,7 +52,7 @@ static void loop(LKern *k, const Stmt *s, LLVMValueRef lo, LLVMValueRef hi, bool
     block(k, &s->body);
     LLVMValueRef next = LLVMBuildNSWAdd(m->b, i, l_int(m, s->step), "");
     LLVMBasicBlockRef last = LLVMGetInsertBlock(m->b);
-    LLVMBuildCondBr(m->b, LLVMBuildICmp(m->b, LLVMIntSLT, next, hi, ""), body, after);
+    LLVMBuildCondBr(m->b, goes_on(k, s, next, hi), body, after);
     LLVMAddIncoming(i, &next, &last, 1);
     LLVMMoveBasicBlockAfter(after, last);
     LLVMPositionBuilderAtEnd(m->b, after);
