@@ -4,7 +4,6 @@
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- small things ---- */
@@ -178,16 +177,15 @@ static void types(LMod *m)
 }
 
 /* Loops are unrolled and tiled already, and vectors are there: what is left is to make values of variables, to share
-   what several statements compute, and to move what loops repeat. */
+   what several statements compute, and to move what loops repeat. Not instcombine: it turns max(0, x) into a comparison
+   and a selection, of which code generation for AVX-512 no longer makes VMAXPS. */
 static const char passes[] =
-    "always-inline,function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm),"
-    "early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,dse),globaldce";
+    "always-inline,function(sroa,early-cse<memssa>,simplifycfg,loop-mssa(licm),early-cse<memssa>,simplifycfg),globaldce";
 
 static bool optimise(LMod *m)
 {
     LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
-    const char *env = getenv("DSQC_LLVM_PASSES");
-    LLVMErrorRef err = LLVMRunPasses(m->mod, env ? env : passes, m->machine->tm, o);
+    LLVMErrorRef err = LLVMRunPasses(m->mod, passes, m->machine->tm, o);
     LLVMDisposePassBuilderOptions(o);
     if (!err)
         return true;
@@ -241,8 +239,6 @@ bool l_module(LMod *m, Arena *A, const Program *p, const BackendOptions *o, cons
     if (adapters)
         l_adapters(m);
     l_debug_end(m);
-    if (getenv("DSQC_LLVM_DUMP"))
-        LLVMDumpModule(m->mod);
     verify(m);
     bool ok = optimise(m);
     bug_context(NULL, NULL);
