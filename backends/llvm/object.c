@@ -9,11 +9,11 @@
 
 /* ---- what is in the object ---- */
 
-/* Routines of the compiler's library for arithmetic that the processor lacks; programs are linked with them anyway
-   (libgcc, compiler-rt). */
-static bool is_arithmetic(const char *name)
+/* What every linker brings: the compiler's library of arithmetic that the processor lacks (libgcc, compiler-rt), and the
+   names that it defines itself. */
+static bool comes_with_linking(const char *name)
 {
-    return !strncmp(name, "__", 2);
+    return !strncmp(name, "__", 2) || !strcmp(name, "_GLOBAL_OFFSET_TABLE_") || !strcmp(name, ".TOC.");
 }
 
 static bool nothing_undefined(const LMod *m, const Elf *e)
@@ -21,7 +21,7 @@ static bool nothing_undefined(const LMod *m, const Elf *e)
     const char *own = arena_printf(m->A, "%s_weights", m->c.model);
     for (int i = 0; i < e->symbol.n; i++) {
         const ElfSymbol *s = &e->symbol.v[i];
-        if (!s->undefined || is_arithmetic(s->name) || !strcmp(s->name, own))
+        if (!s->undefined || comes_with_linking(s->name) || !strcmp(s->name, own))
             continue;
         if (!strcmp(s->name, "fmaf"))
             error_at((Loc){0}, "'%s' computes with fused multiply-adds, which %s lacks", m->o->target->name,
