@@ -11,7 +11,7 @@ SAN    ?=
 # Debian's packages: for building, and for the tests beside them (compilers and emulators of the targets, PyTorch as
 # an independent implementation; a browser for the page of explore).
 BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjansson-dev libpng-dev libjpeg-dev zlib1g-dev libmd-dev \
-                  libprotobuf-c-dev protobuf-c-compiler libonnx-dev
+                  libprotobuf-c-dev protobuf-c-compiler libonnx-dev llvm-19-dev
 # For rendering images that the demo's network has never seen: specs/digits/render.py --packages lists the fonts.
 DEMO_PACKAGES  := python3 python3-numpy python3-pil fonts-b612 fonts-bwht fonts-cantarell fonts-clear-sans \
                   fonts-courier-prime fonts-liberation fonts-lobstertwo fonts-quattrocento
@@ -33,7 +33,7 @@ WARN     := -Wall -Wextra -Wpedantic $(if $(CI),-Werror)
 OPT      := $(if $(SAN),-O1 -g -fno-omit-frame-pointer -fsanitize=address$(comma)undefined -fno-sanitize-recover=all,-O2 -g)
 CFLAGS   ?=
 ALL_C     = -std=c11 -D_GNU_SOURCE -DDSQ_VERSION='"$(VERSION)"' -I$(B) $(WARN) $(OPT) $(LIB_CFLAGS) $(CFLAGS)
-ALL_LD    = $(OPT) $(LDFLAGS) $(LIB_LIBS) -lm -ldl -pthread
+ALL_LD    = $(OPT) $(LDFLAGS) $(LIB_LIBS) $(LLVM_LIBS) -lm -ldl -pthread
 
 # dsqc itself uses the thread pool; the rest of runtime_min is text to it, written beside the code that needs it.
 RULES    := passes/algebra.rules
@@ -42,6 +42,11 @@ RUNTIME  := $(sort $(wildcard runtime_min/*.[ch]))
 PAGE     := $(addprefix compiler/share/explore/,page.html style.css data.js inspect.js passes.js graph.js kernels.js \
                 memory.js page.js)
 SRC      := $(sort $(wildcard $(foreach d,compiler ir passes backends,$(d)/*.c $(d)/*/*.c))) runtime_min/dsq_pool.c
+# Without LLVM (LLVM_CONFIG= says so, too) there is the C backend alone, and none.c in place of the other.
+LLVM_CONFIG ?= $(shell command -v llvm-config-19)
+LLVM_SRC := $(filter backends/llvm/%,$(SRC))
+NO_LLVM  := backends/llvm/none.c
+SRC      := $(filter-out $(if $(LLVM_CONFIG),$(NO_LLVM),$(filter-out $(NO_LLVM),$(LLVM_SRC))),$(SRC))
 OBJ      := $(SRC:%.c=$(B)/%.o) $(B)/onnx.pb-c.o
 UNIT     := $(sort $(wildcard tests/unit/*.c))
 # Every other .c of the tests is a program, but for those with a header, which are linked to all.
@@ -54,6 +59,10 @@ UNIT_OBJ := $(UNIT:%.c=$(B)/%.o)
 ifneq ($(filter-out deps deps-demo deps-test deps-ort demo bench test asan fuzz update-golden help clean,$(or $(MAKECMDGOALS),all)),)
 LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 LIB_LIBS   := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
+ifneq ($(LLVM_CONFIG),)
+LLVM_CFLAGS := -isystem $(shell $(LLVM_CONFIG) --includedir)
+LLVM_LIBS  := $(shell $(LLVM_CONFIG) --ldflags --libs --link-shared)
+endif
 LACKING    := $(shell for l in $(LIBRARIES); do pkg-config --exists $$l 2>/dev/null || echo $$l; done; \
     command -v protoc-c >/dev/null || echo protoc-c; [ -f $(ONNX_PROTO) ] || echo $(ONNX_PROTO))
 ifneq ($(LACKING),)
@@ -68,6 +77,11 @@ all: $(B)/dsqc
 $(B)/dsqc: $(OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -o $@ $^ $(ALL_LD)
+
+# What a machine without LLVM would build, for the tests.
+$(B)/tests/dsqc-nollvm: $(filter-out $(LLVM_SRC:%.c=$(B)/%.o),$(OBJ)) $(NO_LLVM:%.c=$(B)/%.o)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -o $@ $^ $(filter-out $(LLVM_LIBS),$(ALL_LD))
 
 # Flags are an ingredient, too: this file changes when they do.
 $(B)/flags: FORCE
@@ -95,6 +109,7 @@ $(B)/page_text.h: backends/c/embed.sh $(PAGE)
 	$(Q)sh backends/c/embed.sh page_text $(PAGE) > $@.tmp && mv $@.tmp $@
 
 $(OBJ): | $(B)/runtime_text.h $(B)/rules_text.h $(B)/page_text.h
+$(B)/backends/llvm/%.o: ALL_C += $(LLVM_CFLAGS)
 
 $(B)/onnx.pb-c.c $(B)/onnx.pb-c.h &: $(ONNX_PROTO)
 	@mkdir -p $(@D)
@@ -132,7 +147,7 @@ $(FUZZ): %: %.o $(filter $(B)/%,$(FUZZER)) $(filter-out $(B)/compiler/main.o,$(O
 
 -include $(OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(EXEC:%=%.d) $(SUPPORT:.o=.d) $(FUZZ:%=%.d)
 
-tests: $(B)/dsqc $(B)/tests/unit/unit $(EXEC) $(FUZZ)
+tests: $(B)/dsqc $(B)/tests/dsqc-nollvm $(B)/tests/unit/unit $(EXEC) $(FUZZ)
 
 test: deps-test
 	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B) tests

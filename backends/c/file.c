@@ -155,6 +155,16 @@ static bool header(CFile *c, OutDir *dir)
     return ok;
 }
 
+const char *c_runtime_text(const char *name, size_t *n)
+{
+    for (int i = 0; i < LEN(runtime_text); i++)
+        if (!strcmp(runtime_text[i].name, name)) {
+            *n = runtime_text[i].n;
+            return (const char *)runtime_text[i].text;
+        }
+    bug("runtime_min has no %s", name);
+}
+
 static bool runtime(const CFile *c, OutDir *dir)
 {
     for (int i = 0; i < LEN(runtime_text); i++) {
@@ -191,4 +201,14 @@ const char **backend_c_kernels(Arena *A, const Program *p, const BackendOptions 
     c_file_free(&c);
     arena_free(scratch);
     return text;
+}
+
+bool backend_c_interface(const Program *p, const BackendOptions *o, bool weights, OutDir *dir)
+{
+    Arena *A = arena_new();
+    CFile c = c_file(A, p, o);
+    bool ok = header(&c, dir) && runtime(&c, dir) && (!weights || c_blob(&c, dir));
+    c_file_free(&c);
+    arena_free(A);
+    return ok;
 }

@@ -81,9 +81,17 @@ expect 'choice' 2 '' "--emit takes .*, not 'object'" compile "$spec" --emit=c,ob
 expect 'choice nearest' 2 '' "not 'shard'; did you mean 'shared'" compile "$spec" --emit=shard
 expect 'target' 2 '' "unknown target 'cortex-m5'; did you mean 'cortex-m55'|did you mean 'cortex-m[47]'" info "$spec" --target=cortex-m5
 expect 'targets listed' 2 '' 'targets are .*generic.*rv64gc' info "$spec" --target=zzzzzzzz
-expect 'llvm backend' 2 '' 'built without LLVM' compile "$spec" --backend=llvm
-expect 'llvm text' 2 '' 'built without LLVM' compile "$spec" --emit=llvm-ir
-expect 'llvm engine' 2 '' 'built without LLVM' run "$spec" --engine=llvm
+expect 'two backends' 2 '' '--engine=llvm and --backend=c exclude each other' run "$spec" --engine=llvm --backend=c
+expect 'C of LLVM' 2 '' '--backend=llvm and --emit=c exclude each other' compile "$spec" --backend=llvm --emit=obj,c
+expect 'arrays of LLVM' 2 '' '--backend=llvm and --weights-as=c' compile "$spec" --backend=llvm --weights-as=c
+expect 'processor of C' 2 '' '--cpu is LLVM.s: it needs --backend=llvm' compile "$spec" --cpu=znver4
+(
+    DSQC=$BUILD/tests/dsqc-nollvm
+    expect 'no llvm: backend' 2 '' 'built without LLVM; install llvm-19-dev' compile "$spec" --backend=llvm
+    expect 'no llvm: text' 2 '' 'built without LLVM' compile "$spec" --emit=llvm-ir
+    expect 'no llvm: engine' 2 '' 'built without LLVM' run "$spec" --engine=llvm
+    expect 'no llvm: C' 0 '' '' compile "$spec" --weights random:1 -q -o "$WORK/nollvm"
+)
 expect 'shared on a microcontroller' 2 '' 'no shared libraries on cortex-m4' compile "$spec" --target=cortex-m4 --emit=shared
 expect 'no spec' 2 '' 'which SPEC' compile
 expect 'two specs' 2 '' "unexpected argument 'b.yaml'" compile "$spec" b.yaml
