@@ -24,7 +24,9 @@ def draw(rows, kinds, titles):
     out = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">'
            '<style>%s</style>' % (width, height, width, height, STYLE),
            '<text class="title" x="8" y="20">Speed, %s = 1 (longer is faster)</text>' % escape(titles[base])]
-    x = 8
+    at, x = LEFT + scale, 8
+    out.append('<line class="axis" x1="%.1f" x2="%.1f" y1="%d" y2="%d" stroke-dasharray="3 3"/>' % (
+        at, at, TOP - 4, height - 4))
     for k in kinds:
         out.append('<rect class="%s" x="%d" y="31" width="11" height="11" rx="2"/>'
                    '<text x="%d" y="41">%s</text>' % (k, x, x + 16, escape(titles[k])))
@@ -38,7 +40,4 @@ def draw(rows, kinds, titles):
                        '<text class="number" x="%.1f" y="%d">%.2f (%.3g ms)</text>' % (
                            k, LEFT, y + j * BAR, s[k] * scale, BAR - 2, LEFT + s[k] * scale + 5, y + j * BAR + 10, s[k],
                            row['ms'][k]))
-    at = LEFT + scale
-    out.append('<line class="axis" x1="%.1f" x2="%.1f" y1="%d" y2="%d" stroke-dasharray="3 3"/></svg>' % (
-        at, at, TOP - 4, height - 4))
-    return '\n'.join(out) + '\n'
+    return '\n'.join(out) + '\n</svg>\n'
