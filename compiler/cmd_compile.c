@@ -179,7 +179,8 @@ static bool write_files(const Job *j, Figures *f, Emit e, OutDir *dir)
     bool ok = outdir_add(dir, arena_printf(j->arena, "%s.json", j->spec->name), report.s, report.n);
     buf_free(&report);
     return ok && (!e.c || job_write_c(j, &bo, dir)) && (!e.selftest || write_selftest(j, &bo, dir)) &&
-           (!e.graph || add_ir(j, dir, false)) && (!e.loops || add_ir(j, dir, true)) &&
+           (!e.graph || add_ir(j, dir, false)) &&
+           (!e.loops || (j->llvm && builds) /* it is there */ || add_ir(j, dir, true)) &&
            (!builds || j->llvm || write_built(j, &bo, e, dir));
 }
 

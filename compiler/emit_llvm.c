@@ -20,8 +20,8 @@ static bool object(const Job *j, BackendOptions *bo, const char *path, OutDir *d
     if (!ok)
         return false;
     bo->stack_bytes = facts.stack_bytes;
-    bo->made_by = arena_printf(A, "made by LLVM %s\n   for %s%s%s", llvm_version(), facts.triple, *facts.cpu ? ", " : "",
-                               facts.cpu);
+    bo->made_by = arena_printf(A, "made by LLVM %s\n   for %s%s%s", llvm_version(), facts.triple,
+                               *facts.cpu ? ", " : "", facts.cpu);
     return true;
 }
 

@@ -1,7 +1,8 @@
 /* The functions of runtime_min/dsq_math.h as LLVM IR, so that both backends compute the same bits from one text: a
-   compiler for the C in which that header is written. It knows float, uint32_t, int32_t and structs of them, declarations,
-   assignments, if, for and return; expressions have no side effects, so that && || ?: may evaluate everything. A function is
-   compiled when it is first called, for vectors of as many lanes as the call has; conditions of if and for are scalar. */
+   compiler for the C in which that header is written. It knows float, uint32_t, int32_t and structs of them,
+   declarations, assignments, if, for and return; expressions have no side effects, so that && || ?: may evaluate
+   everything. A function is compiled when it is first called, for vectors of as many lanes as the call has; conditions
+   of if and for are scalar. */
 #include "impl.h"
 
 #include <ctype.h>
@@ -344,7 +345,8 @@ static void assignment(Reader *r)
     CVal old = {LLVMBuildLoad2(b, llvm_type(r, to.type), to.at, ""), to.type};
     CVal one = {l_splat(r->m, LLVMConstInt(r->m->i32, 1, false), r->lanes), {UINT, NULL}};
     if (accept(r, "++") || accept(r, "--")) {
-        LLVMBuildStore(b, r->s[-1] == '+' ? LLVMBuildAdd(b, old.v, one.v, "") : LLVMBuildSub(b, old.v, one.v, ""), to.at);
+        LLVMValueRef x = LLVMBuildBinOp(b, r->s[-1] == '+' ? LLVMAdd : LLVMSub, old.v, one.v, "");
+        LLVMBuildStore(b, x, to.at);
         return;
     }
     for (const Operator *o = operators; o < operators + LEN(operators); o++) {

@@ -12,10 +12,8 @@ void l_debug_begin(LMod *m, const char *loops)
     m->file = LLVMDIBuilderCreateFile(m->di, loops, strlen(loops), ".", 1);
     LLVMDIBuilderCreateCompileUnit(m->di, LLVMDWARFSourceLanguageC99, m->file, by, strlen(by), true, "", 0, 0, "", 0,
                                    LLVMDWARFEmissionFull, 0, false, false, "", 0, "", 0);
-    static const struct { const char *name; unsigned value; } flags[] = {{"Debug Info Version", 3}, {"Dwarf Version", 4}};
-    for (int i = 0; i < LEN(flags); i++)
-        LLVMAddModuleFlag(m->mod, LLVMModuleFlagBehaviorWarning, flags[i].name, strlen(flags[i].name),
-                          LLVMValueAsMetadata(LLVMConstInt(m->i32, flags[i].value, false)));
+    l_flag(m, "Debug Info Version", LLVMDebugMetadataVersion());
+    l_flag(m, "Dwarf Version", 4);
 }
 
 void l_debug_function(LMod *m, LLVMValueRef fn, const char *name, int line)

@@ -1,5 +1,5 @@
-/* Expressions as LLVM values: what ir/loop_op.def defines, operation by operation. No operation carries a fast-math flag,
-   so nothing is contracted or reassociated. */
+/* Expressions as LLVM values: what ir/loop_op.def defines, operation by operation. No operation carries a fast-math
+   flag, so nothing is contracted or reassociated. */
 #include "impl.h"
 
 #include <string.h>
@@ -39,7 +39,8 @@ static LLVMValueRef masked(LMod *m, bool store, LLVMTypeRef type, LLVMValueRef *
     static const char *const name[] = {"llvm.masked.load", "llvm.masked.store"};
     unsigned id = LLVMLookupIntrinsicID(name[store], strlen(name[store]));
     LLVMTypeRef over[] = {type, m->ptr};
-    return l_call(m, LLVMIntrinsicGetType(m->ctx, id, over, 2), LLVMGetIntrinsicDeclaration(m->mod, id, over, 2), arg, 4);
+    LLVMValueRef fn = LLVMGetIntrinsicDeclaration(m->mod, id, over, 2);
+    return l_call(m, LLVMIntrinsicGetType(m->ctx, id, over, 2), fn, arg, 4);
 }
 
 static LLVMValueRef aligned_load(LMod *m, LLVMTypeRef type, LLVMValueRef at)
@@ -70,11 +71,14 @@ static LLVMValueRef load_part(LMod *m, VT t, LLVMValueRef at, int n)
     if (n >= 2) {
         LLVMTypeRef half = l_type(m, vt(t.elem, 2));
         int wide[FEW] = {0, 1, 2, 3};
-        x = LLVMBuildShuffleVector(m->b, aligned_load(m, half, at), LLVMConstNull(half), lanes_constant(m, wide, t.lanes), "");
+        LLVMValueRef lanes = lanes_constant(m, wide, t.lanes);
+        x = LLVMBuildShuffleVector(m->b, aligned_load(m, half, at), LLVMConstNull(half), lanes, "");
         done = 2;
     }
-    for (; done < n; done++)
-        x = LLVMBuildInsertElement(m->b, x, aligned_load(m, l_type(m, vt(t.elem, 1)), further(m, t, at, done)), l_int(m, done), "");
+    for (; done < n; done++) {
+        LLVMValueRef e = aligned_load(m, l_type(m, vt(t.elem, 1)), further(m, t, at, done));
+        x = LLVMBuildInsertElement(m->b, x, e, l_int(m, done), "");
+    }
     return x;
 }
 
@@ -94,7 +98,8 @@ void l_store_value(LKern *k, LLVMValueRef x, VT t, LLVMValueRef at, int n)
     } else {
         int done = 0, low[] = {0, 1};
         if (n >= 2) {
-            aligned_store(m, LLVMBuildShuffleVector(m->b, x, LLVMGetPoison(l_type(m, t)), lanes_constant(m, low, 2), ""), at);
+            LLVMValueRef none = LLVMGetPoison(l_type(m, t));
+            aligned_store(m, LLVMBuildShuffleVector(m->b, x, none, lanes_constant(m, low, 2), ""), at);
             done = 2;
         }
         for (; done < n; done++)
@@ -192,7 +197,8 @@ static LLVMValueRef operation(LKern *k, const Expr *e)
     case X_erf: return l_math(m, "dsq_erff", e->type.lanes, a[0]);
     case X_hsum: return fold(m, true, real, a[0], e->a[0]->type.lanes);
     case X_hmax: return fold(m, false, real, a[0], e->a[0]->type.lanes);
-    case X_lane: return e->a[0]->type.lanes == 1 ? a[0] : LLVMBuildExtractElement(b, a[0], l_int(m, (int64_t)e->imm), "");
+    case X_lane:
+        return e->a[0]->type.lanes == 1 ? a[0] : LLVMBuildExtractElement(b, a[0], l_int(m, (int64_t)e->imm), "");
     default: bug("LLVM backend: operation %s", xop_info[e->op].name);
     }
 }
@@ -204,7 +210,7 @@ LLVMValueRef l_expr(LKern *k, const Expr *e)
     case X_const:
         return constant(m, e->type, e->imm);
     case X_reg:
-        return LLVMBuildLoad2(m->b, l_type(m, e->type), k->elem[e->ref][reg_offset(&k->k->reg.v[e->ref], e->nix, e->ix)], "");
+        return LLVMBuildLoad2(m->b, l_type(m, e->type), l_element(k, e->ref, e->nix, e->ix), "");
     case X_load: {
         LLVMValueRef at = l_address(k, e->ref, e->nix, e->ix);
         return e->n < e->type.lanes ? load_part(m, e->type, at, e->n) : aligned_load(m, l_type(m, e->type), at);

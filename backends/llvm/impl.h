@@ -63,7 +63,7 @@ typedef struct LMod {
     const LoopLines *lines;
     LLVMDIBuilderRef di;
     LLVMMetadataRef file, scope;
-    int64_t run_frame, kernel_frame, part_frame; /* largest stack frames seen by code generation */
+    int64_t run_frame, kernel_frame, part_frame, math_frame; /* largest stack frames that code generation made */
 } LMod;
 
 LLVMTypeRef l_type(const LMod *, VT);
@@ -75,6 +75,7 @@ LLVMValueRef l_intrinsic(LMod *, const char *name, LLVMTypeRef over, LLVMValueRe
 LLVMBasicBlockRef l_block(LMod *, const char *name);     /* at the end of the function under construction */
 void l_attribute(LMod *, LLVMValueRef fn, const char *name, const char *value); /* value NULL: one of LLVM's own */
 void l_param_attribute(LMod *, LLVMValueRef fn, int param, const char *name);
+void l_flag(LMod *, const char *name, unsigned value);   /* of the module */
 LLVMValueRef l_function(LMod *, const char *name, LLVMTypeRef, bool exported);
 
 /* ---- kernel.c, expr.c, index.c, cmath.c ---- */
@@ -86,6 +87,11 @@ typedef struct LKern {
     bool no_stores;
     const int *line;       /* of the next statement in the text, NULL: no debug information */
 } LKern;
+/* Where the element of a register stands. */
+static inline LLVMValueRef l_element(const LKern *k, int reg, int nix, const Ix *const *ix)
+{
+    return k->elem[reg][reg_offset(&k->k->reg.v[reg], nix, ix)];
+}
 void l_kernel(LMod *, int kernel);
 LLVMValueRef l_expr(LKern *, const Expr *);
 void l_store_value(LKern *, LLVMValueRef, VT, LLVMValueRef at, int n);
@@ -103,6 +109,8 @@ void l_adapters(LMod *);   /* functions of one signature for this process: "dsqc
 bool l_module(LMod *, Arena *, const Program *, const BackendOptions *, const Machine *, WeightsIn,
               const LoopLines *, const char *loops, bool adapters);
 void l_module_free(LMod *);
+/* Copies the constants to where they lie behind `at`. */
+void l_put_weights(const LMod *, uint8_t *at);
 /* Code generation, to a file or, where path is NULL, to memory. False after a message. */
 bool l_emit(LMod *, LLVMCodeGenFileType, const char *path, LLVMMemoryBufferRef *);
 int64_t l_stack_bytes(const LMod *);

@@ -64,11 +64,8 @@ LlvmCode *llvm_load(Arena *A, const Program *p, const BackendOptions *o, Weights
     LlvmCode *code = NEW(A, LlvmCode, 1);
     bool ok = l_module(&m, A, p, o, &machine, OUTSIDE_FAR, NULL, NULL, true);
     void *weights = ok ? memory((size_t)m.c.blob_bytes) : NULL;
-    for (int i = 0; weights && i < p->buf.n; i++) {
-        const PBuf *b = &p->buf.v[i];
-        if (b->kind == BUF_CONST)
-            memcpy((char *)weights + m.c.offset[i], b->data, (size_t)(type_elems(&b->type) * dtype_size(b->type.dtype)));
-    }
+    if (weights)
+        l_put_weights(&m, weights);
     ok = ok && link_code(code, &m, weights);
     l_module_free(&m);
     machine_close(&machine);

@@ -40,7 +40,8 @@ static LLVMValueRef goes_on(LKern *k, const Stmt *s, LLVMValueRef next, LLVMValu
 static void loop(LKern *k, const Stmt *s, LLVMValueRef lo, LLVMValueRef hi, bool may_be_empty)
 {
     LMod *m = k->m;
-    LLVMBasicBlockRef before = LLVMGetInsertBlock(m->b), body = l_block(m, k->k->var.v[s->var].name), after = l_block(m, "after");
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(m->b);
+    LLVMBasicBlockRef body = l_block(m, k->k->var.v[s->var].name), after = l_block(m, "after");
     if (may_be_empty)
         LLVMBuildCondBr(m->b, LLVMBuildICmp(m->b, LLVMIntSLT, lo, hi, ""), body, after);
     else
@@ -78,7 +79,7 @@ static void let(LKern *k, const Stmt *s)
 static void set(LKern *k, const Stmt *s)
 {
     LLVMValueRef x = l_expr(k, s->val);
-    LLVMBuildStore(k->m->b, x, k->elem[s->ref][reg_offset(&k->k->reg.v[s->ref], s->nix, s->ix)]);
+    LLVMBuildStore(k->m->b, x, l_element(k, s->ref, s->nix, s->ix));
 }
 
 static void store(LKern *k, const Stmt *s)
@@ -188,8 +189,10 @@ static void part_function(LMod *m, int kernel)
     l->args = LLVMStructTypeInContext(m->ctx, member, (unsigned)k->param.n, false);
     l->part = l_function(m, m->c.kernel[kernel].part_name, LLVMFunctionType(m->none, type, 3, false), false);
     LLVMPositionBuilderAtEnd(m->b, LLVMAppendBasicBlockInContext(m->ctx, l->part, ""));
-    for (int i = 0; i < k->param.n; i++)
-        arg[i] = LLVMBuildLoad2(m->b, m->ptr, LLVMBuildStructGEP2(m->b, l->args, LLVMGetParam(l->part, 0), (unsigned)i, ""), "");
+    for (int i = 0; i < k->param.n; i++) {
+        LLVMValueRef at = LLVMBuildStructGEP2(m->b, l->args, LLVMGetParam(l->part, 0), (unsigned)i, "");
+        arg[i] = LLVMBuildLoad2(m->b, m->ptr, at, "");
+    }
     arg[k->param.n] = LLVMGetParam(l->part, 1);
     arg[k->param.n + 1] = LLVMGetParam(l->part, 2);
     l_call(m, l->type, l->fn, arg, k->param.n + 2);

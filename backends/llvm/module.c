@@ -37,7 +37,8 @@ LLVMValueRef l_call(LMod *m, LLVMTypeRef type, LLVMValueRef fn, LLVMValueRef *ar
 LLVMValueRef l_intrinsic(LMod *m, const char *name, LLVMTypeRef over, LLVMValueRef *arg, int n)
 {
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
-    return l_call(m, LLVMIntrinsicGetType(m->ctx, id, &over, 1), LLVMGetIntrinsicDeclaration(m->mod, id, &over, 1), arg, n);
+    LLVMValueRef fn = LLVMGetIntrinsicDeclaration(m->mod, id, &over, 1);
+    return l_call(m, LLVMIntrinsicGetType(m->ctx, id, &over, 1), fn, arg, n);
 }
 
 LLVMBasicBlockRef l_block(LMod *m, const char *name)
@@ -63,9 +64,9 @@ void l_param_attribute(LMod *m, LLVMValueRef fn, int param, const char *name)
     LLVMAddAttributeAtIndex(fn, (LLVMAttributeIndex)(1 + param), attribute(m, name, NULL));
 }
 
-/* "no-builtins": no loop becomes a call of memcpy or memset. "warn-stack-size": code generation tells the frame of every
-   function, which diagnosed() keeps; what lies below the stack pointer would be missing there. The width attributes: vectors of 512 bits are registers also where LLVM would
-   rather split them. */
+/* "no-builtins": no loop becomes a call of memcpy or memset. "warn-stack-size": code generation tells the frame of
+   every function, which diagnosed() keeps; a red zone below the stack pointer would be missing in it. The widths:
+   vectors of 512 bits are registers also where LLVM would rather split them. */
 LLVMValueRef l_function(LMod *m, const char *name, LLVMTypeRef type, bool exported)
 {
     LLVMValueRef fn = LLVMAddFunction(m->mod, name, type);
@@ -81,20 +82,22 @@ LLVMValueRef l_function(LMod *m, const char *name, LLVMTypeRef type, bool export
 
 /* ---- constants ---- */
 
-static LLVMValueRef constants_in_module(LMod *m)
+void l_put_weights(const LMod *m, uint8_t *at)
 {
-    Buf b = {0};
     for (int i = 0; i < m->p->buf.n; i++) {
         const PBuf *p = &m->p->buf.v[i];
-        if (p->kind != BUF_CONST)
-            continue;
-        while ((int64_t)b.n < m->c.offset[i])
-            buf_putc(&b, 0);
-        buf_write(&b, p->data, (size_t)(type_elems(&p->type) * dtype_size(p->type.dtype)));
+        if (p->kind == BUF_CONST && !p->data)
+            bug("LLVM backend: constant @%s has no numbers", p->name);
+        if (p->kind == BUF_CONST)
+            memcpy(at + m->c.offset[i], p->data, (size_t)(type_elems(&p->type) * dtype_size(p->type.dtype)));
     }
-    LLVMValueRef v = LLVMConstStringInContext2(m->ctx, b.s ? b.s : "", b.n, true);
-    buf_free(&b);
-    return v;
+}
+
+static LLVMValueRef constants_in_module(LMod *m)
+{
+    char *bytes = NEW(m->A, char, m->c.blob_bytes);
+    l_put_weights(m, (uint8_t *)bytes);
+    return LLVMConstStringInContext2(m->ctx, bytes, (size_t)m->c.blob_bytes, true);
 }
 
 /* In an object file the constants are so many zeros first, for which LLVM needs no memory; as they are "externally
@@ -108,7 +111,6 @@ static void add_weights(LMod *m)
     LLVMValueRef init = NULL;
     if (m->weights_in == IN_MODULE) {
         init = constants_in_module(m);
-        type = LLVMTypeOf(init);
     } else if (m->weights_in == IN_OBJECT) {
         init = LLVMConstNull(type);
     }
@@ -136,6 +138,8 @@ static void frame(LMod *m, const char *fn, int64_t bytes)
         m->run_frame = imax(m->run_frame, bytes);
     else if (!strncmp(fn, "dsqc_", 5))
         return;
+    else if (!strncmp(fn, "dsq_", 4))
+        m->math_frame = imax(m->math_frame, bytes);
     else if (strlen(fn) > 5 && !strcmp(fn + strlen(fn) - 5, "_part"))
         m->part_frame = imax(m->part_frame, bytes);
     else
@@ -159,8 +163,9 @@ static void diagnosed(LLVMDiagnosticInfoRef info, void *user)
 int64_t l_stack_bytes(const LMod *m)
 {
     enum { SOFTWARE = 64 /* words of a routine for arithmetic in software */, LINKAGE = 2 /* words a call */ };
-    int64_t words = 3 * LINKAGE + (m->soft_sqrt ? SOFTWARE : 0);
-    return round_up(m->run_frame + m->part_frame + m->kernel_frame + words * (int64_t)LLVMPointerSize(LLVMGetModuleDataLayout(m->mod)), 16);
+    int64_t words = 4 * LINKAGE + (m->soft_sqrt ? SOFTWARE : 0);
+    int64_t linkage = words * (int64_t)LLVMPointerSize(LLVMGetModuleDataLayout(m->mod));
+    return round_up(m->run_frame + m->part_frame + m->kernel_frame + m->math_frame + linkage, 16);
 }
 
 /* ---- the whole ---- */
@@ -180,7 +185,8 @@ static void types(LMod *m)
    what several statements compute, and to move what loops repeat. Not instcombine: it turns max(0, x) into a comparison
    and a selection, of which code generation for AVX-512 no longer makes VMAXPS. */
 static const char passes[] =
-    "always-inline,function(sroa,early-cse<memssa>,simplifycfg,loop-mssa(licm),early-cse<memssa>,simplifycfg),globaldce";
+    "always-inline,function(sroa,early-cse<memssa>,simplifycfg,loop-mssa(licm),early-cse<memssa>,simplifycfg),"
+    "globaldce";
 
 static bool optimise(LMod *m)
 {
@@ -203,7 +209,7 @@ static void verify(const LMod *m)
     LLVMDisposeMessage(text);
 }
 
-static void flag(LMod *m, const char *name, unsigned value)
+void l_flag(LMod *m, const char *name, unsigned value)
 {
     LLVMAddModuleFlag(m->mod, LLVMModuleFlagBehaviorWarning, name, strlen(name),
                       LLVMValueAsMetadata(LLVMConstInt(m->i32, value, false)));
@@ -212,7 +218,8 @@ static void flag(LMod *m, const char *name, unsigned value)
 bool l_module(LMod *m, Arena *A, const Program *p, const BackendOptions *o, const Machine *machine, WeightsIn weights,
               const LoopLines *lines, const char *loops, bool adapters)
 {
-    *m = (LMod){.A = A, .p = p, .options = *o, .o = &m->options, .machine = machine, .weights_in = weights, .lines = lines};
+    *m = (LMod){.A = A, .p = p, .options = *o, .o = &m->options, .machine = machine, .weights_in = weights,
+                .lines = lines};
     m->options.weights_as = weights == IN_ARGUMENT ? WEIGHTS_FILE : WEIGHTS_ASM;
     m->c = c_file(A, p, m->o);
     m->ctx = LLVMContextCreate();
@@ -225,7 +232,7 @@ bool l_module(LMod *m, Arena *A, const Program *p, const BackendOptions *o, cons
     LLVMDisposeTargetData(layout);
     types(m);
     if (!o->target->mcu)
-        flag(m, "PIC Level", 2);
+        l_flag(m, "PIC Level", 2);
     m->soft_sqrt = !machine_has_sqrt(machine);
     l_debug_begin(m, loops);
     add_weights(m);

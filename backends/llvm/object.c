@@ -9,8 +9,8 @@
 
 /* ---- what is in the object ---- */
 
-/* What every linker brings: the compiler's library of arithmetic that the processor lacks (libgcc, compiler-rt), and the
-   names that it defines itself. */
+/* What every linker brings: the compiler's library of arithmetic that the processor lacks (libgcc, compiler-rt), and
+   the names that it defines itself. */
 static bool comes_with_linking(const char *name)
 {
     return !strncmp(name, "__", 2) || !strcmp(name, "_GLOBAL_OFFSET_TABLE_") || !strcmp(name, ".TOC.");
@@ -33,17 +33,6 @@ static bool nothing_undefined(const LMod *m, const Elf *e)
     return true;
 }
 
-static void put_weights(const LMod *m, uint8_t *at)
-{
-    for (int i = 0; i < m->p->buf.n; i++) {
-        const PBuf *p = &m->p->buf.v[i];
-        if (p->kind == BUF_CONST && !p->data)
-            bug("LLVM backend: constant @%s has no numbers", p->name);
-        if (p->kind == BUF_CONST)
-            memcpy(at + m->c.offset[i], p->data, (size_t)(type_elems(&p->type) * dtype_size(p->type.dtype)));
-    }
-}
-
 static bool complete(const LMod *m, uint8_t *data, size_t n)
 {
     Elf e;
@@ -52,7 +41,7 @@ static bool complete(const LMod *m, uint8_t *data, size_t n)
     if (m->weights) {
         if (e.weights_at < 0 || e.weights_bytes < m->c.blob_bytes)
             bug("LLVM backend: the object has no place for the weights");
-        put_weights(m, data + e.weights_at);
+        l_put_weights(m, data + e.weights_at);
     }
     return nothing_undefined(m, &e);
 }

@@ -219,7 +219,8 @@ static void adapter(LMod *m, RunKind kind, const char *name)
     }
     for (int i = 0; i < 1 + more; i++)
         arg[n + i] = LLVMGetParam(fn, (unsigned)(1 + i));
-    LLVMBuildRet(m->b, l_call(m, signature(m, kind), LLVMGetNamedFunction(m->mod, run_name(m, kind)), arg, n + 1 + more));
+    LLVMValueRef run = LLVMGetNamedFunction(m->mod, run_name(m, kind));
+    LLVMBuildRet(m->b, l_call(m, signature(m, kind), run, arg, n + 1 + more));
 }
 
 void l_adapters(LMod *m)

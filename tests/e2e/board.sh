@@ -240,5 +240,19 @@ for m in $tiny; do
     # shellcheck disable=SC2086
     all "specs/tiny/$m.yaml" '--weights random:1' cortex-m4 aarch64 $more
 done
+# Elementary functions, and square roots where the processor has none.
+cat >"$WORK/roots.yaml" <<'YAML'
+name: roots
+input:
+  x: 'f32[1,3,5,7]'
+network:
+  - {op: conv2d, name: c, out: 5, kernel: 3, pad: 1}
+  - tanh
+  - {op: exp, as: e}
+  - {op: sqrt, in: e}
+  - sigmoid
+output: y
+YAML
+all "$WORK/roots.yaml" '--weights random:1' rv32imc cortex-m4
 foreign_selftest
 echo "    took $((SECONDS - began)) s"

@@ -191,7 +191,8 @@ static void inner_loop(void (*build)(const Target *))
     bool good = fma == 28 && !spills && last <= 28 + 14 + 2;
     CU_ASSERT(good);
     if (!good)
-        printf("%s: %d fused multiply-adds, %d instructions from first to last, %d spills\n", P->name, fma, last, spills);
+        printf("%s: %d fused multiply-adds, %d instructions from first to last, %d spills\n", P->name, fma, last,
+               spills);
     end_test();
 }
 
