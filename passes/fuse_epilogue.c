@@ -1,7 +1,7 @@
 /* fuse-epilogue: elementwise work joins the anchor that makes its operand, so that it runs on registers.
 
-     %1 = conv2d %0, @w : f32[1,64,56,56]
-     %2 = add %1, %res                          =>   %1, %2 = conv2d %0, @w epilogue { add %res ; relu ; square } -> $2, $3
+     %1 = conv2d %0, @w : ...                        %1, %2 = conv2d %0, @w
+     %2 = add %1, %res                          =>            epilogue { add %res ; relu ; square } -> $2, $3 : ...
      %3 = relu %2
      %4 = square %3                                  where both %3 and %4 are read elsewhere
 
