@@ -26,7 +26,8 @@
 
    Steps of unbounded slope (sqrt, sign) stay apart from anchors that sum: what such a step makes of the sum's rounding
    could not be told from an error of the kernel. What is left starts groups of its own, each in a map, which nodes join
-   that read the map's operand; where the pass is disabled, every node does, alone. Needs F_CANON, gives F_ANCHORED: no elementwise node stands alone. */
+   that read the map's operand; where the pass is disabled, every node does, alone. Needs F_CANON, gives F_ANCHORED: no
+   elementwise node stands alone. */
 #include "edit.h"
 
 /* Operands from outside that a group may read, and outs: a kernel's parameters are bounded (lower/lower.h; C99 promises

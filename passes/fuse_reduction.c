@@ -94,8 +94,8 @@ static void fuse(Graph *g, int anchor, int out, int node, Out o)
         o.value = r->out[0].value;
         r->op = OP_NONE;
     } else {
-        Type t = g->value.v[v].type;
-        OpCall call = {.op = r->op, .attr = &r->attr, .nin = 1, .in = &(Type){t}, .arena = g->arena};
+        Type in = g->value.v[v].type, t;
+        OpCall call = {.op = r->op, .attr = &r->attr, .nin = 1, .in = &in, .arena = g->arena};
         const char *err = op_infer(&call, &t, &call.nout);
         if (err)
             bug("%s: %s", name, err);
