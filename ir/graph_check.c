@@ -53,7 +53,9 @@ static const char *check_step(const Infer *c, int k, const Type *anchor)
 Op out_op(const Out *o, Attrs *a)
 {
     bool window = o->kernel.n;
-    Op op = o->red == RED_MEAN ? (window ? OP_avg_pool : OP_mean) : o->red == RED_MAX ? (window ? OP_max_pool : OP_max) : OP_sum;
+    Op op = o->red == RED_SUM ? OP_sum : o->red == RED_MEAN ? OP_mean : OP_max;
+    if (window && op != OP_sum)
+        op = op == OP_mean ? OP_avg_pool : OP_max_pool;
     attrs_default(op, a);
     a->axes = o->axes, a->keep = o->keep, a->kernel = o->kernel;
     return op;

@@ -1,7 +1,7 @@
 /* fuse-epilogue: elementwise work joins the anchor that makes its operand, so that it runs on registers.
 
-     %1 = conv2d %0, @w : f32[1,64,56,56]
-     %2 = add %1, %res                          =>   %1, %2 = conv2d %0, @w epilogue { add %res ; relu ; square } -> $2, $3
+     %1 = conv2d %0, @w : ...                        %1, %2 = conv2d %0, @w
+     %2 = add %1, %res                          =>            epilogue { add %res ; relu ; square } -> $2, $3 : ...
      %3 = relu %2
      %4 = square %3                                  where both %3 and %4 are read elsewhere
 
@@ -26,7 +26,8 @@
 
    Steps of unbounded slope (sqrt, sign) stay apart from anchors that sum: what such a step makes of the sum's rounding
    could not be told from an error of the kernel. What is left starts groups of its own, each in a map, which nodes join
-   that read the map's operand; where the pass is disabled, every node does, alone. Needs F_CANON, gives F_ANCHORED: no elementwise node stands alone. */
+   that read the map's operand; where the pass is disabled, every node does, alone. Needs F_CANON, gives F_ANCHORED: no
+   elementwise node stands alone. */
 #include "edit.h"
 
 /* Operands from outside that a group may read, and outs: a kernel's parameters are bounded (lower/lower.h; C99 promises

@@ -26,7 +26,8 @@ static Out reduction(const Graph *g, const Node *n)
         return o;
     if (op_is(n->op, P_REDUCE)) {
         if (a->axes.n == 2 && a->axes.v[0] == 2)
-            o = (Out){.red = n->op == OP_mean ? RED_MEAN : n->op == OP_sum ? RED_SUM : RED_MAX, .axes = a->axes, .keep = a->keep};
+            o = (Out){.red = n->op == OP_mean ? RED_MEAN : n->op == OP_sum ? RED_SUM : RED_MAX,
+                      .axes = a->axes, .keep = a->keep};
         return o;
     }
     for (int d = 0; d < 2; d++)
@@ -93,8 +94,9 @@ static void fuse(Graph *g, int anchor, int out, int node, Out o)
         o.value = r->out[0].value;
         r->op = OP_NONE;
     } else {
-        Type t;
-        const char *err = op_infer(&(OpCall){.op = r->op, .attr = &r->attr, .nin = 1, .in = &g->value.v[v].type, .arena = g->arena}, &t, &(int){0});
+        Type in = g->value.v[v].type, t;
+        OpCall call = {.op = r->op, .attr = &r->attr, .nin = 1, .in = &in, .arena = g->arena};
+        const char *err = op_infer(&call, &t, &call.nout);
         if (err)
             bug("%s: %s", name, err);
         o.value = graph_value(g, anchor, a->nout, t, r->loc);

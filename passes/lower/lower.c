@@ -66,7 +66,8 @@ static const char *epilogue_text(Arena *A, const Node *n)
             window = arena_printf(A, " %lldx%lld", (long long)o->kernel.v[0], (long long)o->kernel.v[1]);
         if (o->red != RED_NONE && o->step != n->nstep)
             of = arena_printf(A, "(%s)", step_name(n, o->step));
-        s = arena_printf(A, "%s%s%s%s%s", s, i ? ", " : *s ? " -> " : "-> ", o->red == RED_NONE ? "" : reduce_name(o->red), window, of);
+        const char *red = o->red == RED_NONE ? "" : reduce_name(o->red);
+        s = arena_printf(A, "%s%s%s%s%s", s, i ? ", " : *s ? " -> " : "-> ", red, window, of);
     }
     return s;
 }
@@ -81,7 +82,9 @@ static const char *reduced_text(Arena *A, const Node *n, const Type *frame)
             map = "; the map is stored too";
             continue;
         }
-        const char *of = !o->step ? "" : n->step[o->step - 1].op == OP_square ? " of squares" : arena_printf(A, " of %s", step_name(n, o->step));
+        const char *of = !o->step ? "" : arena_printf(A, " of %s", step_name(n, o->step));
+        if (o->step && n->step[o->step - 1].op == OP_square)
+            of = " of squares";
         s = arena_printf(A, "%s; %s%s over ", s, reduce_name(o->red), of);
         if (o->kernel.n)
             s = arena_printf(A, "%swindows of %lldx%lld", s, (long long)o->kernel.v[0], (long long)o->kernel.v[1]);

@@ -114,38 +114,41 @@ static void check(const char *text, uint64_t seed, bool fused)
         Case c;
         double err = run(&c, text, target_names[t], seed);
         if (!(err <= 1e-5) || (fused && !never_stored(&c))) {
-            fprintf(stderr, "  %s, seed %llu: error %.3g, %d kernels\n%s\n", target_names[t], (unsigned long long)seed, err, c.p->call.n, text);
+            fprintf(stderr, "  %s, seed %llu: error %.3g, %d kernels\n%s\n", target_names[t], (unsigned long long)seed, err,
+                    c.p->call.n, text);
             CU_FAIL("see above");
         }
         arena_free(c.A);
     }
 }
 
-static const char *text_of(Arena *A, const char *conv, int64_t n, int64_t ci, int64_t co, int64_t h, int64_t w, const char *consts)
+/* The mean of squares and the largest element of relu of a convolution from x to map. */
+static const char *text_of(Arena *A, const char *x, const char *map, const char *mean, const char *conv, const char *consts)
 {
+    int sizes = (int)strcspn(mean, "]");
     return arena_printf(A,
-                        "graph @g (%%x: f32[%lld,%lld,%lld,%lld]) -> (%%a: f32[%lld,%lld], %%b: f32[%lld,%lld,1,1]) {\n%s"
-                        "  %%1 = %s : f32[%lld,%lld,%lld,%lld]\n  %%2 = relu %%1 : f32[%lld,%lld,%lld,%lld]\n"
-                        "  %%3 = square %%2 : f32[%lld,%lld,%lld,%lld]\n  %%a = mean %%3 {axes=[2,3]} : f32[%lld,%lld]\n"
-                        "  %%b = max %%2 {axes=[2,3], keep=true} : f32[%lld,%lld,1,1]\n}\n",
-                        (long long)n, (long long)ci, (long long)h, (long long)w, (long long)n, (long long)co, (long long)n, (long long)co, consts, conv,
-                        (long long)n, (long long)co, (long long)h, (long long)w, (long long)n, (long long)co, (long long)h, (long long)w,
-                        (long long)n, (long long)co, (long long)h, (long long)w, (long long)n, (long long)co, (long long)n, (long long)co);
+                        "graph @g (%%x: %s) -> (%%a: %s, %%b: %.*s,1,1]) {\n%s  %%1 = %s : %s\n  %%2 = relu %%1 : %s\n"
+                        "  %%3 = square %%2 : %s\n  %%a = mean %%3 {axes=[2,3]} : %s\n"
+                        "  %%b = max %%2 {axes=[2,3], keep=true} : %.*s,1,1]\n}\n",
+                        x, mean, sizes, mean, consts, conv, map, map, map, mean, sizes, mean);
 }
 
 static void test_maps(void)
 {
-    static const struct { int64_t n, ci, co, h, w; const char *conv, *consts; } shapes[] = {
-        {1, 3, 5, 112, 112, "conv2d %x, @w", "const @w : f32[5,3,1,1]\n"},
-        {2, 2, 33, 9, 13, "conv2d %x, @w, @b {pad=[1,1,1,1]}", "const @w : f32[33,2,3,3]\nconst @b : f32[33]\n"},
-        {1, 1, 1, 300, 310, "conv2d %x, @zero, @tenth", "const @zero : f32[1,1,1,1]\nconst @tenth : f32[1]\n"},
-        {1, 19, 19, 40, 7, "conv2d %x, @w {groups=19, pad=[1,1,1,1]}", "const @w : f32[19,1,3,3]\n"},
-        {2, 6, 18, 5, 31, "conv2d %x, @w {groups=2}", "const @w : f32[18,3,1,1]\n"},
-        {1, 4, 70, 1, 1, "conv2d %x, @w", "const @w : f32[70,4,1,1]\n"},
+    static const struct { const char *x, *map, *mean, *conv, *consts; } shapes[] = {
+        {"f32[1,3,112,112]", "f32[1,5,112,112]", "f32[1,5]", "conv2d %x, @w", "const @w : f32[5,3,1,1]\n"},
+        {"f32[2,2,9,13]", "f32[2,33,9,13]", "f32[2,33]", "conv2d %x, @w, @b {pad=[1,1,1,1]}",
+         "const @w : f32[33,2,3,3]\nconst @b : f32[33]\n"},
+        {"f32[1,1,300,310]", "f32[1,1,300,310]", "f32[1,1]", "conv2d %x, @zero, @tenth",
+         "const @zero : f32[1,1,1,1]\nconst @tenth : f32[1]\n"},
+        {"f32[1,19,40,7]", "f32[1,19,40,7]", "f32[1,19]", "conv2d %x, @w {groups=19, pad=[1,1,1,1]}",
+         "const @w : f32[19,1,3,3]\n"},
+        {"f32[2,6,5,31]", "f32[2,18,5,31]", "f32[2,18]", "conv2d %x, @w {groups=2}", "const @w : f32[18,3,1,1]\n"},
+        {"f32[1,4,1,1]", "f32[1,70,1,1]", "f32[1,70]", "conv2d %x, @w", "const @w : f32[70,4,1,1]\n"},
     };
     for (int i = 0; i < LEN(shapes); i++) {
         Arena *A = arena_new();
-        check(text_of(A, shapes[i].conv, shapes[i].n, shapes[i].ci, shapes[i].co, shapes[i].h, shapes[i].w, shapes[i].consts), (uint64_t)i + 1, true);
+        check(text_of(A, shapes[i].x, shapes[i].map, shapes[i].mean, shapes[i].conv, shapes[i].consts), (uint64_t)i + 1, true);
         arena_free(A);
     }
 }
@@ -158,15 +161,17 @@ static void test_windows(void)
         for (int kw = 1; kw <= 4; kw++) {
             Arena *A = arena_new();
             int h = kh * (kw + 1), w = kw * (kh + 2), pad = kw % 2, co = 5 + 13 * kh;
+            const char *map = arena_printf(A, "f32[1,%d,%d,%d]", co, h, w);
+            const char *pooled = arena_printf(A, "f32[1,%d,%d,%d]", co, h / kh, w / kw);
             const char *text =
                 arena_printf(A,
-                             "graph @g (%%x: f32[1,3,%d,%d]) -> (%%a: f32[1,%d,%d,%d], %%b: f32[1,%d,%d,%d], %%c: f32[1,%d]) {\n"
+                             "graph @g (%%x: f32[1,3,%d,%d]) -> (%%a: %s, %%b: %s, %%c: f32[1,%d]) {\n"
                              "  const @v : f32[3,3,1,1]\n  const @w : f32[%d,3,%d,%d]\n"
-                             "  %%0 = conv2d %%x, @v : f32[1,3,%d,%d]\n  %%1 = conv2d %%0, @w {pad=[%d,%d,%d,%d]} : f32[1,%d,%d,%d]\n  %%2 = square %%1 : f32[1,%d,%d,%d]\n"
-                             "  %%a = avg_pool %%2 {kernel=[%d,%d]} : f32[1,%d,%d,%d]\n  %%b = max_pool %%1 {kernel=[%d,%d]} : f32[1,%d,%d,%d]\n"
-                             "  %%c = mean %%1 {axes=[2,3]} : f32[1,%d]\n}\n",
-                             h, w, co, h / kh, w / kw, co, h / kh, w / kw, co, co, 2 * pad + 1, 2 * pad + 1, h, w, pad, pad, pad, pad, co, h, w, co, h, w,
-                             kh, kw, co, h / kh, w / kw, kh, kw, co, h / kh, w / kw, co);
+                             "  %%0 = conv2d %%x, @v : f32[1,3,%d,%d]\n  %%1 = conv2d %%0, @w {pad=[%d,%d,%d,%d]} : %s\n"
+                             "  %%2 = square %%1 : %s\n  %%a = avg_pool %%2 {kernel=[%d,%d]} : %s\n"
+                             "  %%b = max_pool %%1 {kernel=[%d,%d]} : %s\n  %%c = mean %%1 {axes=[2,3]} : f32[1,%d]\n}\n",
+                             h, w, pooled, pooled, co, co, 2 * pad + 1, 2 * pad + 1, h, w, pad, pad, pad, pad, map, map, kh, kw, pooled,
+                             kh, kw, pooled, co);
             check(text, (uint64_t)(kh * 10 + kw), false);
             Case c;
             run(&c, text, "x86-64-v4", 1);
