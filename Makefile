@@ -30,6 +30,7 @@ ALL_C     = -std=c11 -D_GNU_SOURCE -DDSQ_VERSION='"$(VERSION)"' -I$(B) $(WARN) $
 ALL_LD    = $(OPT) $(LDFLAGS) $(LIB_LIBS) -lm -ldl -pthread
 
 # dsqc itself uses the thread pool; the rest of runtime_min is text to it, written beside the code that needs it.
+RULES    := passes/algebra.rules
 RUNTIME  := $(sort $(wildcard runtime_min/*.[ch]))
 # What explore --html writes, but for the numbers.
 PAGE     := $(addprefix compiler/share/explore/,page.html style.css data.js inspect.js passes.js graph.js kernels.js \
@@ -81,7 +82,12 @@ $(B)/page_text.h: backends/c/embed.sh $(PAGE)
 	$(call say,EMBED,$@)
 	$(Q)sh backends/c/embed.sh page_text $(PAGE) > $@.tmp && mv $@.tmp $@
 
-$(OBJ): | $(B)/runtime_text.h $(B)/page_text.h
+$(B)/rules_text.h: backends/c/embed.sh $(RULES)
+	@mkdir -p $(@D)
+	$(call say,EMBED,$@)
+	$(Q)sh backends/c/embed.sh rules_text $(RULES) > $@.tmp && mv $@.tmp $@
+
+$(OBJ): | $(B)/runtime_text.h $(B)/page_text.h $(B)/rules_text.h
 
 # ---- tests: tests/unit/test_X.c defines suite_X ----
 $(B)/tests/suites.def: $(UNIT)
@@ -182,6 +188,7 @@ install: $(B)/dsqc
 	    $(SHARE)/bash-completion/completions $(SHARE)/pkgconfig
 	install -m 755 $(B)/dsqc $(DESTDIR)$(PREFIX)/bin/dsqc
 	install -m 644 runtime_min/*.[ch] $(DESTDIR)$(PREFIX)/include/dsq
+	install -m 644 passes/algebra.rules $(SHARE)/dsqc/algebra.rules
 	cd specs && find . -type f -name '*.py' -prune -o -type f -print | while read -r f; do \
 	    install -D -m 644 "$$f" "$(abspath $(SHARE))/dsqc/specs/$$f" || exit 1; done
 	install -m 644 compiler/share/dsqc.1 $(SHARE)/man/man1/dsqc.1

@@ -185,9 +185,9 @@ static bool write_files(const Job *j, const Figures *f, Emit e, OutDir *dir)
 static void print_summary(const Job *j, const Figures *f, const char *dir)
 {
     Arena *A = j->arena;
-    fprintf(stderr, "%s for %s: %s, %s MACs, %s bytes of weights, %s of arena -> %s\n", j->spec->name,
+    fprintf(stderr, "%s for %s: %s, %s MACs, %s bytes of weights, %s of arena (%s) -> %s\n", j->spec->name,
             j->target->name, plural(A, j->program->call.n, "kernel"), digits(A, f->macs), digits(A, f->weights_bytes),
-            digits(A, f->arena_bytes), dir);
+            digits(A, f->arena_bytes), f->arena_proof, dir);
 }
 
 static bool compile_to(const Job *j, Emit e)

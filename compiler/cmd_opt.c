@@ -82,6 +82,8 @@ static bool opt_loops(Arena *A, const Options *o, const char *text, int file, Bu
 static bool opt_graph(Job *j, const char *text, int file, Buf *out)
 {
     const Options *o = j->opt;
+    if (!job_read_rules(j))
+        return false;
     Graph *g = graph_parse(j->arena, text, file);
     if (!g)
         return false;

@@ -88,18 +88,34 @@ static const float *memory_at(const Verify *v, Arg at)
 
 /* ---- a group on its own ---- */
 
+typedef struct Copy { Arena *arena; const Graph *g; double *x; } Copy;
+
+static void copy_result(void *user, ValueId id, const double *x)
+{
+    Copy *c = user;
+    int64_t n = type_elems(&c->g->value.v[id].type);
+    c->x = memcpy(NEW(c->arena, double, n), x, (size_t)n * sizeof *x);
+}
+
+/* The numbers of id as the kernels of this run see them. A view is made by no kernel. */
 static void need_value(const Verify *v, const double **in, ValueId id)
 {
     const Graph *g = v->job->graph;
     if (id < 0 || in[id] || g->value.v[id].kind == VAL_CONST)
         return;
-    ValueId from = id; /* a view that lies where its operand lies was made by no call */
-    while (!v->seen[from] && op_is(g->node.v[g->value.v[from].node].op, P_VIEW))
-        from = g->node.v[g->value.v[from].node].in[0];
+    if (!v->seen[id]) {
+        const Node *n = &g->node.v[g->value.v[id].node];
+        for (int i = 0; i < n->nin; i++)
+            need_value(v, in, n->in[i]);
+        Copy c = {.arena = v->run, .g = g};
+        graph_eval_node(g, g->value.v[id].node, in, NULL, copy_result, &c);
+        in[id] = c.x;
+        return;
+    }
     int64_t n = type_elems(&g->value.v[id].type);
     double *x = NEW(v->run, double, n);
     for (int64_t i = 0; i < n; i++)
-        x[i] = (double)v->seen[from][i];
+        x[i] = (double)v->seen[id][i];
     in[id] = x;
 }
 
@@ -137,7 +153,7 @@ static void compare_call(void *user, int call)
         Watch *w = &v->watch.v[v->next];
         int64_t n = type_elems(&w->value->type);
         float *x = NEW(v->run, float, n);
-        gather_value(w->value, memory_at(v, w->at), x);
+        layout_gather(&w->value->layout, &w->value->type, memory_at(v, w->at), x);
         v->seen[w->value - v->job->graph->value.v] = x;
         if (w->origin < 0) /* made by a pass, kept for the groups that read it */
             continue;

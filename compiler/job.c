@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../passes/rules.h"
+
 /* ---- options ---- */
 
 bool is_loop_stage(const char *name)
@@ -32,7 +34,7 @@ PassOptions job_pass_options(const Job *j)
     const char *dump = o->print_ir_after, *stop = o->stop_after;
     const char *passes = o->passes && o->command != CMD_opt ? with_required(j->arena, o->passes) : o->passes;
     return (PassOptions){.target = j->target, .opt = o->level, .strict = o->strict, .verify_each = o->verify_each,
-                         .time_passes = o->time_passes, .passes = passes, .disable = o->disable_pass,
+                         .time_passes = o->time_passes, .rules = j->rules, .passes = passes, .disable = o->disable_pass,
                          .print_after = dump && is_loop_stage(dump) ? NULL : dump,
                          .stop_after = stop && o->command != CMD_opt && is_loop_stage(stop) ? NULL : stop};
 }
@@ -137,9 +139,19 @@ static const char *weights_source(const Job *j)
     return NULL;
 }
 
+bool job_read_rules(Job *j)
+{
+    const TextList *files = &j->opt->rules;
+    if (files->n)
+        j->rules = rules_load(j->arena, files->v, files->n);
+    return j->rules || !files->n;
+}
+
 bool job_read(Job *j)
 {
     const Options *o = j->opt;
+    if (!job_read_rules(j))
+        return false;
     Param *set = NEW(j->arena, Param, o->set.n);
     for (int i = 0; i < o->set.n; i++) {
         size_t n = strcspn(o->set.v[i], "=");

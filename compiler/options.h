@@ -35,7 +35,7 @@ typedef double OptCType_REAL;
 typedef struct Options {
     int command;             /* CMD_x */
     const char *file;        /* the operand; "-": standard input */
-    OptCType_LIST set, inputs, outputs;
+    OptCType_LIST set, inputs, outputs, rules;
     OptCType_TEXT weights, output, report, target, passes, disable_pass, print_ir_after, stop_after, html;
     OptCType_CHOICE weights_as, engine, backend;
     OptCType_CHOICES emit;

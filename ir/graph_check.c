@@ -50,6 +50,15 @@ static const char *check_step(const Infer *c, int k, const Type *anchor)
     return NULL;
 }
 
+Op out_op(const Out *o, Attrs *a)
+{
+    bool window = o->kernel.n;
+    Op op = o->red == RED_MEAN ? (window ? OP_avg_pool : OP_mean) : o->red == RED_MAX ? (window ? OP_max_pool : OP_max) : OP_sum;
+    attrs_default(op, a);
+    a->axes = o->axes, a->keep = o->keep, a->kernel = o->kernel;
+    return op;
+}
+
 static const char *infer_out(const Infer *c, int i, const Type *anchor, Type *type)
 {
     const Out *o = &c->n->out[i];
@@ -58,14 +67,19 @@ static const char *infer_out(const Infer *c, int i, const Type *anchor, Type *ty
     *type = *anchor;
     if (o->red == RED_NONE)
         return NULL;
-    Attrs t = {.axes = o->axes, .keep = o->keep};
+    if (o->kernel.n && (o->red == RED_SUM || o->axes.n || o->keep))
+        FAIL(c, "out %d: a window has a mean or a max, and no axes", i);
+    Attrs t;
     Type out[MAX_OUT];
     int nout;
-    OpCall call = {.op = reduce_op(o->red), .attr = &t, .nin = 1, .in = anchor, .arena = c->arena};
+    OpCall call = {.op = out_op(o, &t), .attr = &t, .nin = 1, .in = anchor, .arena = c->arena};
     const char *err = op_infer(&call, out, &nout);
     if (err)
         FAIL(c, "out %d: %s", i, err);
     *type = out[0];
+    for (int d = 2; o->kernel.n && d < 4; d++)
+        if (o->kernel.n != 2 || anchor->dim[d] % o->kernel.v[d - 2])
+            FAIL(c, "out %d: windows do not divide %s", i, type_text(c->arena, anchor));
     return NULL;
 }
 
@@ -184,17 +198,6 @@ static const char *check_node(const Check *c, int node)
     return err;
 }
 
-static const char *check_layout(const Check *c, const Value *v)
-{
-    const Layout *l = &v->layout;
-    int64_t borders = l->border[0] | l->border[1] | l->border[2] | l->border[3];
-    if (l->order == ORDER_ROW && (l->cstride || borders))
-        FAIL(c, "a row-major layout has a border or a stride");
-    if (l->order == ORDER_NHWC && (v->type.rank != 4 || l->cstride < v->type.dim[1] || borders < 0))
-        FAIL(c, "an nhwc layout with c=%lld does not fit %s", (long long)l->cstride, type_text(c->arena, &v->type));
-    return NULL;
-}
-
 static const char *check_value(const Check *c, ValueId id, Map *names)
 {
     const Value *v = &c->g->value.v[id];
@@ -204,7 +207,7 @@ static const char *check_value(const Check *c, ValueId id, Map *names)
         return NULL;
     if (!type_valid(&v->type))
         FAIL(c, "value %d has no valid type", id);
-    const char *err = check_layout(c, v);
+    const char *err = layout_check(c->arena, &v->layout, &v->type);
     if (err)
         FAIL(c, "value %d: %s", id, err);
     if (v->kind == VAL_CONST) {

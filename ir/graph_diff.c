@@ -43,8 +43,7 @@ static const char *diff_value(const Diff *d, ValueId ia, ValueId ib, const char 
         FAIL(d, "%s is of another kind", what);
     if (!type_eq(&a->type, &b->type))
         FAIL(d, "%s is %s and %s", what, type_text(d->arena, &a->type), type_text(d->arena, &b->type));
-    if (a->layout.order != b->layout.order || a->layout.cstride != b->layout.cstride ||
-        memcmp(a->layout.border, b->layout.border, sizeof a->layout.border) != 0)
+    if (!layout_eq(&a->layout, &b->layout, &a->type))
         FAIL(d, "%s has another layout", what);
     if (a->region != b->region || a->offset != b->offset || a->bytes != b->bytes)
         FAIL(d, "%s lies elsewhere", what);
@@ -102,7 +101,8 @@ static const char *diff_step(const Diff *d, const Step *a, const Step *b)
 
 static const char *diff_out(const Diff *d, const Out *a, const Out *b, int i)
 {
-    if (a->step != b->step || a->red != b->red || a->keep != b->keep || !same_ints(&a->axes, &b->axes))
+    if (a->step != b->step || a->red != b->red || a->keep != b->keep || !same_ints(&a->axes, &b->axes) ||
+        !same_ints(&a->kernel, &b->kernel))
         FAIL(d, "result %d is taken another way", i);
     return diff_value(d, a->value, b->value, arena_printf(d->arena, "result %d", i));
 }
@@ -121,6 +121,8 @@ static const char *diff_node(const Diff *d, const Node *a, const Node *b)
             FAIL(d, "step %d: %s", k + 1, err);
     for (int i = 0; i < a->nout && !err; i++)
         err = diff_out(d, &a->out[i], &b->out[i], i);
+    if (!err && a->view != b->view)
+        return "one is a view";
     if (!err && !same_text(a->layers, b->layers))
         return "layers differ";
     if (!err && (a->scratch != b->scratch || a->scratch_offset != b->scratch_offset))

@@ -8,10 +8,10 @@
      output  = operand ":" type
      const   = "const" "@" name ":" stored ["=" "[" [number {"," number}] "]"]
      node    = value {"," value} "=" op operands [attrs] ["epilogue" "{" step {";" step} "}"] ["->" out {"," out}]
-               ":" stored {"," stored} ["name=" name] ["layers=" name]
+               ":" stored {"," stored} ["name=" name] ["layers=" name] ["view"]
                ["scratch" "(" "bytes=" int "," "offset=" int ")"]
      step    = op operands [attrs] ["name=" name]
-     out     = "$" int | ("mean" | "sum" | "max") "(" "$" int "," "axes=" ints ["," "keep=" bool] ")"
+     out     = "$" int | ("mean" | "sum" | "max") "(" "$" int "," ("axes=" ints ["," "keep=" bool] | "kernel=" ints) ")"
      operands = [operand {"," operand}]
      operand = value | "@" name | "$" int                  "$" in steps only; a step that is one operand short has the
                                                            previous step's result in front
@@ -19,13 +19,18 @@
      attrs   = "{" [name "=" attr {"," attr}] "}"          only those that differ from the operator's default
      attr    = int | number | bool | word | ints
      ints    = "[" [int {"," int}] "]"
-     stored  = type ["nhwc" "(" "c=" int ["," "border=" ints] ")"] [region ["(" "offset=" int "," "bytes=" int ")"]]
+     stored  = type [layout] ["group" "(" int "," "first=" int "," "room=" int ")"]
+               [region ["(" "offset=" int "," "bytes=" int ")"]]
+     layout  = "nhwc" "(" "c=" int ["," "border=" ints] ")"
+             | "strided" "(" "stride=" ints ["," "axis=" int "," "at=" "[" {run} "]"] ")"
+     run     = int [":" int [":" int]]
      region  = "none" | "arena" | "input" | "output" | "const"
      type    = "f32[1,3,224,224]"
      name    = characters of A-Za-z0-9_.-/$, or quoted as in C ("\n", "\t", "\xHH")
 
-   nhwc(c=64, border=[1,1,1,1]): channel stride and top, left, bottom, right border. Where an epilogue has no outs
-   behind "->", the node keeps its last step's result. */
+   nhwc(c=64, border=[1,1,1,1]): channel stride and top, left, bottom, right border. at=[0:8,16,24:96:8]: where each
+   index of that dimension lies, in runs with their ends and steps. group(1, first=64, room=4096): storage shared with
+   the other values of group 1. view: no kernel runs. Where an epilogue has no outs behind "->", the node keeps its last step's result. */
 #include "graph.h"
 #include "lex.h"
 
@@ -73,15 +78,7 @@ static void put_stored(const Print *p, ValueId id, bool where)
     buf_puts(p->b, v ? type_text(p->arena, &v->type) : "?");
     if (!v || !where || !(p->flags & PRINT_LAYOUT))
         return;
-    const int64_t *border = v->layout.border;
-    if (v->layout.order == ORDER_NHWC) {
-        buf_printf(p->b, " nhwc(c=%lld", (long long)v->layout.cstride);
-        if (border[0] || border[1] || border[2] || border[3]) {
-            buf_puts(p->b, ", border=");
-            put_ints(p->b, border, 4);
-        }
-        buf_putc(p->b, ')');
-    }
+    layout_print(p->b, &v->layout, &v->type);
     bool planned = v->offset != -1 || v->bytes;
     if (v->region != REGION_NONE || planned)
         buf_printf(p->b, " %s", region[v->region]);
@@ -176,8 +173,9 @@ static void put_out(const Print *p, const Out *o)
         buf_printf(p->b, "$%d", o->step);
         return;
     }
-    buf_printf(p->b, "%s($%d, axes=", op_info[reduce_op(o->red)].name, o->step);
-    put_ints(p->b, o->axes.v, o->axes.n);
+    const Ints *over = o->kernel.n ? &o->kernel : &o->axes;
+    buf_printf(p->b, "%s($%d, %s=", reduce_name(o->red), o->step, o->kernel.n ? "kernel" : "axes");
+    put_ints(p->b, over->v, over->n);
     buf_puts(p->b, o->keep ? ", keep=true)" : ")");
 }
 
@@ -245,6 +243,8 @@ static void put_node(const Print *p, const Node *n)
         buf_puts(b, "  layers=");
         lex_put_name(b, n->layers);
     }
+    if ((p->flags & PRINT_LAYOUT) && n->view)
+        buf_puts(b, "  view");
     if ((p->flags & PRINT_LAYOUT) && (n->scratch || n->scratch_offset != -1))
         buf_printf(b, "  scratch(bytes=%lld, offset=%lld)", (long long)n->scratch, (long long)n->scratch_offset);
     const char *loc = p->flags & PRINT_LOC ? loc_text(p->arena, n->loc) : "";

@@ -128,6 +128,7 @@ typedef struct Call {
     VEC(Arg) arg;           /* one per parameter */
     /* what this call computes, for reports, traces and comments */
     const char *layers, *op, *epilogue, *impl, *shape;
+    const char *why;        /* movement that is a kernel: the reason; else NULL */
     Loc loc;
     int64_t macs, bytes_read, bytes_written;
     VEC(struct CallOut { int value; Arg at; }) out; /* graph values (Graph.value index) that are complete after it */

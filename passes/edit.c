@@ -49,8 +49,5 @@ void value_becomes(Graph *g, ValueId from, ValueId to)
 
 int64_t value_storage(const Value *v)
 {
-    if (v->layout.order == ORDER_ROW)
-        return type_elems(&v->type) * dtype_size(v->type.dtype);
-    const int64_t *b = v->layout.border, *d = v->type.dim;
-    return d[0] * (b[0] + d[2] + b[2]) * (b[1] + d[3] + b[3]) * v->layout.cstride * dtype_size(v->type.dtype);
+    return layout_room(&v->layout, &v->type) * dtype_size(v->type.dtype);
 }

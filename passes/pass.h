@@ -11,6 +11,7 @@ typedef struct Pass {
     int opt;               /* -O level */
     bool strict;           /* only rewrites that are exact, or round like the graph as written to within 1e-5 */
     bool least;            /* disabled, but REDUCIBLE: do only what later passes cannot do without */
+    const struct Rules *rules; /* of the algebra pass; NULL: the bundled ones */
     Arena *scratch;        /* emptied after the pass */
 } Pass;
 typedef bool PassFn(Pass *, Graph *); /* true: something changed */
@@ -38,6 +39,7 @@ typedef struct PassOptions {
     const Target *target;
     int opt;
     bool strict, verify_each, time_passes;
+    const struct Rules *rules;     /* NULL: the bundled ones */
     const char *passes;            /* comma list: run exactly these; NULL: all of the level */
     const char *disable;           /* comma list */
     const char *print_after;       /* a pass, "all" or NULL; dumps go to stderr */
@@ -63,7 +65,10 @@ typedef struct Schedule {
     int lanes;             /* vector width along output channels (or the last dimension) */
     int px, rows, nb;      /* register tile: rows x px pixels x nb vectors */
     bool oc_outer;         /* output channel blocks outermost (weights read once), else rows */
+    bool symmetric;        /* a matrix times its own transpose: one half is computed, each result stored twice */
     bool peel;             /* no border in memory: edge pixels run with clipped windows */
 } Schedule;
 const char *schedule_text(Arena *, const Schedule *);
+/* Can a convolution's register tiles be made of whole windows, at about the cost of the best ones? */
+bool conv_takes_window(const Target *, const Graph *, const Node *, const Ints *kernel);
 #endif

@@ -153,21 +153,20 @@ static const double *expected(const Verify *r, const Graph *g, ValueId v)
 /* Constants are rounded to single precision when passes make them: this is the contract for such sums. */
 #define PASS_TOLERANCE 1e-5
 
-/* Largest difference, relative to the largest magnitude of the reference or, where that is more, of what the value was
-   computed from in its node. */
-static double difference(const double *x, const double *ref, int64_t n, double largest)
+/* Largest difference, and the largest magnitude of the reference. */
+typedef struct Difference { double err, largest; } Difference;
+static Difference difference(const double *x, const double *ref, int64_t n)
 {
-    double err = 0;
-    largest = isfinite(largest) ? largest : 0;
+    Difference d = {0, 0};
     for (int64_t i = 0; i < n; i++) {
         if (isnan(x[i]) != isnan(ref[i]))
-            return INFINITY;
-        if (x[i] != ref[i]) /* infinities may be equal */
-            err = fmax(err, fabs(x[i] - ref[i]));
+            d.err = INFINITY;
+        else if (x[i] != ref[i]) /* infinities may be equal */
+            d.err = fmax(d.err, fabs(x[i] - ref[i]));
         if (isfinite(ref[i]))
-            largest = fmax(largest, fabs(ref[i]));
+            d.largest = fmax(d.largest, fabs(ref[i]));
     }
-    return err == 0 ? 0 : err / largest;
+    return d;
 }
 
 typedef struct Compare {
@@ -175,31 +174,69 @@ typedef struct Compare {
     Arena *A;
     const Graph *g;
     const char *pass;
+    int fired;               /* so many rules had fired before the pass */
     const double **now;      /* per value: the reference's numbers where they are known */
     double largest;          /* magnitude inside the node at work */
     bool ok;
 } Compare;
 
-/* A value as it was computed; later nodes read what it should have been. */
+/* May the rule that fired there have changed v? Where a value was put in place of another, its readers show it first. */
+static bool may_concern(const Graph *g, const Fired *f, ValueId v)
+{
+    bool read = false;
+    if (g->value.v[v].kind == VAL_NODE) {
+        const Node *n = &g->node.v[g->value.v[v].node];
+        for (int i = 0; i < n->nin; i++)
+            read = read || n->in[i] == f->value;
+    }
+    return read || f->value == v;
+}
+
+/* Says that v has other numbers, and which rules may have done it. */
+static void complain(const Compare *c, ValueId v, double relative)
+{
+    const Graph *g = c->g;
+    const Value *val = &g->value.v[v];
+    const Node *n = val->kind == VAL_NODE ? &g->node.v[val->node] : NULL;
+    const char *name = n ? node_title(n) : val->name;
+    bool by_rule = false;
+    for (int i = g->fired.n - 1; i >= c->fired; i--) {
+        const Fired *f = &g->fired.v[i];
+        if (!may_concern(g, f, v))
+            continue;
+        if (by_rule)
+            note_at(f->loc, "or rule '%s', which fired there before", f->rule);
+        else
+            error_at(f->loc, "rule '%s': pass '%s' changed the numbers: first at '%s', relative error %.3g", f->rule,
+                     c->pass, name, relative);
+        by_rule = true;
+    }
+    if (!by_rule)
+        error_at(n ? n->loc : val->loc, "pass '%s' changed the numbers: first at '%s', relative error %.3g", c->pass,
+                 name, relative);
+}
+
+/* A value as it was computed; later nodes read what it should have been. What rounding may do depends on the largest
+   magnitude inside the node: relu may clip nearly all of a sum. */
 static void compare(void *user, ValueId v, const double *x)
 {
     Compare *c = user;
     const Value *val = &c->g->value.v[v];
     const double *ref = expected(c->ref, c->g, v);
-    double err = ref ? difference(x, ref, type_elems(&val->type), c->largest) : 0;
     c->now[v] = ref ? ref : copy_of(c->A, c->g, v, x);
-    if (err <= PASS_TOLERANCE || !c->ok)
+    Difference d = ref ? difference(x, ref, type_elems(&val->type)) : (Difference){0, 0};
+    double inside = isfinite(c->largest) ? c->largest : 0;
+    if (d.err <= PASS_TOLERANCE * fmax(d.largest, inside) || !c->ok)
         return;
-    const Node *n = val->kind == VAL_NODE ? &c->g->node.v[val->node] : NULL;
-    error_at(n ? n->loc : val->loc, "pass '%s' changed the numbers: first at '%s', relative error %.3g", c->pass,
-             n ? node_title(n) : val->name, err);
+    complain(c, v, d.err / d.largest);
     c->ok = false;
 }
 
-static bool same_numbers(const Graph *g, const char *pass, const Verify *ref)
+static bool same_numbers(const Graph *g, const char *pass, const Verify *ref, int fired)
 {
     Arena *A = arena_new();
-    Compare c = {.ref = ref, .A = A, .g = g, .pass = pass, .now = NEW(A, const double *, g->value.n + 1), .ok = true};
+    Compare c = {.ref = ref, .A = A, .g = g, .pass = pass, .fired = fired, .now = NEW(A, const double *, g->value.n + 1),
+                 .ok = true};
     for (int i = 0; i < g->input.n; i++)
         c.now[g->input.v[i]] = ref->in[i];
     for (int i = 0; i < g->node.n && c.ok; i++)
@@ -247,10 +284,13 @@ static double now_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-static void dump(const Graph *g, const char *pass)
+static void dump(const Graph *g, const char *pass, int fired)
 {
     Buf b = {0};
     buf_printf(&b, "; after %s\n", pass);
+    for (int i = fired; i < g->fired.n; i++)
+        buf_printf(&b, "; rule %s (%s) fired at %s\n", g->fired.v[i].rule, loc_text(g->arena, g->fired.v[i].loc),
+                   g->fired.v[i].where);
     graph_print(&b, g, PRINT_LAYOUT | PRINT_LOC);
     fwrite(b.s, 1, b.n, stderr);
     buf_free(&b);
@@ -263,9 +303,10 @@ static bool least(const PassInfo *p, const PassOptions *o)
 
 static bool run_one(const PassInfo *info, Graph *g, const PassOptions *o, const Verify *ref)
 {
-    Pass p = {.target = o->target, .opt = o->opt, .strict = o->strict, .least = least(info, o), .scratch = arena_new()};
+    Pass p = {.target = o->target, .opt = o->opt, .strict = o->strict, .least = least(info, o), .rules = o->rules,
+              .scratch = arena_new()};
     bug_context(info->name, NULL);
-    int errors = diag_errors();
+    int errors = diag_errors(), fired = g->fired.n;
     double t = now_ms();
     bool changed = info->fn(&p, g);
     t = now_ms() - t;
@@ -280,10 +321,10 @@ static bool run_one(const PassInfo *info, Graph *g, const PassOptions *o, const 
         bug("the graph is wrong after pass '%s': %s", info->name, err);
     check_round_trip(g, info->name);
     if (o->print_after && (!strcmp(o->print_after, "all") || listed(o->print_after, info->name)))
-        dump(g, info->name);
+        dump(g, info->name, fired);
     if (o->observe)
         o->observe(o->observer, info, g, t, changed);
-    bool ok = !ref || !changed || same_numbers(g, info->name, ref);
+    bool ok = !ref || !changed || same_numbers(g, info->name, ref, fired);
     bug_context(NULL, NULL);
     return ok;
 }

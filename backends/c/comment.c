@@ -59,6 +59,8 @@ static void call_comment(CFile *c, Buf *b, const Call *call)
     if (call->macs)
         buf_printf(b, "%s MACs, ", thousands(c->A, call->macs));
     buf_printf(b, "reads %s B, writes %s B", thousands(c->A, call->bytes_read), thousands(c->A, call->bytes_written));
+    if (said(call->why))
+        buf_printf(b, "; no index map: %s", call->why);
 }
 
 void c_kernel_comment(CFile *c, Buf *b, int kernel)

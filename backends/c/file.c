@@ -158,10 +158,10 @@ static bool header(CFile *c, OutDir *dir)
 static bool runtime(const CFile *c, OutDir *dir)
 {
     for (int i = 0; i < LEN(runtime_text); i++) {
-        const struct EmbeddedFile *t = &runtime_text[i];
-        bool wanted = !strcmp(t->name, "dsq.h") || (c->math && !strcmp(t->name, "dsq_math.h")) ||
-                      (c->o->threads && !strncmp(t->name, "dsq_pool.", 9));
-        if (wanted && !outdir_add(dir, t->name, t->text, t->n))
+        const char *name = runtime_text[i].name;
+        bool wanted = !strcmp(name, "dsq.h") || (c->math && !strcmp(name, "dsq_math.h")) ||
+                      (c->o->threads && !strncmp(name, "dsq_pool.", 9));
+        if (wanted && !outdir_add(dir, name, runtime_text[i].text, runtime_text[i].n))
             return false;
     }
     return true;

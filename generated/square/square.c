@@ -31,16 +31,16 @@ static inline float max_f32(float a, float b) { return a > b ? a : b; }
 
 #include "square_weights.h"
 
-/* conv2d 3x3 stride 2: 1x1x8x8 -> 1x8x4x4, then scale square scale add; conv_tile lanes=1 tile=1x4x4 peel
+/* conv2d 3x3 stride 2: 1x1x8x8 -> 1x8x4x4, then polynomial; conv_tile lanes=1 tile=1x4x4 peel
    conv + bn + square_encoding.scale + square_encoding.square + square_encoding.scale + square_encoding.add   square.yaml:8
-     f32[1,8,4,4], epilogue scale square scale add; 1,152 MACs, reads 256 B, writes 512 B */
+     f32[1,8,4,4], epilogue polynomial; 1,152 MACs, reads 256 B, writes 512 B */
 static void k0_conv(const float *restrict in, const float *restrict w, const float *restrict bias,
                     const float *restrict alpha, const float *restrict beta, float *restrict out)
 {
     for (int y = 0; y < 4; y++) {
         for (int oc = 0; oc < 2; oc++) {
-            const float *bias_at = bias + oc*4; const float *alpha_at = alpha + oc*4;
-            const float *beta_at = beta + oc*4; float *out_at = out + y*32 + oc*4;
+            const float *bias_at = bias + oc*4; const float *beta_at = beta + oc*4;
+            const float *alpha_at = alpha + oc*4; float *out_at = out + y*32 + oc*4;
             float b = bias_at[0], b_1 = bias_at[1], b_2 = bias_at[2], b_3 = bias_at[3], acc0_0 = b;
             float acc1_0 = b_1, acc2_0 = b_2, acc3_0 = b_3;
             for (int ky = max_i32(1 - y*2, 0); ky < 3; ky++) {
@@ -51,14 +51,14 @@ static void k0_conv(const float *restrict in, const float *restrict w, const flo
                     acc3_0 += x*w3;
                 }
             }
-            out_at[0] = acc0_0*alpha_at[0] + acc0_0*acc0_0*beta_at[0];
-            out_at[1] = acc1_0*alpha_at[1] + acc1_0*acc1_0*beta_at[1];
-            out_at[2] = acc2_0*alpha_at[2] + acc2_0*acc2_0*beta_at[2];
-            out_at[3] = acc3_0*alpha_at[3] + acc3_0*acc3_0*beta_at[3];
+            out_at[0] = acc0_0*(acc0_0*beta_at[0] + alpha_at[0]);
+            out_at[1] = acc1_0*(acc1_0*beta_at[1] + alpha_at[1]);
+            out_at[2] = acc2_0*(acc2_0*beta_at[2] + alpha_at[2]);
+            out_at[3] = acc3_0*(acc3_0*beta_at[3] + alpha_at[3]);
         }
         for (int oc = 0; oc < 2; oc++) {
-            const float *bias_at = bias + oc*4; const float *alpha_at = alpha + oc*4;
-            const float *beta_at = beta + oc*4; float *out_at = out + y*32 + oc*4 + 8;
+            const float *bias_at = bias + oc*4; const float *beta_at = beta + oc*4;
+            const float *alpha_at = alpha + oc*4; float *out_at = out + y*32 + oc*4 + 8;
             float b = bias_at[0], b_1 = bias_at[1], b_2 = bias_at[2], b_3 = bias_at[3];
             float acc0_0 = b, acc0_1 = acc0_0, acc0_2 = acc0_0;
             float acc1_0 = b_1, acc1_1 = acc1_0, acc1_2 = acc1_0;
@@ -76,22 +76,20 @@ static void k0_conv(const float *restrict in, const float *restrict w, const flo
                     acc3_2 += x_2*w3;
                 }
             }
-            float alpha_v = alpha_at[0], beta_v = beta_at[0];
-            out_at[0] = acc0_0*alpha_v + acc0_0*acc0_0*beta_v;
-            float alpha_v_1 = alpha_at[1], beta_v_1 = beta_at[1];
-            out_at[1] = acc1_0*alpha_v_1 + acc1_0*acc1_0*beta_v_1;
-            float alpha_v_2 = alpha_at[2], beta_v_2 = beta_at[2];
-            out_at[2] = acc2_0*alpha_v_2 + acc2_0*acc2_0*beta_v_2;
-            float alpha_v_3 = alpha_at[3], beta_v_3 = beta_at[3];
-            out_at[3] = acc3_0*alpha_v_3 + acc3_0*acc3_0*beta_v_3;
-            out_at[8] = acc0_1*alpha_v + acc0_1*acc0_1*beta_v;
-            out_at[9] = acc1_1*alpha_v_1 + acc1_1*acc1_1*beta_v_1;
-            out_at[10] = acc2_1*alpha_v_2 + acc2_1*acc2_1*beta_v_2;
-            out_at[11] = acc3_1*alpha_v_3 + acc3_1*acc3_1*beta_v_3;
-            out_at[16] = acc0_2*alpha_v + acc0_2*acc0_2*beta_v;
-            out_at[17] = acc1_2*alpha_v_1 + acc1_2*acc1_2*beta_v_1;
-            out_at[18] = acc2_2*alpha_v_2 + acc2_2*acc2_2*beta_v_2;
-            out_at[19] = acc3_2*alpha_v_3 + acc3_2*acc3_2*beta_v_3;
+            float beta_v = beta_at[0], alpha_v = alpha_at[0];
+            out_at[0] = acc0_0*(acc0_0*beta_v + alpha_v);
+            float beta_v_1 = beta_at[1], alpha_v_1 = alpha_at[1];
+            out_at[1] = acc1_0*(acc1_0*beta_v_1 + alpha_v_1);
+            float beta_v_2 = beta_at[2], alpha_v_2 = alpha_at[2];
+            out_at[2] = acc2_0*(acc2_0*beta_v_2 + alpha_v_2);
+            float beta_v_3 = beta_at[3], alpha_v_3 = alpha_at[3];
+            out_at[3] = acc3_0*(acc3_0*beta_v_3 + alpha_v_3); out_at[8] = acc0_1*(acc0_1*beta_v + alpha_v);
+            out_at[9] = acc1_1*(acc1_1*beta_v_1 + alpha_v_1);
+            out_at[10] = acc2_1*(acc2_1*beta_v_2 + alpha_v_2);
+            out_at[11] = acc3_1*(acc3_1*beta_v_3 + alpha_v_3); out_at[16] = acc0_2*(acc0_2*beta_v + alpha_v);
+            out_at[17] = acc1_2*(acc1_2*beta_v_1 + alpha_v_1);
+            out_at[18] = acc2_2*(acc2_2*beta_v_2 + alpha_v_2);
+            out_at[19] = acc3_2*(acc3_2*beta_v_3 + alpha_v_3);
         }
     }
 }

@@ -1,7 +1,8 @@
 /* Operands of a kernel: which parameter a value is, and how its logical coordinates become indices.
 
    A row-major value is declared without its dimensions of 1, so that the dimension a vector runs along is the last
-   one. An NHWC value is declared with its border and channel stride: [N, top+H+bottom, left+W+right, cstride].
+   one. An NHWC value is declared with its border and channel stride: [N, top+H+bottom, left+W+right, cstride]. A value
+   that lies strided in the storage of others is declared as that whole storage, in one dimension.
    Constants of three or more dimensions that meet an NHWC frame are stored channels-last as well. */
 #include <ctype.h>
 #include <string.h>
@@ -97,9 +98,27 @@ static int storage_dims(const Value *v, bool nhwc, int64_t *dim)
     }
     if (v->layout.order == ORDER_ROW)
         return row_dims(t, dim);
+    if (v->layout.order == ORDER_STRIDED) {
+        dim[0] = layout_room(&v->layout, t);
+        return 1;
+    }
     const int64_t *b = v->layout.border;
     dim[0] = t->dim[0], dim[1] = b[0] + t->dim[2] + b[2], dim[2] = b[1] + t->dim[3] + b[3], dim[3] = v->layout.cstride;
     return 4;
+}
+
+/* Elements from the start of the storage to the parameter's first one: whole images for NHWC, whose channels may begin
+   inside a pixel, so that blocks of one shape are read by one kernel. */
+static int64_t param_shift(const Value *v)
+{
+    if (v->layout.order == ORDER_STRIDED)
+        return 0;
+    if (v->layout.order == ORDER_ROW || !v->layout.group)
+        return v->layout.first;
+    Layout own = v->layout;
+    own.group = 0;
+    int64_t image = layout_room(&own, &v->type);
+    return v->layout.first / image * image;
 }
 
 /* "layer1.0.bn1.bias$1" gives "bias". */
@@ -128,24 +147,29 @@ static int const_buf(KC *kc, ValueId id, bool nhwc)
     return buf;
 }
 
+static Operand *add_operand(KC *kc, Operand o)
+{
+    if (kc->nopnd == MAX_OPERANDS)
+        bug("more than %d operands in one kernel", MAX_OPERANDS);
+    kc->opnd[kc->nopnd] = o;
+    return &kc->opnd[kc->nopnd++];
+}
+
 /* The operand record of a value, made on first use with the access given; reading what is written makes it rw. */
 static Operand *operand(KC *kc, ValueId id, Access access, bool nhwc_frame)
 {
     const Value *v = val(kc, id);
     bool nhwc = v->kind == VAL_CONST ? const_nhwc(v, nhwc_frame) : v->layout.order == ORDER_NHWC;
     for (int i = 0; i < kc->nopnd; i++)
-        if (kc->opnd[i].v == id && kc->opnd[i].nhwc == nhwc) {
+        if (kc->opnd[i].v == id && kc->opnd[i].nhwc == nhwc && !kc->opnd[i].slotted) {
             KParam *p = &kc->k->param.v[kc->opnd[i].param];
             if (p->access != access && p->access != ACC_CONST)
                 p->access = ACC_RW;
             return &kc->opnd[i];
         }
-    if (kc->nopnd == MAX_OPERANDS)
-        bug("more than %d operands in one kernel", MAX_OPERANDS);
     int64_t dim[MAX_IX];
     int rank = storage_dims(v, nhwc, dim);
-    Operand *o = &kc->opnd[kc->nopnd++];
-    *o = (Operand){.v = id, .nhwc = nhwc, .offset = 0};
+    Operand *o = add_operand(kc, (Operand){.v = id, .nhwc = nhwc, .table = -1});
     const char *name;
     if (v->kind == VAL_CONST) {
         access = ACC_CONST;
@@ -161,16 +185,46 @@ static Operand *operand(KC *kc, ValueId id, Access access, bool nhwc_frame)
     }
     if (access == ACC_RO && kc->n->nin && id != kc->n->in[0])
         name = "res";
-    bind_arg(kc, o->buf, o->offset);
+    int64_t shift = param_shift(v);
+    bind_arg(kc, o->buf, o->offset + (o->buf == ARG_ARENA ? shift * dtype_size(v->type.dtype) : shift));
     o->param = kb_param(&kc->b, name, v->type.dtype, access, rank, dim);
     return o;
 }
 
-/* Indices of a value's own coordinates (one per dimension of the value). */
-static void indices(KC *kc, const Operand *o, const Ix *const *own, const Ix **ix)
+/* Elements that index i of the table's dimension lies on. */
+static const Ix *look_up(KC *kc, Operand *o, const Ix *i)
+{
+    const Value *v = val(kc, o->v);
+    const Layout *l = &v->layout;
+    if (ix_is_const(i))
+        return IXC(l->at[i->c]);
+    if (o->table < 0)
+        o->table = kc_table(kc, "at", l->at, v->type.dim[l->axis]);
+    return IXV(kb_index(&kc->b, "at", o->table, (const Ix *[]){i}));
+}
+
+static const Ix *strided(KC *kc, Operand *o, const Ix *const *own, const Ix *along)
+{
+    const Value *v = val(kc, o->v);
+    const Layout *l = &v->layout;
+    const Ix *ix = IXC(l->first);
+    for (int d = 0; d < v->type.rank; d++)
+        if (l->at && d == l->axis)
+            ix = ADD(ix, along ? along : look_up(kc, o, own[d]));
+        else
+            ix = ADD(ix, MULC(own[d], l->stride[d]));
+    return ix;
+}
+
+/* Indices of a value's own coordinates (one per dimension of the value). along: what takes the place of the table. */
+static void indices(KC *kc, Operand *o, const Ix *const *own, const Ix *along, const Ix **ix)
 {
     const Value *v = val(kc, o->v);
     const Type *t = &v->type;
+    if (v->layout.order == ORDER_STRIDED && v->kind != VAL_CONST) {
+        ix[0] = strided(kc, o, own, along);
+        return;
+    }
     if (!o->nhwc) {
         int r = 0;
         for (int i = 0; i < t->rank; i++)
@@ -188,7 +242,8 @@ static void indices(KC *kc, const Operand *o, const Ix *const *own, const Ix **i
         ix[0] = n, ix[1] = own[r - 2], ix[2] = own[r - 1], ix[3] = own[r - 3];
         return;
     }
-    ix[0] = own[0], ix[1] = ADDC(own[2], v->layout.border[0]), ix[2] = ADDC(own[3], v->layout.border[1]), ix[3] = own[1];
+    ix[0] = own[0], ix[1] = ADDC(own[2], v->layout.border[0]), ix[2] = ADDC(own[3], v->layout.border[1]);
+    ix[3] = ADDC(own[1], v->layout.first - param_shift(v));
 }
 
 /* The dimension of a value that the frame's dimension vdim is, -1 where it is broadcast along it. */
@@ -200,12 +255,9 @@ static int own_dim(const Type *t, const Type *frame, int vdim)
 
 static bool contiguous(const Value *v, bool nhwc, int d)
 {
-    if (nhwc)
+    if (v->kind == VAL_CONST && nhwc)
         return d == v->type.rank - 3;
-    for (int i = d + 1; i < v->type.rank; i++)
-        if (v->type.dim[i] > 1)
-            return false;
-    return true;
+    return layout_contiguous(&v->layout, &v->type, d);
 }
 
 static bool nhwc_frame(const Type *frame, int vdim) { return frame->rank == 4 && vdim == 1; }
@@ -225,7 +277,7 @@ bool kc_vector(const KC *kc, ValueId id, const Type *frame, int vdim)
     return d < 0 || contiguous(v, nhwc, d);
 }
 
-const Expr *kc_load(KC *kc, ValueId id, const Type *frame, const Ix *const *coord, int vdim, int lanes, int n)
+static const Expr *load(KC *kc, ValueId id, const Type *frame, const Ix *const *coord, const Ix *along, int vdim, int lanes, int n)
 {
     const Value *v = val(kc, id);
     const Type *t = &v->type;
@@ -235,24 +287,87 @@ const Expr *kc_load(KC *kc, ValueId id, const Type *frame, const Ix *const *coor
         own[i] = t->dim[i] > 1 ? coord[i + frame->rank - t->rank] : IXC(0);
     if (t->rank == 4 && frame->rank == 4) /* a convolution's window may stand on the border of a one-pixel map */
         for (int i = 2; i < 4; i++)
-            if (t->dim[i] == 1 && frame->dim[i] == 1 && o->nhwc)
+            if (t->dim[i] == 1 && frame->dim[i] == 1 && (o->nhwc || v->layout.order == ORDER_STRIDED))
                 own[i] = coord[i];
-    indices(kc, o, own, ix);
+    indices(kc, o, own, along, ix);
     int d = own_dim(t, frame, vdim);
     if (lanes > 1 && d < 0)
         return x_splat(&kc->b, x_load(&kc->b, o->param, ix, 1, 0), lanes);
-    if (lanes > 1 && !contiguous(v, o->nhwc, d))
+    if (lanes > 1 && !along && !contiguous(v, o->nhwc, d))
         bug("value %d is not contiguous along dimension %d", id, vdim);
     return x_load(&kc->b, o->param, ix, lanes, n < lanes ? n : 0);
 }
 
+const Expr *kc_load(KC *kc, ValueId id, const Type *frame, const Ix *const *coord, int vdim, int lanes, int n)
+{
+    return load(kc, id, frame, coord, NULL, vdim, lanes, n);
+}
+
+const Expr *kc_load_along(KC *kc, ValueId id, const Type *frame, const Ix *const *coord, const Ix *along, int lanes)
+{
+    return load(kc, id, frame, coord, along, kc_type(kc, id)->rank - 1, lanes, lanes);
+}
+
+int kc_table(KC *kc, const char *param, const int64_t *at, int64_t n)
+{
+    int32_t *t = NEW(kc->l->A, int32_t, n);
+    for (int64_t i = 0; i < n; i++)
+        t[i] = (int32_t)at[i];
+    uint64_t h = hash_bytes(t, (size_t)n * sizeof *t, 0);
+    return kc_const(kc, param, arena_printf(kc->l->A, "table.%016llx", (unsigned long long)h), DT_I32, 1, &n, t);
+}
+
+const int64_t *kc_sort(KC *kc, ValueId id, int d, int64_t groups, KcRun *run)
+{
+    const Layout *l = &val(kc, id)->layout;
+    if (l->order != ORDER_STRIDED || !l->at || l->axis != d)
+        return NULL;
+    Arena *A = kc->l->A;
+    int64_t n = val(kc, id)->type.dim[d], part = n / groups, *order = NEW(A, int64_t, n), *at = NEW(A, int64_t, n);
+    bool even = true;
+    for (int64_t g = 0; g < n; g += part) {
+        const int64_t *sorted = sorted_by(A, l->at + g, part);
+        for (int64_t i = g; i < g + part; i++) {
+            order[i] = sorted[i - g];
+            at[i] = l->at[g + order[i]];
+            even = even && at[i] == at[0] + i;
+        }
+    }
+    *run = (KcRun){.table = even ? -1 : kc_table(kc, "at", at, n), .begin = at[0]};
+    return order;
+}
+
+const Ix *kc_along(KC *kc, const KcRun *run, const Ix *i)
+{
+    return run->table < 0 ? ADDC(i, run->begin) : IXV(kb_index(&kc->b, "at", run->table, &i));
+}
+
+/* The parameter of a per-channel constant in the order of the result's channels. */
+static int slotted(KC *kc, ValueId id)
+{
+    for (int i = 0; i < kc->nopnd; i++)
+        if (kc->opnd[i].v == id && kc->opnd[i].slotted)
+            return kc->opnd[i].param;
+    const Value *v = val(kc, id);
+    const float *from = tensor_f32(kc->l->A, v->tensor);
+    float *to = NEW(kc->l->A, float, kc->slots);
+    for (int64_t c = 0, n = type_elems(&v->type); c < n; c++)
+        to[kc->slot[c]] = from[c];
+    const char *name = arena_printf(kc->l->A, "%s.slots", v->name);
+    Operand o = {.v = id, .table = -1, .slotted = true};
+    o.param = kc_const(kc, last_part(kc->A, v->name), name, DT_F32, 1, &kc->slots, to);
+    o.buf = kc->call.arg.v[kc->call.arg.n - 1].buf;
+    return add_operand(kc, o)->param;
+}
+
 const Expr *kc_load_param(KC *kc, ValueId id, const Ix *at, bool vector, int lanes, int n)
 {
-    Operand *o = operand(kc, id, ACC_RO, false);
-    const Ix *ix[1] = {type_elems(kc_type(kc, id)) == 1 ? IXC(0) : at};
-    if (!vector || type_elems(kc_type(kc, id)) == 1)
-        return x_splat(&kc->b, x_load(&kc->b, o->param, ix, 1, 0), lanes);
-    return x_load(&kc->b, o->param, ix, lanes, n < lanes ? n : 0);
+    bool single = type_elems(kc_type(kc, id)) == 1;
+    int param = kc->slot && vector && !single ? slotted(kc, id) : operand(kc, id, ACC_RO, false)->param;
+    const Ix *ix[1] = {single ? IXC(0) : at};
+    if (!vector || single)
+        return x_splat(&kc->b, x_load(&kc->b, param, ix, 1, 0), lanes);
+    return x_load(&kc->b, param, ix, lanes, n < lanes ? n : 0);
 }
 
 void kc_store(KC *kc, ValueId id, const Ix *const *coord, int vdim, const Expr *x, int n)
@@ -260,9 +375,9 @@ void kc_store(KC *kc, ValueId id, const Ix *const *coord, int vdim, const Expr *
     Operand *o = operand(kc, id, ACC_WO, false);
     const Ix *ix[MAX_IX];
     const Value *v = val(kc, id);
-    if (x->type.lanes > 1 && own_dim(&v->type, &v->type, vdim) >= 0 && !contiguous(v, o->nhwc, vdim))
+    if (x->type.lanes > 1 && !kc->slot && own_dim(&v->type, &v->type, vdim) >= 0 && !contiguous(v, o->nhwc, vdim))
         bug("value %d is not contiguous along dimension %d", id, vdim);
-    indices(kc, o, coord, ix);
+    indices(kc, o, coord, kc->slot ? coord[v->layout.axis] : NULL, ix);
     kb_store(&kc->b, o->param, ix, x, n < x->type.lanes ? n : 0);
 }
 
@@ -273,8 +388,8 @@ static void zero_box(KC *kc, int param, const int64_t *lo, const int64_t *hi)
             return;
     static const char *const names[] = {"n", "y", "x", "c"};
     int lanes = kc->t->lanes;
-    while (lanes > 1 && hi[3] % lanes)
-        lanes /= 2;
+    while (lanes > 1 && (hi[3] - lo[3]) % lanes)
+        lanes = lanes / 2 < kc->t->min_lanes ? 1 : lanes / 2;
     const Ix *ix[4];
     for (int i = 0; i < 4; i++)
         ix[i] = IXV(kb_for(&kc->b, LOOP_SERIAL, names[i], IXC(lo[i]), IXC(hi[i]), i == 3 ? lanes : 1));
@@ -283,19 +398,26 @@ static void zero_box(KC *kc, int param, const int64_t *lo, const int64_t *hi)
         kb_end(&kc->b);
 }
 
-void kc_zero_border(KC *kc, ValueId id)
+static void zero_border(KC *kc, ValueId id)
 {
     const Value *v = val(kc, id);
     const int64_t *b = v->layout.border;
     if (v->layout.order != ORDER_NHWC || !(b[0] | b[1] | b[2] | b[3]))
         return;
     int p = operand(kc, id, ACC_WO, false)->param;
-    int64_t d[MAX_IX];
+    int64_t d[MAX_IX], c = v->layout.first - param_shift(v);
     storage_dims(v, true, d);
-    zero_box(kc, p, (int64_t[]){0, 0, 0, 0}, (int64_t[]){d[0], b[0], d[2], d[3]});
-    zero_box(kc, p, (int64_t[]){0, d[1] - b[2], 0, 0}, d);
-    zero_box(kc, p, (int64_t[]){0, b[0], 0, 0}, (int64_t[]){d[0], d[1] - b[2], b[1], d[3]});
-    zero_box(kc, p, (int64_t[]){0, b[0], d[2] - b[3], 0}, (int64_t[]){d[0], d[1] - b[2], d[2], d[3]});
+    int64_t end = c || v->type.dim[1] + kc->t->min_lanes <= d[3] ? c + v->type.dim[1] : d[3]; /* the others' are theirs */
+    zero_box(kc, p, (int64_t[]){0, 0, 0, c}, (int64_t[]){d[0], b[0], d[2], end});
+    zero_box(kc, p, (int64_t[]){0, d[1] - b[2], 0, c}, (int64_t[]){d[0], d[1], d[2], end});
+    zero_box(kc, p, (int64_t[]){0, b[0], 0, c}, (int64_t[]){d[0], d[1] - b[2], b[1], end});
+    zero_box(kc, p, (int64_t[]){0, b[0], d[2] - b[3], c}, (int64_t[]){d[0], d[1] - b[2], d[2], end});
+}
+
+void kc_zero_borders(KC *kc)
+{
+    for (int i = 0; i < kc->n->nout; i++)
+        zero_border(kc, kc->n->out[i].value);
 }
 
 int value_vdim(const Graph *g, ValueId id)

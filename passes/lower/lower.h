@@ -15,7 +15,12 @@ typedef struct Lower {
 } Lower;
 
 enum { MAX_OPERANDS = 64 };
-typedef struct Operand { ValueId v; int param, buf; int64_t offset; bool nhwc; } Operand;
+/* offset: of the storage. table: parameter with the table of a strided layout, -1 none yet. slotted: a per-channel
+   constant in the order of KC.slot. */
+typedef struct Operand { ValueId v; int param, buf, table; int64_t offset; bool nhwc, slotted; } Operand;
+/* A reduction over the map, in registers: the total, the part of the rows and the part of the tile being added up. */
+enum { MAX_VECTORS = 8 };
+typedef struct Sum { int total, rows, tile; } Sum;
 /* The kernel under construction for one node. */
 typedef struct KC {
     Lower *l;
@@ -28,6 +33,13 @@ typedef struct KC {
     Call call;
     Operand opnd[MAX_OPERANDS];
     int nopnd;
+    const int64_t *slot;   /* the result's channels lie in another order: channel c is coordinate slot[c] of `slots` */
+    int64_t slots;
+    Type frame;            /* of the anchor's result and every step's */
+    /* of the outs that are reduced over the map, for each vector of the block of channels at work */
+    Sum sum[MAX_OUT][MAX_VECTORS];
+    int vectors, sum_lanes;
+    bool by_rows;          /* some rows are being added up apart */
 } KC;
 
 /* ---- operands (access.c) ---- */
@@ -38,6 +50,16 @@ int kc_const(KC *, const char *param, const char *name, DType, int rank, const i
 /* Loads `lanes` elements along dimension vdim of the frame (the type whose coordinates coord are), n of them valid.
    A value of fewer dimensions or with dimensions of 1 is broadcast as in ONNX; splat where vdim is broadcast. */
 const Expr *kc_load(KC *, ValueId, const Type *frame, const Ix *const *coord, int vdim, int lanes, int n);
+/* lanes elements that lie side by side; along: what the dimension with the layout's table contributes, in elements (NULL: the table is asked). */
+const Expr *kc_load_along(KC *, ValueId, const Type *frame, const Ix *const *coord, const Ix *along, int lanes);
+/* Where the elements of a dimension with a table lie, in ascending order: table -1: one behind the other from begin. */
+typedef struct KcRun { int table; int64_t begin; } KcRun;
+/* Sums over a dimension that goes by a table read fastest in the order in which it lies: order[i] is the index that comes
+   i-th, in each of `groups` equal parts on its own. NULL where dimension d of the value has no table. */
+const int64_t *kc_sort(KC *, ValueId, int d, int64_t groups, KcRun *);
+const Ix *kc_along(KC *, const KcRun *, const Ix *i); /* the place of the i-th, for kc_load_along */
+/* A parameter of i32 with n numbers made by the lowering; they fit, or eliminate-movement would have left a kernel. */
+int kc_table(KC *, const char *param, const int64_t *, int64_t n);
 /* Declares the node's operands that are not constants, so that they stand first among the parameters. */
 void kc_inputs(KC *);
 /* Can kc_load load more than one lane along vdim? */
@@ -45,8 +67,8 @@ bool kc_vector(const KC *, ValueId, const Type *frame, int vdim);
 /* The same for a rank-1 constant along one axis of the frame. */
 const Expr *kc_load_param(KC *, ValueId, const Ix *at, bool vector, int lanes, int n);
 void kc_store(KC *, ValueId, const Ix *const *coord, int vdim, const Expr *, int n);
-/* Zeroes the border of a value that this kernel writes; must come before its loops. */
-void kc_zero_border(KC *, ValueId);
+/* Zeroes the borders of what this kernel writes; must come before its loops. */
+void kc_zero_borders(KC *);
 /* The dimension whose elements lie side by side in a value: 1 for NHWC, else the last one larger than 1. */
 int value_vdim(const Graph *, ValueId);
 
@@ -81,11 +103,37 @@ void kc_clip(KC *, const Slide *, const Ix *o, const Ix **lo, const Ix **hi);
 void kc_columns(KC *, const Slide *, bool peel, int px, void (*tile)(KC *, const Ix *x, int px, bool clip, void *), void *user);
 
 /* ---- elementwise (elem.c) ---- */
-const Expr *elem_expr(KC *, Op, const Attrs *, const Expr *const *a);
-/* Applies the node's steps to the anchor's result at coord; the anchor's type is the frame. */
-const Expr *kc_epilogue(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
-bool kc_epilogue_vector(const KC *, int vdim); /* all operands of the steps load as vectors along vdim */
+const Expr *elem_expr(KC *, Op, const Attrs *, const Expr *const *a); /* a: NULL behind the last operand */
+/* Applies the node's steps to the anchor's result at coord: the values of $0, $1, ... Those used twice are registers. */
+const Expr **kc_epilogue(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
+bool kc_epilogue_vector(const KC *, int vdim); /* operands of the steps and outs lie as vectors along vdim */
 const Expr *kc_reg(KC *, const char *name, const Expr *); /* itself if a register or constant, else a new let */
+
+/* ---- what becomes of the anchor's results (finish.c) ---- */
+typedef void CoordFn(KC *, void *user, const Ix *row, const Ix *px, int j, const Ix **coord);
+/* A tile of the anchor's results: acc[j][row * px + pixel] of vector j. coord: of the frame. twin: where the result of a
+   lane is stored a second time, NULL: nowhere; even: the steps make the same of it there. */
+typedef struct Finish {
+    int rows, px, nb, lanes, last_n, vdim;
+    const int *acc;
+    CoordFn *coord;
+    void *user;
+    void (*twin)(KC *, void *user, const Ix *const *coord, int lane, const Ix **at);
+    bool even;
+} Finish;
+/* Steps, stores of plain outs and windows, sums of the outs that are reduced over the map. */
+void kc_finish(KC *, const Finish *);
+/* The same for one vector, where no out is reduced. */
+void kc_store_results(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
+const Ints *node_window(const Node *); /* the windows of its outs, all of one size; NULL: none */
+bool node_reduces(const Node *); /* an out over the whole map? Then channels are outermost, around kc_rows and kc_totals. */
+/* Registers for the totals of nb vectors; afterwards kc_store_totals stores those of vector j. */
+void kc_totals(KC *, int nb, int lanes);
+void kc_store_totals(KC *, int j, const Ix *n, const Ix *channel, int valid);
+/* Loops over rows 0, step, ... below n; where something is reduced, in blocks whose sums are added up apart. tiles: in a
+   row. */
+typedef void RowFn(KC *, const Ix *y, void *user);
+void kc_rows(KC *, LoopKind, int64_t n, int64_t step, int64_t tiles, RowFn *, void *user);
 
 /* ---- contraction in register tiles (tile.c) ---- */
 typedef struct Contract {
@@ -99,9 +147,19 @@ typedef struct Contract {
     const Expr *(*init)(KC *, void *, int j);                                             /* bias of vector j, or 0 */
     const Expr *(*x)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red);    /* scalar input */
     const Expr *(*w)(KC *, void *, int j, const Ix *const *red);                          /* vector of weights */
-    void (*coord)(KC *, void *, const Ix *row, const Ix *px, int j, const Ix **coord);    /* of the output */
+    CoordFn *coord;
+    void (*twin)(KC *, void *, const Ix *const *coord, int lane, const Ix **at);          /* as Finish.twin */
+    bool even;
 } Contract;
 void kc_contract(KC *, const Contract *);
+
+/* Channels in the order in which they lie, at[c] elements on, as whole vectors: vector v begins start[v] elements on,
+   channel c is lane slot[c] % lanes of vector slot[c] / lanes. A vector holds channels that lie side by side; where
+   those are fewer than its lanes, the others are not channels of this value. (depthwise.c) */
+typedef struct DwVectors { int n, lanes; int64_t *start, *slot; } DwVectors;
+DwVectors dw_vectors(Arena *, const int64_t *at, int64_t channels, int lanes);
+/* Indices 0..n by ascending at[]: order[i] is the index that lies i-th. */
+int64_t *sorted_by(Arena *, const int64_t *at, int64_t n);
 
 /* ---- one builder per kernel family ---- */
 void lower_conv(KC *);

@@ -1,6 +1,9 @@
 /* linear and matmul as register tiles: rows of the left operand x vectors along the columns of the result.
    linear packs its weights as [block][k][nb * lanes]; matmul reads its right operand where it lies, in vectors when
-   its columns are contiguous. Long sums are cut into blocks, so that rounding grows with the square root. */
+   its columns are contiguous. Long sums are cut into blocks, so that rounding grows with the square root.
+
+   A matrix times its own transpose is symmetric, to the bit: tiles above the diagonal are stored as columns and as rows,
+   those on it are computed whole, those below it not at all. The node's cost stays what the graph says. */
 #include "lower.h"
 
 enum { SUM_BLOCK = 256 };
@@ -11,9 +14,13 @@ typedef struct Mm {
     int64_t M, K, cols;
     bool ta, tb, blocked;
     int wparam, lanes, last_n;
+    const int64_t *order;      /* linear, by a table: the terms of the sum in the order in which they lie, else NULL */
+    KcRun run;
     int64_t first, wide;       /* first column of the segment, columns of a block */
     const Ix *lead[MAX_RANK];  /* coordinates of the result but the last two */
     const Ix *row, *blk;
+    bool mirrored;             /* the tile lies above the diagonal of a symmetric result */
+    bool even;                 /* what the steps read is the same at [i][j] and [j][i] */
 } Mm;
 
 static const Ix *sum_index(KC *kc, const Mm *m, const Ix *const *red)
@@ -50,7 +57,7 @@ static const Expr *mm_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *
         coord[R - 2] = k, coord[R - 1] = row;
     for (int i = 0; i < 2 && i < ra; i++)
         frame.dim[R - 1 - i] = m->at.dim[ra - 1 - i];
-    return kc_load(kc, m->a, &frame, coord, R - 1, 1, 1);
+    return kc_load_along(kc, m->a, &frame, coord, m->order ? kc_along(kc, &m->run, k) : NULL, 1);
 }
 
 static const Expr *mm_w(KC *kc, void *user, int j, const Ix *const *red)
@@ -69,7 +76,7 @@ static const Expr *mm_w(KC *kc, void *user, int j, const Ix *const *red)
     coord[R - 2] = m->tb ? col : k;
     coord[R - 1] = m->tb ? k : col;
     frame.dim[R - 2] = m->bt.dim[m->bt.rank - 2], frame.dim[R - 1] = m->bt.dim[m->bt.rank - 1];
-    return kc_load(kc, m->b, &frame, coord, R - 1, m->lanes, (j + 1) * m->lanes == m->wide ? m->last_n : m->lanes);
+    return kc_load(kc, m->b, &frame, coord, m->tb ? R - 2 : R - 1, m->lanes, (j + 1) * m->lanes == m->wide ? m->last_n : m->lanes);
 }
 
 static void mm_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
@@ -84,10 +91,34 @@ static void mm_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, const 
     coord[R - 1] = column(kc, m, j);
 }
 
+/* [column][row] for [row][column] */
+static void mirror(KC *kc, void *user, const Ix *const *coord, int lane, const Ix **at)
+{
+    int R = ((Mm *)user)->ot.rank;
+    for (int i = 0; i < R - 2; i++)
+        at[i] = coord[i];
+    at[R - 2] = ADDC(coord[R - 1], lane);
+    at[R - 1] = coord[R - 2];
+}
+
+static bool even_epilogue(const KC *kc, int rank)
+{
+    for (int i = 0; i < kc->n->nstep; i++) {
+        const Step *s = &kc->n->step[i];
+        for (int k = 0; k < s->nin; k++) {
+            const Type *t = s->in[k] < 0 ? NULL : kc_type(kc, s->in[k]);
+            bool same = !t || type_elems(t) == 1 || (op_is(s->op, P_PARAM) && k > 0 && s->attr.axis < rank - 2);
+            if (!same && (op_is(s->op, P_PARAM) || t->dim[t->rank - 1] > 1 || (t->rank > 1 && t->dim[t->rank - 2] > 1)))
+                return false;
+        }
+    }
+    return true;
+}
+
 static void tile(KC *kc, Mm *m, int nb, int rows)
 {
     Contract t = {.rows = 1, .px = rows, .nb = nb, .lanes = m->lanes, .last_n = m->last_n, .vdim = m->ot.rank - 1, .user = m,
-                  .init = mm_init, .x = mm_x, .w = mm_w, .coord = mm_coord};
+                  .init = mm_init, .x = mm_x, .w = mm_w, .coord = mm_coord, .twin = m->mirrored ? mirror : NULL, .even = m->even};
     m->blocked = m->K >= 2 * SUM_BLOCK;
     if (m->blocked)
         t.blocks = t.nred = 1, t.red[0].name = "blk", t.red[0].lo = IXC(0), t.red[0].hi = IXC(m->K / SUM_BLOCK), t.rest = m->K % SUM_BLOCK;
@@ -95,17 +126,42 @@ static void tile(KC *kc, Mm *m, int nb, int rows)
     kc_contract(kc, &t);
 }
 
-static void all_rows(KC *kc, Mm *m, int nb)
+/* Rows lo to hi in tiles of px rows and one of the rest. */
+static void rows(KC *kc, Mm *m, int nb, const Ix *lo, const Ix *hi, int64_t px)
 {
-    int64_t px = imin(kc->s.px, m->M), whole = m->M / px * px;
-    for (int part = 0; part < 2; part++) {
-        int64_t lo = part ? whole : 0, hi = part ? m->M : whole;
-        if (lo >= hi)
-            continue;
-        m->row = IXV(kb_for(&kc->b, LOOP_SERIAL, "m", IXC(lo), IXC(hi), part ? hi - lo : px));
-        tile(kc, m, nb, (int)(part ? hi - lo : px));
-        kb_end(&kc->b);
+    m->row = IXV(kb_for(&kc->b, LOOP_SERIAL, "m", lo, hi, px));
+    tile(kc, m, nb, (int)px);
+    kb_end(&kc->b);
+}
+
+static void all_rows(KC *kc, Mm *m, int nb, int64_t from)
+{
+    int64_t px = imin(kc->s.px, m->M - from), whole = from + (m->M - from) / px * px;
+    rows(kc, m, nb, IXC(from), IXC(whole), px);
+    if (whole < m->M)
+        rows(kc, m, nb, IXC(whole), IXC(m->M), m->M - whole);
+}
+
+/* The rows of a block of columns, which begins at a multiple of `block`, or of what is left behind the last (tail): all of
+   them, or those above the diagonal and those that it crosses. */
+static void segment(KC *kc, Mm *m, int nb, int64_t block, bool tail)
+{
+    if (!kc->s.symmetric) {
+        all_rows(kc, m, nb, 0);
+        return;
     }
+    int64_t px = imin(kc->s.px, block);
+    while (block % px)
+        px--;
+    const Ix *begin = tail ? IXC(m->first) : MULC(m->blk, m->wide);
+    m->mirrored = true;
+    if (tail ? m->first > 0 : m->cols >= 2 * block)
+        rows(kc, m, nb, IXC(0), begin, px);
+    m->mirrored = false;
+    if (tail)
+        all_rows(kc, m, nb, m->first);
+    else
+        rows(kc, m, nb, begin, ADDC(begin, block), px);
 }
 
 /* weight f32[O][K] to [block][K][wide] from column first on. */
@@ -120,7 +176,7 @@ static int pack(KC *kc, const Mm *m, int64_t blocks, const char *suffix)
             int64_t o = m->first + b * m->wide + j;
             if (o < O)
                 for (int64_t k = 0; k < m->K; k++)
-                    p[(b * m->K + k) * m->wide + j] = w[o * m->K + k];
+                    p[(b * m->K + k) * m->wide + j] = w[o * m->K + (m->order ? m->order[k] : k)];
         }
     const char *name = arena_printf(kc->l->A, "%s.tile%s_%dx%d", wv->name, suffix, (int)(m->wide / m->lanes), m->lanes);
     return kc_const(kc, *suffix ? "wt" : "w", name, DT_F32, 3, (int64_t[]){blocks, m->K, m->wide}, p);
@@ -132,20 +188,23 @@ void lower_matmul(KC *kc)
     bool linear = n->op == OP_linear;
     Mm *m = NEW(kc->A, Mm, 1);
     *m = (Mm){.a = n->in[0], .b = n->in[1], .bias = n->nin > 2 ? n->in[2] : -1, .at = *kc_type(kc, n->in[0]), .bt = *kc_type(kc, n->in[1]),
-              .ot = *kc_type(kc, kc_out(kc)), .ta = n->attr.transpose_a, .tb = n->attr.transpose_b, .wparam = -1, .lanes = kc->s.lanes};
+              .ot = kc->frame, .ta = n->attr.transpose_a, .tb = n->attr.transpose_b, .wparam = -1, .lanes = kc->s.lanes};
     int R = m->ot.rank;
     m->cols = m->ot.dim[R - 1];
     m->M = R > 1 ? m->ot.dim[R - 2] : 1;
     m->K = m->ta ? m->at.dim[m->at.rank - 2] : m->at.dim[m->at.rank - 1];
+    if (linear)
+        m->order = kc_sort(kc, m->a, m->at.rank - 1, 1, &m->run);
     bool constant = linear && kc->l->g->value.v[m->b].kind == VAL_CONST;
     if (linear && !constant)
         bug("linear's weight is not a constant");
-    bool vector = kc_vector(kc, kc_out(kc), &m->ot, R - 1) && kc_epilogue_vector(kc, R - 1);
+    bool vector = kc_epilogue_vector(kc, R - 1);
     if (!linear)
-        vector = vector && !m->tb && kc_vector(kc, m->b, &m->bt, m->bt.rank - 1);
+        vector = vector && kc_vector(kc, m->b, &m->bt, m->bt.rank - (m->tb ? 2 : 1));
     if (!vector)
         m->lanes = 1;
-    kc_zero_border(kc, kc_out(kc));
+    m->even = even_epilogue(kc, R);
+    kc_zero_borders(kc);
     int opened = 0;
     for (int i = 0; i < R - 2; i++) {
         m->lead[i] = IXC(0);
@@ -160,14 +219,14 @@ void lower_matmul(KC *kc)
         m->blk = IXC(0);
         if (constant)
             m->wparam = pack(kc, m, 1, full ? "_tail" : "");
-        all_rows(kc, m, (int)nv);
+        segment(kc, m, (int)nv, nb * m->lanes, true);
     }
     if (full) {
         m->first = 0, m->wide = nb * m->lanes, m->last_n = m->lanes;
         if (constant)
             m->wparam = pack(kc, m, full, "");
         m->blk = IXV(kb_for(&kc->b, opened ? LOOP_SERIAL : LOOP_PARALLEL, "oc", IXC(0), IXC(full), 1));
-        all_rows(kc, m, (int)nb);
+        segment(kc, m, (int)nb, nb * m->lanes, false);
         kb_end(&kc->b);
     }
     while (opened--)

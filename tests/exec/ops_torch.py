@@ -193,6 +193,15 @@ def per_channel(op, n, fn):
     return make
 
 
+def polynomial():
+    x = rnd(*shape(2))
+    axis = pick(None, random.randint(-x.dim(), x.dim() - 1))
+    at = 1 if axis is None else axis
+    cs = [rnd(pick(x.shape[at], x.shape[at], 1)) for _ in range(random.randint(2, 6))]
+    y = sum((along(x, at, c.expand(x.shape[at])) * x ** k for k, c in enumerate(cs)), torch.zeros_like(x))
+    return Case('polynomial', [x], cs, dict(axis=axis), [y])
+
+
 UNARY = {
     'relu': F.relu, 'relu6': F.relu6, 'sigmoid': torch.sigmoid, 'tanh': torch.tanh, 'hard_sigmoid': F.hardsigmoid,
     'hard_swish': F.hardswish, 'silu': F.silu, 'exp': torch.exp, 'abs': torch.abs, 'sign': torch.sign,
@@ -445,7 +454,7 @@ MAKERS = {
     'softmin': soft('softmin', lambda x, d: F.softmin(x, d)), 'l2_normalize': l2_normalize,
     'bias': per_channel('bias', 1, torch.add), 'scale': per_channel('scale', 1, torch.mul),
     'scale_bias': per_channel('scale_bias', 2, lambda x, w, b: x * w + b), 'sqrt': unary('sqrt', torch.sqrt, True),
-    'clamp': clamp, 'map': map_, 'leaky_relu': leaky_relu, 'gelu': gelu, 'max_pool': max_pool, 'avg_pool': avg_pool,
+    'polynomial': polynomial, 'clamp': clamp, 'map': map_, 'leaky_relu': leaky_relu, 'gelu': gelu, 'max_pool': max_pool, 'avg_pool': avg_pool,
     'concat': concat, 'split': split, 'slice': slice_, 'channel_shuffle': channel_shuffle, 'reshape': reshape,
     'flatten': flatten, 'transpose': transpose, 'upsample': upsample, 'pad': pad, 'epilogue': epilogue}
 MAKERS.update({op: unary(op, fn) for op, fn in UNARY.items()})

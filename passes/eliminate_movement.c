@@ -1,0 +1,451 @@
+/* eliminate-movement: split, slice, concat, channel_shuffle, reshape, flatten and transpose become index maps.
+
+     %2, %3 = slices of %1 : f32[1,48,28,28]      =>   %1, %4 nhwc(c=24) group(1, ...): blocks of one storage
+     %4 = conv2d ... (of %3)                           %2, %3, %5, %6 strided(..., at=[0:12,18816:18828]) group(1, ...) view
+     %5 = concat %2, %4
+     %6 = channel_shuffle %5 {groups=2}
+
+   Values that movements connect form a group and share one storage; the results of movements are views of it. Where
+   concat alone connects maps, their channels lie side by side in one map, so that every reader sees a plain one. Where
+   channels are shuffled, each map is a block of its own, and readers go by tables: the kernels of convolutions and
+   linear layers sort theirs, with their weights, so that they read runs. A depthwise convolution writes its result in
+   the order in which it reads. What cannot be a view keeps its kernel, and `why` says for what reason. Needs F_LAYOUT,
+   keeps everything. */
+#include <string.h>
+
+#include "lower/lower.h"
+#include "views.h"
+
+typedef struct Group {
+    VEC(ValueId) source;       /* values that kernels make */
+    int64_t border[4], cstride, room;
+    int64_t slack;             /* elements that readers of whole vectors may read behind the last */
+    int id;
+} Group;
+
+typedef struct Mover {
+    Pass *p;
+    Graph *g;
+    int *root;                 /* union-find over values */
+    bool *map;                 /* per value: channels of maps, by nothing but movement along channels */
+    Addr *addr;
+    Group **group;             /* per root */
+    bool *placed;
+} Mover;
+
+static Value *value(const Mover *m, ValueId v) { return &m->g->value.v[v]; }
+
+static bool is_view(const Node *n) { return n->op != OP_NONE && view_op(n->op) && !n->why; }
+
+static int find(const Mover *m, int v)
+{
+    while (m->root[v] != v)
+        v = m->root[v] = m->root[m->root[v]];
+    return v;
+}
+
+static bool made_by_view(const Mover *m, ValueId v)
+{
+    int def = value_def(m->g, v);
+    return def >= 0 && is_view(&m->g->node.v[def]);
+}
+
+static bool in_arena(const Value *v) { return v->kind == VAL_NODE && v->region == REGION_ARENA; }
+
+/* ---- groups ---- */
+
+static const char *impossible(const Mover *m, const Node *n)
+{
+    if (!in_arena(value(m, n->out[0].value)))
+        return "its result lies with the caller";
+    for (int k = 0; k < n->nin; k++)
+        if (!in_arena(value(m, n->in[k])))
+            return value(m, n->in[k])->kind == VAL_CONST ? "it reads a constant" : "it reads what lies with the caller";
+    return NULL;
+}
+
+/* A border that a reader wants around a view must be the border of the storage. */
+static void borders(Mover *m)
+{
+    for (int i = 0; i < m->g->node.n; i++) {
+        const Node *n = &m->g->node.v[i];
+        for (int k = 0; k < n->nout && n->op != OP_NONE; k++) {
+            const Value *v = value(m, n->out[k].value);
+            m->map[n->out[k].value] = v->layout.order == ORDER_NHWC;
+        }
+        if (!is_view(n))
+            continue;
+        ValueId out = n->out[0].value;
+        for (int k = 0; k < n->nin; k++)
+            m->map[out] = m->map[out] && view_of_channels(n) && m->map[n->in[k]];
+    }
+}
+
+static bool has_border(const Layout *l) { return l->border[0] | l->border[1] | l->border[2] | l->border[3]; }
+
+static Group *group_of(Mover *m, ValueId v)
+{
+    int r = find(m, v);
+    if (!m->group[r])
+        m->group[r] = NEW(m->p->scratch, Group, 1);
+    return m->group[r];
+}
+
+static void form_groups(Mover *m)
+{
+    const Graph *g = m->g;
+    for (int v = 0; v < g->value.n; v++) {
+        m->root[v] = v;
+        m->group[v] = NULL;
+        m->placed[v] = false;
+    }
+    for (int i = 0; i < g->node.n; i++) {
+        const Node *n = &g->node.v[i];
+        for (int k = 0; is_view(n) && k < n->nin; k++)
+            m->root[find(m, n->in[k])] = find(m, n->out[0].value);
+    }
+    borders(m);
+    for (int i = 0; i < g->node.n; i++) {
+        const Node *n = &g->node.v[i];
+        for (int k = 0; is_view(n) && k < n->nin; k++) {
+            ValueId ends[2] = {n->in[k], n->out[0].value};
+            for (int e = 0; e < 2; e++)
+                for (int s = 0; s < 4; s++) {
+                    int64_t *b = &group_of(m, ends[e])->border[s];
+                    *b = imax(*b, value(m, ends[e])->layout.border[s]);
+                }
+        }
+    }
+}
+
+/* Sources in the order in which concat puts them side by side. */
+static void collect(Mover *m, ValueId v)
+{
+    if (m->placed[v])
+        return;
+    m->placed[v] = true;
+    if (!made_by_view(m, v)) {
+        PUSH(m->p->scratch, &group_of(m, v)->source, v);
+        return;
+    }
+    const Node *n = &m->g->node.v[value_def(m->g, v)];
+    for (int k = 0; k < n->nin; k++)
+        collect(m, n->in[k]);
+}
+
+/* ---- placing ---- */
+
+static bool one_geometry(const Mover *m, const Group *s)
+{
+    const Type *t = &value(m, s->source.v[0])->type;
+    for (int i = 0; i < s->source.n; i++) {
+        const Value *v = value(m, s->source.v[i]);
+        if (v->layout.order != ORDER_NHWC || v->type.dim[0] != t->dim[0] || v->type.dim[2] != t->dim[2] || v->type.dim[3] != t->dim[3])
+            return false;
+    }
+    return true;
+}
+
+static Addr map_addr(const Group *s, const Type *t, int64_t cstride, int64_t first)
+{
+    int64_t row = (s->border[1] + t->dim[3] + s->border[3]) * cstride;
+    return (Addr){.first = first + s->border[0] * row + s->border[1] * cstride, .map = true,
+                  .stride = {(s->border[0] + t->dim[2] + s->border[2]) * row, 1, row, cstride}};
+}
+
+/* Channels of all sources side by side in one map. */
+static void place_side_by_side(Mover *m, Group *s)
+{
+    const Type *t = &value(m, s->source.v[0])->type;
+    int64_t channels = 0, at = 0;
+    for (int i = 0; i < s->source.n; i++)
+        channels += value(m, s->source.v[i])->type.dim[1];
+    s->cstride = round_up(channels, m->p->target->min_lanes);
+    for (int i = 0; i < s->source.n; i++) {
+        m->addr[s->source.v[i]] = map_addr(s, t, s->cstride, at);
+        at += value(m, s->source.v[i])->type.dim[1];
+    }
+    Layout whole = {.order = ORDER_NHWC, .cstride = s->cstride};
+    memcpy(whole.border, s->border, sizeof whole.border);
+    s->room = layout_room(&whole, t);
+}
+
+/* One source behind the other. Maps of one geometry have one channel stride, so that a table can lead from one to the
+   next. */
+static void place_in_blocks(Mover *m, Group *s)
+{
+    s->room = s->cstride = 0;
+    for (int i = 0; i < s->source.n; i++)
+        if (value(m, s->source.v[i])->layout.order == ORDER_NHWC)
+            s->cstride = imax(s->cstride, value(m, s->source.v[i])->layout.cstride);
+    for (int i = 0; i < s->source.n; i++) {
+        const Value *v = value(m, s->source.v[i]);
+        Addr *a = &m->addr[s->source.v[i]];
+        Layout own = {.order = v->layout.order, .cstride = s->cstride};
+        memcpy(own.border, s->border, sizeof own.border);
+        *a = own.order == ORDER_NHWC ? map_addr(s, &v->type, s->cstride, s->room) : addr_rows(&v->type, s->room);
+        s->room += layout_room(&own, &v->type);
+    }
+}
+
+/* Addresses of the group's views; false where one has none (its node is told why). */
+static bool place_views(Mover *m, const Group *s)
+{
+    for (int i = 0; i < m->g->node.n; i++) {
+        Node *n = &m->g->node.v[i];
+        if (!is_view(n) || group_of(m, n->out[0].value) != s)
+            continue;
+        Addr *in = NEW(m->p->scratch, Addr, n->nin), *out = &m->addr[n->out[0].value];
+        for (int k = 0; k < n->nin; k++)
+            in[k] = m->addr[n->in[k]];
+        n->why = view_addr(m->p->scratch, m->g, n, in, out);
+        if (n->why)
+            return false;
+    }
+    return true;
+}
+
+static bool read_by_kernel(const Mover *m, ValueId v)
+{
+    for (int i = 0; i < m->g->node.n; i++) {
+        const Node *n = &m->g->node.v[i];
+        for (int k = 0; k < n->nin && n->op != OP_NONE; k++)
+            if (n->in[k] == v && !is_view(n))
+                return true;
+        for (int t = 0; t < n->nstep; t++)
+            for (int k = 0; k < n->step[t].nin; k++)
+                if (n->step[t].in[k] == v)
+                    return true;
+    }
+    return false;
+}
+
+/* Does a kernel have to go by a table? */
+static bool tables(Mover *m, const Group *s)
+{
+    for (int i = 0; i < m->g->node.n; i++) {
+        const Node *n = &m->g->node.v[i];
+        if (!is_view(n) || group_of(m, n->out[0].value) != s)
+            continue;
+        ValueId v = n->out[0].value;
+        const Addr *a = &m->addr[v];
+        if (((a->at && value(m, v)->type.dim[a->axis] > 1) || (m->map[v] && a->stride[1] != 1)) && read_by_kernel(m, v))
+            return true;
+    }
+    return false;
+}
+
+static bool same_channels(const Mover *m, const Group *s)
+{
+    for (int i = 1; i < s->source.n; i++)
+        if (value(m, s->source.v[i])->type.dim[1] != value(m, s->source.v[0])->type.dim[1])
+            return false;
+    return true;
+}
+
+static bool place(Mover *m, Group *s)
+{
+    bool maps = one_geometry(m, s);
+    if (maps) {
+        place_side_by_side(m, s);
+        if (!place_views(m, s))
+            return false;
+        if (s->source.n == 1 || !tables(m, s) || !same_channels(m, s))
+            return true;
+    }
+    place_in_blocks(m, s);
+    return place_views(m, s);
+}
+
+/* ---- readers ---- */
+
+/* Operands that a kernel can lay out in any order of channels. */
+static bool per_channel(const Mover *m, const Step *s, int k)
+{
+    const Value *v = value(m, s->in[k]);
+    return v->kind == VAL_CONST && (type_elems(&v->type) == 1 || (k > 0 && op_is(s->op, P_PARAM) && v->type.rank == 1));
+}
+
+/* Can depthwise node n read a map by a table? Then its result lies in the order of the table. */
+static bool permutes(const Mover *m, const Node *n)
+{
+    ValueId out = n->out[0].value;
+    const Value *v = value(m, out);
+    if (n->nout != 1 || n->out[0].red != RED_NONE || !in_arena(v) || m->group[find(m, out)] || has_border(&v->layout))
+        return false;
+    for (int s = 0; s < n->nstep; s++)
+        for (int k = 0; k < n->step[s].nin; k++)
+            if (n->step[s].in[k] >= 0 && !per_channel(m, &n->step[s], k))
+                return false;
+    for (int i = 0; i < m->g->node.n; i++) {
+        const Node *r = &m->g->node.v[i];
+        for (int k = 0; k < r->nin && r->op != OP_NONE; k++)
+            if (r->in[k] == out && (k > 0 || r->op != OP_conv2d || r->attr.groups > 1))
+                return false;
+        for (int s = 0; s < r->nstep; s++)
+            for (int k = 0; k < r->step[s].nin; k++)
+                if (r->step[s].in[k] == out)
+                    return false;
+    }
+    return true;
+}
+
+static bool depthwise(const Node *n) { return n->sched && n->sched->impl == IMPL_DEPTHWISE; }
+
+static const char *cannot_read(const Mover *m, const Node *n, int k, ValueId v)
+{
+    const Addr *a = &m->addr[v];
+    Layout l = addr_layout(a, &value(m, v)->type, group_of((Mover *)m, v)->cstride, group_of((Mover *)m, v)->border);
+    bool by_vectors = layout_contiguous(&l, &value(m, v)->type, 1) || m->p->target->lanes == 1;
+    if (k < 0)
+        return by_vectors || !l.at ? NULL : "an epilogue reads it in vectors";
+    if (k > 0 && (n->op == OP_conv2d || n->op == OP_conv_transpose2d || n->op == OP_linear))
+        return "it makes weights";
+    if (depthwise(n) && !by_vectors && !(l.at && l.axis == 1 && a->map && permutes(m, n)))
+        return "a depthwise convolution reads its channels in vectors";
+    return NULL;
+}
+
+static bool readers_agree(Mover *m, const Node *reader)
+{
+    for (int k = 0; k < reader->nin; k++)
+        if (made_by_view(m, reader->in[k])) {
+            Node *made = &m->g->node.v[value_def(m->g, reader->in[k])];
+            if ((made->why = cannot_read(m, reader, k, reader->in[k])))
+                return false;
+        }
+    for (int s = 0; s < reader->nstep; s++)
+        for (int k = 0; k < reader->step[s].nin; k++) {
+            Ref r = reader->step[s].in[k];
+            if (r < 0 || !made_by_view(m, r))
+                continue;
+            Node *made = &m->g->node.v[value_def(m->g, r)];
+            if ((made->why = cannot_read(m, reader, -1, r)))
+                return false;
+        }
+    return true;
+}
+
+/* ---- the whole ---- */
+
+/* Tables are of i32. */
+static bool fits_tables(Mover *m, const Group *s)
+{
+    for (int i = 0; s->room > INT32_MAX && i < m->g->node.n; i++)
+        if (is_view(&m->g->node.v[i]) && group_of(m, m->g->node.v[i].out[0].value) == s)
+            m->g->node.v[i].why = "the storage would have more than 2^31 elements";
+    return s->room <= INT32_MAX;
+}
+
+/* One attempt with the movements that are still views; false where one of them turned out to be none. */
+static bool attempt(Mover *m)
+{
+    form_groups(m);
+    Graph *g = m->g;
+    for (int i = 0; i < g->node.n; i++) {
+        Node *n = &g->node.v[i];
+        if (!is_view(n))
+            continue;
+        collect(m, n->out[0].value);
+        if (!m->map[n->out[0].value] && has_border(&value(m, n->out[0].value)->layout)) {
+            n->why = "a convolution reads the border around it";
+            return false;
+        }
+    }
+    for (int v = 0; v < g->value.n; v++)
+        if (m->group[v] && !(place(m, m->group[v]) && fits_tables(m, m->group[v])))
+            return false;
+    for (int i = 0; i < g->node.n; i++)
+        if (g->node.v[i].op != OP_NONE && !is_view(&g->node.v[i]) && !readers_agree(m, &g->node.v[i]))
+            return false;
+    return true;
+}
+
+static Layout in_group(Layout l, const Group *s)
+{
+    l.group = s->id;
+    l.room = s->room + s->slack;
+    return l;
+}
+
+/* The table outlives the pass. */
+static void keep_table(Graph *g, Layout *l, const Type *t)
+{
+    if (!l->at)
+        return;
+    int64_t n = t->dim[l->axis], *at = NEW(g->arena, int64_t, n);
+    memcpy(at, l->at, (size_t)n * sizeof *at);
+    l->at = at;
+}
+
+/* A depthwise convolution that reads by a table writes vector after vector. */
+static void permute(Mover *m, const Node *n, int id)
+{
+    Value *in = value(m, n->in[0]), *out = value(m, n->out[0].value);
+    const Type *t = &out->type;
+    DwVectors v = dw_vectors(m->g->arena, in->layout.at, t->dim[1], n->sched->lanes);
+    int64_t cstride = (int64_t)v.n * v.lanes, *at = NEW(m->g->arena, int64_t, t->dim[1]);
+    for (int64_t c = 0; c < t->dim[1]; c++)
+        at[c] = v.slot[c];
+    int64_t row = t->dim[3] * cstride;
+    out->layout = (Layout){.order = ORDER_STRIDED, .axis = 1, .at = at, .group = id, .room = t->dim[0] * t->dim[2] * row,
+                           .stride = {t->dim[2] * row, 0, row, cstride}};
+}
+
+/* Nodes that go by a table and write in its order. */
+static bool goes_by_table(const Mover *m, const Node *n)
+{
+    if (n->op == OP_NONE || !depthwise(n) || !made_by_view(m, n->in[0]))
+        return false;
+    const Addr *a = &m->addr[n->in[0]];
+    return a->map && a->at && a->axis == 1 && permutes(m, n);
+}
+
+static void commit(Mover *m)
+{
+    Graph *g = m->g;
+    int id = 0;
+    for (int i = 0; i < g->node.n; i++)
+        if (goes_by_table(m, &g->node.v[i])) {
+            Group *s = group_of(m, g->node.v[i].in[0]);
+            s->slack = imax(s->slack, g->node.v[i].sched->lanes);
+        }
+    for (int i = 0; i < g->node.n; i++) {
+        Node *n = &g->node.v[i];
+        if (!is_view(n))
+            continue;
+        n->view = true;
+        Group *s = group_of(m, n->out[0].value);
+        if (!s->id)
+            s->id = ++id;
+        for (int k = -1; k < n->nin; k++) {
+            ValueId v = k < 0 ? n->out[0].value : n->in[k];
+            Value *val = value(m, v);
+            val->layout = in_group(addr_layout(&m->addr[v], &val->type, s->cstride, s->border), s);
+            keep_table(g, &val->layout, &val->type);
+        }
+    }
+    for (int i = 0; i < g->node.n; i++)
+        if (goes_by_table(m, &g->node.v[i]))
+            permute(m, &g->node.v[i], ++id);
+}
+
+bool pass_eliminate_movement(Pass *p, Graph *g)
+{
+    Arena *A = p->scratch;
+    Mover m = {.p = p, .g = g, .root = NEW(A, int, g->value.n), .map = NEW(A, bool, g->value.n), .addr = NEW(A, Addr, g->value.n),
+               .group = NEW(A, Group *, g->value.n), .placed = NEW(A, bool, g->value.n)};
+    bool any = false;
+    for (int i = 0; i < g->node.n; i++) {
+        Node *n = &g->node.v[i];
+        if (n->op == OP_NONE || !view_op(n->op))
+            continue;
+        n->why = impossible(&m, n);
+        any = any || !n->why;
+    }
+    while (any && !attempt(&m))
+        ;
+    if (any)
+        commit(&m);
+    return any;
+}
