@@ -109,7 +109,7 @@ Words cc_tool(Arena *A, const Target *t, const char *name)
 {
     Words w = {.arena = A};
     if (!t->cc) {
-        const char *env = getenv(!strcmp(name, "cc") ? "CC" : "AR");
+        const char *env = getenv(!strcmp(name, "cc") ? "CC" : !strcmp(name, "ar") ? "AR" : "LD");
         words_add(&w, env && env[strspn(env, " ")] ? env : name);
         return w;
     }

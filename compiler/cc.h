@@ -11,7 +11,7 @@ const char *workdir_new(Arena *);
 typedef struct Words { Arena *arena; VEC(const char *) word; } Words;
 void words_add(Words *, const char *text);
 
-/* Starts the command line with the target's "cc" or "ar": $CC and $AR on the host. */
+/* Starts the command line with the target's "cc", "ar" or "ld": $CC, $AR and $LD on the host. */
 Words cc_tool(Arena *, const Target *, const char *name);
 /* Runs it in dir. False after a message with what it printed. */
 bool cc_run(Words *, const char *dir);

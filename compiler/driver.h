@@ -11,6 +11,7 @@ typedef struct Job {
     Arena *arena;
     const Options *opt;
     const Target *target;
+    bool llvm;             /* the backend */
     Spec *spec;
     Weights weights;
     const struct Rules *rules; /* of --rules and the bundled ones; NULL without --rules */

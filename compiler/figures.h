@@ -9,7 +9,7 @@ typedef struct CallFigures {
     int node;               /* the graph's node that it is part of, -1 where unknown */
 } CallFigures;
 /* A range of the arena in use from call `first` to call `last`, for a value, or for all those of one group > 0: `more`
-   counts those that kernels make besides the one named. A view is part of its operands'. node: the first that makes it. */
+   counts those that kernels make besides the one named, which is of `node`. A view is part of its operands'. */
 typedef struct ArenaUse { const char *what; int64_t offset, bytes; int first, last, node, group, more; } ArenaUse;
 typedef struct Figures {
     CallFigures *call;           /* one per call of the program */

@@ -175,7 +175,7 @@ void report_json(Buf *b, const Job *j, const Figures *f)
     put_text(r, "version", DSQ_VERSION);
     json_object_set_new(r, "options", options_json(j));
     put_text(r, "target", j->target->name);
-    put_text(r, "backend", "c");
+    put_text(r, "backend", j->llvm ? "llvm" : "c");
     put_sha(r, "spec_sha256", j->spec->sha256);
     put_sha(r, "weights_sha256", j->weights.sha256);
     put_int(r, "macs", f->macs);
@@ -254,7 +254,7 @@ void bench_json(Buf *b, const Job *j, const BenchResult *m)
 {
     json_t *r = json_object();
     put_text(r, "name", j->spec->name);
-    put_text(r, "backend", "c");
+    put_text(r, "backend", j->llvm ? "llvm" : "c");
     put_text(r, "target", j->target->name);
     put_int(r, "threads", m->threads);
     put_int(r, "runs", m->runs);

@@ -143,18 +143,14 @@ Storages storages_of(Arena *A, const Graph *g, int64_t align)
     return s;
 }
 
-/* The block that node's result takes over; left: per storage, nodes still to touch it. */
-static int taken_over(const Blocks *b, const NodeStorages *t, const int *left, Prefer prefer)
+/* The block that the node's result takes over, -1 none. left: per storage, nodes still to touch it. All that could give
+   their place are of one size and end here: which one does makes no difference to what is alive. */
+static int taken_over(const Blocks *b, const NodeStorages *t, const int *left)
 {
-    int best = -1;
-    for (int k = 0; k < t->nover; k++) {
-        int block = b->of[t->over[k]];
-        if (left[t->over[k]] != 1)
-            continue;
-        if (best < 0 || (prefer == PREFER_OLD ? b->v[block].first < b->v[best].first : b->v[block].first > b->v[best].first))
-            best = block;
-    }
-    return best;
+    for (int k = 0; k < t->nover; k++)
+        if (left[t->over[k]] == 1)
+            return b->of[t->over[k]];
+    return -1;
 }
 
 static int64_t most_alive(Arena *A, const Blocks *b, int positions)
@@ -169,7 +165,7 @@ static int64_t most_alive(Arena *A, const Blocks *b, int positions)
     return most;
 }
 
-Blocks blocks_of(Arena *A, const Storages *s, const int *order, Prefer prefer)
+Blocks blocks_of(Arena *A, const Storages *s, const int *order)
 {
     Blocks b = {.of = NEW(A, int, s->n), .v = NEW(A, MemBlock, s->n)};
     int *left = NEW(A, int, s->n);
@@ -182,7 +178,7 @@ Blocks blocks_of(Arena *A, const Storages *s, const int *order, Prefer prefer)
         for (int k = 0; k < t->n; k++) {
             int store = t->touch[k];
             if (b.of[store] < 0 && store == t->made)
-                b.of[store] = taken_over(&b, t, left, prefer);
+                b.of[store] = taken_over(&b, t, left);
             if (b.of[store] < 0) {
                 b.of[store] = b.n++;
                 b.v[b.of[store]] = (MemBlock){.first = at, .bytes = s->v[store].bytes};

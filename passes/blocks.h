@@ -32,10 +32,8 @@ typedef struct Blocks {
     MemBlock *v;
     int64_t alive;         /* the largest sum of blocks alive at once: no plan is smaller */
 } Blocks;
-/* Where several storages could give their place, the one whose block began first is taken, or last. */
-typedef enum Prefer { PREFER_OLD, PREFER_NEW } Prefer;
 /* order: all nodes, operands first; NULL: as they stand. */
-Blocks blocks_of(Arena *, const Storages *, const int *order, Prefer);
+Blocks blocks_of(Arena *, const Storages *, const int *order);
 
 /* Offsets for blocks that do not overlap while both are alive. */
 typedef struct Placing {

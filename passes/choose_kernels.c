@@ -4,7 +4,7 @@
 
    Needs anchored graphs; keeps everything; gives F_SCHEDULE. The register tile is the one with the lowest estimated
    cycles: fused multiply-adds, at least the latency of a dependent chain, loads beside them, and whole tiles only as
-   far as the map has pixels; where the pass is disabled, the smallest tile. */
+   far as the map has pixels; where the pass is disabled, one vector of one pixel, or of one window. */
 #include "lower/lower.h"
 
 /* Registers that may hold accumulators. */
@@ -183,25 +183,17 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
     int64_t rows = out.rank > 1 ? out.dim[out.rank - 2] : 1, cols = out.dim[out.rank - 1];
     const Type *a = &g->value.v[n->in[0]].type;
     int64_t sum = a->dim[imax(a->rank - 1 - n->attr.transpose_a, 0)];
-    bool vector = n->op == OP_linear || (n->attr.transpose_b ? channels_of_map(g, n->in[1]) : g->value.v[n->in[1]].type.rank != 4);
-    s->lanes = vector ? lanes_for(t, cols) : 1;
+    bool across = n->attr.transpose_b ? channels_of_map(g, n->in[1]) : g->value.v[n->in[1]].type.rank != 4; /* columns */
+    bool along = n->op == OP_matmul && n->attr.transpose_b && !n->attr.transpose_a && sum > 1; /* the sum */
+    s->lanes = n->op == OP_linear || across ? lanes_for(t, cols) : along ? lanes_for(t, sum) : 1;
     s->px = (int)imin(rows, 4);
     s->nb = (int)imin(accumulators(t) / s->px, t->vregs >= 32 && s->px == 1 ? 8 : 4);
     while (!fits(t, s->px, s->nb))
         s->nb--;
     s->rows = 1;
-    /* Vectors are stored a second time lane by lane, which long sums pay for. */
+    /* Vectors of columns are stored a second time lane by lane, which long sums pay for. */
     s->symmetric = n->op == OP_matmul && n->in[0] == n->in[1] && n->attr.transpose_a != n->attr.transpose_b &&
-                   rows > 1 && (s->lanes == 1 || sum >= 4 * s->lanes);
-}
-
-/* One vector of one pixel, or of one window where the convolution reduces those. */
-static void smallest_tile(const Node *n, Schedule *s)
-{
-    const Ints *k = s->impl == IMPL_GENERIC ? NULL : node_window(n);
-    s->rows = k ? (int)k->v[0] : 1;
-    s->px = k ? (int)k->v[1] : 1;
-    s->nb = 1;
+                   rows > 1 && ((along && !across) || s->lanes == 1 || sum >= 8 * s->lanes);
 }
 
 bool pass_choose_kernels(Pass *p, Graph *g)
@@ -216,8 +208,12 @@ bool pass_choose_kernels(Pass *p, Graph *g)
             schedule_conv(p, g, n, s);
         else if (n->op == OP_linear || n->op == OP_matmul)
             schedule_product(p, g, n, s);
-        if (p->least)
-            smallest_tile(n, s);
+        if (p->least) {
+            const Ints *window = node_window(n);
+            s->rows = window ? (int)window->v[0] : 1;
+            s->px = window ? (int)window->v[1] : 1;
+            s->nb = 1;
+        }
         n->sched = s;
     }
     return true;

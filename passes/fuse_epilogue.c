@@ -26,7 +26,7 @@
 
    Steps of unbounded slope (sqrt, sign) stay apart from anchors that sum: what such a step makes of the sum's rounding
    could not be told from an error of the kernel. What is left starts groups of its own, each in a map, which nodes join
-   that read the map's operand; where the pass is disabled, every node is a map of its own. Needs F_CANON, gives F_ANCHORED: no elementwise node stands alone. */
+   that read the map's operand; where the pass is disabled, every node does, alone. Needs F_CANON, gives F_ANCHORED: no elementwise node stands alone. */
 #include "edit.h"
 
 /* Operands from outside that a group may read, and outs: a kernel's parameters are bounded (lower/lower.h; C99 promises
@@ -448,7 +448,7 @@ bool pass_fuse_epilogue(Pass *p, Graph *g)
     count_uses(&f);
     for (int i = 0; i < n; i++)
         f.home[i] = has_home(&f, &g->node.v[i]);
-    for (int i = p->least ? -1 : n - 1; i >= 0; i--)
+    for (int i = n - 1; i >= 0 && !p->least; i--)
         if (bare_anchor(&g->node.v[i]))
             changed |= fuse(&f, i, i + 1);
     for (int i = 0; i < n; i++)

@@ -27,7 +27,7 @@ static Use measure(const Match *m)
 {
     Arena *A = arena_new();
     Storages s = storages_of(A, m->g, m->p->target->lanes > 1 ? 64 : 16);
-    Blocks b = blocks_of(A, &s, NULL, PREFER_OLD);
+    Blocks b = blocks_of(A, &s, NULL);
     Use u = {.peak = b.alive};
     for (int i = 0; i < b.n; i++)
         u.sum += (double)b.v[i].bytes * (b.v[i].last - b.v[i].first + 1);

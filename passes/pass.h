@@ -10,8 +10,8 @@ typedef struct Pass {
     const Target *target;
     int opt;               /* -O level */
     bool strict;           /* only rewrites that are exact, or round like the graph as written to within 1e-5 */
-    bool least;            /* disabled, but REDUCIBLE: do only what later passes cannot do without */
     const struct Rules *rules; /* of the algebra pass; NULL: the bundled ones */
+    bool least;            /* disabled, but REDUCIBLE: do only what later passes cannot do without */
     Arena *scratch;        /* emptied after the pass */
 } Pass;
 typedef bool PassFn(Pass *, Graph *); /* true: something changed */

@@ -5,7 +5,7 @@
    Values that may share memory form one block (blocks.c): the values of a group, and a result that takes the place of an
    operand which dies in the same kernel and is read only at the index that is written. Blocks are then placed (place.c,
    place_exact.c); the lower bound is the largest sum of blocks alive at once. The graph says how good the plan is known to
-   be. Where the pass is disabled, every storage is kept from beginning to end. Needs F_LAYOUT, gives F_OFFSETS. */
+   be. Where the pass is disabled, no value takes the place of another. Needs F_LAYOUT, gives F_OFFSETS. */
 #include "blocks.h"
 #include "edit.h"
 
@@ -18,13 +18,16 @@ static const char *proof(Arena *A, const Placing *plan, int64_t alive)
                         100 * (double)(plan->bytes - alive) / (double)alive);
 }
 
-static Blocks kept_apart(Arena *A, const Storages *s)
+/* Every block is alive all the time, and none takes the place of another. */
+static Blocks apart(Arena *A, Storages *s)
 {
-    Blocks b = {.n = s->n, .of = NEW(A, int, s->n), .v = NEW(A, MemBlock, s->n)};
-    for (int i = 0; i < s->n; i++) {
-        b.of[i] = i;
-        b.v[i] = (MemBlock){.last = s->g->node.n - 1, .bytes = s->v[i].bytes};
-        b.alive += s->v[i].bytes;
+    for (int i = 0; i < s->g->node.n; i++)
+        s->node[i].nover = 0;
+    Blocks b = blocks_of(A, s, NULL);
+    b.alive = 0;
+    for (int i = 0; i < b.n; i++) {
+        b.v[i].first = 0, b.v[i].last = s->g->node.n - 1;
+        b.alive += b.v[i].bytes;
     }
     return b;
 }
@@ -33,17 +36,11 @@ bool pass_plan_memory(Pass *p, Graph *g)
 {
     graph_compact(g);
     Storages s = storages_of(p->scratch, g, p->target->lanes > 1 ? 64 : 16);
-    Blocks b = p->least ? kept_apart(p->scratch, &s) : blocks_of(p->scratch, &s, NULL, PREFER_OLD);
-    Placing best = place_blocks(p->scratch, &b);
-    if (best.bytes > b.alive) {
-        Blocks other = blocks_of(p->scratch, &s, NULL, PREFER_NEW);
-        Placing plan = place_blocks(p->scratch, &other);
-        if (plan.bytes < best.bytes)
-            best = plan, b = other;
-    }
-    g->arena_bytes = best.bytes;
+    Blocks b = p->least ? apart(p->scratch, &s) : blocks_of(p->scratch, &s, NULL);
+    Placing plan = place_blocks(p->scratch, &b);
+    g->arena_bytes = plan.bytes;
     g->arena_lower_bound = b.alive;
-    g->arena_proof = proof(g->arena, &best, b.alive);
+    g->arena_proof = proof(g->arena, &plan, b.alive);
     for (int i = 0; i < g->value.n; i++) {
         Value *v = &g->value.v[i];
         if (v->kind == VAL_NODE)

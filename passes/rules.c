@@ -32,7 +32,8 @@ Rules *rules_load(Arena *A, const char *const *paths, int n)
     for (int i = 0; i < n; i++) {
         size_t size;
         const char *text = read_file(A, paths[i], MAX_TEXT, &size);
-        if (!text || !rules_parse(A, rules, text, diag_file(strcmp(paths[i], "-") ? paths[i] : "<stdin>", text, size))) {
+        const char *name = strcmp(paths[i], "-") ? paths[i] : "<stdin>";
+        if (!text || !rules_parse(A, rules, text, diag_file(name, text, size))) {
             ok = false;
             continue;
         }

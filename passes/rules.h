@@ -5,8 +5,8 @@
    tries a rule on random shapes and numbers, algebra.c is the pass. None of them knows an operator. */
 #include "pass.h"
 
-/* A variable by its sigil: %x any value, @a a constant with numbers, $k an attribute or all attributes of an operator. */
-typedef struct RuleVar { char sigil; const char *name; Loc loc; Op op; int attr; } RuleVar; /* $: attr -1: all of op's */
+/* A variable by its sigil: %x any value, @a a constant with numbers, $k an attribute, or (attr -1) all that op has. */
+typedef struct RuleVar { char sigil; const char *name; Loc loc; Op op; int attr; } RuleVar;
 
 typedef enum TermKind { TERM_VAR, TERM_NUMBER, TERM_OP } TermKind;
 enum { ATTR_FIXED = -1, ATTR_ANY = -2 };
@@ -28,7 +28,9 @@ struct RuleTerm {
 };
 
 /* What conditions compare: lists of integers, or constants (element by element, all of them). */
-typedef enum ExprKind { EXPR_TERM, EXPR_LIST, EXPR_ATTR, EXPR_SHAPE, EXPR_RANK, EXPR_DIM, EXPR_USES, EXPR_ELEMENTS } ExprKind;
+typedef enum ExprKind {
+    EXPR_TERM, EXPR_LIST, EXPR_ATTR, EXPR_SHAPE, EXPR_RANK, EXPR_DIM, EXPR_USES, EXPR_ELEMENTS
+} ExprKind;
 typedef struct RuleExpr RuleExpr;
 struct RuleExpr {
     ExprKind kind;
@@ -64,7 +66,8 @@ Rules *rules_load(Arena *, const char *const *paths, int n);
 Rules *rules_bundled(Arena *);
 
 /* ---- matching ---- */
-typedef struct Bound { bool set; ValueId value; int attr; const Attrs *attrs; } Bound; /* attrs: $, which holds attr or all */
+/* What a variable stands for: a value, or an attribute (attr -1: all) of attrs. */
+typedef struct Bound { bool set; ValueId value; int attr; const Attrs *attrs; } Bound;
 typedef struct Match {
     const Rule *rule;
     int root;
@@ -87,8 +90,15 @@ typedef enum Outcome { RULE_FIRED, RULE_DECLINED, RULE_WRONG } Outcome;
 Outcome rule_fire(Arena *, Graph *, Match *, const char **why);
 
 /* ---- checking ---- */
-/* The pattern as a graph of random shapes, attributes and numbers, made from the seed, and what the rule makes of it. */
-typedef struct Trial { Arena *A; const Rule *rule; Graph *before, *after; ValueId root, result; const char *why; } Trial;
+/* The pattern as a graph of random shapes, attributes and numbers, made from the seed, and what the rule makes of it:
+   root in the one is result in the other. */
+typedef struct Trial {
+    Arena *A;
+    const Rule *rule;
+    Graph *before, *after;
+    ValueId root, result;
+    const char *why;
+} Trial;
 typedef enum TrialResult { TRIAL_NONE, TRIAL_SAME, TRIAL_WRONG } TrialResult;
 /* NONE: the rule does not match what this seed gives; WRONG: why says how the sides differ. The sides are compared in
    double precision and, where the rule says that it is exact, with every result rounded to single precision. */

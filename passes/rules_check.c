@@ -22,7 +22,10 @@ typedef struct Guess {
     Match m;                /* $variables as they were chosen */
 } Guess;
 
-static int64_t pick(Guess *s, int64_t lo, int64_t hi) { return lo + (int64_t)(rng_next(&s->r) % (uint64_t)(hi - lo + 1)); }
+static int64_t pick(Guess *s, int64_t lo, int64_t hi)
+{
+    return lo + (int64_t)(rng_next(&s->r) % (uint64_t)(hi - lo + 1));
+}
 
 static bool chance(Guess *s, int percent) { return pick(s, 1, 100) <= percent; }
 
@@ -107,23 +110,29 @@ static Attrs choose_attrs(Guess *s, const RuleTerm *t)
     *kept = a;
     if (t->all >= 0)
         s->m.var[t->all] = (Bound){.set = true, .value = -1, .attr = -1, .attrs = kept};
-    for (int i = 0; i < op_info[t->op].nattrs; i++)
+    for (int i = 0; i < op_info[t->op].nattrs; i++) {
+        int attr = (int)op_info[t->op].attrs[i].attr;
         if (t->how[i] >= 0 && !s->m.var[t->how[i]].set)
-            s->m.var[t->how[i]] = (Bound){.set = true, .value = -1, .attr = (int)op_info[t->op].attrs[i].attr, .attrs = kept};
+            s->m.var[t->how[i]] = (Bound){.set = true, .value = -1, .attr = attr, .attrs = kept};
+    }
     return a;
 }
 
 /* ---- values ---- */
+
+/* A constant's number: of either sign, of one, rounded, one everywhere, or zero. */
+static double styled(int64_t style, double v)
+{
+    return style < 8 ? v : style < 15 ? fabs(v) : style < 17 ? -fabs(v) : style == 17 ? rint(v) : style == 18;
+}
 
 static ValueId constant(Guess *s, const char *name, Type type)
 {
     int64_t n = type_elems(&type), style = pick(s, 0, 19);
     double scale = chance(s, 60) ? 1 : chance(s, 50) ? 0.25 : 3, centre = some_hint(s);
     float *x = NEW(s->g->arena, float, n);
-    for (int64_t i = 0; i < n; i++) {
-        double v = rng_normal(&s->r) * scale;
-        x[i] = (float)(centre + (style < 8 ? v : style < 15 ? fabs(v) : style < 17 ? -fabs(v) : style == 17 ? rint(v) : style == 18));
-    }
+    for (int64_t i = 0; i < n; i++)
+        x[i] = (float)(centre + styled(style, rng_normal(&s->r) * scale));
     return graph_const_f32(s->g, name, type, x);
 }
 
@@ -168,6 +177,33 @@ static ValueId variable(Guess *s, int var, const Type *type)
     return b->value;
 }
 
+/* A type for operand i of an operator whose result is to be `want`; whole: the operand that has the result's shape. */
+static bool operand_type(Guess *s, const RuleTerm *t, const Attrs *a, int i, int64_t whole, const Type *want, Type *out)
+{
+    int64_t axis = a->axis < 0 ? a->axis + want->rank : a->axis;
+    *out = any_type(s);
+    if (!op_is(t->op, P_ELEMENTWISE))
+        return true;
+    if (i && op_is(t->op, P_PARAM)) {
+        if (axis < 0 || axis >= want->rank)
+            return false;
+        *out = type_make(DT_F32, 1, &want->dim[axis]);
+        return true;
+    }
+    bool same = i == whole || op_is(t->op, P_PARAM) || (t->in[i]->kind != TERM_NUMBER && chance(s, 40));
+    *out = same ? *want : narrower(s, want);
+    return true;
+}
+
+/* More than a trial is worth, whatever numbers a rule names. */
+static bool too_large(const Graph *g, int node)
+{
+    const Node *n = &g->node.v[node];
+    const Ints *kernel = &n->attr.kernel;
+    return type_elems(&g->value.v[n->out[0].value].type) > 1 << 16 || node_macs(g, n) > 1 << 22 ||
+           (kernel->n == 2 && (kernel->v[0] > 64 || kernel->v[1] > 64));
+}
+
 /* The term as nodes; -1 where an operator refused. want: a type for its result, which may become another. */
 static ValueId term(Guess *s, const RuleTerm *t, Type want)
 {
@@ -176,18 +212,11 @@ static ValueId term(Guess *s, const RuleTerm *t, Type want)
     if (t->kind == TERM_VAR)
         return variable(s, t->var, &want);
     Attrs a = choose_attrs(s, t);
-    int64_t axis = a.axis < 0 ? a.axis + want.rank : a.axis, whole = op_is(t->op, P_ELEMENTWISE) ? pick(s, 0, t->nin - 1) : 0;
+    int64_t whole = pick(s, 0, t->nin - 1);
     ValueId *in = NEW(s->g->arena, ValueId, t->nin);
     for (int i = 0; i < t->nin; i++) {
-        Type ask = any_type(s);
-        if (i && op_is(t->op, P_PARAM)) {
-            if (axis < 0 || axis >= want.rank)
-                return -1;
-            ask = type_make(DT_F32, 1, &want.dim[axis]);
-        } else if (op_is(t->op, P_ELEMENTWISE)) {
-            ask = i == whole || op_is(t->op, P_PARAM) || (t->in[i]->kind != TERM_NUMBER && chance(s, 40)) ? want : narrower(s, &want);
-        }
-        if ((in[i] = term(s, t->in[i], ask)) < 0)
+        Type ask;
+        if (!operand_type(s, t, &a, i, whole, &want, &ask) || (in[i] = term(s, t->in[i], ask)) < 0)
             return -1;
     }
     const char *err = NULL;
@@ -196,7 +225,7 @@ static ValueId term(Guess *s, const RuleTerm *t, Type want)
         s->m.var[t->var] = (Bound){.set = true, .value = node_value(s->g, node)};
     if (node < 0 && !s->t->why)
         s->t->why = arena_printf(s->t->A, "%s: %s", op_info[t->op].name, err);
-    return node < 0 || type_elems(&s->g->value.v[node_value(s->g, node)].type) > 1 << 16 ? -1 : node_value(s->g, node);
+    return node < 0 || too_large(s->g, node) ? -1 : node_value(s->g, node);
 }
 
 static int guess(Trial *t, uint64_t seed)

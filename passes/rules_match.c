@@ -10,8 +10,10 @@ typedef struct Try { Arena *A; const Graph *g; Match *m; unsigned swapped; } Try
 
 /* ---- attributes ---- */
 
-static const size_t kind_size[] = {[ATTR_INT] = sizeof(int64_t), [ATTR_FLOAT] = sizeof(double),
-                                   [ATTR_BOOL] = sizeof(bool), [ATTR_INTS] = sizeof(Ints), [ATTR_ENUM] = sizeof(int64_t)};
+static const size_t kind_size[] = {
+    [ATTR_INT] = sizeof(int64_t), [ATTR_FLOAT] = sizeof(double), [ATTR_BOOL] = sizeof(bool),
+    [ATTR_INTS] = sizeof(Ints), [ATTR_ENUM] = sizeof(int64_t),
+};
 
 static const void *field(const Attrs *t, int attr) { return (const char *)t + attr_info[attr].offset; }
 

@@ -365,7 +365,7 @@ static RuleExpr *expr(Parse *s)
     e->loc = e->term->loc;
     if (e->term->known)
         return e;
-    fail(s, e->loc, "a condition is made of constants: only nonnegative, shape, rank, dim, uses and elements take a value");
+    fail(s, e->loc, "a condition is made of constants: values stand in nonnegative, shape, rank, dim, uses and elements");
     return NULL;
 }
 

@@ -153,20 +153,21 @@ static const double *expected(const Verify *r, const Graph *g, ValueId v)
 /* Constants are rounded to single precision when passes make them: this is the contract for such sums. */
 #define PASS_TOLERANCE 1e-5
 
-/* Largest difference, and the largest magnitude of the reference. */
-typedef struct Difference { double err, largest; } Difference;
-static Difference difference(const double *x, const double *ref, int64_t n)
+/* Largest difference, relative to the largest magnitude of the reference or, where that is more, of what the value was
+   computed from in its node. */
+static double difference(const double *x, const double *ref, int64_t n, double largest)
 {
-    Difference d = {0, 0};
+    double err = 0;
+    largest = isfinite(largest) ? largest : 0;
     for (int64_t i = 0; i < n; i++) {
         if (isnan(x[i]) != isnan(ref[i]))
-            d.err = INFINITY;
-        else if (x[i] != ref[i]) /* infinities may be equal */
-            d.err = fmax(d.err, fabs(x[i] - ref[i]));
+            return INFINITY;
+        if (x[i] != ref[i]) /* infinities may be equal */
+            err = fmax(err, fabs(x[i] - ref[i]));
         if (isfinite(ref[i]))
-            d.largest = fmax(d.largest, fabs(ref[i]));
+            largest = fmax(largest, fabs(ref[i]));
     }
-    return d;
+    return err == 0 ? 0 : err / largest;
 }
 
 typedef struct Compare {
@@ -192,51 +193,46 @@ static bool may_concern(const Graph *g, const Fired *f, ValueId v)
     return read || f->value == v;
 }
 
-/* Says that v has other numbers, and which rules may have done it. */
-static void complain(const Compare *c, ValueId v, double relative)
+/* Names the rules that may have done it, or the pass. */
+static void blame(const Compare *c, ValueId v, double err)
 {
-    const Graph *g = c->g;
-    const Value *val = &g->value.v[v];
-    const Node *n = val->kind == VAL_NODE ? &g->node.v[val->node] : NULL;
-    const char *name = n ? node_title(n) : val->name;
-    bool by_rule = false;
-    for (int i = g->fired.n - 1; i >= c->fired; i--) {
-        const Fired *f = &g->fired.v[i];
-        if (!may_concern(g, f, v))
+    const Value *val = &c->g->value.v[v];
+    const Node *n = val->kind == VAL_NODE ? &c->g->node.v[val->node] : NULL;
+    const char *where = n ? node_title(n) : val->name;
+    bool found = false;
+    for (int i = c->g->fired.n - 1; i >= c->fired; i--) {
+        const Fired *f = &c->g->fired.v[i];
+        if (!may_concern(c->g, f, v))
             continue;
-        if (by_rule)
+        if (found)
             note_at(f->loc, "or rule '%s', which fired there before", f->rule);
         else
-            error_at(f->loc, "rule '%s': pass '%s' changed the numbers: first at '%s', relative error %.3g", f->rule,
-                     c->pass, name, relative);
-        by_rule = true;
+            error_at(f->loc, "rule '%s': pass '%s' changed the numbers: first at '%s', relative error %.3g", f->rule, c->pass,
+                     where, err);
+        found = true;
     }
-    if (!by_rule)
-        error_at(n ? n->loc : val->loc, "pass '%s' changed the numbers: first at '%s', relative error %.3g", c->pass,
-                 name, relative);
+    if (!found)
+        error_at(n ? n->loc : val->loc, "pass '%s' changed the numbers: first at '%s', relative error %.3g", c->pass, where, err);
 }
 
-/* A value as it was computed; later nodes read what it should have been. What rounding may do depends on the largest
-   magnitude inside the node: relu may clip nearly all of a sum. */
+/* A value as it was computed; later nodes read what it should have been. */
 static void compare(void *user, ValueId v, const double *x)
 {
     Compare *c = user;
     const Value *val = &c->g->value.v[v];
     const double *ref = expected(c->ref, c->g, v);
+    double err = ref ? difference(x, ref, type_elems(&val->type), c->largest) : 0;
     c->now[v] = ref ? ref : copy_of(c->A, c->g, v, x);
-    Difference d = ref ? difference(x, ref, type_elems(&val->type)) : (Difference){0, 0};
-    double inside = isfinite(c->largest) ? c->largest : 0;
-    if (d.err <= PASS_TOLERANCE * fmax(d.largest, inside) || !c->ok)
+    if (err <= PASS_TOLERANCE || !c->ok)
         return;
-    complain(c, v, d.err / d.largest);
+    blame(c, v, err);
     c->ok = false;
 }
 
 static bool same_numbers(const Graph *g, const char *pass, const Verify *ref, int fired)
 {
     Arena *A = arena_new();
-    Compare c = {.ref = ref, .A = A, .g = g, .pass = pass, .fired = fired, .now = NEW(A, const double *, g->value.n + 1),
-                 .ok = true};
+    Compare c = {.ref = ref, .A = A, .g = g, .pass = pass, .fired = fired, .now = NEW(A, const double *, g->value.n + 1), .ok = true};
     for (int i = 0; i < g->input.n; i++)
         c.now[g->input.v[i]] = ref->in[i];
     for (int i = 0; i < g->node.n && c.ok; i++)
@@ -303,7 +299,7 @@ static bool least(const PassInfo *p, const PassOptions *o)
 
 static bool run_one(const PassInfo *info, Graph *g, const PassOptions *o, const Verify *ref)
 {
-    Pass p = {.target = o->target, .opt = o->opt, .strict = o->strict, .least = least(info, o), .rules = o->rules,
+    Pass p = {.target = o->target, .opt = o->opt, .strict = o->strict, .rules = o->rules, .least = least(info, o),
               .scratch = arena_new()};
     bug_context(info->name, NULL);
     int errors = diag_errors(), fired = g->fired.n;

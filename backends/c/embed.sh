@@ -13,7 +13,7 @@ for f in "$@"; do
     echo "0};"
     i=$((i + 1))
 done
-echo "static const struct { const char *name; const unsigned char *text; size_t n; } $name[] = {"
+echo "static const struct EmbeddedFile { const char *name; const unsigned char *text; size_t n; } $name[] = {"
 i=0
 for f in "$@"; do
     echo "    {\"$(basename "$f")\", ${name}_$i, sizeof ${name}_$i - 1},"

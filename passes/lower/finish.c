@@ -1,16 +1,13 @@
 /* What becomes of the anchor's results while they are in registers: the steps are applied, plain outs are stored, others
    are reduced.
 
-     unroll wq 0..7 {                              windows of 1x2 in a tile of 14 pixels
-       let win: f32x16 = 0
-       unroll q 0..2 {
-         let t = epilogue(acc0[2 * wq + q])
-         store out[...] = t                        a plain out
-         tile = add(tile, t)                       mean over the map: first the tile's sum,
-         win = add(win, t)
-       }
-       store pooled[...] = win / 2
-     }
+     let tile = epilogue(acc0[0])                  mean over the map: first the tile's sum,
+     let win = tile                                windows of 1x2
+     store out[...] = tile                         a plain out
+     let t = epilogue(acc0[1])
+     tile = add(tile, t) ; win = add(win, t) ; store out[...] = t
+     store pooled[...] = win / 2
+     ...
      total = add(total, tile)                      then the tiles', of blocks of rows apart where there are many
 
    So the rounding error of a sum grows with the square root of the number of tiles, not with that of pixels. A max
@@ -96,14 +93,7 @@ void kc_rows(KC *kc, LoopKind kind, int64_t n, int64_t step, int64_t tiles, RowF
     kc->by_rows = false;
 }
 
-/* The tile's sums begin, or are added to the rows' or the map's. */
-static void tile_begin(KC *kc)
-{
-    for (int i = 0; i < kc->n->nout; i++)
-        for (int j = 0; j < kc->vectors && over_map(&kc->n->out[i]); j++)
-            kc->sum[i][j].tile = neutral(kc, "tile", &kc->n->out[i], kc->sum_lanes);
-}
-
+/* The tile's sums are added to the rows' or the map's. */
 static void tile_end(KC *kc)
 {
     for (int i = 0; i < kc->n->nout; i++)
@@ -125,16 +115,9 @@ const Ints *node_window(const Node *n)
 
 typedef int Windows[MAX_OUT][MAX_VECTORS]; /* registers */
 
-static void windows_begin(KC *kc, const Finish *f, Windows win)
-{
-    for (int i = 0; i < kc->n->nout; i++)
-        for (int j = 0; j < f->nb && over_window(&kc->n->out[i]); j++)
-            win[i][j] = neutral(kc, "win", &kc->n->out[i], f->lanes);
-}
-
 static int valid_lanes(const Finish *f, int j) { return j == f->nb - 1 ? f->last_n : f->lanes; }
 
-static void windows_end(KC *kc, const Finish *f, Windows win, const Ix *r, const Ix *q)
+static void store_windows(KC *kc, const Finish *f, Windows win, const Ix *r, const Ix *q)
 {
     for (int i = 0; i < kc->n->nout; i++) {
         const Out *o = &kc->n->out[i];
@@ -186,57 +169,73 @@ static void store_twins(KC *kc, const Finish *f, const Expr *acc, const Expr *co
     }
 }
 
-/* Opens unrolled loops over rows x px; returns the number to close. */
-static int unroll(KC *kc, const char *const name[2], int64_t rows, int64_t px, const Ix **r, const Ix **q)
+static void pixel_of(KC *kc, const Finish *f, const Ix *r, const Ix *q, int j, const Ix **coord, const Expr **acc)
 {
-    int n = 0;
-    *r = *q = IXC(0);
-    if (rows > 1)
-        *r = IXV(kb_for(&kc->b, LOOP_UNROLL, name[0], IXC(0), IXC(rows), 1)), n++;
-    if (px > 1)
-        *q = IXV(kb_for(&kc->b, LOOP_UNROLL, name[1], IXC(0), IXC(px), 1)), n++;
-    return n;
+    f->coord(kc, f->user, r, q, j, coord);
+    *acc = x_tile(&kc->b, f->acc[j], ADD(MULC(r, f->px), q), NULL);
 }
 
-static void close(KC *kc, int n)
+/* Nothing is reduced: unrolled loops over the tile. */
+static void store_tile(KC *kc, const Finish *f)
 {
-    while (n--)
+    const Ix *r = IXC(0), *q = IXC(0), *coord[MAX_RANK];
+    const Expr *acc;
+    if (f->rows > 1)
+        r = IXV(kb_for(&kc->b, LOOP_UNROLL, "r", IXC(0), IXC(f->rows), 1));
+    if (f->px > 1)
+        q = IXV(kb_for(&kc->b, LOOP_UNROLL, "q", IXC(0), IXC(f->px), 1));
+    for (int j = 0; j < f->nb; j++) {
+        pixel_of(kc, f, r, q, j, coord, &acc);
+        const Expr **x = store(kc, acc, coord, f->vdim, f->lanes, valid_lanes(f, j), f->twin);
+        if (f->twin)
+            store_twins(kc, f, acc, x, coord, valid_lanes(f, j));
+    }
+    for (int n = (f->rows > 1) + (f->px > 1); n > 0; n--)
         kb_end(&kc->b);
 }
 
-static void pixel(KC *kc, const Finish *f, Windows win, const Ix *r, const Ix *q, int j)
+/* The first of a tile or window begins its register. */
+static void reduce_pixel(KC *kc, const Finish *f, Windows win, int64_t r, int64_t q, bool first)
 {
     const Ix *coord[MAX_RANK];
-    f->coord(kc, f->user, r, q, j, coord);
-    const Expr *acc = x_tile(&kc->b, f->acc[j], ADD(MULC(r, f->px), q), NULL);
-    const Expr **x = store(kc, acc, coord, f->vdim, f->lanes, valid_lanes(f, j), f->twin);
-    if (f->twin)
-        store_twins(kc, f, acc, x, coord, valid_lanes(f, j));
-    for (int i = 0; i < kc->n->nout; i++) {
-        const Out *o = &kc->n->out[i];
-        if (!plain(o))
-            gather(kc, o, over_map(o) ? kc->sum[i][j].tile : win[i][j], x[o->step]);
+    const Expr *acc;
+    for (int j = 0; j < f->nb; j++) {
+        pixel_of(kc, f, IXC(r), IXC(q), j, coord, &acc);
+        const Expr **x = store(kc, acc, coord, f->vdim, f->lanes, valid_lanes(f, j), false);
+        for (int i = 0; i < kc->n->nout; i++) {
+            const Out *o = &kc->n->out[i];
+            int *reg = over_map(o) ? &kc->sum[i][j].tile : &win[i][j];
+            bool begins = over_map(o) ? r + q == 0 : first;
+            if (!plain(o) && begins)
+                *reg = kb_let(&kc->b, over_map(o) ? "tile" : "win", x[o->step]);
+            else if (!plain(o))
+                gather(kc, o, *reg, x[o->step]);
+        }
     }
 }
 
-/* A tile without windows is one window. */
-void kc_finish(KC *kc, const Finish *f)
+/* Written out pixel by pixel, window by window; a tile without windows is one. */
+static void reduce_tile(KC *kc, const Finish *f)
 {
     const Ints *k = node_window(kc->n);
     int64_t h = k ? k->v[0] : f->rows, w = k ? k->v[1] : f->px;
     if (f->rows % h || f->px % w)
         bug("a tile of %dx%d pixels is not made of windows", f->rows, f->px);
     Windows win;
-    const Ix *wr, *wq, *r, *q;
-    tile_begin(kc);
-    int windows = unroll(kc, (const char *const[]){"wr", "wq"}, f->rows / h, f->px / w, &wr, &wq);
-    wr = MULC(wr, h), wq = MULC(wq, w);
-    windows_begin(kc, f, win);
-    int pixels = unroll(kc, (const char *const[]){"r", "q"}, h, w, &r, &q);
-    for (int j = 0; j < f->nb; j++)
-        pixel(kc, f, win, ADD(wr, r), ADD(wq, q), j);
-    close(kc, pixels);
-    windows_end(kc, f, win, wr, wq);
-    close(kc, windows);
+    for (int64_t y = 0; y < f->rows; y += h)
+        for (int64_t x = 0; x < f->px; x += w) {
+            for (int64_t r = 0; r < h; r++)
+                for (int64_t q = 0; q < w; q++)
+                    reduce_pixel(kc, f, win, y + r, x + q, r + q == 0);
+            store_windows(kc, f, win, IXC(y), IXC(x));
+        }
     tile_end(kc);
+}
+
+void kc_finish(KC *kc, const Finish *f)
+{
+    bool reduces = false;
+    for (int i = 0; i < kc->n->nout; i++)
+        reduces = reduces || !plain(&kc->n->out[i]);
+    reduces ? reduce_tile(kc, f) : store_tile(kc, f);
 }

@@ -26,14 +26,18 @@ compile() { "$DSQC" compile "$spec" --weights random:1 --target=generic -o "$out
 epilogue() { jq -r '[.kernels[].epilogue | select(. != "")] | join(", ")' "$out/net.json"; }
 fired() { jq -c '[.rules[] | [.name, .count]]' "$out/net.json"; }
 
-compile && is "bundled rules alone" "sigmoid square []" "$(epilogue) $(fired)"
+compile && is "bundled rules alone" "sigmoid square -> mean []" "$(epilogue) $(fired)"
 cp "$out/net.c" "$WORK/before.c"
 compile --rules "$WORK/my.rules" --print-ir-after=algebra
-is "another epilogue" 'neg exp add square div [["logistic_squared",1]]' "$(epilogue) $(fired)"
+is "another epilogue" 'neg exp add square div -> mean [["logistic_squared",1]]' "$(epilogue) $(fired)"
 is "named in the dump" "; rule logistic_squared (my.rules:2) fired at square, net.yaml:6" "$(grep '^; rule' "$WORK/log")"
 if cmp -s "$WORK/before.c" "$out/net.c"; then no "another code"; else ok "another code"; fi
 is "its text is part of the report" "$(sha256sum "$WORK/my.rules" | cut -d' ' -f1)" "$(jq -r '.options.rules_sha256[0]' "$out/net.json")"
-if "$DSQC" verify "$spec" --rules "$WORK/my.rules" --verify-each --runs 1 >"$WORK/log" 2>&1; then ok "the code is right"; else no "the code is right"; fi
+if "$DSQC" verify "$spec" --rules "$WORK/my.rules" --verify-each --runs 1 >"$WORK/log" 2>&1; then
+    ok "the code is right"
+else
+    no "the code is right"
+fi
 compile --rules "$WORK/my.rules" -O0 && is "also without optimisation" '[["logistic_squared",1]]' "$(fired)"
 compile --rules "$WORK/my.rules" --strict && is "not under --strict" '[]' "$(fired)"
 compile --rules "$WORK/my.rules" --disable-pass=algebra && is "not without the pass" '[]' "$(fired)"
@@ -55,7 +59,7 @@ if [ -e "$out" ]; then no "nothing is written"; else ok "nothing is written"; fi
 
 # the bundled rules on networks in which they fire
 for set in pool=bilinear unit=square_encoding; do
-    if "$DSQC" info shufflenet_v2_x0_5 --set size=32 --set $set --verify-each >"$WORK/log" 2>&1; then
+    if "$DSQC" info specs/shufflenet_v2_x0_5.yaml --set size=32 --set $set --verify-each >"$WORK/log" 2>&1; then
         ok "--verify-each, $set"
     else
         no "--verify-each, $set"

@@ -530,3 +530,53 @@ Graph *randgraph(Arena *A, uint64_t seed, int size)
     }
     return s.g->output.n ? s.g : randgraph(A, seed ^ 0x9e3779b97f4a7c15u, size);
 }
+
+/* One elementwise step on v: of the value alone, or of operands along rows, columns or both. */
+static ValueId product_step(Gen *s, ValueId v, ValueId full)
+{
+    static const Op unary_ops[] = {OP_relu, OP_abs, OP_neg, OP_tanh};
+    const Type t = *type_of(s, v);
+    int kind = (int)pick(s, 0, 6);
+    ValueId in[2] = {v, full};
+    if (kind < 2)
+        return node(s, unary_ops[pick(s, 0, LEN(unary_ops) - 1)], NULL, in, 1);
+    if (kind == 2 || kind == 3) { /* per row, per column, or per matrix */
+        Attrs a = defaults(OP_scale);
+        a.axis = pick(s, t.rank > 2 ? t.rank - 3 : 0, t.rank - 1);
+        in[1] = constant_in(s, shape(1, &t.dim[a.axis]), 0.5, 1.5);
+        return node(s, OP_scale, &a, in, 2);
+    }
+    if (kind < 6)
+        in[1] = constant(s, narrower(s, &t), 0.5, 0);
+    return node(s, chance(s, 50) ? OP_add : OP_mul, NULL, in, 2);
+}
+
+Graph *randproduct(Arena *A, uint64_t seed)
+{
+    static const int64_t rows[] = {1, 2, 3, 4, 5, 7, 8, 12, 15, 16, 17, 31, 33, 40, 65}, sums[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 33, 49, 64, 100, 129};
+    Gen s = {.A = A, .g = graph_new(A, "product"), .r = rng_seed(seed, "randproduct")};
+    int64_t m = rows[pick(&s, 0, LEN(rows) - 1)], k = sums[pick(&s, 0, LEN(sums) - 1)];
+    if (chance(&s, 8))
+        m = pick(&s, 1, 5), k = chance(&s, 50) ? 8200 : 600; /* summed in blocks */
+    int lead = (int)pick(&s, 0, 2);
+    Attrs a = defaults(OP_matmul);
+    a.transpose_a = chance(&s, 40);
+    a.transpose_b = !a.transpose_a;
+    int64_t dim[4] = {pick(&s, 1, 2), pick(&s, 1, 3)}, whole[4] = {dim[0], dim[1]};
+    dim[lead] = a.transpose_a ? k : m, dim[lead + 1] = a.transpose_a ? m : k;
+    whole[lead] = whole[lead + 1] = m;
+    ValueId x = graph_input(s.g, "x", shape(lead + 2, dim), (Loc){0}), other = x;
+    if (chance(&s, 20))
+        other = graph_input(s.g, "other", shape(lead + 2, dim), (Loc){0});
+    ValueId full = graph_input(s.g, "full", shape(lead + 2, whole), (Loc){0});
+    if (chance(&s, 50)) /* made here, so that the result may take its place in memory */
+        full = node(&s, OP_tanh, NULL, &full, 1);
+    ValueId in[2] = {x, other}, v = node(&s, OP_matmul, &a, in, 2);
+    for (int steps = (int)pick(&s, 0, 4); steps; steps--)
+        v = product_step(&s, v, full);
+    if (chance(&s, 40)) /* into the arena */
+        v = node(&s, OP_softmax, NULL, &v, 1);
+    s.g->value.v[v].name = "out";
+    PUSH(A, &s.g->output, v);
+    return s.g;
+}

@@ -1,4 +1,4 @@
-/* Rewrite rules: every bundled one on random shapes and numbers, and what the checks of a person's rules let through. */
+/* Rewrite rules: every bundled one on random shapes and numbers. */
 #include "../../passes/rules.h"
 
 #include <CUnit/CUnit.h>
