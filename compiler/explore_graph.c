@@ -79,6 +79,8 @@ static void add_keys(Snapshots *s, const Graph *g, const Node *n, const Map *cou
         if (origin >= 0 && origin != v)
             PUSH(s->arena, &r->key, origin);
     }
+    if (n->origin >= 0)
+        PUSH(s->arena, &r->key, n->origin);
     for (int i = 0; i < n->nstep; i++)
         if (n->step[i].origin >= 0)
             PUSH(s->arena, &r->key, n->step[i].origin);
