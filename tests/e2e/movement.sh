@@ -1,13 +1,27 @@
 #!/usr/bin/env bash
 # Index maps where they are easy to get wrong: maps one pixel wide, high or both, a single channel, batches, channel counts
-# that fill no vector; each read by every kind of kernel that can go by strides or tables. "dsqc verify" compares them with
-# the double-precision reference.
+# that fill no vector, maps of several sizes; each read by every kind of kernel that can go by strides or tables. "dsqc verify"
+# compares the loop interpreter, which checks every index, with the double-precision reference.
 set -u
+
+# check NAME: m.yaml
+check()
+{
+    local target
+    for target in native generic x86-64-v3; do
+        if "$DSQC" verify "$WORK/m.yaml" --weights random:1 --runs 1 -q --engine=loops --target=$target >"$WORK/log" 2>&1; then
+            echo "ok $1, $target"
+        else
+            echo "not ok $1, $target"
+            sed 's/^/    /' "$WORK/log" "$WORK/m.yaml" | head -30
+        fi
+    done
+}
 
 # verify NAME SHAPE HALF READER...: a unit of ShuffleNetV2 with HALF + HALF channels on an input of SHAPE
 verify()
 {
-    local name=$1 shape=$2 half=$3 target
+    local name=$1 shape=$2 half=$3
     shift 3
     {
         printf 'name: m\ninput:\n  image: f32%s\nnetwork:\n' "'" | sed "s/f32'/'f32$shape'/"
@@ -18,14 +32,7 @@ verify()
         printf '  - %s\n' "$@"
         echo 'output: y'
     } >"$WORK/m.yaml"
-    for target in native generic x86-64-v3; do
-        if "$DSQC" verify "$WORK/m.yaml" --weights random:1 --runs 1 -q --target=$target --verify-each >"$WORK/log" 2>&1; then
-            echo "ok $name, $shape, $half + $half channels, $target"
-        else
-            echo "not ok $name, $shape, $half + $half channels, $target"
-            sed 's/^/    /' "$WORK/log" "$WORK/m.yaml" | head -30
-        fi
-    done
+    check "$name, $shape, $half + $half channels"
 }
 
 for shape in '[1,3,5,1]' '[1,3,1,5]' '[1,2,1,1]' '[2,3,6,5]' '[1,1,9,9]'; do
@@ -41,3 +48,22 @@ for shape in '[1,3,5,1]' '[1,3,1,5]' '[1,2,1,1]' '[2,3,6,5]' '[1,1,9,9]'; do
         verify 'transposed' "$shape" $half '{op: transpose, perm: [0, 2, 3, 1]}' '{op: softmax, axis: 3}'
     done
 done
+
+# maps of two sizes, flattened and joined
+{
+    printf 'name: m\ninput: {image: "f32[1,3,9,9]"}\nnetwork:\n'
+    printf '  - {op: conv2d, name: a, out: 8, kernel: 5, in: image, as: a}\n'
+    printf '  - {op: conv2d, name: b, out: 3, kernel: 3, in: image, as: b}\n'
+    printf '  - {op: flatten, in: a, as: fa}\n  - {op: flatten, in: b, as: fb}\n'
+    printf '  - {op: concat, axis: 1, in: [fa, fb]}\n  - {op: linear, name: fc, out: 5}\noutput: y\n'
+} >"$WORK/m.yaml"
+check 'maps of two sizes'
+
+# a map and its own windows, flattened and joined
+{
+    printf 'name: m\ninput: {image: "f32[1,3,8,8]"}\nnetwork:\n'
+    printf '  - {op: conv2d, name: a, out: 5, kernel: 1, as: a}\n  - {op: max_pool, kernel: 2, as: b}\n'
+    printf '  - {op: flatten, in: a, as: fa}\n  - {op: flatten, in: b, as: fb}\n'
+    printf '  - {op: concat, axis: 1, in: [fb, fa]}\n  - {op: linear, name: fc, out: 5}\noutput: y\n'
+} >"$WORK/m.yaml"
+check 'a map and its windows'
