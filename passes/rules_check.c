@@ -381,7 +381,7 @@ TrialResult rule_trial(Trial *t, Arena *A, const Rule *r, uint64_t seed)
     t->after = graph_clone(A, t->before);
     const char *why = NULL;
     switch (rule_fire(A, t->after, &m, &why)) {
-    case RULE_DECLINED: return TRIAL_NONE;
+    case RULE_DECLINED: t->why = why; return TRIAL_NONE;
     case RULE_WRONG: {
         Sides s = evaluate(t, t->before, seed, false);
         t->why = arena_printf(A, "with %s: %s", describe(t, s.v), why);
@@ -391,6 +391,13 @@ TrialResult rule_trial(Trial *t, Arena *A, const Rule *r, uint64_t seed)
     }
     t->result = m.result;
     graph_compact(t->after);
+    for (int i = 0; i < t->after->node.n; i++)
+        if (too_large(t->after, i)) {
+            const Node *n = &t->after->node.v[i];
+            t->why = arena_printf(A, "%s: %s in the replacement is too large to try", op_info[n->op].name,
+                                  type_text(A, &t->after->value.v[n->out[0].value].type));
+            return TRIAL_NONE;
+        }
     return same_sides(t, seed, false) && (!r->exact || same_floats(t, seed)) ? TRIAL_SAME : TRIAL_WRONG;
 }
 
