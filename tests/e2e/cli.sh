@@ -167,6 +167,13 @@ CC='env -i PATH=/usr/bin:/bin cc' expect 'CC with arguments' 0 'ant|bee|cat|dog'
 # ---- run ----
 expect 'labels' 0 '^ +[0-9.e+-]+  (ant|bee|cat|dog)$' 'the first run' run "$spec" "${w[@]}" --input image="$WORK/x.npy" --top 2
 check 'two labels' sh -c '[ "$(wc -l <"$1")" = 2 ]' - "$WORK/out.txt"
+for n in 3 5; do
+    expect "labels of another count, $n" 0 '^ +[0-9.e+-]+  \[[0-4]\]$' "warning: the labels are not used: there are 4, and 'scores' has $n elements" \
+        run "$spec" "${w[@]}" -i "$WORK/x.npy" -q --set classes=$n
+    check "no label, $n" sh -c '! grep -E "ant|bee|cat|dog" "$1" && [ "$(wc -l <"$2")" = 1 ]' - "$WORK/out.txt" "$WORK/err.txt"
+    expect "labels of another count in a series, $n" 0 '\[[0-4]\]' "there are 4, and 'scores' has $n elements" \
+        run "$spec" "${w[@]}" -i "$WORK/x.npy" -i "$WORK/x.npy" -q --set classes=$n
+done
 expect 'array out' 0 '' '' run "$spec" "${w[@]}" -i "$WORK/x.npy" -o "scores=$WORK/c.npy" -q
 expect 'reference out' 0 '' '' run "$spec" "${w[@]}" -i "$WORK/x.npy" -o "$WORK/r.npy" -q --engine=reference
 check 'engines agree' /usr/bin/python3 -c 'import numpy, sys; a, b = (numpy.load(f) for f in sys.argv[1:]); assert a.shape == (1, 4) and abs(a - b).max() < 1e-5 * abs(b).max() and abs(b.sum() - 1) < 1e-5' "$WORK/c.npy" "$WORK/r.npy"
