@@ -109,6 +109,17 @@ expect 'set without value' 2 '' '--set takes NAME=VALUE' info "$spec" --set clas
 
 # ---- wrong input ----
 expect 'no such file' 1 '' 'nothing.yaml.*error' info "$WORK/nothing.yaml"
+for name in resnet1:resnet18 dscn.yaml:tiny/dscnn here/resnet5O.yaml:resnet50; do
+    expect "neither file nor bundled: ${name%:*}" 1 '' "^${name%:*}: error: neither a file nor a bundled spec; did you mean '${name#*:}'\?$" info "${name%:*}"
+done
+expect 'nothing near' 1 '' '^qqqqqqqq: error: neither a file nor a bundled spec$' info qqqqqqqq
+(
+    dsqc=$DSQC DSQC=$WORK/there
+    printf '#!/bin/sh\ncd "%s" && exec "%s" "$@"\n' "$WORK/folder" "$dsqc" >"$DSQC"
+    chmod +x "$DSQC" && mkdir -p "$WORK/folder/lenet" "$WORK/folder/tiny/lenet"
+    expect 'a folder of the name of a bundled spec' 0 'lenet' '' info tiny/lenet
+    expect 'a folder alone' 1 '' '^lenet: error: Is a directory' info lenet
+)
 expect 'unknown parameter' 1 '' "did you mean 'classes'" info "$spec" --set classs=3
 expect 'no weights' 1 '' 'names no weights: give --weights' compile "$spec" -o "$WORK/none"
 expect 'weights file missing' 1 '' 'nothing.safetensors.*error' compile "$spec" --weights "$WORK/nothing.safetensors" -o "$WORK/none"
