@@ -173,6 +173,16 @@ static void warn_labels(const Run *r, int outputs)
             s->nlabels, v->name, (long long)(type_elems(&v->type) / batch_of(&v->type)));
 }
 
+static void print_nans(const Run *r, int o)
+{
+    const float *x = r->io[r->g->input.n + o];
+    int64_t n = type_elems(&output(r, o)->type), nans = 0;
+    for (int64_t i = 0; i < n; i++)
+        nans += isnan(x[i]);
+    if (nans)
+        printf("%s: %lld of %lld elements are NaN\n", output(r, o)->name, (long long)nans, (long long)n);
+}
+
 /* The best elements of one run, a line each; a batch has a block for every image. */
 static void print_best(Run *r, int top)
 {
@@ -181,6 +191,7 @@ static void print_best(Run *r, int top)
     for (int o = 0; o < r->g->output.n; o++) {
         const Type *t = &output(r, o)->type;
         int64_t batch = batch_of(t), n = type_elems(t) / batch;
+        print_nans(r, o);
         int k = (int)imin(top, n);
         for (int64_t b = 0; b < batch; b++) {
             Best *best = NEW(A, Best, k);

@@ -214,7 +214,16 @@ static const char *find_spec(Arena *A, const char *name, const char *libdir)
     return NULL;
 }
 
-/* Commands whose results do not depend on the numbers run on random ones where none are given. */
+static bool wants_weights(const Graph *g)
+{
+    for (int i = 0; i < g->value.n; i++)
+        if (g->value.v[i].kind == VAL_CONST && g->value.v[i].tensor && !g->value.v[i].tensor->data)
+            return true;
+    return false;
+}
+
+/* Commands whose results do not depend on the numbers run on random ones where none are given, and every command does
+   where there are no parameters. */
 static const char *weights_source(const Job *j)
 {
     const Options *o = j->opt;
@@ -222,7 +231,7 @@ static const char *weights_source(const Job *j)
         return o->weights;
     if (j->spec->weights)
         return j->spec->weights;
-    if (!(o->command & (CMD_compile | CMD_run | CMD_export)))
+    if (!(o->command & (CMD_compile | CMD_run | CMD_export)) || !wants_weights(j->spec->graph))
         return "random:0";
     error_at(loc_file(diag_file(j->spec->path, NULL, 0)),
              "the spec names no weights: give --weights FILE (.safetensors or .npz), or --weights random:SEED");
