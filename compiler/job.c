@@ -107,6 +107,36 @@ void job_close(Job *j)
     weights_close(&j->weights);
 }
 
+/* ---- 32-bit machines ---- */
+
+static bool fits(const Job *j, const char *what, const char *name, int64_t bytes)
+{
+    if (bytes <= INT32_MAX)
+        return true;
+    error_at(loc_file(diag_file(j->spec->path, NULL, 0)), "the %s%s%s%s %lld bytes, more than %s addresses (%d)", what,
+             name ? " '" : "", name ? name : "", name ? "' takes" : *what == 'w' ? " take" : " takes", (long long)bytes,
+             j->target->name, INT32_MAX);
+    return false;
+}
+
+bool job_fits(const Job *j)
+{
+    const Program *p = j->program;
+    int64_t weights = 0;
+    bool ok = true;
+    for (int i = 0; j->target->ptr_bytes == 4 && i < p->buf.n; i++) {
+        const PBuf *b = &p->buf.v[i];
+        int64_t bytes = type_elems(&b->type) * dtype_size(b->type.dtype);
+        if (b->kind == BUF_CONST)
+            weights += bytes;
+        else
+            ok = fits(j, b->kind == BUF_INPUT ? "input" : "output", b->name, bytes) && ok;
+    }
+    if (j->target->ptr_bytes == 4)
+        ok = fits(j, "weights", NULL, weights) && fits(j, "arena", NULL, p->arena_bytes) && ok;
+    return ok;
+}
+
 /* ---- reading ---- */
 
 enum { MAX_BUNDLED = 1000 };
