@@ -239,8 +239,8 @@ static const char *find_spec(Arena *A, const char *name, const char *libdir)
     if (!stat(name, &st)) /* a folder: reading it says so */
         return name;
     const char *near = near_bundled(A, name, libdir);
-    error_at(loc_file(diag_file(name, NULL, 0)), "neither a file nor a bundled spec%s%s%s", near ? "; did you mean '" : "",
-             near ? near : "", near ? "'?" : "");
+    error_at(loc_file(diag_file(name, NULL, 0)), "neither a file nor a bundled spec%s%s%s",
+             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     return NULL;
 }
 
