@@ -19,8 +19,8 @@ static void arrays(CFile *c, Buf *b, const float *const *in, const float *const 
 
 static void compare_function(CFile *c, Buf *b, double tol)
 {
-    buf_puts(b, "\n/* 0 where each element is within the limit of the largest finite magnitude, else 1; NaN and infinities\n"
-                "   fit their like. */\n"
+    buf_puts(b, "\n/* 0 where each element is within the limit of the largest finite magnitude, else 1; NaN and\n"
+                "   infinities fit their like. */\n"
                 "static int compare(const char *name, const float *got, const float *want, size_t n)\n{\n"
                 "    const float limit = ");
     c_number(c, b, DT_F32, tol);
