@@ -136,10 +136,11 @@ static int find_best(const float *x, int64_t n, int k, Best *best)
     return found;
 }
 
-static const char *label(const Run *r, int64_t i)
+/* Labels are for outputs of as many elements; n: elements of one output, of one image. */
+static const char *label(const Run *r, int64_t n, int64_t i)
 {
     const Spec *s = r->job->spec;
-    return i < s->nlabels ? s->labels[i] : arena_printf(r->job->arena, "[%lld]", (long long)i);
+    return n == s->nlabels ? s->labels[i] : arena_printf(r->job->arena, "[%lld]", (long long)i);
 }
 
 /* Decimal points stand below each other, unless numbers are huge. */
@@ -153,13 +154,44 @@ static const Value *output(const Run *r, int i)
     return &r->g->value.v[r->g->output.v[i]];
 }
 
+static int64_t batch_of(const Type *t)
+{
+    return t->rank > 1 ? t->dim[0] : 1;
+}
+
+/* One line where the spec's labels fit none of the first `outputs` outputs. */
+static void warn_labels(const Run *r, int outputs)
+{
+    const Spec *s = r->job->spec;
+    for (int o = 0; o < outputs; o++)
+        if (type_elems(&output(r, o)->type) / batch_of(&output(r, o)->type) == s->nlabels)
+            return;
+    if (!s->nlabels)
+        return;
+    const Value *v = output(r, 0);
+    warn_at(loc_file(diag_file(s->path, NULL, 0)), "the labels are not used: there are %d, and '%s' has %lld elements",
+            s->nlabels, v->name, (long long)(type_elems(&v->type) / batch_of(&v->type)));
+}
+
+static void print_nans(const Run *r, int o)
+{
+    const float *x = r->io[r->g->input.n + o];
+    int64_t n = type_elems(&output(r, o)->type), nans = 0;
+    for (int64_t i = 0; i < n; i++)
+        nans += isnan(x[i]);
+    if (nans)
+        printf("%s: %lld of %lld elements are NaN\n", output(r, o)->name, (long long)nans, (long long)n);
+}
+
 /* The best elements of one run, a line each; a batch has a block for every image. */
 static void print_best(Run *r, int top)
 {
     Arena *A = r->job->arena;
+    warn_labels(r, r->g->output.n);
     for (int o = 0; o < r->g->output.n; o++) {
         const Type *t = &output(r, o)->type;
-        int64_t batch = t->rank > 1 ? t->dim[0] : 1, n = type_elems(t) / batch;
+        int64_t batch = batch_of(t), n = type_elems(t) / batch;
+        print_nans(r, o);
         int k = (int)imin(top, n);
         for (int64_t b = 0; b < batch; b++) {
             Best *best = NEW(A, Best, k);
@@ -167,7 +199,7 @@ static void print_best(Run *r, int top)
             if (r->g->output.n > 1 || batch > 1)
                 printf("%s%s\n", output(r, o)->name, batch > 1 ? arena_printf(A, "[%lld]", (long long)b) : "");
             for (int i = 0; i < found; i++)
-                printf("%s  %s\n", number(A, best[i].value), label(r, best[i].index));
+                printf("%s  %s\n", number(A, best[i].value), label(r, n, best[i].index));
         }
     }
 }
@@ -281,7 +313,7 @@ static bool run_series(Run *r)
         table_cell(&t, "%s", slash ? slash + 1 : file);
         int found = find_best(r->io[r->g->input.n], n, top, best);
         for (int k = 0; k < found; k++)
-            table_cell(&t, "%s %s", number(A, best[k].value) + 2, label(r, best[k].index));
+            table_cell(&t, "%s %s", number(A, best[k].value) + 2, label(r, n, best[k].index));
         for (int k = found; k < top; k++) /* there were NaNs */
             table_cell(&t, "-");
         if (checks)
@@ -290,6 +322,7 @@ static bool run_series(Run *r)
         worst = fmax(worst, result.error);
     }
     table_print(&t);
+    warn_labels(r, 1);
     return !checks || check(worst);
 }
 

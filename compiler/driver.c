@@ -80,6 +80,8 @@ bool job_build(Job *j, const PassOptions *po)
     check_program(j, "lowering");
     dump_program(j, "lower");
     stage_done(j, "lowering", &t);
+    if (!job_fits(j))
+        return false;
 
     run_loop_passes(j); /* passes/loop_*.c: loops -> loops */
     stage_done(j, "loop passes", &t);

@@ -29,6 +29,8 @@ bool job_read(Job *);      /* rules, spec and weights: fills rules, spec, weight
 bool job_compile(Job *);   /* the whole way: fills everything. False after a message. */
 /* What job_compile does behind job_read; program stays NULL where --stop-after names a pass on graphs. */
 bool job_build(Job *, const PassOptions *);
+/* Whether every buffer of the program has sizes that the target's pointers reach. False after a message. */
+bool job_fits(const Job *);
 bool is_loop_stage(const char *name); /* "lower", or a pass on loops */
 PassOptions job_pass_options(const Job *);
 /* Makes the backend write the model's files into the folder. */

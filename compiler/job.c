@@ -1,8 +1,10 @@
 /* What stands before the first stage: options checked, the spec found, its weights bound. */
 #include "driver.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../backends/llvm/llvm.h"
@@ -105,11 +107,47 @@ void job_close(Job *j)
     weights_close(&j->weights);
 }
 
+/* ---- 32-bit machines ---- */
+
+static bool fits(const Job *j, const char *what, const char *name, int64_t bytes)
+{
+    if (bytes <= INT32_MAX)
+        return true;
+    error_at(loc_file(diag_file(j->spec->path, NULL, 0)), "the %s%s%s%s %lld bytes, more than %s addresses (%d)", what,
+             name ? " '" : "", name ? name : "", name ? "' takes" : *what == 'w' ? " take" : " takes", (long long)bytes,
+             j->target->name, INT32_MAX);
+    return false;
+}
+
+bool job_fits(const Job *j)
+{
+    const Program *p = j->program;
+    int64_t weights = 0;
+    bool ok = true;
+    for (int i = 0; j->target->ptr_bytes == 4 && i < p->buf.n; i++) {
+        const PBuf *b = &p->buf.v[i];
+        int64_t bytes = type_elems(&b->type) * dtype_size(b->type.dtype);
+        if (b->kind == BUF_CONST)
+            weights += bytes;
+        else
+            ok = fits(j, b->kind == BUF_INPUT ? "input" : "output", b->name, bytes) && ok;
+    }
+    if (j->target->ptr_bytes == 4)
+        ok = fits(j, "weights", NULL, weights) && fits(j, "arena", NULL, p->arena_bytes) && ok;
+    return ok;
+}
+
 /* ---- reading ---- */
 
-static bool exists(const char *path)
+enum { MAX_BUNDLED = 1000 };
+
+typedef VEC(const char *) Names;
+
+/* A file or a pipe. */
+static bool is_file(const char *path)
 {
-    return !access(path, F_OK);
+    struct stat st;
+    return !stat(path, &st) && !S_ISDIR(st.st_mode);
 }
 
 /* The folder of the installed specs: share/dsqc/specs beside the binary's bin, or specs beside build. */
@@ -139,18 +177,83 @@ static const char *find_libdir(Arena *A)
     return NULL;
 }
 
-/* A name such as "resnet18" that is no file here means the installed spec of that name. */
-static const char *find_spec(Arena *A, const char *name, const char *libdir)
+static size_t stem(const char *name)
 {
-    if (!libdir || *name == '/' || !strcmp(name, "-") || exists(name))
-        return name;
     size_t n = strlen(name);
-    const char *ext = n > 5 && !strcmp(name + n - 5, ".yaml") ? "" : ".yaml";
-    const char *path = arena_printf(A, "%s/%s%s", libdir, name, ext);
-    return exists(path) ? path : name;
+    return n > 5 && !strcmp(name + n - 5, ".yaml") ? n - 5 : n;
 }
 
-/* Commands whose results do not depend on the numbers run on random ones where none are given. */
+/* The specs in libdir and one folder below, as a command line names them; modules are no specs. */
+static void list_bundled(Arena *A, const char *libdir, const char *folder, Names *out)
+{
+    DIR *d = opendir(arena_printf(A, "%s/%s", libdir, folder));
+    for (struct dirent *e; d && out->n < MAX_BUNDLED && (e = readdir(d));) {
+        size_t n = stem(e->d_name);
+        if (e->d_name[0] == '.')
+            continue;
+        if (e->d_name[n])
+            PUSH(A, out, arena_printf(A, "%s%.*s", folder, (int)n, e->d_name));
+        else if (!*folder && strcmp(e->d_name, "modules"))
+            list_bundled(A, libdir, arena_printf(A, "%s/", e->d_name), out);
+    }
+    if (d)
+        closedir(d);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The bundled spec that is nearest, with its folder or, of both, without; NULL where none is near. */
+static const char *near_bundled(Arena *A, const char *name, const char *libdir)
+{
+    Names all = {0}, base = {0};
+    list_bundled(A, libdir, "", &all);
+    if (all.n)
+        qsort(all.v, (size_t)all.n, sizeof *all.v, by_name);
+    for (int i = 0; i < all.n; i++) {
+        const char *slash = strrchr(all.v[i], '/');
+        PUSH(A, &base, slash ? slash + 1 : all.v[i]);
+    }
+    const char *said = arena_strndup(A, name, stem(name)), *slash = strrchr(said, '/');
+    const char *near = nearest_name(said, all.v, all.n);
+    if (near)
+        return near;
+    near = nearest_name(slash ? slash + 1 : said, base.v, base.n);
+    for (int i = 0; near && i < base.n; i++)
+        if (base.v[i] == near)
+            return all.v[i];
+    return NULL;
+}
+
+/* A name such as "resnet18" that is no file here means the installed spec of that name. NULL after a message. */
+static const char *find_spec(Arena *A, const char *name, const char *libdir)
+{
+    struct stat st;
+    if (!libdir || *name == '/' || !strcmp(name, "-") || is_file(name))
+        return name;
+    const char *path = arena_printf(A, "%s/%.*s.yaml", libdir, (int)stem(name), name);
+    if (is_file(path))
+        return path;
+    if (!stat(name, &st)) /* a folder: reading it says so */
+        return name;
+    const char *near = near_bundled(A, name, libdir);
+    error_at(loc_file(diag_file(name, NULL, 0)), "neither a file nor a bundled spec%s%s%s",
+             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return NULL;
+}
+
+static bool wants_weights(const Graph *g)
+{
+    for (int i = 0; i < g->value.n; i++)
+        if (g->value.v[i].kind == VAL_CONST && g->value.v[i].tensor && !g->value.v[i].tensor->data)
+            return true;
+    return false;
+}
+
+/* Commands whose results do not depend on the numbers run on random ones where none are given, and every command does
+   where there are no parameters. */
 static const char *weights_source(const Job *j)
 {
     const Options *o = j->opt;
@@ -158,7 +261,7 @@ static const char *weights_source(const Job *j)
         return o->weights;
     if (j->spec->weights)
         return j->spec->weights;
-    if (!(o->command & (CMD_compile | CMD_run | CMD_export)))
+    if (!(o->command & (CMD_compile | CMD_run | CMD_export)) || !wants_weights(j->spec->graph))
         return "random:0";
     error_at(loc_file(diag_file(j->spec->path, NULL, 0)),
              "the spec names no weights: give --weights FILE (.safetensors or .npz), or --weights random:SEED");
@@ -184,7 +287,8 @@ bool job_read(Job *j)
         set[i] = (Param){arena_strndup(j->arena, o->set.v[i], n), o->set.v[i] + n + 1};
     }
     const char *libdir = find_libdir(j->arena);
-    j->spec = spec_load(j->arena, find_spec(j->arena, o->file, libdir), set, o->set.n, libdir);
+    const char *path = find_spec(j->arena, o->file, libdir);
+    j->spec = path ? spec_load(j->arena, path, set, o->set.n, libdir) : NULL;
     if (!j->spec)
         return false;
     const char *source = weights_source(j);

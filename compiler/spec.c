@@ -126,6 +126,8 @@ static bool c_name(const char *s)
         "arena", "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum",
         "extern", "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short",
         "signed", "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while",
+        /* of the text of loops: ir/loop_util.c */
+        "parallel", "unroll", "let", "store", "load", "index", "ptr", "note", "inf", "nan",
     };
     for (int i = 0; i < LEN(taken); i++)
         if (!strcmp(s, taken[i]))

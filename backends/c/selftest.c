@@ -19,18 +19,22 @@ static void arrays(CFile *c, Buf *b, const float *const *in, const float *const 
 
 static void compare_function(CFile *c, Buf *b, double tol)
 {
-    buf_puts(b, "\n/* 0 where each element is within the limit of the largest magnitude, else 1. NaN fits nothing. */\n"
+    buf_puts(b, "\n/* 0 where each element is within the limit of the largest finite magnitude, else 1; NaN and\n"
+                "   infinities fit their like. */\n"
                 "static int compare(const char *name, const float *got, const float *want, size_t n)\n{\n"
                 "    const float limit = ");
     c_number(c, b, DT_F32, tol);
     buf_puts(b, ";\n"
                 "    float largest = 0.0f, error = 0.0f;\n    int bad = 0;\n"
-                "    for (size_t i = 0; i < n; i++)\n"
-                "        largest = want[i] > largest ? want[i] : -want[i] > largest ? -want[i] : largest;\n"
+                "    for (size_t i = 0; i < n; i++) {\n"
+                "        float m = want[i] < 0.0f ? -want[i] : want[i];\n"
+                "        if (m > largest && m - m == 0.0f)\n"
+                "            largest = m;\n    }\n"
                 "    for (size_t i = 0; i < n; i++) {\n"
                 "        float d = got[i] > want[i] ? got[i] - want[i] : want[i] - got[i];\n"
                 "        error = d > error ? d : error;\n"
-                "        bad |= !(d <= limit*largest || got[i] == want[i]);\n    }\n"
+                "        bad |= !(d <= limit*largest || got[i] == want[i] ||\n"
+                "                 (got[i] != got[i] && want[i] != want[i]));\n    }\n"
                 "#ifdef DSQ_SELFTEST_STDIO\n"
                 "    printf(\"%s: largest error %g, largest magnitude %g: %s\\n\", name, (double)error,\n"
                 "           (double)largest, bad ? \"FAILED\" : \"ok\");\n"

@@ -23,6 +23,7 @@ import sys
 import numpy as np
 rng = np.random.default_rng(3)
 np.save(sys.argv[1] + "/x.npy", rng.standard_normal((1, 3, 12, 12)).astype("f4"))
+np.save(sys.argv[1] + "/ones.npy", np.ones((2, 5), "f4"))
 np.save(sys.argv[1] + "/bad.npy", rng.standard_normal((1, 3, 12, 13)).astype("f4"))
 PY
 w=(--weights random:1)
@@ -109,8 +110,22 @@ expect 'set without value' 2 '' '--set takes NAME=VALUE' info "$spec" --set clas
 
 # ---- wrong input ----
 expect 'no such file' 1 '' 'nothing.yaml.*error' info "$WORK/nothing.yaml"
+for name in resnet1:resnet18 dscn.yaml:tiny/dscnn here/resnet5O.yaml:resnet50; do
+    expect "neither file nor bundled: ${name%:*}" 1 '' "^${name%:*}: error: neither a file nor a bundled spec; did you mean '${name#*:}'\?$" info "${name%:*}"
+done
+expect 'nothing near' 1 '' '^qqqqqqqq: error: neither a file nor a bundled spec$' info qqqqqqqq
+(
+    dsqc=$DSQC DSQC=$WORK/there
+    printf '#!/bin/sh\ncd "%s" && exec "%s" "$@"\n' "$WORK/folder" "$dsqc" >"$DSQC"
+    chmod +x "$DSQC" && mkdir -p "$WORK/folder/lenet" "$WORK/folder/tiny/lenet"
+    expect 'a folder of the name of a bundled spec' 0 'lenet' '' info tiny/lenet
+    expect 'a folder alone' 1 '' '^lenet: error: Is a directory' info lenet
+)
 expect 'unknown parameter' 1 '' "did you mean 'classes'" info "$spec" --set classs=3
 expect 'no weights' 1 '' 'names no weights: give --weights' compile "$spec" -o "$WORK/none"
+printf "input: {x: 'f32[2,5]'}\nnetwork: [sqrt]\noutput: y\n" >"$WORK/sqrt.yaml"
+expect 'no parameters, no weights' 0 '' ' 0 bytes of weights' compile "$WORK/sqrt.yaml" -o "$WORK/sqrt"
+expect 'no parameters, no weights, export' 0 '' '1 ONNX node' export "$WORK/sqrt.yaml" -o "$WORK/sqrt.onnx"
 expect 'weights file missing' 1 '' 'nothing.safetensors.*error' compile "$spec" --weights "$WORK/nothing.safetensors" -o "$WORK/none"
 expect 'unwritable folder' 1 '' 'error: cannot write' compile "$spec" "${w[@]}" -o /proc/none
 expect 'folder is a file' 1 '' 'error: .*directory' compile "$spec" "${w[@]}" -o "$spec/x"
@@ -158,6 +173,25 @@ check 'weights are not beside the object' test -f "$WORK/inc/net.o" -a ! -e "$WO
 expect 'weights in a file' 0 '' '' compile "$spec" "${w[@]}" --weights-as=file --emit=shared,selftest -q -o "$WORK/file"
 check 'self-test reads the file' sh -c 'cd "$1" && ${CC:-cc} -DDSQ_SELFTEST_STDIO net_selftest.c -L. -lnet -o t && LD_LIBRARY_PATH=. ./t' - "$WORK/file"
 check 'self-test of C' sh -c 'cd "$1" && ${CC:-cc} -O2 -march=native net.c net_selftest.c -o t && ./t' - "$WORK/all"
+# The recorded outputs of x / 0, sqrt(x) and x itself are infinities, NaN and numbers; wrong ones are seen among them.
+cat >"$WORK/odd.yaml" <<'YAML'
+input: {x: 'f32[1,9]'}
+network:
+  - {op: sub, in: [x, x], as: zero}
+  - {op: div, in: [x, zero], as: pole}
+  - {op: sqrt, in: x, as: root}
+  - {op: neg, in: x, as: number}
+output: [pole, root, number]
+YAML
+expect 'self-test of odd numbers' 0 '' '' compile "$WORK/odd.yaml" --target=generic --emit=c,selftest -q -o "$WORK/odd"
+check 'odd numbers are recorded' grep -E 'DSQ_NAN.*' "$WORK/odd/odd_selftest.c"
+check 'infinities are recorded' grep -E -e '-DSQ_INF.*' "$WORK/odd/odd_selftest.c"
+selftest() { (cd "$WORK/odd" && ${CC:-cc} -O2 -Wall -Wextra -Werror -ffp-contract=off -DDSQ_SELFTEST_STDIO odd.c "$1" -o t && ./t); }
+check 'self-test with odd numbers' selftest odd_selftest.c
+for change in 's/-DSQ_INF/DSQ_INF/' 's/DSQ_INF/1.0f/' 's/DSQ_NAN/1.0f/' 's/DSQ_NAN/DSQ_INF/'; do
+    sed "/^static const/,/;/ $change" "$WORK/odd/odd_selftest.c" >"$WORK/odd/wrong.c"
+    check "self-test with $change fails" sh -c '! (cd "$1" && ${CC:-cc} -O2 odd.c wrong.c -o w && ./w) && [ -x "$1/w" ]' - "$WORK/odd"
+done
 cp -r "$WORK/a" "$WORK/before"
 CC=false expect 'failing C compiler' 1 '' 'the C compiler failed: false' compile "$spec" "${w[@]}" --emit=c,obj --set classes=7 -o "$WORK/a"
 check 'failure keeps the old output' diff -r "$WORK/a" "$WORK/before"
@@ -167,12 +201,24 @@ CC='env -i PATH=/usr/bin:/bin cc' expect 'CC with arguments' 0 'ant|bee|cat|dog'
 # ---- run ----
 expect 'labels' 0 '^ +[0-9.e+-]+  (ant|bee|cat|dog)$' 'the first run' run "$spec" "${w[@]}" --input image="$WORK/x.npy" --top 2
 check 'two labels' sh -c '[ "$(wc -l <"$1")" = 2 ]' - "$WORK/out.txt"
+for n in 3 5; do
+    expect "labels of another count, $n" 0 '^ +[0-9.e+-]+  \[[0-4]\]$' "warning: the labels are not used: there are 4, and 'scores' has $n elements" \
+        run "$spec" "${w[@]}" -i "$WORK/x.npy" -q --set classes=$n
+    check "no label, $n" sh -c '! grep -E "ant|bee|cat|dog" "$1" && [ "$(wc -l <"$2")" = 1 ]' - "$WORK/out.txt" "$WORK/err.txt"
+    expect "labels of another count in a series, $n" 0 '\[[0-4]\]' "there are 4, and 'scores' has $n elements" \
+        run "$spec" "${w[@]}" -i "$WORK/x.npy" -i "$WORK/x.npy" -q --set classes=$n
+done
 expect 'array out' 0 '' '' run "$spec" "${w[@]}" -i "$WORK/x.npy" -o "scores=$WORK/c.npy" -q
 expect 'reference out' 0 '' '' run "$spec" "${w[@]}" -i "$WORK/x.npy" -o "$WORK/r.npy" -q --engine=reference
 check 'engines agree' /usr/bin/python3 -c 'import numpy, sys; a, b = (numpy.load(f) for f in sys.argv[1:]); assert a.shape == (1, 4) and abs(a - b).max() < 1e-5 * abs(b).max() and abs(b.sum() - 1) < 1e-5' "$WORK/c.npy" "$WORK/r.npy"
 "$DSQC" run "$spec" "${w[@]}" -i - -o - -q <"$WORK/x.npy" >"$WORK/s.npy" 2>"$WORK/err.txt"
 check 'arrays through standard input and output' cmp "$WORK/s.npy" "$WORK/c.npy"
 expect 'series' 0 '^  x.npy .*(ant|bee|cat|dog)' '' run "$spec" "${w[@]}" -i "$WORK/x.npy" -i "$WORK/x.npy" --top 1 --check
+/usr/bin/python3 -c 'import sys, numpy; numpy.save(sys.argv[1], numpy.array([[4, -1, 9, -1, 16], [-1] * 5], "f4"))' "$WORK/nan.npy"
+expect 'NaN counted' 0 '^y: 7 of 10 elements are NaN$' '' run "$WORK/sqrt.yaml" -i "$WORK/nan.npy" --top 2 -q
+check 'others printed' sh -c 'printf "    4.0000  [4]\n    3.0000  [2]\n" >"$2" && sed 1,2d "$1" | head -2 | cmp - "$2" && [ "$(wc -l <"$1")" = 5 ]' - "$WORK/out.txt" "$WORK/want"
+expect 'no NaN counted' 0 '^' '' run "$WORK/sqrt.yaml" -i "$WORK/ones.npy" -q
+check 'nothing said of NaN' sh -c '! grep NaN "$1"' - "$WORK/out.txt"
 expect 'no input' 2 '' 'no file for the input: --input image=FILE, f32\[1,3,12,12\]' run "$spec" "${w[@]}"
 expect 'unknown input' 2 '' "no 'imgae'; did you mean 'image'" run "$spec" "${w[@]}" -i imgae="$WORK/x.npy"
 expect 'input of another shape' 1 '' 'bad.npy.*f32\[1,3,12,13\]|bad.npy.*1,3,12,13' run "$spec" "${w[@]}" -i "$WORK/bad.npy"
