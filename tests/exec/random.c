@@ -202,7 +202,9 @@ static const char *run_c(Case *c, void *lib)
 
 static void *weights_memory(size_t n)
 {
-    return aligned_alloc(64, (size_t)round_up((int64_t)n + 1, 64)); /* until the process ends */
+    static Arena *kept; /* until the process ends */
+    kept = kept ? kept : arena_new();
+    return arena_alloc(kept, n + 1, 1, 64);
 }
 
 typedef union LlvmFn { void *sym; int (*run)(float *const *, void *); } LlvmFn;

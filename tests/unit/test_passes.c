@@ -760,8 +760,9 @@ static void expect_refused(PassOptions o, const char *message)
 
 static void test_options(void)
 {
-    expect_refused((PassOptions){.passes = "dce,fuse-epilogue", .disable = "fold-constants,dce", .print_after = "all"},
-                   NULL);
+    expect_refused((PassOptions){.passes = "dce,fuse-epilogue", .disable = "fold-constants", .print_after = "all"}, NULL);
+    expect_refused((PassOptions){.passes = "dce,fuse-epilogue", .disable = "fold-constants,dce"},
+                   "--disable-pass: 'dce' is in --passes, too");
     expect_refused((PassOptions){.passes = "dce,fuse-epiloge"},
                    "--passes: there is no pass 'fuse-epiloge', did you mean 'fuse-epilogue'?");
     expect_refused((PassOptions){.disable = "xyz"}, "--disable-pass: there is no pass 'xyz'");
