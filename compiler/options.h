@@ -36,7 +36,7 @@ typedef struct Options {
     const char *file;        /* the operand; "-": standard input */
     OptCType_LIST set, inputs, outputs;
     OptCType_TEXT weights, output, report, target, passes, disable_pass, print_ir_after;
-    OptCType_CHOICE weights_as, engine, backend;
+    OptCType_CHOICE weights_as, engine, backend, winograd;
     OptCType_CHOICES emit;
     OptCType_INT top, seed, runs;
     OptCType_REAL tolerance;

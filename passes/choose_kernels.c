@@ -5,7 +5,7 @@
    Needs anchored graphs; keeps everything; gives F_SCHEDULE. The register tile is the one with the lowest estimated
    cycles: fused multiply-adds, at least the latency of a dependent chain, loads beside them, and whole tiles only as
    far as the map has pixels. */
-#include "lower/lower.h"
+#include "lower/winograd.h"
 
 /* Registers that may hold accumulators. */
 static int accumulators(const Target *t) { return t->lanes == 1 ? 16 : t->vregs >= 32 ? 28 : 12; }
@@ -47,8 +47,8 @@ static double map_cost(const Target *t, int64_t h, int64_t w, int rows, int px, 
     return cost;
 }
 
-/* red: reduction steps of an output, input channels times taps. */
-static void conv_tile(const Target *t, Schedule *s, int64_t h, int64_t w, int64_t channels, int64_t red)
+/* red: reduction steps of an output, input channels times taps. Returns the cost of one of them over the map. */
+double conv_tile(const Target *t, Schedule *s, int64_t h, int64_t w, int64_t channels, int64_t red)
 {
     int64_t vec = (channels + s->lanes - 1) / s->lanes;
     double best = 0;
@@ -64,6 +64,7 @@ static void conv_tile(const Target *t, Schedule *s, int64_t h, int64_t w, int64_
                     s->rows = rows, s->px = px, s->nb = nb;
                 }
             }
+    return best;
 }
 
 enum { MAX_PHASE_RUNS = 64, MAX_PHASES = 1024 };
@@ -99,7 +100,8 @@ static bool wide_border(const Graph *g, const Node *n)
     return whole > 4 * (double)in[2] * (double)in[3] + 64;
 }
 
-static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s)
+/* room: bytes by which the weights may grow. */
+static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, int64_t *room)
 {
     const Target *t = p->target;
     const Value *in = &g->value.v[n->in[0]], *w = &g->value.v[n->in[1]];
@@ -122,9 +124,10 @@ static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s)
     s->impl = n->attr.groups > 1 ? IMPL_CONV_GROUP : IMPL_CONV_TILE;
     if (transposed)
         h = imax(1, h / n->attr.stride.v[0]), wd = imax(1, wd / n->attr.stride.v[1]);
-    conv_tile(t, s, h, wd, channels, type_elems(&w->type) / out.dim[1]);
-    int64_t weights = type_elems(&w->type) * 4;
+    int64_t red = type_elems(&w->type) / out.dim[1], weights = type_elems(&w->type) * 4;
+    double cost = conv_tile(t, s, h, wd, channels, red) * (double)(red * out.dim[0]);
     s->oc_outer = !s->peel && channels > s->nb * s->lanes && (h * wd <= 28 * 28 || weights > t->l2 / 4);
+    choose_winograd(p, g, n, s, cost, room);
 }
 
 static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s)
@@ -143,6 +146,7 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
 
 bool pass_choose_kernels(Pass *p, Graph *g)
 {
+    int64_t room = winograd_room(g);
     for (int i = 0; i < g->node.n; i++) {
         Node *n = &g->node.v[i];
         if (n->op == OP_NONE)
@@ -150,19 +154,26 @@ bool pass_choose_kernels(Pass *p, Graph *g)
         Schedule *s = NEW(g->arena, Schedule, 1);
         *s = (Schedule){.impl = IMPL_GENERIC, .lanes = p->target->lanes, .px = 1, .rows = 1, .nb = 1};
         if (n->op == OP_conv2d || n->op == OP_conv_transpose2d)
-            schedule_conv(p, g, n, s);
+            schedule_conv(p, g, n, s, &room);
         else if (n->op == OP_linear || n->op == OP_matmul)
             schedule_product(p, g, n, s);
         n->sched = s;
+        if (s->impl == IMPL_WINOGRAD) {
+            Type out = node_step_type(g, n, 0);
+            n->scratch = winograd_scratch(s, &g->value.v[n->in[0]].type, &out);
+        }
     }
     return true;
 }
 
 const char *schedule_text(Arena *A, const Schedule *s)
 {
-    static const char *const impl[] = {"generic", "conv_tile", "depthwise", "conv_group"};
+    static const char *const impl[] = {"generic", "conv_tile", "depthwise", "conv_group", "winograd"};
     if (s->impl == IMPL_GENERIC && s->px * s->nb == 1)
         return arena_printf(A, "%s lanes=%d", impl[s->impl], s->lanes);
+    if (s->impl == IMPL_WINOGRAD)
+        return arena_printf(A, "%s m=%d lanes=%d tile=%dx%dx%d%s%s", impl[s->impl], s->wino, s->lanes, s->rows, s->px, s->nb,
+                            s->oc_outer ? " oc_outer" : "", s->parts > 1 ? arena_printf(A, " parts=%d", s->parts) : "");
     return arena_printf(A, "%s lanes=%d tile=%dx%dx%d%s%s", impl[s->impl], s->lanes, s->rows, s->px, s->nb,
                         s->oc_outer ? " oc_outer" : "", s->peel ? " peel" : "");
 }

@@ -10,8 +10,11 @@ typedef struct Pass {
     const Target *target;
     int opt;               /* -O level */
     bool strict;           /* only rewrites that are exact, or round like the graph as written to within 1e-5 */
+    int threads;           /* the code is for so many threads, 0: for one */
+    int winograd;          /* 0: where it pays; WINOGRAD_OFF; 2..6: this tile wherever it is possible */
     Arena *scratch;        /* emptied after the pass */
 } Pass;
+enum { WINOGRAD_OFF = -1 };
 typedef bool PassFn(Pass *, Graph *); /* true: something changed */
 
 /* Facts about a graph that passes need and give; run.c proves at start-up that the order satisfies them. */
@@ -25,6 +28,7 @@ typedef struct PassOptions {
     const Target *target;
     int opt;
     bool strict, verify_each, time_passes;
+    int threads, winograd;         /* as in Pass */
     const char *passes;            /* comma list: run exactly these; NULL: all of the level */
     const char *disable;           /* comma list */
     const char *print_after;       /* a pass, "all" or NULL; dumps go to stderr */
@@ -40,13 +44,15 @@ bool passes_run(Arena *, Graph *, const PassOptions *);
 Program *lower_graph(Arena *, const Graph *, const Target *, bool strict);
 
 /* A kernel choice. Prints to and reads from one line of text; --schedule will read it. */
-typedef enum Impl { IMPL_GENERIC, IMPL_CONV_TILE, IMPL_DEPTHWISE, IMPL_CONV_GROUP } Impl;
+typedef enum Impl { IMPL_GENERIC, IMPL_CONV_TILE, IMPL_DEPTHWISE, IMPL_CONV_GROUP, IMPL_WINOGRAD } Impl;
 typedef struct Schedule {
     Impl impl;
     int lanes;             /* vector width along output channels (or the last dimension) */
     int px, rows, nb;      /* register tile: rows x px pixels x nb vectors */
     bool oc_outer;         /* output channel blocks outermost (weights read once), else rows */
     bool peel;             /* no border in memory: edge pixels run with clipped windows */
+    int wino;              /* Winograd: outputs of a tile along one side; px counts tiles, rows are tile rows of a block */
+    int parts;             /* Winograd: threads that have scratch of their own */
 } Schedule;
 const char *schedule_text(Arena *, const Schedule *);
 #endif

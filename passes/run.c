@@ -208,7 +208,8 @@ static void dump(const Graph *g, const char *pass)
 
 static bool run_one(const PassInfo *info, Graph *g, const PassOptions *o, double *const *ref)
 {
-    Pass p = {.target = o->target, .opt = o->opt, .strict = o->strict, .scratch = arena_new()};
+    Pass p = {.target = o->target, .opt = o->opt, .strict = o->strict, .threads = o->threads, .winograd = o->winograd,
+              .scratch = arena_new()};
     bug_context(info->name, NULL);
     int errors = diag_errors();
     double t = now_ms();

@@ -114,6 +114,7 @@ typedef struct Contract {
     const Expr *(*x)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red);    /* scalar input */
     const Expr *(*w)(KC *, void *, int j, const Ix *const *red);                          /* vector of weights */
     void (*coord)(KC *, void *, const Ix *row, const Ix *px, int j, const Ix **coord);    /* of the output */
+    void (*store)(KC *, void *, const Ix *row, const Ix *px, int j, const Expr *sum); /* NULL: the epilogue follows */
 } Contract;
 void kc_contract(KC *, const Contract *);
 
@@ -128,6 +129,7 @@ int64_t *sorted_by(Arena *, const int64_t *at, int64_t n);
 /* ---- one builder per kernel family ---- */
 void lower_conv(KC *);
 void lower_depthwise(KC *);
+void lower_winograd(KC *);
 void lower_conv_transpose(KC *);
 void lower_matmul(KC *);   /* linear and matmul */
 void lower_pool(KC *);

@@ -98,6 +98,10 @@ void kc_contract(KC *kc, const Contract *c)
     for (int j = 0; j < c->nb; j++) {
         const Ix *coord[MAX_RANK];
         int valid = j == c->nb - 1 ? c->last_n : c->lanes;
+        if (c->store) {
+            c->store(kc, c->user, r, q, j, x_tile(b, acc[j], p, NULL));
+            continue;
+        }
         c->coord(kc, c->user, r, q, j, coord);
         kc_store(kc, kc_out(kc), coord, c->vdim, kc_epilogue(kc, x_tile(b, acc[j], p, NULL), coord, c->vdim, c->lanes, valid), valid);
     }
