@@ -12,7 +12,7 @@ static int accumulators(const Target *t) { return t->lanes == 1 ? 16 : t->vregs 
 
 /* Accumulators, one row of weights and one broadcast input at a time must fit: a spill in the inner loop costs more
    than any tile gains. */
-static bool fits(const Target *t, int pixels, int nb)
+bool tile_fits(const Target *t, int pixels, int nb)
 {
     return pixels * nb <= accumulators(t) && (t->lanes == 1 || pixels * nb + nb + 1 <= t->vregs);
 }
@@ -27,7 +27,7 @@ static int lanes_for(const Target *t, int64_t channels)
 
 /* Cost of one reduction step of a tile, in multiply-adds of a vector. streamed: the weights of a block of output
    channels do not stay in L1, each vector of them comes from L2 at about the cost of one multiply-add. */
-static double tile_cost(const Target *t, int pixels, int nb, bool streamed)
+double tile_cost(const Target *t, int pixels, int nb, bool streamed)
 {
     double fma = pixels * nb, loads = pixels + nb;
     if (t->lanes == 1)
@@ -48,13 +48,13 @@ static double map_cost(const Target *t, int64_t h, int64_t w, int rows, int px, 
 }
 
 /* red: reduction steps of an output, input channels times taps. Returns the cost of one of them over the map. */
-double conv_tile(const Target *t, Schedule *s, int64_t h, int64_t w, int64_t channels, int64_t red)
+static double conv_tile(const Target *t, Schedule *s, int64_t h, int64_t w, int64_t channels, int64_t red)
 {
     int64_t vec = (channels + s->lanes - 1) / s->lanes;
     double best = 0;
     for (int nb = 1; nb <= 4 && nb <= vec; nb++)
         for (int rows = 1; rows <= (s->peel ? 1 : 4) && rows <= h; rows++)
-            for (int px = 1; fits(t, rows * px, nb) && px <= w; px++) {
+            for (int px = 1; tile_fits(t, rows * px, nb) && px <= w; px++) {
                 if (t->lanes == 1 && rows * px > 4)
                     break;
                 int rest = (int)(vec % nb);
@@ -139,7 +139,7 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
     s->lanes = vector ? lanes_for(t, cols) : 1;
     s->px = (int)imin(rows, 4);
     s->nb = (int)imin(accumulators(t) / s->px, t->vregs >= 32 && s->px == 1 ? 8 : 4);
-    while (!fits(t, s->px, s->nb))
+    while (!tile_fits(t, s->px, s->nb))
         s->nb--;
     s->rows = 1;
 }

@@ -8,8 +8,12 @@
 /* Results may be so far from exact ones, relative to the largest (README, "Numbers"). */
 static const double error_allowed = 1e-4;
 
-/* A vector from L2, from L3, and one of weights, which are read once in a run and so from farther. */
-static const double from_l2 = 1, from_l3 = 4, from_memory = 8;
+/* What a vector costs per lane that comes from L2, from L3 and from memory: about 40, 16 and 8 bytes a cycle, in which
+   two multiply-adds are done. */
+static const double from_l2 = 0.2, from_l3 = 0.5, from_memory = 1;
+
+/* Weights of a network up to so many bytes are still in a cache when the next run begins. */
+enum { L3_WEIGHTS = 16 << 20 };
 
 /* The weights of all convolutions may grow to so many times their size. */
 enum { GROWTH = 4 };
@@ -37,40 +41,67 @@ static double operations(const Winograd *w, int rows, const double (*k)[WINO_MAX
     return n;
 }
 
-/* step: what one channel of the product of a block costs. */
-static double winograd_cost(const Target *t, const Winograd *w, const Schedule *s, const Type *in, const Type *out, double step)
+/* The machine, and what its caches do for the convolution at hand. */
+typedef struct Costs { const Target *t; const Type *in, *out; double far; /* a vector of weights, from where they are */ } Costs;
+
+/* A step of a register tile. Loads count nearly twice beside multiply-adds: 16 tiles x 1 vector run at half of the peak. */
+static double step_cost(const Costs *c, int64_t px, int nb, bool streamed)
 {
-    WinoPlan p = winograd_plan(s, in, out);
-    double nn = w->n * w->n, channels = (double)in->dim[1], blocks = (double)p.blocks, tiles = blocks * (double)p.tiles;
-    double vin = (double)p.channels / s->lanes, vout = (double)((out->dim[1] + s->lanes - 1) / s->lanes);
-    double product = nn * (blocks * channels * step + 3 * tiles * vout); /* 3: a register is cleared, stored and used anew */
-    double transform = tiles * vin * (2 * w->n * operations(w, w->n, w->bt, true) + 2 * nn) +
-                       tiles * vout * ((w->n + w->m) * operations(w, w->m, w->at, false) + nn + 2 * w->m * w->m);
-    double planes = 4 * (double)(p.v + p.m), weights = nn * channels * vout, all = 4 * weights * s->lanes + planes;
-    double again = all > (double)t->l2 ? from_l3 : 0, plane = planes > (double)t->l2 ? from_l3 : from_l2;
-    double traffic = weights * (from_memory + (blocks - 1) * again) + 2 * nn * tiles * (vin + vout) * plane;
-    return product + transform + traffic;
+    double tile = tile_cost(c->t, (int)px, nb, streamed), loads = 1.7 * (double)(px + nb);
+    return tile > loads ? tile : loads;
 }
 
-/* The cheapest order of loops and number of tile rows in a block; returns its cost. */
-static double choose_blocks(const Target *t, const Winograd *w, const Type *in, const Type *out, Schedule *s)
+/* The products of one position and nb vectors of output channels for all tiles of a block, while the weights of the next
+   arrive: from `far` where they are read for the first time or do not stay in L2 (afar). */
+static double product_cost(const Costs *c, const Schedule *s, int64_t tiles, int nb, bool afar)
+{
+    bool streamed = c->in->dim[1] * nb * s->lanes * 4 > c->t->l1 / 2;
+    int64_t whole = tiles / s->px, rest = tiles % s->px;
+    double steps = (double)whole * step_cost(c, s->px, nb, streamed) + (rest ? step_cost(c, rest, nb, streamed) : 0);
+    double far = afar ? nb * c->far : 0;
+    return (double)c->in->dim[1] * (steps > far ? steps : far) + 3 * (double)tiles * nb; /* 3: an accumulator is cleared,
+                                                                                             stored and used anew */
+}
+
+static double winograd_cost(const Costs *c, const Winograd *w, const Schedule *s)
+{
+    WinoPlan p = winograd_plan(s, c->in, c->out);
+    double nn = w->n * w->n, blocks = (double)p.blocks, tiles = blocks * (double)p.tiles, l2 = (double)c->t->l2;
+    int64_t vout = (c->out->dim[1] + s->lanes - 1) / s->lanes, vin = p.channels / s->lanes;
+    double planes = 4 * (double)(p.v + p.m), weights = 4 * nn * (double)(c->in->dim[1] * vout * s->lanes), product = 0;
+    for (int again = 0; again < 2; again++) { /* the first block, and the others */
+        bool afar = !again || weights + planes > l2;
+        double once = (double)(vout / s->nb) * product_cost(c, s, p.tiles, s->nb, afar);
+        if (vout % s->nb)
+            once += product_cost(c, s, p.tiles, (int)(vout % s->nb), afar);
+        product += nn * (again ? blocks - 1 : 1) * once;
+    }
+    double input = tiles * (double)vin * (2 * w->n * operations(w, w->n, w->bt, true) + 2 * nn);
+    double output = tiles * (double)vout * ((w->n + w->m) * operations(w, w->m, w->at, false) + nn + 2 * w->m * w->m);
+    double traffic = 2 * nn * tiles * (double)(vin + vout) * s->lanes * (planes > l2 ? from_l3 : from_l2);
+    return product + input + output + traffic;
+}
+
+/* The cheapest order of loops, number of tile rows in a block and register tile; returns its cost. */
+static double choose_blocks(const Costs *c, const Winograd *w, Schedule *s)
 {
     double best = 0;
     Schedule try = *s;
-    int64_t ny = (out->dim[2] + w->m - 1) / w->m, nx = (out->dim[3] + w->m - 1) / w->m;
+    int64_t ny = (c->out->dim[2] + w->m - 1) / w->m, vec = (c->out->dim[1] + s->lanes - 1) / s->lanes;
     try.wino = w->m;
-    for (int64_t rows = 1; rows <= ny + 1; rows++) {
+    for (int64_t rows = 1; rows <= ny + 1; rows++) { /* ny + 1: all images in one block */
         try.oc_outer = rows > ny;
-        if (!try.oc_outer && ny % rows)
+        if (!try.oc_outer && (ny % rows || ny * c->in->dim[0] == rows))
             continue;
-        int64_t tiles = nx * (try.oc_outer ? in->dim[0] * ny : rows);
-        double step = conv_tile(t, &try, 1, tiles, out->dim[1], in->dim[1]);
         try.rows = (int)imin(rows, ny);
-        double cost = winograd_cost(t, w, &try, in, out, step);
-        if (best == 0 || cost < best) {
-            best = cost;
-            *s = try;
-        }
+        for (try.nb = 1; try.nb <= 4 && try.nb <= vec; try.nb++)
+            for (try.px = 1; tile_fits(c->t, try.px, try.nb) && try.px <= winograd_plan(&try, c->in, c->out).tiles; try.px++) {
+                double cost = winograd_cost(c, w, &try);
+                if (best == 0 || cost < best * 0.999) {
+                    best = cost;
+                    *s = try;
+                }
+            }
     }
     return best;
 }
@@ -92,7 +123,9 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
     Type out = node_step_type(g, n, 0);
     Schedule direct = *s;
     int64_t grows = 0, bytes = type_elems(weight) * 4;
-    cost += (double)bytes / (4 * s->lanes) * from_memory;
+    Costs c = {.t = p->target, .in = in, .out = &out};
+    c.far = s->lanes * (*room > L3_WEIGHTS ? from_memory : from_l3);
+    double least = cost + (double)bytes / (4 * s->lanes) * c.far / 2; /* half of it while there is work to do */
     for (int m = any ? p->winograd : WINO_MIN; m <= (any ? p->winograd : WINO_MAX); m++) {
         Winograd w = winograd_make(m, 3);
         int64_t more = bytes / 9 * w.n * w.n - bytes;
@@ -100,10 +133,10 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
             continue;
         Schedule try = direct;
         try.impl = IMPL_WINOGRAD, try.peel = false, try.parts = (int)imax(1, p->threads);
-        double c = choose_blocks(p->target, &w, in, &out, &try);
-        if (any || c < cost) {
+        double estimate = choose_blocks(&c, &w, &try);
+        if (any || estimate < least) {
             *s = try;
-            cost = c, grows = more;
+            least = estimate, grows = more;
         }
     }
     *room -= grows;

@@ -28,6 +28,8 @@ typedef struct Wino {
     const Ix *n, *row, *tile;   /* image, tile row and tile with which the block begins */
     const Seg *s;
     const Ix *blk, *pos, *t;    /* of the product being written */
+    const Ix *pass;             /* which of the register tiles over all tiles, of `passes` */
+    int64_t passes;
 } Wino;
 
 WinoPlan winograd_plan(const Schedule *s, const Type *in, const Type *out)
@@ -197,10 +199,27 @@ static const Expr *product_x(KC *kc, void *user, const Ix *row, const Ix *q, con
     return x_load(&kc->b, c->v, ix, 1, 0);
 }
 
+/* Every pass over the weights of a position fetches its part of those of the next one: they come from farther than the
+   hardware looks ahead. */
+static void prefetch(KC *kc, const Wino *c, const Ix *panel, const Ix *ch)
+{
+    enum { LINE = 16, MOST_PASSES = 4 };
+    int64_t step = (int64_t)c->s->nb * c->lanes / c->passes;
+    if (c->lanes == 1 || c->passes > MOST_PASSES)
+        return;
+    const Ix *at = MULC(ADD(MULC(c->pass, c->it.dim[1]), ch), step);
+    for (int64_t i = 0; i < step; i += LINE)
+        kb_prefetch(&kc->b, c->s->param, (const Ix *[]){panel, ADDC(at, i)});
+}
+
 static const Expr *product_w(KC *kc, void *user, int j, const Ix *const *red)
 {
     const Wino *c = user;
-    const Ix *ix[4] = {c->blk, c->pos, red[0], IXC((int64_t)j * c->lanes)};
+    const int64_t nn = (int64_t)c->w.n * c->w.n, wide = (int64_t)c->s->nb * c->lanes;
+    const Ix *panel = ADD(MULC(c->blk, nn), c->pos);
+    if (j == 0)
+        prefetch(kc, c, ix_min(kc->A, ADDC(panel, 1), IXC(c->s->blocks * nn - 1)), red[0]);
+    const Ix *ix[2] = {panel, ADDC(MULC(red[0], wide), (int64_t)j * c->lanes)};
     return x_load(&kc->b, c->s->param, ix, c->lanes, 0);
 }
 
@@ -221,11 +240,14 @@ static void products(KC *kc, Wino *c)
                   .x = product_x, .w = product_w, .store = product_store,
                   .red = {{"c", IXC(0), IXC(c->it.dim[1])}}};
     c->pos = IXV(kb_for(b, LOOP_SERIAL, "p", IXC(0), IXC((int64_t)c->w.n * c->w.n), 1));
-    c->t = IXV(kb_for(b, LOOP_SERIAL, "t", IXC(0), IXC(whole), px));
+    c->passes = (c->p.tiles + px - 1) / px;
+    c->pass = IXV(kb_for(b, LOOP_SERIAL, "pass", IXC(0), IXC(whole / px), 1));
+    c->t = MULC(c->pass, px);
     t.px = (int)px;
     kc_contract(kc, &t);
     kb_end(b);
     if (whole < c->p.tiles) {
+        c->pass = IXC(whole / px);
         c->t = IXC(whole);
         t.px = (int)(c->p.tiles - whole);
         kc_contract(kc, &t);
@@ -325,22 +347,19 @@ static void channels(KC *kc, Wino *c)
     images(kc, c, output);
 }
 
-/* Opens loops in which c->part and the variable returned run over 0..n: at most kc->s.parts parts, each for one thread. */
-static const Ix *divide(KC *kc, Wino *c, const char *name, int64_t n, int *opened)
+/* Opens a loop over as many parts as threads can share the n pieces of work among; returns their number. */
+static int64_t divide(KC *kc, Wino *c, int64_t n)
 {
-    KB *b = &kc->b;
     int64_t parts = imin(kc->s.parts, n);
-    const Ix *lo = IXC(0), *hi = IXC(n);
-    *opened = 0;
-    c->part = IXC(0);
-    if (parts > 1) {
-        c->part = IXV(kb_for(b, LOOP_PARALLEL, "part", IXC(0), IXC(parts), 1)), ++*opened;
-        lo = ix_div(kc->A, MULC(c->part, n), parts), hi = ix_div(kc->A, MULC(ADDC(c->part, 1), n), parts);
-    }
-    if (n == 1)
-        return IXC(0);
-    ++*opened;
-    return IXV(kb_for(b, LOOP_SERIAL, name, lo, hi, 1));
+    c->part = parts > 1 ? IXV(kb_for(&kc->b, LOOP_PARALLEL, "part", IXC(0), IXC(parts), 1)) : IXC(0);
+    return parts;
+}
+
+/* Opens a loop over this part's share of n pieces. */
+static const Ix *share(KC *kc, const Wino *c, const char *name, int64_t n, int64_t parts)
+{
+    const Ix *lo = ix_div(kc->A, MULC(c->part, n), parts), *hi = ix_div(kc->A, MULC(ADDC(c->part, 1), n), parts);
+    return IXV(kb_for(&kc->b, LOOP_SERIAL, name, lo, hi, 1));
 }
 
 static void close(KC *kc, int n)
@@ -356,7 +375,7 @@ static void pack(KC *kc, Wino *c, int i)
     Seg *s = &c->seg[i];
     const float *g = tensor_f32(kc->l->A, kc->l->g->value.v[kc->n->in[1]].tensor);
     int64_t ic = c->it.dim[1], oc = c->ot.dim[1], wide = (int64_t)s->nb * c->lanes, nn = (int64_t)c->w.n * c->w.n;
-    int64_t dim[4] = {s->blocks, nn, ic, wide};
+    int64_t dim[2] = {s->blocks * nn, ic * wide};
     float *all = NEW(kc->l->A, float, s->blocks * nn * ic * wide);
     double u[WINO_MAX_N * WINO_MAX_N];
     for (int64_t b = 0; b < s->blocks; b++)
@@ -368,7 +387,7 @@ static void pack(KC *kc, Wino *c, int i)
             }
     const char *name = arena_printf(kc->l->A, "%s.winograd%d%s_%dx%d", kc->l->g->value.v[kc->n->in[1]].name, c->w.m, i ? "_tail" : "",
                                     s->nb, c->lanes);
-    s->param = kc_const(kc, i ? "wt" : "w", name, DT_F32, 4, dim, all);
+    s->param = kc_const(kc, i ? "wt" : "w", name, DT_F32, 2, dim, all);
 }
 
 static void segments(KC *kc, Wino *c)
@@ -406,19 +425,25 @@ void lower_winograd(KC *kc)
     segments(kc, c);
     kc_zero_border(kc, kc_out(kc));
     c->part = c->v_part = c->blk = IXC(0);
-    int opened;
     if (outer) {
         images(kc, c, input);
-        for (int i = c->nseg - 1; i >= 0; i--) { /* the tail first: the blocks' loop may be parallel */
+        int64_t parts = divide(kc, c, c->seg[0].blocks);
+        for (int i = 0; i < c->nseg; i++) {
             c->s = &c->seg[i];
-            c->blk = divide(kc, c, "oc", c->s->blocks, &opened);
+            if (i == 0)
+                c->blk = share(kc, c, "oc", c->s->blocks, parts);
+            else { /* once, by the last part */
+                kb_for(&kc->b, LOOP_SERIAL, "tail", ix_sub(kc->A, IXC(parts - 1), c->part), IXC(1), 1);
+                c->blk = IXC(0);
+            }
             channels(kc, c);
-            close(kc, opened);
+            kb_end(&kc->b);
         }
+        close(kc, parts > 1);
         return;
     }
-    const Ix *block = divide(kc, c, "block", c->p.blocks, &opened);
-    int64_t per_image = c->p.ny / kc->s.rows;
+    int64_t parts = divide(kc, c, c->p.blocks), per_image = c->p.ny / kc->s.rows;
+    const Ix *block = share(kc, c, "block", c->p.blocks, parts);
     bool batch = c->it.dim[0] > 1;
     c->v_part = c->part;
     c->n = batch ? ix_div(kc->A, block, per_image) : IXC(0);
@@ -426,11 +451,10 @@ void lower_winograd(KC *kc)
     c->tile = IXC(0);
     input(kc, c, kc->s.rows);
     for (int i = 0; i < c->nseg; i++) {
-        bool loop = c->seg[i].blocks > 1;
         c->s = &c->seg[i];
-        c->blk = loop ? IXV(kb_for(&kc->b, LOOP_SERIAL, "oc", IXC(0), IXC(c->s->blocks), 1)) : IXC(0);
+        c->blk = IXV(kb_for(&kc->b, LOOP_SERIAL, "oc", IXC(0), IXC(c->s->blocks), 1));
         channels(kc, c);
-        close(kc, loop);
+        kb_end(&kc->b);
     }
-    close(kc, opened);
+    close(kc, 1 + (parts > 1));
 }

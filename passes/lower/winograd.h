@@ -23,9 +23,10 @@ WinoPlan winograd_plan(const Schedule *, const Type *in, const Type *out);
 int64_t winograd_scratch(const Schedule *, const Type *in, const Type *out); /* bytes */
 
 /* ---- the choice ---- */
-/* The register tile for h x w outputs of so many channels, each a sum of red products; the cost of one of these over the
-   map, in multiply-adds of a vector. Needs s->lanes and s->peel. (passes/choose_kernels.c) */
-double conv_tile(const Target *, Schedule *s, int64_t h, int64_t w, int64_t channels, int64_t red);
+/* Does a register tile of so many pixels and vectors of channels fit the registers; what a step of it costs, in
+   multiply-adds of a vector. streamed: its weights come from L2. (passes/choose_kernels.c) */
+bool tile_fits(const Target *, int pixels, int nb);
+double tile_cost(const Target *, int pixels, int nb, bool streamed);
 /* Bytes by which transformed weights may exceed those of the graph. */
 int64_t winograd_room(const Graph *);
 /* Replaces the schedule of a direct convolution by Winograd's where that is possible and cheaper than `cost`
