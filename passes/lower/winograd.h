@@ -6,8 +6,8 @@
 #include "lower.h"
 
 enum { WINO_MAX_N = 8, WINO_MIN = 2, WINO_MAX = 6 };
-/* Rows 2k+1 and 2k+2 of bt, and columns of at, belong to points a and -a, for k < pairs: their even parts are equal,
-   their odd parts opposite. */
+/* Rows 2k+1 and 2k+2 of bt, and columns of at, belong to points a and -a, for k < pairs: the columns are equal in even rows
+   and opposite in odd ones, half the sum and half the difference of the rows have fewer terms than the rows. */
 typedef struct Winograd { int m, r, n, pairs; double at[WINO_MAX_N][WINO_MAX_N], g[WINO_MAX_N][WINO_MAX_N], bt[WINO_MAX_N][WINO_MAX_N]; } Winograd;
 Winograd winograd_make(int m, int r);
 /* How far single-precision results may be from exact ones, relative to the largest: eight times the standard deviation

@@ -1,8 +1,10 @@
-/* random FIRST COUNT TARGET...: random graphs through the whole compiler, for each target:
+/* random FIRST COUNT TARGET[:M]...: random graphs through the whole compiler, for each target:
 
      reference of the graph as written  ~  loop interpreter (1e-5 of the largest magnitude)
      interpreter before the loop passes  =  after them, to the bit
      interpreter  =  C compiled by the system's compiler and run here, to the bit, where this machine runs the target
+
+   With M, graphs of 3x3 convolutions, which Winograd's kernels compute in tiles of M outputs (within 1e-4).
 
    Prints "ok random/TARGET/SEED" or "not ok ..." with the reason below it. */
 #include <dlfcn.h>
@@ -20,6 +22,7 @@ enum { SIZE = 9, BATCH = 25, MAX_PORTS = 8 };
 
 typedef struct Case {
     uint64_t seed;
+    int winograd;              /* M, or 0 */
     Arena *A;
     Graph *g, *written;
     Program *p;
@@ -79,7 +82,7 @@ static const char *against_reference(Case *c)
             if (isfinite(r))
                 mag = fmax(mag, fabs(r));
         }
-        if (!(err <= 1e-5 * mag))
+        if (!(err <= (c->winograd ? 1e-4 : 1e-5) * mag))
             return arena_printf(c->A, "output %d is %.3g of %.3g away from the reference", i, err, mag);
     }
     return NULL;
@@ -103,11 +106,12 @@ static const char *interpret(Case *c)
 
 static const char *compile(Case *c, const Target *t)
 {
-    c->g = randgraph(c->A, c->seed, SIZE);
+    c->g = c->winograd ? randgraph_3x3(c->A, c->seed, SIZE) : randgraph(c->A, c->seed, SIZE);
     c->g->name = arena_printf(c->A, "r%llu", (unsigned long long)c->seed);
     c->written = graph_clone(c->A, c->g);
     fill(c);
-    PassOptions o = {.target = t, .opt = 2, .verify_each = true};
+    PassOptions o = {.target = t, .opt = 2, .verify_each = true, .threads = (int)(c->seed % 4),
+                     .winograd = c->winograd ? c->winograd : WINOGRAD_OFF};
     if (!passes_run(c->A, c->g, &o))
         return "a pass changed the numbers";
     c->p = lower_graph(c->A, c->g, t, false);
@@ -198,25 +202,40 @@ static void *build(Arena *A, Case *c, int n, const Target *t)
     return dlopen(arena_printf(A, "%s/all.so", dir), RTLD_NOW | RTLD_LOCAL);
 }
 
-static int batch(uint64_t first, int n, const Target *t)
+/* Did Winograd's kernels compute some of this? */
+static bool transformed(const Case *c)
+{
+    for (int i = 0; i < c->p->call.n; i++)
+        if (!strncmp(c->p->call.v[i].impl, "winograd", 8))
+            return true;
+    return false;
+}
+
+static int batch(uint64_t first, int n, const Target *t, int winograd)
 {
     Arena *A = arena_new();
     Case c[BATCH];
     int bad = 0;
     bool here = !host_lacks(A, t);
     for (int i = 0; i < n; i++) {
-        c[i] = (Case){.seed = first + (uint64_t)i, .A = arena_new()};
+        c[i] = (Case){.seed = first + (uint64_t)i, .winograd = winograd, .A = arena_new()};
         c[i].wrong = compile(&c[i], t);
     }
     void *lib = here ? build(A, c, n, t) : NULL;
     for (int i = 0; i < n; i++) {
         if (!c[i].wrong && here)
             c[i].wrong = lib ? run_c(&c[i], lib) : "the C does not compile";
-        printf("%s random/%s/%llu\n", c[i].wrong ? "not ok" : "ok", t->name, (unsigned long long)c[i].seed);
+        const char *m = winograd ? arena_printf(A, ":%d", winograd) : "";
+        printf("%s random/%s%s/%llu\n", c[i].wrong ? "not ok" : "ok", t->name, m, (unsigned long long)c[i].seed);
         if (c[i].wrong)
             printf("    %s\n", c[i].wrong), bad++;
         free(c[i].arena);
     }
+    int tiled = 0;
+    for (int i = 0; i < n; i++)
+        tiled += !c[i].wrong && transformed(&c[i]);
+    if (winograd && !bad && tiled < n / 2)
+        printf("not ok random/%s:%d: %d of %d graphs have a Winograd kernel\n", t->name, winograd, tiled, n), bad++;
     fflush(stdout);
     if (lib)
         dlclose(lib);
@@ -229,19 +248,22 @@ static int batch(uint64_t first, int n, const Target *t)
 int main(int argc, char **argv)
 {
     if (argc < 4) {
-        fprintf(stderr, "usage: random FIRST COUNT TARGET...\n");
+        fprintf(stderr, "usage: random FIRST COUNT TARGET[:M]...\n");
         return 2;
     }
     uint64_t first = strtoull(argv[1], NULL, 10);
     int count = atoi(argv[2]), bad = 0;
     for (int k = 3; k < argc; k++) {
-        const Target *t = target_find(argv[k]);
+        const char *colon = strchr(argv[k], ':');
+        char name[32];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(argv[k], ":"), argv[k]);
+        const Target *t = target_find(name);
         if (!t) {
             printf("not ok random/%s\n    no such target\n", argv[k]);
             return 1;
         }
         for (int i = 0; i < count; i += BATCH)
-            bad += batch(first + (uint64_t)i, (int)imin(BATCH, count - i), t);
+            bad += batch(first + (uint64_t)i, (int)imin(BATCH, count - i), t, colon ? atoi(colon + 1) : 0);
     }
     return bad > 0;
 }
