@@ -82,14 +82,20 @@ static void input_rows(KC *kc, const Winograd *w, int first, bool pair, const Ex
         out[0] = combine(kc, w->n, w->bt[first], d);
         return;
     }
-    double even[WINO_MAX_N], odd[WINO_MAX_N];
+    KB *b = &kc->b;
+    double even[WINO_MAX_N], odd[WINO_MAX_N], point = 0;
     for (int i = 0; i < w->n; i++) {
         even[i] = (w->bt[first][i] + w->bt[first + 1][i]) / 2;
         odd[i] = (w->bt[first][i] - w->bt[first + 1][i]) / 2;
+        point = odd[i] != 0 ? odd[i] : point; /* odd is the point, a power of two, times a row that ends in 1 */
     }
+    for (int i = 0; i < w->n; i++)
+        odd[i] /= point;
     const Expr *e = combine(kc, w->n, even, d), *o = combine(kc, w->n, odd, d);
-    out[0] = kc_reg(kc, "v", x_bin(&kc->b, X_add, e, o));
-    out[1] = kc_reg(kc, "v", x_bin(&kc->b, X_sub, e, o));
+    for (int k = 0; k < 2; k++) {
+        const Expr *c = x_const(b, e->type, k ? -point : point);
+        out[k] = kc_reg(kc, "v", point == 1 ? x_bin(b, k ? X_sub : X_add, e, o) : x_fma(b, kc->t->fma, o, c, e));
+    }
 }
 
 /* Row i of At times the column d, whose pairs are given as sums (even i) or differences. */
