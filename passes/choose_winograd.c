@@ -58,9 +58,9 @@ static double product_cost(const Costs *c, const Schedule *s, int64_t tiles, int
     bool streamed = c->in->dim[1] * nb * s->lanes * 4 > c->t->l1 / 2;
     int64_t whole = tiles / s->px, rest = tiles % s->px;
     double steps = (double)whole * step_cost(c, s->px, nb, streamed) + (rest ? step_cost(c, rest, nb, streamed) : 0);
-    double far = afar ? nb * c->far : 0;
-    return (double)c->in->dim[1] * (steps > far ? steps : far) + 3 * (double)tiles * nb; /* 3: an accumulator is cleared,
-                                                                                             stored and used anew */
+    double far = afar ? nb * c->far : 0, stores = 3 * (double)tiles * nb; /* 3: cleared, stored and used anew */
+    double both = steps > far ? steps + far / 5 : far + steps / 5;        /* computing and waiting overlap but for a fifth */
+    return (double)c->in->dim[1] * both + stores;
 }
 
 static double winograd_cost(const Costs *c, const Winograd *w, const Schedule *s)
