@@ -18,6 +18,9 @@ enum { L3_WEIGHTS = 16 << 20 };
 /* The weights of all convolutions may grow to so many times their size. */
 enum { GROWTH = 4 };
 
+/* Below so many channels what surrounds the transforms costs more than they save. */
+enum { LEAST_CHANNELS = 16 };
+
 int64_t winograd_room(const Graph *g)
 {
     int64_t bytes = 0;
@@ -121,6 +124,8 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
         return;
     const Type *in = &g->value.v[n->in[0]].type, *weight = &g->value.v[n->in[1]].type;
     Type out = node_step_type(g, n, 0);
+    if (!any && imin(in->dim[1], out.dim[1]) < LEAST_CHANNELS)
+        return;
     Schedule direct = *s;
     int64_t grows = 0, bytes = type_elems(weight) * 4;
     Costs c = {.t = p->target, .in = in, .out = &out};
