@@ -9,14 +9,21 @@ PREFIX ?= /usr/local
 SAN    ?=
 
 # Debian's packages: for building, and for the tests beside them (compilers and emulators of the targets, PyTorch as
-# an independent implementation).
-BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjansson-dev libpng-dev libjpeg-dev zlib1g-dev libmd-dev
+# an independent implementation; a browser for the page of explore).
+BUILD_PACKAGES := gcc libc6-dev pkg-config libyaml-dev libjansson-dev libpng-dev libjpeg-dev zlib1g-dev libmd-dev \
+                  libprotobuf-c-dev protobuf-c-compiler libonnx-dev llvm-19-dev
 # For rendering images that the demo's network has never seen: specs/digits/render.py --packages lists the fonts.
 DEMO_PACKAGES  := python3 python3-numpy python3-pil fonts-b612 fonts-bwht fonts-cantarell fonts-clear-sans \
                   fonts-courier-prime fonts-liberation fonts-lobstertwo fonts-quattrocento
+# Whom `make bench` compares with, and tests, too: ONNX Runtime comes from npm, into build/npm.
+BENCH_PACKAGES := python3 python3-numpy python3-torch python3-onnx $(if $(shell command -v npm),,nodejs npm)
 TEST_PACKAGES  := clang libcunit1-dev jq python3 python3-numpy python3-torch python3-torchvision gcc-arm-none-eabi \
-                  qemu-system-arm qemu-system-misc qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-riscv64-unknown-elf
-LIBRARIES      := yaml-0.1 jansson libpng libjpeg zlib libmd
+                  qemu-system-arm qemu-system-misc qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross \
+                  gcc-riscv64-unknown-elf chromium chromium-driver $(BENCH_PACKAGES)
+ORT            := onnxruntime-node@1.30.0
+LIBRARIES      := yaml-0.1 jansson libpng libjpeg zlib libmd libprotobuf-c
+# The format of ONNX files; protoc-c makes C of it.
+ONNX_PROTO     ?= /usr/include/onnx/onnx.proto
 
 comma    := ,
 # V=1 shows the commands.
@@ -26,35 +33,55 @@ WARN     := -Wall -Wextra -Wpedantic $(if $(CI),-Werror)
 OPT      := $(if $(SAN),-O1 -g -fno-omit-frame-pointer -fsanitize=address$(comma)undefined -fno-sanitize-recover=all,-O2 -g)
 CFLAGS   ?=
 ALL_C     = -std=c11 -D_GNU_SOURCE -DDSQ_VERSION='"$(VERSION)"' -I$(B) $(WARN) $(OPT) $(LIB_CFLAGS) $(CFLAGS)
-ALL_LD    = $(OPT) $(LDFLAGS) $(LIB_LIBS) -lm -ldl -pthread
+ALL_LD    = $(OPT) $(LDFLAGS) $(LIB_LIBS) $(LLVM_LIBS) -lm -ldl -pthread
 
 # dsqc itself uses the thread pool; the rest of runtime_min is text to it, written beside the code that needs it.
+RULES    := passes/algebra.rules
 RUNTIME  := $(sort $(wildcard runtime_min/*.[ch]))
+# What explore --html writes, but for the numbers.
+PAGE     := $(addprefix compiler/share/explore/,page.html style.css data.js inspect.js passes.js graph.js kernels.js \
+                memory.js page.js)
 SRC      := $(sort $(wildcard $(foreach d,compiler ir passes backends,$(d)/*.c $(d)/*/*.c))) runtime_min/dsq_pool.c
-OBJ      := $(SRC:%.c=$(B)/%.o)
+# Without LLVM (LLVM_CONFIG= says so, too) there is the C backend alone, and none.c in place of the other.
+LLVM_CONFIG ?= $(shell command -v llvm-config-19)
+LLVM_SRC := $(filter backends/llvm/%,$(SRC))
+NO_LLVM  := backends/llvm/none.c
+SRC      := $(filter-out $(if $(LLVM_CONFIG),$(NO_LLVM),$(filter-out $(NO_LLVM),$(LLVM_SRC))),$(SRC))
+OBJ      := $(SRC:%.c=$(B)/%.o) $(B)/onnx.pb-c.o
 UNIT     := $(sort $(wildcard tests/unit/*.c))
 # Every other .c of the tests is a program, but for those with a header, which are linked to all.
 SUPPORT  := $(patsubst %.h,$(B)/%.o,$(wildcard tests/exec/*.h))
 FUZZ     := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-EXEC     := $(filter-out $(SUPPORT:.o=),$(patsubst %.c,$(B)/%,$(sort $(wildcard tests/exec/*.c tests/e2e/*.c))))
+EXEC     := $(filter-out $(SUPPORT:.o=),$(patsubst %.c,$(B)/%,$(sort $(wildcard tests/exec/*.c tests/e2e/*.c tests/bench/*.c))))
 UNIT_OBJ := $(UNIT:%.c=$(B)/%.o)
 
 # These goals need no library, or call make again once the packages are there.
-ifneq ($(filter-out deps deps-demo deps-test demo test asan fuzz update-golden help clean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-demo deps-test deps-ort demo bench test asan fuzz update-golden help clean,$(or $(MAKECMDGOALS),all)),)
 LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 LIB_LIBS   := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
-LACKING    := $(shell for l in $(LIBRARIES); do pkg-config --exists $$l 2>/dev/null || echo $$l; done)
+ifneq ($(LLVM_CONFIG),)
+LLVM_CFLAGS := -isystem $(shell $(LLVM_CONFIG) --includedir)
+LLVM_LIBS  := $(shell $(LLVM_CONFIG) --ldflags --libs --link-shared)
+endif
+LACKING    := $(shell for l in $(LIBRARIES); do pkg-config --exists $$l 2>/dev/null || echo $$l; done; \
+    command -v protoc-c >/dev/null || echo protoc-c; [ -f $(ONNX_PROTO) ] || echo $(ONNX_PROTO))
 ifneq ($(LACKING),)
 $(error missing: $(LACKING). Run 'make deps' first)
 endif
 endif
 
-.PHONY: all deps deps-demo deps-test demo demo-run test asan tests fuzz fuzz-targets update-golden install clean help FORCE
+.PHONY: all bench deps deps-demo deps-test deps-ort demo demo-run test asan tests fuzz fuzz-targets update-golden \
+        explore-table install clean help FORCE
 all: $(B)/dsqc
 
 $(B)/dsqc: $(OBJ)
 	$(call say,LINK,$@)
 	$(Q)$(CC) -o $@ $^ $(ALL_LD)
+
+# What a machine without LLVM would build, for the tests.
+$(B)/tests/dsqc-nollvm: $(filter-out $(LLVM_SRC:%.c=$(B)/%.o),$(OBJ)) $(NO_LLVM:%.c=$(B)/%.o)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -o $@ $^ $(filter-out $(LLVM_LIBS),$(ALL_LD))
 
 # Flags are an ingredient, too: this file changes when they do.
 $(B)/flags: FORCE
@@ -69,9 +96,31 @@ $(B)/%.o: %.c $(B)/flags
 $(B)/runtime_text.h: backends/c/embed.sh $(RUNTIME)
 	@mkdir -p $(@D)
 	$(call say,EMBED,$@)
-	$(Q)sh backends/c/embed.sh $(RUNTIME) > $@.tmp && mv $@.tmp $@
+	$(Q)sh backends/c/embed.sh runtime_text $(RUNTIME) > $@.tmp && mv $@.tmp $@
 
-$(OBJ): | $(B)/runtime_text.h
+$(B)/rules_text.h: backends/c/embed.sh $(RULES)
+	@mkdir -p $(@D)
+	$(call say,EMBED,$@)
+	$(Q)sh backends/c/embed.sh rules_text $(RULES) > $@.tmp && mv $@.tmp $@
+
+$(B)/page_text.h: backends/c/embed.sh $(PAGE)
+	@mkdir -p $(@D)
+	$(call say,EMBED,$@)
+	$(Q)sh backends/c/embed.sh page_text $(PAGE) > $@.tmp && mv $@.tmp $@
+
+$(OBJ): | $(B)/runtime_text.h $(B)/rules_text.h $(B)/page_text.h
+$(B)/backends/llvm/%.o: ALL_C += $(LLVM_CFLAGS)
+
+$(B)/onnx.pb-c.c $(B)/onnx.pb-c.h &: $(ONNX_PROTO)
+	@mkdir -p $(@D)
+	$(call say,PROTOC,$<)
+	$(Q)cp $< $(B)/onnx.proto && protoc-c --c_out=$(B) -I$(B) $(B)/onnx.proto
+
+$(B)/onnx.pb-c.o: $(B)/onnx.pb-c.c $(B)/flags
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_C) -c -o $@ $<
+
+$(patsubst %.c,$(B)/%.o,$(wildcard compiler/onnx/*.c)): | $(B)/onnx.pb-c.h
 
 # ---- tests: tests/unit/test_X.c defines suite_X ----
 $(B)/tests/suites.def: $(UNIT)
@@ -98,7 +147,7 @@ $(FUZZ): %: %.o $(filter $(B)/%,$(FUZZER)) $(filter-out $(B)/compiler/main.o,$(O
 
 -include $(OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(EXEC:%=%.d) $(SUPPORT:.o=.d) $(FUZZ:%=%.d)
 
-tests: $(B)/dsqc $(B)/tests/unit/unit $(EXEC) $(FUZZ)
+tests: $(B)/dsqc $(B)/tests/dsqc-nollvm $(B)/tests/unit/unit $(EXEC) $(FUZZ)
 
 test: deps-test
 	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B) tests
@@ -125,6 +174,17 @@ update-golden:
 	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B) tests
 	@UPDATE_GOLDEN=1 bash tests/run.sh $(B) ir err e2e
 
+# Beside ONNX Runtime and PyTorch. NETS=resnet18,resnet50 VARIANTS=unit=square_encoding,... (empty: none) ROUNDS=11
+# THREADS=1,2 choose; QUICK=1: a first impression; CLOCK=cpu: what the processors spent, where others use them, too, for
+# one thread. Results: build/bench.
+BENCH := $(foreach v,NETS VARIANTS ROUNDS THREADS CLOCK QUICK,$(if $(filter undefined,$(origin $v)),,$v=$($v)))
+bench: deps-ort
+	$(call install_packages,$(BUILD_PACKAGES) $(BENCH_PACKAGES))
+	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B) $(B)/dsqc $(B)/tests/bench/host
+	@DSQC=$(abspath $(B))/dsqc BENCH='$(BENCH)' /usr/bin/python3 tests/bench/bench.py \
+	    $(if $(NETS),--nets='$(NETS)') $(if $(filter undefined,$(origin VARIANTS)),,--variants='$(VARIANTS)') \
+	    $(if $(ROUNDS),--rounds=$(ROUNDS)) $(if $(THREADS),--threads=$(THREADS)) $(if $(CLOCK),--clock=$(CLOCK)) $(if $(QUICK),--quick)
+
 # ---- Debian packages: only those that are missing, and only where there is apt-get ----
 define install_packages
 @missing=$$(dpkg-query -W -f '$${Package} $${Status}\n' $(1) 2>/dev/null | \
@@ -146,6 +206,13 @@ deps-demo:
 
 deps-test:
 	$(call install_packages,$(BUILD_PACKAGES) $(DEMO_PACKAGES) $(TEST_PACKAGES))
+	@$(MAKE) --no-print-directory deps-ort
+
+# Without it, tests that want it are skipped.
+deps-ort:
+	@[ -d build/npm/node_modules/onnxruntime-node ] || { echo 'installing $(ORT)'; \
+	    npm install --prefix build/npm --ignore-scripts --no-audit --no-fund --loglevel=error $(ORT) >/dev/null; } || \
+	    echo 'ONNX Runtime could not be installed'
 
 # ---- the digit reader, compiled and run ----
 DEMO := specs/digits/digits.yaml
@@ -158,6 +225,13 @@ demo-run: $(B)/dsqc
 	$(B)/dsqc bench $(DEMO)
 	@/usr/bin/python3 specs/digits/accuracy.py $(B)/dsqc
 
+# ---- README's table of what each pass buys ----
+EXPLORED := $(foreach n,resnet18 resnet50 shufflenet_v2_x0_5,$(n) $(n),pool=square_pooling $(n),unit=square_encoding)
+explore-table: $(B)/dsqc
+	@for n in $(EXPLORED); do \
+	    $(B)/dsqc explore specs/$${n%%,*}.yaml $$(echo $$n | sed -n 's/.*,/--set /p') --markdown --no-time || exit 1; \
+	done | awk 'NR < 4 || NR % 3 == 0'
+
 # ---- ----
 SHARE := $(DESTDIR)$(PREFIX)/share
 install: $(B)/dsqc
@@ -165,6 +239,7 @@ install: $(B)/dsqc
 	    $(SHARE)/bash-completion/completions $(SHARE)/pkgconfig
 	install -m 755 $(B)/dsqc $(DESTDIR)$(PREFIX)/bin/dsqc
 	install -m 644 runtime_min/*.[ch] $(DESTDIR)$(PREFIX)/include/dsq
+	install -m 644 passes/algebra.rules $(SHARE)/dsqc/algebra.rules
 	cd specs && find . -type f -name '*.py' -prune -o -type f -print | while read -r f; do \
 	    install -D -m 644 "$$f" "$(abspath $(SHARE))/dsqc/specs/$$f" || exit 1; done
 	install -m 644 compiler/share/dsqc.1 $(SHARE)/man/man1/dsqc.1
@@ -182,6 +257,8 @@ help:
 	@echo "make test            run all tests; TESTS='unit ir err exec fuzz e2e' chooses"
 	@echo "make asan            the same under AddressSanitizer and UndefinedBehaviorSanitizer"
 	@echo "make fuzz            libFuzzer on everything that reads input, SECONDS=60 for each target"
+	@echo "make bench           time dsqc beside ONNX Runtime and PyTorch (NETS, VARIANTS, ROUNDS, THREADS, QUICK=1)"
 	@echo "make update-golden   rewrite the expected results of tests/ir, tests/err and tests/e2e"
+	@echo "make explore-table   the README's table: kernels, bytes moved and arena before and after each pass"
 	@echo "make install         PREFIX=$(PREFIX) DESTDIR="
 	@echo "make clean           remove $(B)"

@@ -14,6 +14,8 @@ typedef struct BackendOptions {
     bool shared_object;    /* for dlopen by dsqc itself */
     const char *cflags;    /* shown in the header's first comment; NULL: the target's */
     const char *version;   /* dsqc's */
+    const char *triple, *cpu, *features; /* LLVM: in place of the target's; NULL: not said */
+    const char *made_by;   /* NAME.h's first comment: what made the object NAME.o; NULL: how to compile NAME.c */
     int64_t stack_bytes;   /* NAME_STACK_BYTES; 0: not known, no such macro */
 } BackendOptions;
 /* Interface of the model: names and types of inputs and outputs in order. */
@@ -23,6 +25,10 @@ typedef struct Iface { const char *name; Type type; } Iface;
    WEIGHTS_ASM. NAME is the program's name with everything that C identifiers lack replaced. The shapes that NAME.h
    shows are those of the inputs' and outputs' PBufs. False when writing failed. */
 bool backend_c(const Program *, const BackendOptions *, OutDir *dir);
+/* The text of every kernel as NAME.c has it. */
+const char **backend_c_kernels(Arena *, const Program *, const BackendOptions *);
+/* Without NAME.c: NAME.h and what it includes; with weights also NAME.bin, and NAME_weights.S with WEIGHTS_ASM. */
+bool backend_c_interface(const Program *, const BackendOptions *, bool weights, OutDir *dir);
 /* NAME_selftest.c: a main that runs the model on x and compares with y within tol of the largest magnitude. */
 bool backend_c_selftest(const Program *, const BackendOptions *, const float *const *in, const float *const *out,
                         double tol, OutDir *dir);

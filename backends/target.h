@@ -16,6 +16,7 @@ typedef struct Target {
     bool mcu;              /* flash and RAM count: peel edges instead of borders, weights as arrays */
     int ptr_bytes;
     int64_t l1, l2;        /* data cache bytes, 0: none */
+    const char *triple, *cpu, *features, *abi; /* what LLVM calls it; triple NULL: this machine's */
 } Target;
 /* NULL where unknown; "native" is the row that fits this machine best, with -march=native. */
 const Target *target_find(const char *name);

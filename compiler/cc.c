@@ -54,23 +54,22 @@ static void on_signal(int sig)
     raise(sig);
 }
 
-const char *workdir_new(Arena *A)
+/* The folder of this process, in which workdir_new makes its own. */
+static bool make_workdir(Arena *A)
 {
     const char *tmp = getenv("TMPDIR");
-    if (*workdir)
-        bug("a second working folder");
     const char *path = arena_printf(A, "%s/dsqc-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     int file = diag_file(tmp && *tmp ? tmp : "/tmp", NULL, 0);
     if (strlen(path) >= sizeof workdir) {
         error_at(loc_file(file), "the name of the folder for temporary files is too long");
-        return NULL;
+        return false;
     }
     strcpy(workdir, path);
     workdir_owner = getpid();
     if (!mkdtemp(workdir)) {
         error_at(loc_file(file), "cannot make a temporary folder: %s", strerror(errno));
         *workdir = 0;
-        return NULL;
+        return false;
     }
     atexit(remove_workdir);
     for (int i = 0; i < LEN(signals); i++) {
@@ -78,10 +77,21 @@ const char *workdir_new(Arena *A)
         if (!sigaction(signals[i], NULL, &before[i]) && before[i].sa_handler != SIG_IGN)
             sigaction(signals[i], &act, NULL);
     }
+    return true;
+}
+
+const char *workdir_new(Arena *A)
+{
+    static int count;
+    if (!*workdir && !make_workdir(A))
+        return NULL;
     char *real = realpath(workdir, NULL);
-    const char *name = arena_printf(A, "%s", real ? real : workdir);
+    const char *name = arena_printf(A, "%s/%d", real ? real : workdir, count++);
     free(real);
-    return name;
+    if (!mkdir(name, 0700))
+        return name;
+    error_at(loc_file(diag_file(name, NULL, 0)), "cannot make a temporary folder: %s", strerror(errno));
+    return NULL;
 }
 
 /* ---- command lines ---- */
@@ -99,7 +109,7 @@ Words cc_tool(Arena *A, const Target *t, const char *name)
 {
     Words w = {.arena = A};
     if (!t->cc) {
-        const char *env = getenv(!strcmp(name, "cc") ? "CC" : "AR");
+        const char *env = getenv(!strcmp(name, "cc") ? "CC" : !strcmp(name, "ar") ? "AR" : "LD");
         words_add(&w, env && env[strspn(env, " ")] ? env : name);
         return w;
     }

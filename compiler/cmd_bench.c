@@ -1,14 +1,11 @@
 /* dsqc bench */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "cmd.h"
 #include "io/io.h"
-#include "model.h"
+#include "measure.h"
 #include "peak.h"
-#include "reference.h"
 #include "report.h"
 #include "term.h"
 
@@ -25,26 +22,6 @@ const char examples_bench[] =
 static const double warm_up_ms = 200, budget_ms = 2000;
 enum { LEAST_RUNS = 10, MOST_RUNS = 10000 };
 
-static int by_value(const void *x, const void *y)
-{
-    double a = *(const double *)x, b = *(const double *)y;
-    return (a > b) - (a < b);
-}
-
-/* Sorts ms. */
-static double median(double *ms, int n)
-{
-    qsort(ms, (size_t)n, sizeof *ms, by_value);
-    return n % 2 ? ms[n / 2] : (ms[n / 2 - 1] + ms[n / 2]) / 2;
-}
-
-static double time_run(Model *m, float *const *io)
-{
-    double t = now_ms();
-    model_run(m, io);
-    return now_ms() - t;
-}
-
 /* Runs until caches and clocks have settled; the shortest run seen. */
 static double warm_up(Model *m, float *const *io)
 {
@@ -55,33 +32,6 @@ static double warm_up(Model *m, float *const *io)
 }
 
 /* ---- layers ---- */
-
-typedef struct LayerClock { double *ms; int runs, run; double last; } LayerClock; /* ms[call * runs + run] */
-
-static void tick(void *user, int call)
-{
-    LayerClock *c = user;
-    double t = now_ms();
-    if (call >= 0)
-        c->ms[(size_t)call * (size_t)c->runs + (size_t)c->run] = t - c->last;
-    c->last = now_ms();
-}
-
-/* Median milliseconds of every call. */
-static double *time_layers(const Job *j, Model *m, float *const *io, int runs)
-{
-    int ncalls = j->program->call.n;
-    LayerClock c = {.ms = NEW(j->arena, double, (int64_t)ncalls * runs), .runs = runs};
-    double *layer = NEW(j->arena, double, ncalls);
-    for (c.run = 0; c.run < runs; c.run++) {
-        progress("layers: run %d of %d", c.run + 1, runs);
-        model_trace(m, io, tick, &c);
-    }
-    progress_end();
-    for (int i = 0; i < ncalls; i++)
-        layer[i] = median(c.ms + (size_t)i * (size_t)runs, runs);
-    return layer;
-}
 
 static void print_layers(const Job *j, const BenchResult *r)
 {
@@ -146,17 +96,12 @@ static void print_text(const Job *j, const BenchResult *r, const char *isa)
 
 static void bench(const Job *j, Model *m)
 {
-    const Graph *g = j->graph;
-    float **io = io_alloc(j->arena, g);
-    for (int i = 0; i < g->input.n; i++) {
-        const Value *v = &g->value.v[g->input.v[i]];
-        random_input(io[i], &v->type, 1, v->name);
-    }
+    float **io = random_io(j->arena, j->graph);
     BenchResult r = {0};
     Peak before = measure_peak(model_threads(m));
     measure(j, m, io, &r);
     if (j->opt->layers)
-        r.layer_ms = time_layers(j, m, io, r.runs);
+        r.layer_ms = time_calls(j->arena, j->program->call.n, m, io, r.runs);
     Peak after = measure_peak(model_threads(m));
     r.peak_gflops = fmax(before.gflops, after.gflops);
     if (!j->opt->json) {

@@ -5,6 +5,7 @@
 
 #include "cc.h"
 #include "cmd.h"
+#include "emit.h"
 #include "io/io.h"
 #include "model.h"
 #include "reference.h"
@@ -15,7 +16,9 @@ const char help_compile[] =
     "Compiles the network that SPEC describes, with its trained weights, into a folder that is\n"
     "complete by itself: NAME.h (the interface and every size), NAME.c and what it includes, and the\n"
     "report NAME.json. obj, asm, lib and shared also run the target's C compiler ($CC and $AR on the\n"
-    "host) on them and leave its result beside NAME.h in place of the C.\n";
+    "host) on them and leave its result beside NAME.h in place of the C.\n"
+    "With --backend=llvm no C compiler is needed: NAME.o (or lib, shared, asm, llvm-ir) is LLVM's, and\n"
+    "NAME.loops is the text that its line information leads to. Only shared calls the linker ($LD).\n";
 const char examples_compile[] =
     "  dsqc compile specs/resnet18.yaml --weights resnet18.safetensors -o out\n"
     "  dsqc compile specs/tiny/dscnn.yaml --weights random:1 --target=cortex-m4 -o out\n"
@@ -25,15 +28,14 @@ const char examples_compile[] =
 /* Constants up to this size are written as C arrays; compilers are slow on more. */
 enum { SMALL_WEIGHTS = 1 << 20 };
 
-typedef struct Emit { bool c, obj, as, lib, shared, selftest, graph, loops; } Emit;
-
-static Emit emit_of(const Options *o)
+static Emit emit_of(const Job *j)
 {
+    const Options *o = j->opt;
     const char *e = o->emit;
     Emit w = {list_has(e, "c"), list_has(e, "obj"), list_has(e, "asm"), list_has(e, "lib"), list_has(e, "shared"),
-              list_has(e, "selftest"), list_has(e, "graph"), list_has(e, "loops")};
-    if (!e || (w.selftest && !w.obj && !w.as && !w.lib && !w.shared))
-        w.c = true;
+              list_has(e, "selftest"), list_has(e, "graph"), list_has(e, "loops"), list_has(e, "llvm-ir")};
+    if (!e || (w.selftest && !w.obj && !w.as && !w.lib && !w.shared && !w.ir))
+        *(j->llvm ? &w.obj : &w.c) = true;
     return w;
 }
 
@@ -42,6 +44,8 @@ static WeightsAs weights_as(const Job *j, const Figures *f)
     const char *as = j->opt->weights_as;
     if (as)
         return !strcmp(as, "c") ? WEIGHTS_C : !strcmp(as, "asm") ? WEIGHTS_ASM : WEIGHTS_FILE;
+    if (j->llvm)
+        return WEIGHTS_ASM;
     return j->target->mcu || f->weights_bytes <= SMALL_WEIGHTS ? WEIGHTS_C : WEIGHTS_ASM;
 }
 
@@ -79,15 +83,7 @@ static bool write_to_stdout(const Job *j, bool loops)
 static bool copy_file(const Job *j, const char *work, const char *name, OutDir *dir)
 {
     const char *path = arena_printf(j->arena, "%s/%s", work, name);
-    if (!dir || access(path, F_OK))
-        return true;
-    size_t n;
-    const uint8_t *data = map_file(path, &n);
-    if (!data)
-        return false;
-    bool ok = outdir_add(dir, name, data, n);
-    unmap_file(data, n);
-    return ok;
+    return !dir || access(path, F_OK) || outdir_add_file(dir, name, path);
 }
 
 /* Runs the C compiler in work on the model's sources; its result is added to the output. */
@@ -167,25 +163,31 @@ static bool write_selftest(const Job *j, const BackendOptions *bo, OutDir *dir)
                               output_tolerance(j->arena, j->graph), dir);
 }
 
-static bool write_files(const Job *j, const Figures *f, Emit e, OutDir *dir)
+static bool write_files(const Job *j, Figures *f, Emit e, OutDir *dir)
 {
+    bool builds = e.obj || e.as || e.lib || e.shared || e.ir;
     BackendOptions bo = {.target = j->target, .weights_as = weights_as(j, f), .threads = j->opt->threads != 0,
-                         .strict = j->opt->strict, .version = DSQ_VERSION, .stack_bytes = f->stack_bytes};
+                         .strict = j->opt->strict, .version = DSQ_VERSION, .stack_bytes = f->stack_bytes, .triple = j->opt->triple,
+                         .cpu = j->opt->cpu, .features = j->opt->features};
+    if (j->llvm && builds && !emit_llvm(j, &bo, e, dir))
+        return false;
+    f->stack_bytes = bo.stack_bytes;
     Buf report = {0};
     report_json(&report, j, f);
     bool ok = outdir_add(dir, arena_printf(j->arena, "%s.json", j->spec->name), report.s, report.n);
     buf_free(&report);
     return ok && (!e.c || job_write_c(j, &bo, dir)) && (!e.selftest || write_selftest(j, &bo, dir)) &&
-           (!e.graph || add_ir(j, dir, false)) && (!e.loops || add_ir(j, dir, true)) &&
-           (!(e.obj || e.as || e.lib || e.shared) || write_built(j, &bo, e, dir));
+           (!e.graph || add_ir(j, dir, false)) &&
+           (!e.loops || (j->llvm && builds) /* it is there */ || add_ir(j, dir, true)) &&
+           (!builds || j->llvm || write_built(j, &bo, e, dir));
 }
 
 static void print_summary(const Job *j, const Figures *f, const char *dir)
 {
     Arena *A = j->arena;
-    fprintf(stderr, "%s for %s: %s, %s MACs, %s bytes of weights, %s of arena -> %s\n", j->spec->name,
+    fprintf(stderr, "%s for %s: %s, %s MACs, %s bytes of weights, %s of arena (%s) -> %s\n", j->spec->name,
             j->target->name, plural(A, j->program->call.n, "kernel"), digits(A, f->macs), digits(A, f->weights_bytes),
-            digits(A, f->arena_bytes), dir);
+            digits(A, f->arena_bytes), f->arena_proof, dir);
 }
 
 static bool compile_to(const Job *j, Emit e)
@@ -215,9 +217,12 @@ int cmd_compile(Arena *A, const Options *o)
     int status = job_open(&j, A, o);
     if (status)
         return status;
-    Emit e = emit_of(o);
+    Emit e = emit_of(&j);
     if (o->output && !strcmp(o->output, "-") && (!o->emit || strchr(o->emit, ',') || e.graph == e.loops))
         return usage_error(o->command, "-o - takes one text: --emit=graph or --emit=loops");
+    if (o->stop_after && !(o->output && !strcmp(o->output, "-") && e.loops == is_loop_stage(o->stop_after)))
+        return usage_error(o->command, "--stop-after=%s leaves text only: --emit=%s -o -", o->stop_after,
+                           is_loop_stage(o->stop_after) ? "loops" : "graph");
     if (e.shared && j.target->mcu)
         return usage_error(o->command, "--emit=shared: there are no shared libraries on %s; --emit=lib is static",
                            j.target->name);

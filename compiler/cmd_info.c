@@ -10,7 +10,8 @@ const char help_info[] =
     "Prints what a network takes in and gives out, and what it costs on the target: parameters,\n"
     "multiply-adds, flash (constants as they are packed) and RAM, per kernel and in total. No C is\n"
     "written. RAM of a kernel is the part of the arena in use while it runs; inputs and outputs\n"
-    "are the caller's and not counted. The lower bound is what is alive at once at the worst moment.\n";
+    "are the caller's and not counted. The lower bound is what is alive at once at the worst moment;\n"
+    "'proved optimal' where a search has shown that no smaller arena holds these results.\n";
 const char examples_info[] =
     "  dsqc info specs/resnet18.yaml\n"
     "  dsqc info specs/resnet18.yaml --set pool=square_pooling --set classes=10\n"
@@ -31,8 +32,9 @@ static void print_text(Arena *A, const Job *j, const Figures *f)
     printf("  %-11s %s\n", "parameters", digits(A, f->parameters));
     printf("  %-11s %s\n", "MACs", digits(A, f->macs));
     printf("  %-11s %s bytes of constants\n", "flash", digits(A, f->weights_bytes));
-    printf("  %-11s %s bytes of arena (lower bound %s), at most %s of stack\n\n", "RAM", digits(A, f->arena_bytes),
-           digits(A, f->arena_lower_bound), digits(A, f->stack_bytes));
+    printf("  %-11s %s bytes of arena, at most %s of stack\n", "RAM", digits(A, f->arena_bytes),
+           digits(A, f->stack_bytes));
+    printf("  %-11s %s: %s bytes are alive at once\n\n", "arena", f->arena_proof, digits(A, f->arena_lower_bound));
 
     Table t = table_new(A, "llrrr");
     static const char *const heading[] = {"layers", "output", "MACs", "flash", "RAM"};

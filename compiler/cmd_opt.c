@@ -33,18 +33,23 @@ static const LoopPass *find_loop_pass(const char *name)
     return NULL;
 }
 
-static int check_loop_passes(Arena *A, const Options *o)
+static int check_loop_pass(Arena *A, const Options *o, const char *word)
 {
     const char *names[16];
     int n = 0;
     for (const LoopPass *p = loop_passes; p->name; p++)
         names[n++] = p->name;
-    for (const char *list = o->passes ? o->passes : ""; *list;) {
-        const char *word = next_word(A, &list);
-        if (!find_loop_pass(word))
-            return usage_error(o->command, "unknown pass on loops '%s'%s", word, did_you_mean(A, word, names, n));
-    }
-    return 0;
+    if (find_loop_pass(word))
+        return 0;
+    return usage_error(o->command, "unknown pass on loops '%s'%s", word, did_you_mean(A, word, names, n));
+}
+
+static int check_loop_passes(Arena *A, const Options *o)
+{
+    int status = o->stop_after ? check_loop_pass(A, o, o->stop_after) : 0;
+    for (const char *list = o->passes ? o->passes : ""; *list && !status;)
+        status = check_loop_pass(A, o, next_word(A, &list));
+    return status;
 }
 
 static bool opt_loops(Arena *A, const Options *o, const char *text, int file, Buf *out)
@@ -67,6 +72,8 @@ static bool opt_loops(Arena *A, const Options *o, const char *text, int file, Bu
         if (wrong)
             bug("program is malformed after %s: %s", pass->name, wrong);
         bug_context(NULL, NULL);
+        if (o->stop_after && !strcmp(o->stop_after, pass->name))
+            break;
     }
     program_print(out, p, o->print_data);
     return true;
@@ -75,6 +82,8 @@ static bool opt_loops(Arena *A, const Options *o, const char *text, int file, Bu
 static bool opt_graph(Job *j, const char *text, int file, Buf *out)
 {
     const Options *o = j->opt;
+    if (!job_read_rules(j))
+        return false;
     Graph *g = graph_parse(j->arena, text, file);
     if (!g)
         return false;

@@ -114,8 +114,7 @@ static void need_value(const Verify *v, const double **in, ValueId id)
         for (int i = 0; i < n->nin; i++)
             need_value(v, in, n->in[i]);
         Copy c = {.arena = v->run, .g = g};
-        double largest;
-        graph_eval_node(g, g->value.v[id].node, in, &largest, copy_result, &c);
+        graph_eval_node(g, g->value.v[id].node, in, NULL, copy_result, &c);
         in[id] = c.x;
         return;
     }

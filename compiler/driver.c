@@ -1,5 +1,5 @@
 /* The whole way of a network: a spec in YAML becomes a graph, passes rewrite the graph, lowering makes loops of it,
-   passes rewrite the loops, and a backend prints them. job_compile at the end is the list. */
+   passes rewrite the loops, and a backend prints them. job_build and job_compile at the end are the list. */
 #include "driver.h"
 
 #include <stdio.h>
@@ -33,12 +33,6 @@ static void dump_program(const Job *j, const char *after)
     buf_free(&b);
 }
 
-static bool run_graph_passes(Job *j)
-{
-    PassOptions po = job_pass_options(j);
-    return passes_run(j->arena, j->graph, &po);
-}
-
 static void check_program(const Job *j, const char *after)
 {
     const char *wrong = program_check(j->program);
@@ -46,9 +40,15 @@ static void check_program(const Job *j, const char *after)
         bug("program is malformed after %s: %s", after, wrong);
 }
 
+static bool stops_after(const Job *j, const char *name)
+{
+    return j->opt->stop_after && !strcmp(j->opt->stop_after, name);
+}
+
 static void run_loop_passes(Job *j)
 {
-    for (const LoopPass *p = loop_passes; p->name; p++) {
+    bool stop = stops_after(j, "lower");
+    for (const LoopPass *p = loop_passes; p->name && !stop; p++) {
         for (int i = 0; i < j->program->kernel.n; i++) {
             Kernel *k = &j->program->kernel.v[i];
             bug_context(p->name, k->name);
@@ -57,6 +57,7 @@ static void run_loop_passes(Job *j)
         bug_context(NULL, NULL);
         check_program(j, p->name);
         dump_program(j, p->name);
+        stop = stops_after(j, p->name);
     }
 }
 
@@ -65,17 +66,15 @@ bool job_write_c(const Job *j, const BackendOptions *b, OutDir *dir)
     return backend_c(j->program, b, dir);
 }
 
-bool job_compile(Job *j)
+bool job_build(Job *j, const PassOptions *po)
 {
     double t = now_ms();
-    if (!job_read(j)) /* compiler/spec.c, compiler/weights/: YAML and tensors -> the graph as written */
-        return false;
-    stage_done(j, "spec and weights", &t);
-
     j->graph = graph_clone(j->arena, j->written);
-    if (!run_graph_passes(j)) /* passes/run.c: the rows of passes/pass.def, graph -> graph */
+    if (!passes_run(j->arena, j->graph, po)) /* passes/run.c: the rows of passes/pass.def, graph -> graph */
         return false;
     stage_done(j, "graph passes", &t);
+    if (po->stop_after)
+        return true;
 
     j->program = lower_graph(j->arena, j->graph, j->target, j->opt->strict); /* passes/lower/: graph -> loops */
     check_program(j, "lowering");
@@ -85,4 +84,14 @@ bool job_compile(Job *j)
     run_loop_passes(j); /* passes/loop_*.c: loops -> loops */
     stage_done(j, "loop passes", &t);
     return true; /* backends/c/ prints the loops: job_write_c */
+}
+
+bool job_compile(Job *j)
+{
+    double t = now_ms();
+    if (!job_read(j)) /* compiler/spec.c, compiler/weights/: YAML and tensors -> the graph as written */
+        return false;
+    stage_done(j, "spec and weights", &t);
+    PassOptions po = job_pass_options(j);
+    return job_build(j, &po);
 }

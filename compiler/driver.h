@@ -11,8 +11,10 @@ typedef struct Job {
     Arena *arena;
     const Options *opt;
     const Target *target;
+    bool llvm;             /* the backend */
     Spec *spec;
     Weights weights;
+    const struct Rules *rules; /* of --rules and the bundled ones; NULL without --rules */
     const Graph *written;  /* as the spec says, with weights, untouched by passes: the reference evaluates it */
     Graph *graph;          /* after the passes */
     Program *program;      /* its kernels */
@@ -22,8 +24,12 @@ typedef struct Job {
 int job_open(Job *, Arena *, const Options *);
 void job_close(Job *);
 
-bool job_read(Job *);      /* spec and weights: fills spec, weights, written. False after a message. */
+bool job_read_rules(Job *); /* --rules: fills rules. False after a message. */
+bool job_read(Job *);      /* rules, spec and weights: fills rules, spec, weights, written. False after a message. */
 bool job_compile(Job *);   /* the whole way: fills everything. False after a message. */
+/* What job_compile does behind job_read; program stays NULL where --stop-after names a pass on graphs. */
+bool job_build(Job *, const PassOptions *);
+bool is_loop_stage(const char *name); /* "lower", or a pass on loops */
 PassOptions job_pass_options(const Job *);
 /* Makes the backend write the model's files into the folder. */
 bool job_write_c(const Job *, const BackendOptions *, OutDir *);

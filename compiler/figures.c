@@ -1,7 +1,6 @@
 /* Costs of every kernel call, from the program and the graph that it was lowered from. */
 #include "figures.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,64 +36,78 @@ static Span *node_spans(Arena *A, const Job *j, CallFigures *call)
     return span;
 }
 
-static void use_until(int *last, const Graph *g, int ref, int at)
-{
-    if (ref >= 0 && ref < g->value.n)
-        last[ref] = (int)imax(last[ref], at);
-}
-
 static int by_offset(const void *x, const void *y)
 {
     const ArenaUse *a = x, *b = y;
     return a->offset != b->offset ? (a->offset > b->offset) - (a->offset < b->offset) : a->first - b->first;
 }
 
-/* Values of one group are one range: its name is that of the first, `more` counts the others that kernels make. */
-static void use_value(Arena *A, const Job *j, const Span *span, ValueId id, int last, Figures *f)
+/* Values of one group are one range. */
+static void use_value(Arena *A, Figures *f, ArenaUse u)
 {
-    const Graph *g = j->graph;
-    const Value *v = &g->value.v[id];
-    if (v->region != REGION_ARENA || v->kind == VAL_DEAD || v->offset < 0)
-        return;
-    const Node *n = v->kind == VAL_NODE ? &g->node.v[v->node] : NULL;
-    bool view = n && n->view;
-    ArenaUse u = {.what = v->name, .offset = v->offset, .bytes = v->bytes, .group = v->layout.group};
-    u.first = view ? INT_MAX : n ? span[v->node].first : 0;
-    u.last = view ? last : (int)imax(u.first, last);
-    if (!u.what)
-        u.what = !n ? "value" : n->layers ? n->layers : n->name ? n->name : "value";
     for (int i = 0; u.group && i < f->use.n; i++) {
         ArenaUse *o = &f->use.v[i];
         if (o->group != u.group)
             continue;
         o->first = (int)imin(o->first, u.first);
         o->last = (int)imax(o->last, u.last);
-        o->more += !view;
+        o->more++;
         return;
     }
     PUSH(A, &f->use, u);
 }
 
-static void collect_uses(Arena *A, const Job *j, const Span *span, Figures *f)
+static void use_until(int *last, const Graph *g, int ref, int at)
+{
+    if (ref >= 0 && ref < g->value.n)
+        last[ref] = (int)imax(last[ref], at);
+}
+
+/* Per value the last call that reads it. A node without a call is a view: its operands are read as long as its results are,
+   which nodes from the last to the first see to. */
+static const int *last_calls(Arena *A, const Job *j, const Span *span)
 {
     const Graph *g = j->graph;
     int *last = NEW(A, int, g->value.n);
-    for (int n = 0; n < g->node.n; n++) {
+    for (int i = 0; i < g->output.n; i++)
+        use_until(last, g, g->output.v[i], j->program->call.n - 1);
+    for (int n = g->node.n - 1; n >= 0; n--) {
         const Node *node = &g->node.v[n];
         if (node->op == OP_NONE)
             continue;
+        int at = span[n].last;
+        for (int i = 0; i < node->nout && span[n].last < 0; i++)
+            at = (int)imax(at, last[node->out[i].value]);
         for (int i = 0; i < node->nin; i++)
-            use_until(last, g, node->in[i], span[n].last);
+            use_until(last, g, node->in[i], at);
         for (int s = 0; s < node->nstep; s++)
             for (int i = 0; i < node->step[s].nin; i++)
-                use_until(last, g, node->step[s].in[i], span[n].last);
-        if (node->scratch)
-            PUSH(A, &f->use, (ArenaUse){.what = "scratch", .offset = node->scratch_offset, .bytes = node->scratch, .first = span[n].first, .last = span[n].last});
+                use_until(last, g, node->step[s].in[i], at);
     }
-    for (int i = 0; i < g->output.n; i++)
-        use_until(last, g, g->output.v[i], j->program->call.n - 1);
-    for (int i = 0; i < g->value.n; i++)
-        use_value(A, j, span, i, last[i], f);
+    return last;
+}
+
+static void collect_uses(Arena *A, const Job *j, const Span *span, Figures *f)
+{
+    const Graph *g = j->graph;
+    const int *last = last_calls(A, j, span);
+    for (int n = 0; n < g->node.n; n++) {
+        const Node *node = &g->node.v[n];
+        if (node->op == OP_NONE || span[n].last < 0)
+            continue;
+        if (node->scratch)
+            use_value(A, f, (ArenaUse){.what = "scratch", .offset = node->scratch_offset, .bytes = node->scratch,
+                                       .first = span[n].first, .last = span[n].last, .node = n});
+        for (int k = 0; k < node->nout; k++) {
+            const Value *v = &g->value.v[node->out[k].value];
+            if (v->region != REGION_ARENA || v->offset < 0)
+                continue;
+            const char *what = v->name ? v->name : node->layers ? node->layers : node->name ? node->name : "value";
+            int end = (int)imax(span[n].last, last[node->out[k].value]);
+            use_value(A, f, (ArenaUse){.what = what, .offset = v->offset, .bytes = v->bytes, .first = span[n].first, .last = end,
+                                       .node = n, .group = v->layout.group});
+        }
+    }
     if (f->use.n)
         qsort(f->use.v, (size_t)f->use.n, sizeof *f->use.v, by_offset);
 }
@@ -125,7 +138,7 @@ Figures figures(const Job *j)
     const Program *p = j->program;
     Arena *A = j->arena;
     Figures f = {.call = NEW(A, CallFigures, p->call.n), .arena_bytes = p->arena_bytes,
-                 .arena_lower_bound = j->graph->arena_lower_bound,
+                 .arena_lower_bound = j->graph->arena_lower_bound, .arena_proof = j->graph->arena_proof,
                  .stack_bytes = stack_bound(p, j->target), .macs = graph_macs(j->written),
                  .parameters = graph_parameters(j->written)};
     collect_uses(A, j, node_spans(A, j, f.call), &f);

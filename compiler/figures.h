@@ -9,12 +9,13 @@ typedef struct CallFigures {
     int node;               /* the graph's node that it is part of, -1 where unknown */
 } CallFigures;
 /* A range of the arena in use from call `first` to call `last`, for a value, or for all those of one group > 0: `more`
-   counts those that kernels make besides the one named. */
-typedef struct ArenaUse { const char *what; int64_t offset, bytes; int first, last, group, more; } ArenaUse;
+   counts those that kernels make besides the one named, which is of `node`. A view is part of its operands'. */
+typedef struct ArenaUse { const char *what; int64_t offset, bytes; int first, last, node, group, more; } ArenaUse;
 typedef struct Figures {
     CallFigures *call;           /* one per call of the program */
     VEC(ArenaUse) use;           /* by offset, then first call */
     int64_t weights_bytes, arena_bytes, arena_lower_bound, stack_bytes, macs, parameters, bytes_moved;
+    const char *arena_proof;     /* how good arena_bytes is known to be */
 } Figures;
 Figures figures(const Job *);
 

@@ -5,9 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../backends/llvm/llvm.h"
+#include "../passes/rules.h"
+
 /* ---- options ---- */
 
-static bool is_loop_stage(const char *name)
+bool is_loop_stage(const char *name)
 {
     if (!strcmp(name, "lower"))
         return true;
@@ -32,14 +35,15 @@ enum { DEFAULT_THREADS = 4 };
 PassOptions job_pass_options(const Job *j)
 {
     const Options *o = j->opt;
-    const char *dump = o->print_ir_after;
+    const char *dump = o->print_ir_after, *stop = o->stop_after;
     const char *passes = o->passes && o->command != CMD_opt ? with_required(j->arena, o->passes) : o->passes;
     const char *wino = o->winograd;
     return (PassOptions){.target = j->target, .opt = o->level, .strict = o->strict, .verify_each = o->verify_each,
                          .threads = o->threads < 0 ? DEFAULT_THREADS : o->threads,
                          .winograd = !wino || !strcmp(wino, "auto") ? 0 : !strcmp(wino, "off") ? WINOGRAD_OFF : atoi(wino),
-                         .time_passes = o->time_passes, .passes = passes, .disable = o->disable_pass,
-                         .print_after = dump && is_loop_stage(dump) ? NULL : dump};
+                         .time_passes = o->time_passes, .rules = j->rules, .passes = passes, .disable = o->disable_pass,
+                         .print_after = dump && is_loop_stage(dump) ? NULL : dump,
+                         .stop_after = stop && o->command != CMD_opt && is_loop_stage(stop) ? NULL : stop};
 }
 
 static int unknown_target(Arena *A, const Options *o)
@@ -58,18 +62,43 @@ static int unknown_target(Arena *A, const Options *o)
     return 2;
 }
 
+static bool is_word(const char *said, const char *word)
+{
+    return said && !strcmp(said, word);
+}
+
+/* 0, or the exit status after a message. */
+static int choose_backend(Job *j)
+{
+    const Options *o = j->opt;
+    const char *asks = is_word(o->backend, "llvm") ? "--backend=llvm"
+                     : is_word(o->engine, "llvm")  ? "--engine=llvm"
+                     : list_has(o->emit, "llvm-ir") ? "--emit=llvm-ir" : NULL;
+    const char *c = is_word(o->backend, "c")          ? "--backend=c"
+                  : is_word(o->engine, "c")           ? "--engine=c"
+                  : list_has(o->emit, "c")            ? "--emit=c"
+                  : is_word(o->weights_as, "c")       ? "--weights-as=c" : NULL;
+    const char *machine = o->triple ? "--triple" : o->cpu ? "--cpu" : o->features ? "--features" : NULL;
+    j->llvm = asks;
+    if (asks && !llvm_present())
+        return usage_error(o->command, "%s: this dsqc was built without LLVM; install llvm-19-dev and build it again, "
+                           "or take the C backend (--backend=c)", asks);
+    if (asks && c)
+        return usage_error(o->command, "%s and %s exclude each other", asks, c);
+    if (machine && !asks)
+        return usage_error(o->command, "%s is LLVM's: it needs --backend=llvm", machine);
+    return 0;
+}
+
 int job_open(Job *j, Arena *A, const Options *o)
 {
     *j = (Job){.arena = A, .opt = o};
-    j->target = target_find(o->target ? o->target : "native");
+    j->target = target_find(o->target ? o->target : o->triple ? "generic" : "native");
     if (!j->target)
         return unknown_target(A, o);
-    const char *llvm = o->backend && !strcmp(o->backend, "llvm") ? "--backend=llvm"
-                     : o->engine && !strcmp(o->engine, "llvm")   ? "--engine=llvm"
-                     : list_has(o->emit, "llvm-ir")              ? "--emit=llvm-ir" : NULL;
-    if (llvm)
-        return usage_error(o->command, "%s: this dsqc was built without LLVM; the C backend is there (--backend=c)",
-                           llvm);
+    int status = choose_backend(j);
+    if (status)
+        return status;
     for (int i = 0; i < o->set.n; i++)
         if (!strchr(o->set.v[i], '=') || o->set.v[i][0] == '=')
             return usage_error(o->command, "--set takes NAME=VALUE, not '%s'", o->set.v[i]);
@@ -135,16 +164,26 @@ static const char *weights_source(const Job *j)
         return o->weights;
     if (j->spec->weights)
         return j->spec->weights;
-    if (!(o->command & (CMD_compile | CMD_run)))
+    if (!(o->command & (CMD_compile | CMD_run | CMD_export)))
         return "random:0";
     error_at(loc_file(diag_file(j->spec->path, NULL, 0)),
              "the spec names no weights: give --weights FILE (.safetensors or .npz), or --weights random:SEED");
     return NULL;
 }
 
+bool job_read_rules(Job *j)
+{
+    const TextList *files = &j->opt->rules;
+    if (files->n)
+        j->rules = rules_load(j->arena, files->v, files->n);
+    return j->rules || !files->n;
+}
+
 bool job_read(Job *j)
 {
     const Options *o = j->opt;
+    if (!job_read_rules(j))
+        return false;
     Param *set = NEW(j->arena, Param, o->set.n);
     for (int i = 0; i < o->set.n; i++) {
         size_t n = strcspn(o->set.v[i], "=");

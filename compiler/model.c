@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../backends/llvm/llvm.h"
 #include "../runtime_min/dsq_pool.h"
 #include "cc.h"
 #include "term.h"
@@ -13,6 +14,7 @@
 struct Model {
     const Job *job;
     void *library, *arena;
+    LlvmCode *code;         /* in place of library */
     dsq_pool *pool;
     int (*run)(float *const *io, void *arena);
     int (*run_mt)(float *const *io, void *arena, const dsq_executor *);
@@ -60,11 +62,17 @@ static void write_adapter(Buf *b, const Job *j, unsigned flags)
     buf_free(&args);
 }
 
+static BackendOptions options(const Job *j, unsigned flags)
+{
+    return (BackendOptions){.target = j->target, .weights_as = WEIGHTS_ASM, .threads = flags & MODEL_THREADS,
+                            .strict = j->opt->strict, .trace = flags & MODEL_TRACE, .shared_object = true,
+                            .version = DSQ_VERSION, .triple = j->opt->triple, .cpu = j->opt->cpu,
+                            .features = j->opt->features};
+}
+
 static bool write_sources(const Job *j, const char *dir, unsigned flags)
 {
-    BackendOptions bo = {.target = j->target, .weights_as = WEIGHTS_ASM, .threads = flags & MODEL_THREADS,
-                         .strict = j->opt->strict, .trace = flags & MODEL_TRACE, .shared_object = true,
-                         .version = DSQ_VERSION};
+    BackendOptions bo = options(j, flags);
     OutDir *out = outdir_open(dir);
     if (!out)
         return false;
@@ -78,15 +86,25 @@ static bool write_sources(const Job *j, const char *dir, unsigned flags)
     return false;
 }
 
-static bool compile(const Job *j, const char *dir, const char *library)
+static bool cc(const Job *j, const char *dir, const char *arguments)
 {
-    const char *name = j->program->name;
     Words w = cc_tool(j->arena, j->target, "cc");
     words_add(&w, j->target->cflags);
-    words_add(&w, "-fPIC -shared -o");
-    words_add(&w, library);
-    words_add(&w, arena_printf(j->arena, "dsqc_adapter.c %s.c %s_weights.S", name, name));
+    words_add(&w, arguments);
     return cc_run(&w, dir);
+}
+
+bool model_compile(const Job *j, unsigned flags, Built *b)
+{
+    const char *name = j->program->name;
+    *b = (Built){.dir = workdir_new(j->arena), .flags = flags};
+    if (!b->dir)
+        return false;
+    progress("compiling %s ...", j->spec->name);
+    bool ok = write_sources(j, b->dir, flags) &&
+              cc(j, b->dir, arena_printf(j->arena, "%s-c -o %s.o %s.c", j->target->mcu ? "" : "-fPIC ", name, name));
+    progress_end();
+    return ok && object_code_bytes(arena_printf(j->arena, "%s/%s.o", b->dir, name), &b->code_bytes);
 }
 
 /* dlsym gives a pointer to data where a function is wanted; POSIX has them convert, ISO C does not. */
@@ -99,7 +117,7 @@ static bool find(const Job *j, void *library, const char *name, void *function)
     return p;
 }
 
-static bool load(Model *m, const char *library, unsigned flags, int threads)
+static bool load(Model *m, const char *library, unsigned flags)
 {
     m->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     if (!m->library) {
@@ -110,6 +128,11 @@ static bool load(Model *m, const char *library, unsigned flags, int threads)
         ((flags & MODEL_TRACE) && !find(m->job, m->library, "dsqc_trace", &m->trace)) ||
         ((flags & MODEL_THREADS) && !find(m->job, m->library, "dsqc_run_mt", &m->run_mt)))
         return false;
+    return true;
+}
+
+static bool start_threads(Model *m, int threads)
+{
     if (m->run_mt && dsq_pool_create(&m->pool, (unsigned)threads) != DSQ_OK) {
         error_at((Loc){0}, "cannot start %d threads", threads);
         return false;
@@ -117,36 +140,77 @@ static bool load(Model *m, const char *library, unsigned flags, int threads)
     return true;
 }
 
-Model *model_build(const Job *j, unsigned flags, int threads)
+static bool build_llvm(Model *m, unsigned flags)
+{
+    const Job *j = m->job;
+    BackendOptions bo = options(j, flags);
+    progress("compiling %s ...", j->spec->name);
+    m->code = llvm_load(j->arena, j->program, &bo, huge_alloc);
+    progress_end();
+    if (!m->code)
+        return false;
+    void *run[] = {llvm_function(m->code, LLVM_RUN), llvm_function(m->code, LLVM_RUN_MT),
+                   llvm_function(m->code, LLVM_RUN_TRACE)};
+    memcpy(&m->run, &run[0], sizeof run[0]);
+    memcpy(&m->run_mt, &run[1], sizeof run[1]);
+    memcpy(&m->trace, &run[2], sizeof run[2]);
+    return true;
+}
+
+static bool can_run(const Job *j)
 {
     const char *lacks = host_lacks(j->arena, j->target);
-    if (lacks) {
+    if (lacks)
         error_at((Loc){0}, "cannot run the code here: %s; 'dsqc compile --emit=selftest' makes a program that checks "
                            "itself on the machine", lacks);
+    return !lacks;
+}
+
+static Model *start(Model *m, bool loaded, int threads)
+{
+    if (!loaded || !start_threads(m, threads))
         return NULL;
-    }
-    const char *dir = workdir_new(j->arena);
-    if (!dir)
-        return NULL;
-    const char *library = arena_printf(j->arena, "%s/model.so", dir);
-    progress("compiling %s ...", j->spec->name);
-    bool ok = write_sources(j, dir, flags) && compile(j, dir, library);
-    progress_end();
-    if (!ok)
-        return NULL;
+    m->arena = huge_alloc((size_t)m->job->program->arena_bytes);
+    return m;
+}
+
+static Model *model_new(const Job *j)
+{
     Model *m = NEW(j->arena, Model, 1);
     m->job = j;
-    if (!load(m, library, flags, threads))
-        return NULL;
-    m->arena = huge_alloc((size_t)j->program->arena_bytes);
     return m;
+}
+
+Model *model_load(const Job *j, const Built *b, int threads)
+{
+    const char *name = j->program->name, *library = arena_printf(j->arena, "%s/model.so", b->dir);
+    if (!cc(j, b->dir, arena_printf(j->arena, "-fPIC -shared -o model.so dsqc_adapter.c %s.o %s_weights.S", name,
+                                    name)))
+        return NULL;
+    Model *m = model_new(j);
+    return start(m, load(m, library, b->flags), threads);
+}
+
+Model *model_build(const Job *j, unsigned flags, int threads)
+{
+    Built b;
+    if (!can_run(j))
+        return NULL;
+    if (j->llvm) {
+        Model *m = model_new(j);
+        return start(m, build_llvm(m, flags), threads);
+    }
+    return model_compile(j, flags, &b) ? model_load(j, &b, threads) : NULL;
 }
 
 void model_close(Model *m)
 {
     if (m->pool)
         dsq_pool_destroy(m->pool);
-    dlclose(m->library);
+    if (m->code)
+        llvm_unload(m->code);
+    else
+        dlclose(m->library);
 }
 
 int model_threads(const Model *m)

@@ -9,7 +9,9 @@
     X(run, "SPEC", "one inference: pictures or arrays in, labels or arrays out")                                       \
     X(verify, "SPEC", "compare every fused group of the compiled code with the reference")                             \
     X(bench, "SPEC", "latency, per layer on demand, and the share of this core's peak")                                \
+    X(explore, "SPEC", "what each pass buys, as a table and as a page for the browser")                                \
     X(info, "SPEC", "inputs, outputs, parameters, MACs, flash and RAM per layer")                                      \
+    X(export, "SPEC", "write the network with its weights as an ONNX model")                                            \
     X(opt, "FILE.dsq", "textual IR in, passes run, textual IR out")                                                    \
     X(schema, "", "JSON Schema of the spec format")
 enum {
@@ -21,7 +23,10 @@ enum {
 #define X(name, operand, doc) CMD_##name = 1 << CMD_INDEX_##name,
 enum { COMMANDS(X) CMD_ALL = (1 << NCOMMANDS) - 1 };
 #undef X
-enum { BUILDS = CMD_compile | CMD_run | CMD_verify | CMD_bench, TAKES_SPEC = BUILDS | CMD_info };
+enum {
+    BUILDS = CMD_compile | CMD_run | CMD_verify | CMD_bench | CMD_explore,
+    TAKES_SPEC = BUILDS | CMD_info | CMD_export
+};
 
 typedef struct TextList { const char **v; int n, cap; } TextList;
 typedef bool OptCType_FLAG;
@@ -34,15 +39,15 @@ typedef double OptCType_REAL;
 typedef struct Options {
     int command;             /* CMD_x */
     const char *file;        /* the operand; "-": standard input */
-    OptCType_LIST set, inputs, outputs;
-    OptCType_TEXT weights, output, report, target, passes, disable_pass, print_ir_after;
+    OptCType_LIST set, inputs, outputs, rules;
+    OptCType_TEXT weights, output, report, target, triple, cpu, features, passes, disable_pass, print_ir_after, stop_after, html;
     OptCType_CHOICE weights_as, engine, backend, winograd;
     OptCType_CHOICES emit;
     OptCType_INT top, seed, runs;
     OptCType_REAL tolerance;
     OptCType_COUNT threads;
     OptCType_LEVEL level;
-    OptCType_FLAG check, layers, json, strict, verify_each, time_passes, loops, print_data, quiet, help;
+    OptCType_FLAG check, layers, json, markdown, no_time, strict, verify_each, time_passes, loops, print_data, quiet, help;
 } Options;
 
 extern const char *const command_names[NCOMMANDS];

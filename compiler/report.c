@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../passes/rules.h"
 #include "io/io.h"
 
 static void finish(Buf *b, json_t *root)
@@ -73,6 +74,38 @@ static const Value *call_value(const Job *j, const Call *c)
     return c->out.n && c->out.v[0].value >= 0 ? &j->graph->value.v[c->out.v[0].value] : NULL;
 }
 
+static json_t *rules_sha_json(const Rules *rules)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < rules->file.n; i++) {
+        char hex[65];
+        sha256_hex(rules->file.v[i].sha256, hex);
+        json_array_append_new(list, json_string(hex));
+    }
+    return list;
+}
+
+/* Rules in the order in which they fired first, and how often they did. */
+static json_t *rules_json(const Graph *g)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < g->fired.n; i++) {
+        const Fired *f = &g->fired.v[i];
+        int first = 0, count = 0;
+        while (strcmp(g->fired.v[first].rule, f->rule) || g->fired.v[first].loc.file != f->loc.file)
+            first++;
+        if (first < i)
+            continue;
+        for (int k = i; k < g->fired.n; k++)
+            count += !strcmp(g->fired.v[k].rule, f->rule) && g->fired.v[k].loc.file == f->loc.file;
+        json_t *e = json_object();
+        put_text(e, "name", f->rule);
+        put_int(e, "count", count);
+        json_array_append_new(list, e);
+    }
+    return list;
+}
+
 static json_t *options_json(const Job *j)
 {
     const Options *o = j->opt;
@@ -91,6 +124,8 @@ static json_t *options_json(const Job *j)
         put_text(set, arena_strndup(j->arena, text, (size_t)(equals - text)), equals + 1);
     }
     json_object_set_new(opts, "set", set);
+    if (o->rules.n)
+        json_object_set_new(opts, "rules_sha256", rules_sha_json(j->rules));
     return opts;
 }
 
@@ -140,7 +175,7 @@ void report_json(Buf *b, const Job *j, const Figures *f)
     put_text(r, "version", DSQ_VERSION);
     json_object_set_new(r, "options", options_json(j));
     put_text(r, "target", j->target->name);
-    put_text(r, "backend", "c");
+    put_text(r, "backend", j->llvm ? "llvm" : "c");
     put_sha(r, "spec_sha256", j->spec->sha256);
     put_sha(r, "weights_sha256", j->weights.sha256);
     put_int(r, "macs", f->macs);
@@ -148,11 +183,13 @@ void report_json(Buf *b, const Job *j, const Figures *f)
     put_int(r, "weights_bytes", f->weights_bytes);
     put_int(r, "arena_bytes", f->arena_bytes);
     put_int(r, "arena_lower_bound_bytes", f->arena_lower_bound);
+    put_text(r, "arena_proof", f->arena_proof);
     put_int(r, "stack_bytes", f->stack_bytes);
     put_int(r, "bytes_moved", f->bytes_moved);
     for (int i = 0; i < j->program->call.n; i++)
         json_array_append_new(kernels, kernel_json(j, f, i));
     json_object_set_new(r, "kernels", kernels);
+    json_object_set_new(r, "rules", rules_json(j->graph));
     json_object_set_new(r, "arena", arena_json(f));
     finish(b, r);
 }
@@ -195,6 +232,7 @@ void info_json(Buf *b, const Job *j, const Figures *f)
     put_int(r, "weights_bytes", f->weights_bytes);
     put_int(r, "arena_bytes", f->arena_bytes);
     put_int(r, "arena_lower_bound_bytes", f->arena_lower_bound);
+    put_text(r, "arena_proof", f->arena_proof);
     put_int(r, "stack_bytes", f->stack_bytes);
     for (int i = 0; i < j->program->call.n; i++) {
         const Call *c = &j->program->call.v[i];
@@ -216,7 +254,7 @@ void bench_json(Buf *b, const Job *j, const BenchResult *m)
 {
     json_t *r = json_object();
     put_text(r, "name", j->spec->name);
-    put_text(r, "backend", "c");
+    put_text(r, "backend", j->llvm ? "llvm" : "c");
     put_text(r, "target", j->target->name);
     put_int(r, "threads", m->threads);
     put_int(r, "runs", m->runs);

@@ -343,11 +343,19 @@ static int add_node(Call *c, ValueId *out)
     int nin = c->step->nin;
     memcpy(in, c->step->in, (size_t)nin * sizeof *in);
     c->in = s->graph->value.v[in[0]].type;
+    const Word *absent = NULL;
     for (int i = 0; i < c->nword; i++) {
         const Word *w = &c->word[i];
         Type t;
-        if (!w->dims || !w->present)
+        if (!w->dims || !w->present) {
+            absent = w->dims ? w : absent;
             continue;
+        }
+        if (absent) { /* operands are told apart by their number */
+            spec_error(&c->cx, w->given ? w->loc : c->step->loc, NULL, "'%s' is given without '%s'", w->name,
+                       absent->name);
+            return -1;
+        }
         if (!tensor_type(c, w, &t))
             return -1;
         in[nin] = make_tensor(&c->cx, c->step->tensor_scope, w->tensor, w->given ? w->loc : c->step->loc, t);

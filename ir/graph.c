@@ -87,7 +87,8 @@ int graph_add(Graph *g, Op op, const Attrs *attr, const ValueId *in, int nin, co
     if ((*err = op_infer(&call, out, &nout)) || (*err = attrs_normalize(g->arena, op, &t, types, nin)))
         return -1;
     Node n = {.op = op, .attr = t, .nin = nin, .in = NEW(g->arena, ValueId, nin + 1), .nout = nout,
-              .out = NEW(g->arena, Out, nout), .name = copy_name(g, name), .loc = loc, .scratch_offset = -1};
+              .out = NEW(g->arena, Out, nout), .name = copy_name(g, name), .loc = loc, .origin = -1,
+              .scratch_offset = -1};
     for (int i = 0; i < nin; i++)
         n.in[i] = in[i];
     for (int i = 0; i < nout; i++)
@@ -244,10 +245,12 @@ Graph *graph_clone(Arena *a, const Graph *g)
     c->node.v = COPY(a, g->node.v, g->node.n);
     c->input.v = COPY(a, g->input.v, g->input.n);
     c->output.v = COPY(a, g->output.v, g->output.n);
+    c->fired.v = COPY(a, g->fired.v, g->fired.n);
     c->value.cap = g->value.n;
     c->node.cap = g->node.n;
     c->input.cap = g->input.n;
     c->output.cap = g->output.n;
+    c->fired.cap = g->fired.n;
     for (int i = 0; i < c->value.n; i++) {
         Value *v = &c->value.v[i];
         if (!v->tensor)

@@ -12,8 +12,9 @@
    A node is an anchor operator and, where passes fused something into it, an epilogue: elementwise steps on the
    anchor's result while it is in registers. $0 is the anchor's result, $k the result of the k-th step. A step's
    operands are values or earlier steps; an operand list that is one short of the operator's arity has the previous
-   step's result in front. The outs behind -> name which step results are kept, and through which reduction; without
-   -> it is the last step's result. A Node without steps and with one plain out is the operator itself. */
+   step's result in front. The outs behind -> name which step results are kept, and through which reduction: over axes,
+   or over windows that lie side by side, mean($2, kernel=[2,2]). Without -> it is the last step's result. A Node without
+   steps and with one plain out is the operator itself. */
 #include "layout.h"
 
 typedef int ValueId; /* index into Graph.value; -1: none */
@@ -30,15 +31,19 @@ typedef enum Op {
 /* Properties that passes ask for instead of names. */
 enum {
     P_ELEMENTWISE = 1,   /* each output element depends on the operands' broadcast elements at that index */
+    P_IN_PLACE = 2,      /* an anchor whose kernel, where operand 0 has as many elements as the result and lies alike, reads
+                            none of them after it wrote the result's element of that index: may write over it */
     P_ANCHOR = 8,        /* may carry an epilogue: its lowering has each result in a register before it is stored */
     P_LINEAR = 16,       /* linear in operand 0 per output channel: a per-channel factor or bias folds into the weights */
     P_REDUCE = 32,       /* reduces over attr.axes */
     P_WINDOW = 64,       /* reduces over a window on H and W */
     P_MOVE = 128,        /* only moves or repeats elements */
     P_MULTI = 256,       /* several results */
-    P_PARAM = 512,       /* elementwise with per-channel constants as operands 1.. (broadcast along attr.axis) */
+    P_PARAM = 512,       /* elementwise with per-channel constants as operands 1.. (along attr.axis) */
     P_VIEW = 1024,       /* a row-major tensor keeps its element order (reshape, flatten) */
-    P_STEEP = 2048       /* unbounded slope somewhere: the rounding of a sum in front of it would be amplified */
+    P_STEEP = 2048,      /* unbounded slope somewhere: the rounding of a sum in front of it would be amplified */
+    P_COMMUTES = 4096,   /* its two operands may change places */
+    P_NONNEGATIVE = 8192 /* no result is below zero */
 };
 
 /* ---- attributes ---- */
@@ -132,8 +137,10 @@ typedef struct Value {
 typedef int Ref; /* operand of a step: a ValueId, or ~k for $k */
 typedef struct Step { Op op; Attrs attr; int nin; Ref *in; Loc loc; const char *name; ValueId origin; } Step;
 typedef enum ReduceKind { RED_NONE, RED_MEAN, RED_SUM, RED_MAX } ReduceKind;
-static inline Op reduce_op(ReduceKind r) { return r == RED_MEAN ? OP_mean : r == RED_SUM ? OP_sum : OP_max; }
-typedef struct Out { ValueId value; int step; ReduceKind red; Ints axes; bool keep; } Out;
+/* Reduced over axes or, where kernel has numbers, over windows of that height and width, one beside the other. */
+typedef struct Out { ValueId value; int step; ReduceKind red; Ints axes; bool keep; Ints kernel; } Out;
+static inline const char *reduce_name(ReduceKind r) { return r == RED_MEAN ? "mean" : r == RED_SUM ? "sum" : "max"; }
+Op out_op(const Out *, Attrs *); /* the operator that a reduced out is, applied to its step's result */
 
 struct Schedule;
 typedef struct Node {
@@ -150,9 +157,13 @@ typedef struct Node {
     Loc loc;
     bool view;            /* movement that is an index map: the result lies in the operands' storage, no kernel runs */
     const char *why;      /* movement that remained: the reason */
+    ValueId origin;       /* of $0 where it is no out, as Value.origin */
     struct Schedule *sched; /* chosen by choose-kernels */
     int64_t scratch, scratch_offset; /* bytes of arena that the kernel itself needs */
 } Node;
+
+/* A rewrite rule that was applied: for dumps and reports, and to name it where numbers changed. */
+typedef struct Fired { const char *rule; Loc loc; ValueId value; const char *where; } Fired;
 
 typedef struct Graph {
     Arena *arena;
@@ -161,7 +172,10 @@ typedef struct Graph {
     VEC(Node) node;       /* execution order; removed nodes have op OP_NONE until graph_compact */
     VEC(ValueId) input, output;
     Map consts;           /* constant name -> ValueId */
+    VEC(Fired) fired;     /* in order; value: what the result was computed into */
     int64_t arena_bytes, arena_lower_bound; /* plan-memory */
+    const char *arena_proof; /* plan-memory: "meets the bound", "proved optimal, N % above the bound" or "best found, N %
+                                above the bound". Not part of the text form */
 } Graph;
 
 Graph *graph_new(Arena *, const char *name);
@@ -197,6 +211,8 @@ const char *graph_check(const Graph *);
 /* ---- text ---- */
 enum { PRINT_LAYOUT = 1, PRINT_LOC = 2, PRINT_DATA = 4 /* all constants' numbers, not only the small ones */ };
 void graph_print(Buf *, const Graph *, unsigned flags);
+/* One node as graph_print has it, names and place left out; value v is called %number[v], by its name where that is 0. */
+void node_print(Buf *, const Graph *, const Node *, const int *number);
 /* Parses graph text; errors go to diag with places in `file` (diag_file). NULL on error. Layouts, offsets and the
    numbers of small constants are read where they are printed. */
 Graph *graph_parse(Arena *, const char *text, int file);
@@ -211,7 +227,7 @@ const char *graph_diff(Arena *, const Graph *, const Graph *);
 typedef void RefSink(void *user, ValueId, const double *);
 void graph_eval(const Graph *, const double *const *in, RefSink *sink, void *user);
 /* One node alone. in[v]: row-major numbers of every value that it reads, constants aside; sink gets its results.
-   largest: the largest magnitude of the anchor's result and of every step's. */
+   largest: the largest magnitude of the anchor's result and of every step's; may be NULL. */
 void graph_eval_node(const Graph *, int node, const double *const *in, double *largest, RefSink *sink, void *user);
 
 /* ---- cost ---- */

@@ -50,6 +50,17 @@ static const char *check_step(const Infer *c, int k, const Type *anchor)
     return NULL;
 }
 
+Op out_op(const Out *o, Attrs *a)
+{
+    bool window = o->kernel.n;
+    Op op = o->red == RED_SUM ? OP_sum : o->red == RED_MEAN ? OP_mean : OP_max;
+    if (window && op != OP_sum)
+        op = op == OP_mean ? OP_avg_pool : OP_max_pool;
+    attrs_default(op, a);
+    a->axes = o->axes, a->keep = o->keep, a->kernel = o->kernel;
+    return op;
+}
+
 static const char *infer_out(const Infer *c, int i, const Type *anchor, Type *type)
 {
     const Out *o = &c->n->out[i];
@@ -58,14 +69,19 @@ static const char *infer_out(const Infer *c, int i, const Type *anchor, Type *ty
     *type = *anchor;
     if (o->red == RED_NONE)
         return NULL;
-    Attrs t = {.axes = o->axes, .keep = o->keep};
+    if (o->kernel.n && (o->red == RED_SUM || o->axes.n || o->keep))
+        FAIL(c, "out %d: a window has a mean or a max, and no axes", i);
+    Attrs t;
     Type out[MAX_OUT];
     int nout;
-    OpCall call = {.op = reduce_op(o->red), .attr = &t, .nin = 1, .in = anchor, .arena = c->arena};
+    OpCall call = {.op = out_op(o, &t), .attr = &t, .nin = 1, .in = anchor, .arena = c->arena};
     const char *err = op_infer(&call, out, &nout);
     if (err)
         FAIL(c, "out %d: %s", i, err);
     *type = out[0];
+    for (int d = 2; o->kernel.n && d < 4; d++)
+        if (o->kernel.n != 2 || anchor->dim[d] % o->kernel.v[d - 2])
+            FAIL(c, "out %d: windows do not divide %s", i, type_text(c->arena, anchor));
     return NULL;
 }
 

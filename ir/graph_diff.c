@@ -101,7 +101,8 @@ static const char *diff_step(const Diff *d, const Step *a, const Step *b)
 
 static const char *diff_out(const Diff *d, const Out *a, const Out *b, int i)
 {
-    if (a->step != b->step || a->red != b->red || a->keep != b->keep || !same_ints(&a->axes, &b->axes))
+    if (a->step != b->step || a->red != b->red || a->keep != b->keep || !same_ints(&a->axes, &b->axes) ||
+        !same_ints(&a->kernel, &b->kernel))
         FAIL(d, "result %d is taken another way", i);
     return diff_value(d, a->value, b->value, arena_printf(d->arena, "result %d", i));
 }

@@ -167,8 +167,10 @@ static double *eval_out(Eval *e, const Out *o, const Type *type, const double *o
         size_t bytes = (size_t)type_elems(type) * sizeof *of;
         return memcpy(numbers(type_elems(type)), of, bytes);
     }
-    Attrs t = {.axes = o->axes, .keep = o->keep};
-    OpCall c = infer(e, reduce_op(o->red), &t, type, 1);
+    Attrs *t = NEW(e->arena, Attrs, 1);
+    Op op = out_op(o, t);
+    attrs_normalize(e->arena, op, t, type, 1);
+    OpCall c = infer(e, op, t, type, 1);
     double *res;
     call(&c, &of, &res);
     return res;
@@ -249,7 +251,8 @@ void graph_eval_node(const Graph *g, int node, const double *const *in, double *
     Eval e = {g, NEW(a, double *, g->value.n + 1), NEW(a, const double *, g->value.n + 1), NEW(a, int, g->value.n + 1),
               sink, user, a, largest};
     memcpy(e.val, in, (size_t)g->value.n * sizeof *in);
-    *largest = 0;
+    if (largest)
+        *largest = 0;
     eval_node(&e, n);
     for (int k = 0; k < n->nout; k++)
         sink(user, n->out[k].value, e.val[n->out[k].value]);

@@ -1,6 +1,5 @@
 /* Graph text to Graph; the grammar stands at the head of graph_print.c. The first error ends the parse. */
-#include "graph.h"
-#include "lex.h"
+#include "attr_text.h"
 
 #include <string.h>
 
@@ -10,28 +9,6 @@ typedef struct Parse {
     Graph *g;
     Map values;             /* "%" names -> ValueId */
 } Parse;
-
-/* "[1,2]"; one number without brackets is a list of one. */
-static bool ints(Parse *s, Ints *out)
-{
-    *out = (Ints){0};
-    if (!lex_eat(&s->lex, "[")) {
-        out->n = 1;
-        return lex_int(&s->lex, &out->v[0]);
-    }
-    while (!lex_eat(&s->lex, "]")) {
-        if (out->n && !lex_expect(&s->lex, ","))
-            return false;
-        if (out->n == LEN(out->v)) {
-            error_at(lex_here(&s->lex, 1), "more than %d numbers", LEN(out->v));
-            return false;
-        }
-        if (!lex_int(&s->lex, &out->v[out->n]))
-            return false;
-        out->n++;
-    }
-    return true;
-}
 
 /* ---- types and where values lie ---- */
 
@@ -189,51 +166,6 @@ static bool operands(Parse *s, bool steps, Refs *out)
 
 /* ---- attributes ---- */
 
-static bool choice(Parse *s, const AttrInfo *info, int64_t *out)
-{
-    Loc at = (lex_skip(&s->lex), lex_here(&s->lex, lex_word_length(&s->lex)));
-    const char *w = lex_word(&s->lex), *c = info->choices;
-    for (int64_t i = 0; c; i++, c = strchr(c, '|') ? strchr(c, '|') + 1 : NULL)
-        if (strcspn(c, "|") == strlen(w) && !strncmp(c, w, strlen(w))) {
-            *out = i;
-            return true;
-        }
-    error_at(at, "%s is one of %s", info->name, info->choices);
-    return false;
-}
-
-static bool attr_value(Parse *s, Attr a, Attrs *t)
-{
-    void *f = (char *)t + attr_info[a].offset;
-    switch (attr_info[a].kind) {
-    case ATTR_INT: return lex_int(&s->lex, f);
-    case ATTR_FLOAT: return lex_number(&s->lex, f);
-    case ATTR_BOOL: return lex_bool(&s->lex, f);
-    case ATTR_INTS: return ints(s, f);
-    case ATTR_ENUM: return choice(s, &attr_info[a], f);
-    }
-    return false;
-}
-
-static int attr_row(Op op, const char *w)
-{
-    for (int i = 0; i < op_info[op].nattrs; i++)
-        if (!strcmp(attr_info[op_info[op].attrs[i].attr].name, w))
-            return i;
-    return -1;
-}
-
-static bool unknown_attr(Parse *s, Loc at, Op op, const char *w)
-{
-    const char *cand[MAX_OP_ATTRS];
-    for (int i = 0; i < op_info[op].nattrs; i++)
-        cand[i] = attr_info[op_info[op].attrs[i].attr].name;
-    const char *near = nearest_name(w, cand, op_info[op].nattrs);
-    error_hint(at, near ? arena_printf(s->arena, "did you mean '%s'?", near) : NULL, "%s: unknown attribute '%s'",
-               op_info[op].name, w);
-    return false;
-}
-
 static bool attributes(Parse *s, Op op, Loc op_at, Attrs *t)
 {
     unsigned given = 0;
@@ -242,50 +174,21 @@ static bool attributes(Parse *s, Op op, Loc op_at, Attrs *t)
         for (bool first = true; !lex_eat(&s->lex, "}"); first = false) {
             if (!first && !lex_expect(&s->lex, ","))
                 return false;
-            Loc at = (lex_skip(&s->lex), lex_here(&s->lex, lex_word_length(&s->lex)));
-            const char *w = lex_word(&s->lex);
-            int row = attr_row(op, w);
-            if (row < 0)
-                return *w ? unknown_attr(s, at, op, w) : lex_expected(&s->lex, "an attribute");
-            if (given & 1u << row) {
-                error_at(at, "%s stands twice", w);
-                return false;
-            }
-            given |= 1u << row;
-            if (!lex_expect(&s->lex, "=") || !attr_value(s, op_info[op].attrs[row].attr, t))
+            int row;
+            if (!text_attr_name(&s->lex, op, &given, &row) || !lex_expect(&s->lex, "=") ||
+                !text_attr_value(&s->lex, op_info[op].attrs[row].attr, t))
                 return false;
         }
-    for (int i = 0; i < op_info[op].nattrs; i++)
-        if (op_info[op].attrs[i].required && !(given & 1u << i)) {
-            error_at(op_at, "%s: attribute %s is missing", op_info[op].name,
-                     attr_info[op_info[op].attrs[i].attr].name);
-            return false;
-        }
-    return true;
+    return text_attrs_complete(&s->lex, op, op_at, given);
 }
 
 /* ---- nodes ---- */
-
-static bool operator_name(Parse *s, Op *op, Loc *at)
-{
-    *at = (lex_skip(&s->lex), lex_here(&s->lex, lex_word_length(&s->lex)));
-    const char *w = lex_word(&s->lex), *cand[NOPS];
-    if (!*w)
-        return lex_expected(&s->lex, "an operator");
-    if ((*op = op_by_name(w)) != OP_NONE)
-        return true;
-    for (Op o = OP_NONE + 1; o < NOPS; o++)
-        cand[o - 1] = op_info[o].name;
-    const char *near = nearest_name(w, cand, NOPS - 1);
-    error_hint(*at, near ? arena_printf(s->arena, "did you mean '%s'?", near) : NULL, "unknown operator '%s'", w);
-    return false;
-}
 
 static bool step(Parse *s, int k, Step *out)
 {
     Refs in = {0};
     *out = (Step){.origin = -1};
-    if (!operator_name(s, &out->op, &out->loc) || !operands(s, true, &in) ||
+    if (!text_operator(&s->lex, &out->op, &out->loc) || !operands(s, true, &in) ||
         !attributes(s, out->op, out->loc, &out->attr))
         return false;
     bool understood = in.n + 1 == op_info[out->op].min_in;
@@ -351,31 +254,34 @@ static bool out_of(Parse *s, Node *n, Out *o)
     if (lex_peek(&s->lex, "$"))
         return step_number(s, &o->step);
     for (int i = 0; i < LEN(kinds); i++)
-        if (lex_eat_word(&s->lex, op_info[reduce_op(kinds[i])].name))
+        if (lex_eat_word(&s->lex, reduce_name(kinds[i])))
             o->red = kinds[i];
     if (o->red == RED_NONE)
         return lex_expected(&s->lex, "$step, mean, sum or max");
     Loc at = lex_here(&s->lex, 1);
     if (!lex_expect(&s->lex, "(") || !step_number(s, &o->step) || !lex_expect(&s->lex, ","))
         return false;
-    if (!lex_eat_key(&s->lex, "axes"))
-        return lex_expected(&s->lex, "'axes='");
-    if (!ints(s, &o->axes))
+    bool window = lex_eat_key(&s->lex, "kernel");
+    if (!window && !lex_eat_key(&s->lex, "axes"))
+        return lex_expected(&s->lex, "'axes=' or 'kernel='");
+    if (!text_ints(&s->lex, window ? &o->kernel : &o->axes))
         return false;
-    if (lex_eat(&s->lex, ",")) {
+    if (!window && lex_eat(&s->lex, ",")) {
         if (!lex_eat_key(&s->lex, "keep"))
             return lex_expected(&s->lex, "'keep='");
         if (!lex_bool(&s->lex, &o->keep))
             return false;
     }
-    Attrs t = {.axes = o->axes};
+    Attrs t;
     Type anchor = node_step_type(s->g, n, 0);
-    const char *err = attrs_normalize(s->arena, reduce_op(o->red), &t, &anchor, 1);
+    Op op = out_op(o, &t);
+    const char *err = attrs_normalize(s->arena, op, &t, &anchor, 1);
     if (err) {
         error_at(at, "%s", err);
         return false;
     }
     o->axes = t.axes;
+    o->kernel = window ? t.kernel : (Ints){0};
     return lex_expect(&s->lex, ")");
 }
 
@@ -480,7 +386,7 @@ static bool node(Parse *s)
     Loc at;
     Attrs t;
     const char *err;
-    if (!result_names(s, &names) || !operator_name(s, &op, &at) || !operands(s, false, &in) ||
+    if (!result_names(s, &names) || !text_operator(&s->lex, &op, &at) || !operands(s, false, &in) ||
         !attributes(s, op, at, &t))
         return false;
     int i = graph_add(s->g, op, &t, in.v, in.n, NULL, at, &err);

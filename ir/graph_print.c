@@ -11,7 +11,7 @@
                ":" stored {"," stored} ["name=" name] ["layers=" name] ["view"]
                ["scratch" "(" "bytes=" int "," "offset=" int ")"]
      step    = op operands [attrs] ["name=" name]
-     out     = "$" int | ("mean" | "sum" | "max") "(" "$" int "," "axes=" ints ["," "keep=" bool] ")"
+     out     = "$" int | ("mean" | "sum" | "max") "(" "$" int "," ("axes=" ints ["," "keep=" bool] | "kernel=" ints) ")"
      operands = [operand {"," operand}]
      operand = value | "@" name | "$" int                  "$" in steps only; a step that is one operand short has the
                                                            previous step's result in front
@@ -39,7 +39,7 @@
 
 enum { SMALL_CONST = 16 };
 
-typedef struct Print { Buf *b; const Graph *g; unsigned flags; Arena *arena; int *number; } Print;
+typedef struct Print { Buf *b; const Graph *g; unsigned flags; Arena *arena; const int *number; bool bare; /* without names of nodes and steps */ } Print;
 
 /* NULL where a malformed graph names no value: dumps are made of those too. */
 static const Value *value_of(const Print *p, ValueId id)
@@ -161,7 +161,7 @@ static void put_step(const Print *p, const Node *n, int k, const Type *anchor)
     }
     Type in = s->nin && s->in[0] >= 0 ? type_of(p, s->in[0]) : *anchor;
     put_attrs(p, s->op, &s->attr, &in);
-    if (s->name) {
+    if (s->name && !p->bare) {
         buf_puts(p->b, " name=");
         lex_put_name(p->b, s->name);
     }
@@ -173,8 +173,9 @@ static void put_out(const Print *p, const Out *o)
         buf_printf(p->b, "$%d", o->step);
         return;
     }
-    buf_printf(p->b, "%s($%d, axes=", op_info[reduce_op(o->red)].name, o->step);
-    put_ints(p->b, o->axes.v, o->axes.n);
+    const Ints *over = o->kernel.n ? &o->kernel : &o->axes;
+    buf_printf(p->b, "%s($%d, %s=", reduce_name(o->red), o->step, o->kernel.n ? "kernel" : "axes");
+    put_ints(p->b, over->v, over->n);
     buf_puts(p->b, o->keep ? ", keep=true)" : ")");
 }
 
@@ -207,10 +208,10 @@ static void put_epilogue(const Print *p, const Node *n)
         buf_puts(p->b, "\n      ");
 }
 
-static void put_node(const Print *p, const Node *n)
+/* Results, operator, operands, attributes, epilogue and types. */
+static void put_computation(const Print *p, const Node *n)
 {
     Buf *b = p->b;
-    buf_puts(b, "  ");
     for (int i = 0; i < n->nout; i++) {
         buf_puts(b, i ? ", " : "");
         put_value(p, n->out[i].value);
@@ -227,6 +228,13 @@ static void put_node(const Print *p, const Node *n)
         buf_puts(b, i ? ", " : " : ");
         put_stored(p, n->out[i].value, true);
     }
+}
+
+static void put_node(const Print *p, const Node *n)
+{
+    Buf *b = p->b;
+    buf_puts(b, "  ");
+    put_computation(p, n);
     if (n->name) {
         buf_puts(b, "  name=");
         lex_put_name(b, n->name);
@@ -279,16 +287,16 @@ static void number_values(Print *p)
     for (int i = 0; i < g->output.n; i++)
         if (value_of(p, g->output.v[i]))
             named[g->output.v[i]] = true;
-    p->number = NEW(p->arena, int, g->value.n + 1);
-    int next = 1;
+    int *number = NEW(p->arena, int, g->value.n + 1), next = 1;
     for (int i = 0; i < g->node.n; i++) {
         const Node *n = &g->node.v[i];
         for (int k = 0; k < n->nout && n->op != OP_NONE; k++) {
             ValueId id = n->out[k].value;
             if (value_of(p, id) && !(named[id] && g->value.v[id].name))
-                p->number[id] = next++;
+                number[id] = next++;
         }
     }
+    p->number = number;
 }
 
 static void put_head(const Print *p)
@@ -317,9 +325,16 @@ static void put_head(const Print *p)
     buf_puts(p->b, " {\n");
 }
 
+void node_print(Buf *b, const Graph *g, const Node *n, const int *number)
+{
+    Print p = {b, g, PRINT_LAYOUT, arena_new(), number, true};
+    put_computation(&p, n);
+    arena_free(p.arena);
+}
+
 void graph_print(Buf *b, const Graph *g, unsigned flags)
 {
-    Print p = {b, g, flags, arena_new(), NULL};
+    Print p = {b, g, flags, arena_new(), NULL, false};
     number_values(&p);
     put_head(&p);
     for (int i = 0; i < g->value.n; i++)

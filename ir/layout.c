@@ -280,6 +280,7 @@ static bool parse_group(Lex *x, Layout *l)
 bool layout_parse(Lex *x, const Type *t, Layout *l)
 {
     *l = layout_row();
+    lex_skip(x);
     Loc at = lex_here(x, 1);
     if (lex_eat_word(x, "nhwc") ? !parse_nhwc(x, l) : lex_eat_word(x, "strided") && !parse_strided(x, t, l))
         return false;

@@ -82,15 +82,27 @@ bool lex_eat_key(Lex *s, const char *word)
     return true;
 }
 
+bool lex_error(const Lex *s, Loc at, const char *hint, const char *fmt, ...)
+{
+    Buf b = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    buf_vprintf(&b, fmt, ap);
+    va_end(ap);
+    error_hint(at, hint, "%s%s%s", s->about ? s->about : "", s->about ? ": " : "", b.s);
+    buf_free(&b);
+    return false;
+}
+
 bool lex_expected(Lex *s, const char *what)
 {
     lex_skip(s);
     int n = lex_word_length(s);
     if (n || !*s->p)
-        error_at(lex_here(s, n), "%s expected, found %s%.*s%s", what, n ? "'" : "the end", (int)imin(n, 40), s->p,
-                 n ? "'" : "");
+        lex_error(s, lex_here(s, n), NULL, "%s expected, found %s%.*s%s", what, n ? "'" : "the end",
+                  (int)imin(n, 40), s->p, n ? "'" : "");
     else
-        error_at(lex_here(s, 1), "%s expected, found '%c'", what, *s->p);
+        lex_error(s, lex_here(s, 1), NULL, "%s expected, found '%c'", what, *s->p);
     return false;
 }
 
@@ -118,10 +130,8 @@ static bool quoted(Lex *s, const char **out)
     size_t n = 1;
     while (s->p[n] && s->p[n] != '"' && s->p[n] != '\n')
         n += s->p[n] == '\\' && s->p[n + 1] ? 2 : 1;
-    if (s->p[n] != '"') {
-        error_at(lex_here(s, 1), "the string does not end on its line");
-        return false;
-    }
+    if (s->p[n] != '"')
+        return lex_error(s, lex_here(s, 1), NULL, "the string does not end on its line");
     const char *end = s->p + n;
     char *o = NEW(s->arena, char, n + 1);
     *out = o;
@@ -138,8 +148,8 @@ static bool quoted(Lex *s, const char **out)
         } else if (c == 'n' || c == 't' || c == '"' || c == '\\') {
             *o++ = c == 'n' ? '\n' : c == 't' ? '\t' : c;
         } else {
-            error_at(lex_here(s, 1), "'\\%c' is not an escape: \\n, \\t, \\\", \\\\ and \\x01 to \\xff are", c);
-            return false;
+            return lex_error(s, lex_here(s, 1), NULL,
+                             "'\\%c' is not an escape: \\n, \\t, \\\", \\\\ and \\x01 to \\xff are", c);
         }
     }
     s->p++;
@@ -168,10 +178,8 @@ bool lex_int(Lex *s, int64_t *out)
     long long v = strtoll(s->p, &end, 10);
     if (end == s->p || isspace((unsigned char)*s->p))
         return lex_expected(s, "an integer");
-    if (errno) {
-        error_at(lex_here(s, (int)(end - s->p)), "the integer does not fit 64 bits");
-        return false;
-    }
+    if (errno)
+        return lex_error(s, lex_here(s, (int)(end - s->p)), NULL, "the integer does not fit 64 bits");
     *out = v;
     s->p = end;
     return true;

@@ -11,6 +11,7 @@ typedef struct Lex {
     int file, line;
     const char *p, *start; /* NUL-terminated text: where we are, and where its line begins */
     bool semicolon;        /* `;` is a word, not a comment */
+    const char *about;     /* stands in front of every message, "rule 'x'", or NULL */
 } Lex;
 Lex lex_new(Arena *, const char *text, int file);
 
@@ -23,6 +24,8 @@ bool lex_eat_key(Lex *, const char *word);    /* "word=" */
 int lex_word_length(Lex *);
 const char *lex_word(Lex *);                  /* "" where none stands here */
 
+/* Reports; hint may be NULL. Returns false. */
+bool lex_error(const Lex *, Loc, const char *hint, const char *fmt, ...) PRINTF(4, 5);
 /* Reports "WHAT expected, found ..." here; returns false. */
 bool lex_expected(Lex *, const char *what);
 /* Each reports what was expected where it returns false. */

@@ -38,7 +38,17 @@
 #include <math.h>
 #include <string.h>
 
-typedef struct Out { Buf *b; const Kernel *k; int indent; } Out;
+/* Where statements stand; lines NULL: nobody asks. */
+typedef struct Lines { Arena *A; size_t counted; int now; VEC(int) stmt; } Lines;
+typedef struct Out { Buf *b; const Kernel *k; int indent; Lines *lines; } Out;
+
+/* The line that is being printed. */
+static int line_now(Lines *l, const Buf *b)
+{
+    for (; l->counted < b->n; l->counted++)
+        l->now += b->s[l->counted] == '\n';
+    return l->now + 1;
+}
 
 static void line(Out *o)
 {
@@ -313,6 +323,8 @@ static void print_stmt(Out *o, const Stmt *s)
 {
     Buf *b = o->b;
     const Kernel *k = o->k;
+    if (o->lines)
+        PUSH(o->lines->A, &o->lines->stmt, line_now(o->lines, b));
     line(o);
     switch (s->kind) {
     case ST_FOR:
@@ -376,10 +388,10 @@ static void print_type(Buf *b, DType elem, int rank, const int64_t *dim)
     buf_putc(b, ']');
 }
 
-static void print_kernel(Buf *b, const Kernel *k, int indent)
+static void print_kernel(Buf *b, const Kernel *k, int indent, Lines *lines)
 {
     static const char *const access[] = {"ro", "wo", "rw", "const"};
-    Out o = {b, k, indent};
+    Out o = {b, k, indent, lines};
     line(&o);
     buf_printf(b, "kernel @%s ", k->name);
     if (k->title) {
@@ -401,7 +413,7 @@ static void print_kernel(Buf *b, const Kernel *k, int indent)
 
 void kernel_print(Buf *b, const Kernel *k)
 {
-    print_kernel(b, k, 0);
+    print_kernel(b, k, 0, NULL);
 }
 
 static void print_buffer(Buf *b, const PBuf *p, bool data)
@@ -459,14 +471,55 @@ static void print_call(Buf *b, const Program *p, const Call *c)
     buf_putc(b, '\n');
 }
 
-void program_print(Buf *b, const Program *p, bool data)
+static void print_head(Buf *b, const Program *p, bool data)
 {
     buf_printf(b, "program @%s arena %lld align %lld {\n", p->name, (long long)p->arena_bytes,
                (long long)p->arena_align);
     for (int i = 0; i < p->buf.n; i++)
         print_buffer(b, &p->buf.v[i], data);
+}
+
+/* "  ; conv1 + bn1, specs/resnet.yaml:12" for every call of the kernel. */
+static void print_origins(Arena *A, Buf *b, const Program *p, int kernel)
+{
+    for (int i = 0; i < p->call.n; i++) {
+        const Call *c = &p->call.v[i];
+        if (c->kernel != kernel)
+            continue;
+        buf_puts(b, "  ; ");
+        for (const char *s = c->layers ? c->layers : c->op ? c->op : "call"; *s; s++)
+            buf_putc(b, (unsigned char)*s < ' ' ? ' ' : *s);
+        const char *place = loc_text(A, c->loc);
+        buf_printf(b, "%s%s\n", *place ? ", " : "", place);
+    }
+}
+
+LoopLines program_print_lines(Arena *A, Buf *b, const Program *p)
+{
+    LoopLines at = {NEW(A, int *, p->kernel.n + 1), NEW(A, int, p->kernel.n + 1), NEW(A, int, p->call.n + 1)};
+    Lines lines = {.A = A, .counted = b->n};
+    print_head(b, p, false);
+    for (int i = 0; i < p->kernel.n; i++) {
+        print_origins(A, b, p, i);
+        at.kernel[i] = line_now(&lines, b);
+        lines.stmt.v = NULL;
+        lines.stmt.n = lines.stmt.cap = 0;
+        print_kernel(b, &p->kernel.v[i], 1, &lines);
+        at.stmt[i] = lines.stmt.v;
+    }
+    for (int i = 0; i < p->call.n; i++) {
+        at.call[i] = line_now(&lines, b);
+        print_call(b, p, &p->call.v[i]);
+    }
+    buf_puts(b, "}\n");
+    return at;
+}
+
+void program_print(Buf *b, const Program *p, bool data)
+{
+    print_head(b, p, data);
     for (int i = 0; i < p->kernel.n; i++)
-        print_kernel(b, &p->kernel.v[i], 1);
+        print_kernel(b, &p->kernel.v[i], 1, NULL);
     for (int i = 0; i < p->call.n; i++)
         print_call(b, p, &p->call.v[i]);
     buf_puts(b, "}\n");

@@ -145,6 +145,10 @@ typedef struct Program {
 
 const char *program_check(const Program *); /* NULL, or what is wrong */
 void program_print(Buf *, const Program *, bool data);
+/* The same with the layers and places of its calls above every kernel, and where in this text everything stands: lines
+   count from 1; stmt[k]: of the statements of kernel k, each before those in its body. */
+typedef struct LoopLines { int **stmt, *kernel, *call; } LoopLines;
+LoopLines program_print_lines(Arena *, Buf *, const Program *);
 void kernel_print(Buf *, const Kernel *);
 Program *program_parse(Arena *, const char *text, int file); /* errors to diag, NULL then */
 const char *program_diff(Arena *, const Program *, const Program *);

@@ -16,6 +16,14 @@ static bool spatial(const Type *t) { return t->rank == 4; }
 
 static bool many_pixels(const Type *t) { return spatial(t) && t->dim[2] * t->dim[3] > 1; }
 
+/* Pixels a multiple of 2 KB apart fall into few sets of a cache, and a load is taken to depend on the store of another
+   pixel: a fifth to a half of the speed. One more line for each pixel costs less. */
+static int64_t channel_stride(const Target *t, int64_t channels)
+{
+    int64_t s = round_up(channels, t->min_lanes);
+    return t->lanes > 1 && s * 4 % 2048 == 0 ? s + 16 : s;
+}
+
 static bool is_conv(const Node *n) { return n->op == OP_conv2d || n->op == OP_conv_transpose2d; }
 
 static bool peels(const Node *n) { return n->sched && n->sched->peel; }
@@ -159,7 +167,7 @@ bool pass_assign_layout(Pass *p, Graph *g)
         v->layout = layout_row();
         v->region = v->kind == VAL_INPUT ? REGION_INPUT : v->kind == VAL_CONST ? REGION_CONST : REGION_ARENA;
         if (v->kind == VAL_NODE && many_pixels(&v->type))
-            v->layout = (Layout){.order = ORDER_NHWC, .cstride = round_up(v->type.dim[1], t->min_lanes)};
+            v->layout = (Layout){.order = ORDER_NHWC, .cstride = channel_stride(t, v->type.dim[1])};
     }
     for (int i = 0; i < g->output.n; i++) {
         Value *v = &g->value.v[g->output.v[i]];
@@ -179,7 +187,7 @@ bool pass_assign_layout(Pass *p, Graph *g)
             continue;
         }
         if (v->layout.order == ORDER_ROW && (border[0] | border[1] | border[2] | border[3]))
-            v->layout = (Layout){.order = ORDER_NHWC, .cstride = round_up(v->type.dim[1], t->min_lanes)};
+            v->layout = (Layout){.order = ORDER_NHWC, .cstride = channel_stride(t, v->type.dim[1])};
         for (int k = 0; k < 4; k++)
             v->layout.border[k] = imax(v->layout.border[k], border[k]);
     }

@@ -4,7 +4,7 @@
 
    Needs anchored graphs; keeps everything; gives F_SCHEDULE. The register tile is the one with the lowest estimated
    cycles: fused multiply-adds, at least the latency of a dependent chain, loads beside them, and whole tiles only as
-   far as the map has pixels. */
+   far as the map has pixels; where the pass is disabled, one vector of one pixel, or of one window. */
 #include "lower/winograd.h"
 
 /* Registers that may hold accumulators. */
@@ -47,14 +47,15 @@ static double map_cost(const Target *t, int64_t h, int64_t w, int rows, int px, 
     return cost;
 }
 
-/* red: reduction steps of an output, input channels times taps. Returns the cost of one of them over the map. */
-static double conv_tile(const Target *t, Schedule *s, int64_t h, int64_t w, int64_t channels, int64_t red)
+/* red: reduction steps of an output, input channels times taps. Tiles are made of whole windows of kh x kw. Returns the
+   cost of one of the steps over the map; 0: there is no tile that fits. */
+static double conv_tile(const Target *t, Schedule *s, int64_t h, int64_t w, int64_t channels, int64_t red, int kh, int kw)
 {
     int64_t vec = (channels + s->lanes - 1) / s->lanes;
     double best = 0;
     for (int nb = 1; nb <= 4 && nb <= vec; nb++)
-        for (int rows = 1; rows <= (s->peel ? 1 : 4) && rows <= h; rows++)
-            for (int px = 1; tile_fits(t, rows * px, nb) && px <= w; px++) {
+        for (int rows = kh; rows <= imax(kh, s->peel ? 1 : 4) && rows <= h; rows += kh)
+            for (int px = kw; tile_fits(t, rows * px, nb) && px <= w; px += kw) {
                 if (t->lanes == 1 && rows * px > 4)
                     break;
                 int rest = (int)(vec % nb);
@@ -100,34 +101,82 @@ static bool wide_border(const Graph *g, const Node *n)
     return whole > 4 * (double)in[2] * (double)in[3] + 64;
 }
 
+static bool depthwise(const Graph *g, const Node *n)
+{
+    int64_t groups = n->attr.groups;
+    return n->op == OP_conv2d && groups > 1 && groups == g->value.v[n->in[0]].type.dim[1] &&
+           g->value.v[n->in[1]].type.dim[0] == groups;
+}
+
+/* Chooses the tile of a convolution that is not depthwise; returns its cost. k: of the windows, NULL: none. */
+static double dense_conv(const Target *t, const Graph *g, const Node *n, Schedule *s, const Ints *k)
+{
+    const Type *w = &g->value.v[n->in[1]].type;
+    Type out = node_step_type(g, n, 0);
+    int64_t channels = out.dim[1] / n->attr.groups, h = out.dim[2], wd = out.dim[3];
+    if (n->op == OP_conv_transpose2d)
+        h = imax(1, h / n->attr.stride.v[0]), wd = imax(1, wd / n->attr.stride.v[1]);
+    int kh = k ? (int)k->v[0] : 1, kw = k ? (int)k->v[1] : 1;
+    s->impl = n->attr.groups > 1 ? IMPL_CONV_GROUP : IMPL_CONV_TILE;
+    double cost = conv_tile(t, s, h, wd, channels, type_elems(w) / out.dim[1], kh, kw);
+    if (!cost) /* larger than it should be, but whole */
+        s->rows = kh, s->px = kw, s->nb = 1;
+    s->oc_outer = !s->peel && channels > s->nb * s->lanes && (h * wd <= 28 * 28 || type_elems(w) * 4 > t->l2 / 4);
+    return cost;
+}
+
+static bool padded(const Node *n)
+{
+    const int64_t *pad = n->attr.pad.v;
+    return pad[0] | pad[1] | pad[2] | pad[3];
+}
+
+static bool peels(const Target *t, const Graph *g, const Node *n)
+{
+    return wide_border(g, n) || (n->op == OP_conv2d && (t->mcu || t->lanes == 1 || g->value.v[n->in[0]].kind == VAL_INPUT));
+}
+
+bool conv_takes_window(const Target *t, const Graph *g, const Node *n, const Ints *k)
+{
+    Schedule free = {.lanes = lanes_for(t, node_step_type(g, n, 0).dim[1] / n->attr.groups), .peel = peels(t, g, n)}, whole = free;
+    if (depthwise(g, n) || (free.peel && padded(n)))
+        return false;
+    double best = dense_conv(t, g, n, &free, NULL), cost = dense_conv(t, g, n, &whole, k);
+    return cost && cost <= 1.1 * best;
+}
+
 /* room: bytes by which the weights may grow. */
 static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, int64_t *room)
 {
     const Target *t = p->target;
-    const Value *in = &g->value.v[n->in[0]], *w = &g->value.v[n->in[1]];
     Type out = node_step_type(g, n, 0);
-    int64_t channels = out.dim[1] / n->attr.groups, h = out.dim[2], wd = out.dim[3];
-    bool transposed = n->op == OP_conv_transpose2d;
-    s->lanes = lanes_for(t, channels);
-    if (transposed && !check_phases(g, n, &out))
+    s->lanes = lanes_for(t, out.dim[1] / n->attr.groups);
+    if (n->op == OP_conv_transpose2d && !check_phases(g, n, &out))
         return;
-    bool clip = wide_border(g, n);
-    s->peel = clip || (!transposed && (t->mcu || t->lanes == 1 || in->kind == VAL_INPUT));
-    if (!transposed && n->attr.groups == in->type.dim[1] && w->type.dim[0] == n->attr.groups && n->attr.groups > 1) {
+    s->peel = peels(t, g, n);
+    if (depthwise(g, n)) {
         s->impl = IMPL_DEPTHWISE;
         s->lanes = lanes_for(t, out.dim[1]);
-        s->peel = clip || t->mcu || t->lanes == 1;
-        s->px = (int)imin(wd, t->lanes == 1 ? 4 : 7);
+        s->peel = wide_border(g, n) || t->mcu || t->lanes == 1;
+        s->px = (int)imin(out.dim[3], t->lanes == 1 ? 4 : 7);
         s->rows = s->nb = 1;
         return;
     }
-    s->impl = n->attr.groups > 1 ? IMPL_CONV_GROUP : IMPL_CONV_TILE;
-    if (transposed)
-        h = imax(1, h / n->attr.stride.v[0]), wd = imax(1, wd / n->attr.stride.v[1]);
-    int64_t red = type_elems(&w->type) / out.dim[1], weights = type_elems(&w->type) * 4;
-    double cost = conv_tile(t, s, h, wd, channels, red) * (double)(red * out.dim[0]);
-    s->oc_outer = !s->peel && channels > s->nb * s->lanes && (h * wd <= 28 * 28 || weights > t->l2 / 4);
+    const Ints *k = node_window(n);
+    if (k && padded(n)) /* a window at the edge cannot be clipped pixel by pixel */
+        s->peel = false;
+    int64_t red = type_elems(&g->value.v[n->in[1]].type) / out.dim[1];
+    double cost = dense_conv(t, g, n, s, k) * (double)(red * out.dim[0]);
+    s->oc_outer = s->oc_outer || node_reduces(n);
     choose_winograd(p, g, n, s, cost, room);
+}
+
+/* Rows of channels reshaped from a map: as eliminate-movement leaves them, its columns lie side by side. */
+static bool channels_of_map(const Graph *g, ValueId v)
+{
+    const Node *n = g->value.v[v].kind == VAL_NODE ? &g->node.v[g->value.v[v].node] : NULL;
+    const Type *t = n && op_is(n->op, P_VIEW) ? &g->value.v[n->in[0]].type : NULL;
+    return t && t->rank == 4 && t->dim[2] * t->dim[3] > 1;
 }
 
 static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s)
@@ -135,13 +184,19 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
     const Target *t = p->target;
     Type out = node_step_type(g, n, 0);
     int64_t rows = out.rank > 1 ? out.dim[out.rank - 2] : 1, cols = out.dim[out.rank - 1];
-    bool vector = n->op == OP_linear || (!n->attr.transpose_b && g->value.v[n->in[1]].type.rank != 4);
-    s->lanes = vector ? lanes_for(t, cols) : 1;
+    const Type *a = &g->value.v[n->in[0]].type;
+    int64_t sum = a->dim[imax(a->rank - 1 - n->attr.transpose_a, 0)];
+    bool across = n->attr.transpose_b ? channels_of_map(g, n->in[1]) : g->value.v[n->in[1]].type.rank != 4; /* columns */
+    bool along = n->op == OP_matmul && n->attr.transpose_b && !n->attr.transpose_a && sum > 1; /* the sum */
+    s->lanes = n->op == OP_linear || across ? lanes_for(t, cols) : along ? lanes_for(t, sum) : 1;
     s->px = (int)imin(rows, 4);
     s->nb = (int)imin(accumulators(t) / s->px, t->vregs >= 32 && s->px == 1 ? 8 : 4);
     while (!tile_fits(t, s->px, s->nb))
         s->nb--;
     s->rows = 1;
+    /* Vectors of columns are stored a second time lane by lane, which long sums pay for. */
+    s->symmetric = n->op == OP_matmul && n->in[0] == n->in[1] && n->attr.transpose_a != n->attr.transpose_b &&
+                   rows > 1 && ((along && !across) || s->lanes == 1 || sum >= 8 * s->lanes);
 }
 
 bool pass_choose_kernels(Pass *p, Graph *g)
@@ -157,6 +212,12 @@ bool pass_choose_kernels(Pass *p, Graph *g)
             schedule_conv(p, g, n, s, &room);
         else if (n->op == OP_linear || n->op == OP_matmul)
             schedule_product(p, g, n, s);
+        if (p->least) {
+            const Ints *window = node_window(n);
+            s->rows = window ? (int)window->v[0] : 1;
+            s->px = window ? (int)window->v[1] : 1;
+            s->nb = 1;
+        }
         n->sched = s;
         if (s->impl == IMPL_WINOGRAD) {
             Type out = node_step_type(g, n, 0);
@@ -174,6 +235,6 @@ const char *schedule_text(Arena *A, const Schedule *s)
     if (s->impl == IMPL_WINOGRAD)
         return arena_printf(A, "%s m=%d lanes=%d tile=%dx%dx%d%s%s", impl[s->impl], s->wino, s->lanes, s->rows, s->px, s->nb,
                             s->oc_outer ? " oc_outer" : "", s->parts > 1 ? arena_printf(A, " parts=%d", s->parts) : "");
-    return arena_printf(A, "%s lanes=%d tile=%dx%dx%d%s%s", impl[s->impl], s->lanes, s->rows, s->px, s->nb,
-                        s->oc_outer ? " oc_outer" : "", s->peel ? " peel" : "");
+    return arena_printf(A, "%s lanes=%d tile=%dx%dx%d%s%s%s", impl[s->impl], s->lanes, s->rows, s->px, s->nb,
+                        s->oc_outer ? " oc_outer" : "", s->peel ? " peel" : "", s->symmetric ? " symmetric" : "");
 }

@@ -114,7 +114,7 @@ static bool possible(const Pass *p, const Graph *g, const Node *n)
     const Type *w = &g->value.v[n->in[1]].type;
     const Attrs *a = &n->attr;
     return n->op == OP_conv2d && a->groups == 1 && w->dim[2] == 3 && w->dim[3] == 3 && a->stride.v[0] == 1 && a->stride.v[1] == 1 &&
-           a->dilation.v[0] == 1 && a->dilation.v[1] == 1 && n->nout == 1 && n->out[0].red == RED_NONE && !p->strict && !p->target->mcu;
+           a->dilation.v[0] == 1 && a->dilation.v[1] == 1 && !node_reduces(n) && !node_window(n) && !p->strict && !p->least && !p->target->mcu;
 }
 
 void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, double cost, int64_t *room)

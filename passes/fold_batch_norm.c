@@ -4,8 +4,8 @@
      %2 = batch_norm %1, @bn1.weight, @bn1.bias, @bn1.mean, @bn1.var  =>
 
    The same for scale, bias and scale_bias on the output channels. A batch_norm behind anything else becomes a
-   scale_bias. Numbers are computed in double precision and rounded once. Needs F_CANON, keeps everything; afterwards no
-   batch_norm with known statistics is left. */
+   scale_bias, and every one does where the pass is disabled. Numbers are computed in double precision and rounded once.
+   Needs F_CANON, keeps everything; afterwards no batch_norm with known statistics is left. */
 #include <math.h>
 
 #include "edit.h"
@@ -125,7 +125,7 @@ bool pass_fold_batch_norm(Pass *p, Graph *g)
         Affine f = n->op == OP_NONE ? (Affine){0} : affine_of(p, g, n);
         if (!f.n)
             continue;
-        int anchor = linear_anchor(g, n);
+        int anchor = p->least ? -1 : linear_anchor(g, n);
         if (anchor >= 0)
             fold_into(p, g, anchor, i, f);
         else if (!to_scale_bias(p, g, i, f))

@@ -95,8 +95,9 @@ typedef struct KPrint {
     int group;
     const char *defined, *defined_type; /* the last definition on it */
 } KPrint;
-Range ix_range(const KPrint *, const Ix *);
-void c_loop_range(KPrint *, const Stmt *loop);  /* notes the range of a loop's variable */
+/* What x can be, where var[v] says what variable v can be. */
+Range ix_range(const Range *var, const Ix *x);
+void loop_range(Range *var, const Stmt *loop);  /* notes the range of a loop's variable */
 bool c_fits_int(KPrint *, const Block *);
 enum { PREC_ANY, PREC_ADD, PREC_MUL, PREC_UNARY, PREC_POSTFIX };
 void c_ix(KPrint *, Buf *, const Ix *, int prec);
@@ -123,6 +124,8 @@ void c_kernel(CFile *, Buf *, int kernel);
 void c_part_function(CFile *, Buf *, int kernel);
 
 /* ---- the rest of the folder ---- */
+/* A file of runtime_min; not NUL-terminated. */
+const char *c_runtime_text(const char *name, size_t *n);
 CFile c_file(Arena *, const Program *, const BackendOptions *);
 void c_file_free(CFile *);
 void c_layout_blob(CFile *);                 /* where each constant lies in the blob */

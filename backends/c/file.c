@@ -155,10 +155,20 @@ static bool header(CFile *c, OutDir *dir)
     return ok;
 }
 
+const char *c_runtime_text(const char *name, size_t *n)
+{
+    for (int i = 0; i < LEN(runtime_text); i++)
+        if (!strcmp(runtime_text[i].name, name)) {
+            *n = runtime_text[i].n;
+            return (const char *)runtime_text[i].text;
+        }
+    bug("runtime_min has no %s", name);
+}
+
 static bool runtime(const CFile *c, OutDir *dir)
 {
     for (int i = 0; i < LEN(runtime_text); i++) {
-        const struct RuntimeText *t = &runtime_text[i];
+        const struct EmbeddedFile *t = &runtime_text[i];
         bool wanted = !strcmp(t->name, "dsq.h") || (c->math && !strcmp(t->name, "dsq_math.h")) ||
                       (c->o->threads && !strncmp(t->name, "dsq_pool.", 9));
         if (wanted && !outdir_add(dir, t->name, t->text, t->n))
@@ -172,6 +182,32 @@ bool backend_c(const Program *p, const BackendOptions *o, OutDir *dir)
     Arena *A = arena_new();
     CFile c = c_file(A, p, o);
     bool ok = source(&c, dir) && header(&c, dir) && runtime(&c, dir) && c_blob(&c, dir);
+    c_file_free(&c);
+    arena_free(A);
+    return ok;
+}
+
+const char **backend_c_kernels(Arena *A, const Program *p, const BackendOptions *o)
+{
+    Arena *scratch = arena_new();
+    const char **text = NEW(A, const char *, p->kernel.n + 1);
+    CFile c = c_file(scratch, p, o);
+    for (int i = 0; i < p->kernel.n; i++) {
+        Buf b = {0};
+        c_kernel(&c, &b, i);
+        text[i] = arena_strndup(A, b.s, b.n);
+        buf_free(&b);
+    }
+    c_file_free(&c);
+    arena_free(scratch);
+    return text;
+}
+
+bool backend_c_interface(const Program *p, const BackendOptions *o, bool weights, OutDir *dir)
+{
+    Arena *A = arena_new();
+    CFile c = c_file(A, p, o);
+    bool ok = header(&c, dir) && runtime(&c, dir) && (!weights || c_blob(&c, dir));
     c_file_free(&c);
     arena_free(A);
     return ok;

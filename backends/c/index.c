@@ -9,11 +9,11 @@ static int64_t floor_div(int64_t a, int64_t k)
     return a / k - (a % k < 0);
 }
 
-static Range atom_range(const KPrint *p, const Atom *a)
+static Range atom_range(const Range *var, const Atom *a)
 {
     if (a->kind == ATOM_VAR)
-        return p->range[a->var];
-    Range x = ix_range(p, a->a);
+        return var[a->var];
+    Range x = ix_range(var, a->a);
     switch (a->kind) {
     case ATOM_DIV:
         return (Range){floor_div(x.lo, a->k), floor_div(x.hi, a->k), x.known};
@@ -24,7 +24,7 @@ static Range atom_range(const KPrint *p, const Atom *a)
         }
         return (Range){0, a->k - 1, true};
     default: {
-        Range y = ix_range(p, a->b);
+        Range y = ix_range(var, a->b);
         bool known = x.known && y.known;
         return a->kind == ATOM_MIN ? (Range){imin(x.lo, y.lo), imin(x.hi, y.hi), known}
                                    : (Range){imax(x.lo, y.lo), imax(x.hi, y.hi), known};
@@ -39,11 +39,11 @@ static bool scaled_add(int64_t *sum, int64_t k, int64_t x)
     return mul_ok(k, x, &kx) && add_ok(*sum, kx, sum);
 }
 
-Range ix_range(const KPrint *p, const Ix *x)
+Range ix_range(const Range *var, const Ix *x)
 {
     Range r = {x->c, x->c, true};
     for (int i = 0; i < x->n; i++) {
-        Range a = atom_range(p, &x->t[i].atom);
+        Range a = atom_range(var, &x->t[i].atom);
         int64_t k = x->t[i].k;
         r.known = r.known && a.known && scaled_add(&r.lo, k, k > 0 ? a.lo : a.hi) &&
                   scaled_add(&r.hi, k, k > 0 ? a.hi : a.lo);
@@ -69,7 +69,7 @@ static void call2(KPrint *p, Buf *b, const char *name, const Ix *x, const Ix *y)
 
 static bool plain_division(const KPrint *p, const Atom *a)
 {
-    Range r = ix_range(p, a->a);
+    Range r = ix_range(p->range, a->a);
     return r.known && r.lo >= 0;
 }
 

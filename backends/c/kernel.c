@@ -277,7 +277,7 @@ static void loop(KPrint *k, const Stmt *s, const char *begin, const char *end)
     buf_printf(&b, s->step == 1 ? "; %s++) {" : "; %s += %lld) {", v, (long long)s->step);
     put_buf(k, &b, GROUP_POINTER);
     flush(k);
-    c_loop_range(k, s);
+    loop_range(k->range, s);
     k->depth++;
     k->var_at[s->var] = k->depth;
     block(k, &s->body);

@@ -2,12 +2,12 @@
    sizes of the buffers do. */
 #include "c.h"
 
-void c_loop_range(KPrint *k, const Stmt *s)
+void loop_range(Range *var, const Stmt *s)
 {
-    Range lo = ix_range(k, s->lo), hi = ix_range(k, s->hi);
+    Range lo = ix_range(var, s->lo), hi = ix_range(var, s->hi);
     bool fixed = ix_is_const(s->lo) && ix_is_const(s->hi) && s->hi->c > s->lo->c;
     int64_t last = fixed ? s->lo->c + (s->hi->c - 1 - s->lo->c) / s->step * s->step : hi.hi - 1;
-    k->range[s->var] = (Range){lo.lo, imax(last, lo.lo), lo.known && hi.known};
+    var[s->var] = (Range){lo.lo, imax(last, lo.lo), lo.known && hi.known};
 }
 
 static bool int_fits(int64_t x)
@@ -21,11 +21,11 @@ static bool ix_fits(const KPrint *k, const Ix *x)
         const Atom *a = &x->t[i].atom;
         if (!int_fits(x->t[i].k) || (a->a && !ix_fits(k, a->a)) || (a->b && !ix_fits(k, a->b)))
             return false;
-        Range r = ix_range(k, &(Ix){0, 1, &x->t[i]});
+        Range r = ix_range(k->range, &(Ix){0, 1, &x->t[i]});
         if (r.known && (!int_fits(r.lo) || !int_fits(r.hi)))
             return false;
     }
-    Range r = ix_range(k, x);
+    Range r = ix_range(k->range, x);
     return int_fits(x->c) && (!r.known || (int_fits(r.lo) && int_fits(r.hi)));
 }
 
@@ -46,7 +46,7 @@ static bool block_fits(KPrint *k, const Block *b)
     for (int i = 0; i < b->n; i++) {
         const Stmt *s = b->v[i];
         if (s->kind == ST_FOR) {
-            c_loop_range(k, s);
+            loop_range(k->range, s);
             if (!ix_fits(k, s->lo) || !ix_fits(k, s->hi) || !int_fits(s->step) || !block_fits(k, &s->body))
                 return false;
         } else if (s->kind == ST_INDEX)

@@ -48,6 +48,13 @@ const char *diag_path(int file)
     return s ? s->path : "";
 }
 
+const char *diag_text(int file, size_t *n)
+{
+    const Source *s = source(file);
+    *n = s && s->text ? s->n : 0;
+    return s ? s->text : NULL;
+}
+
 Loc loc_file(int file)
 {
     return (Loc){.file = file};

@@ -13,6 +13,7 @@ void diag_reset(void);
 /* Registers a source; text (may be NULL) must stay alive. Returns the number for Loc.file. */
 int diag_file(const char *path, const char *text, size_t n);
 const char *diag_path(int file);
+const char *diag_text(int file, size_t *n); /* what was registered, NULL without text */
 Loc loc_file(int file); /* a place that names the file alone */
 
 /* hint may be NULL: it is printed behind the caret. After 20 errors one line says that more were left out. */

@@ -21,6 +21,7 @@ bool write_file(const char *path, const void *, size_t); /* open, write, commit 
 typedef struct OutDir OutDir;
 OutDir *outdir_open(const char *dir);
 bool outdir_add(OutDir *, const char *name, const void *, size_t);
+bool outdir_add_file(OutDir *, const char *name, const char *path); /* a copy of the file at path */
 bool outdir_commit(OutDir *);
 void outdir_abort(OutDir *);
 

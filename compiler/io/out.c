@@ -332,6 +332,17 @@ bool outdir_add(OutDir *o, const char *name, const void *p, size_t n)
 }
 
 /* A rename fails only if the folder changes under us; new files are taken back then, replaced ones stay replaced. */
+bool outdir_add_file(OutDir *d, const char *name, const char *path)
+{
+    size_t n;
+    const uint8_t *data = map_file(path, &n);
+    if (!data)
+        return false;
+    bool ok = outdir_add(d, name, data, n);
+    unmap_file(data, n);
+    return ok;
+}
+
 bool outdir_commit(OutDir *o)
 {
     int done = 0;

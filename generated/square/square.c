@@ -31,16 +31,16 @@ static inline float max_f32(float a, float b) { return a > b ? a : b; }
 
 #include "square_weights.h"
 
-/* conv2d 3x3 stride 2: 1x1x8x8 -> 1x8x4x4, then scale square scale add; conv_tile lanes=1 tile=1x4x4 peel
+/* conv2d 3x3 stride 2: 1x1x8x8 -> 1x8x4x4, then polynomial; conv_tile lanes=1 tile=1x4x4 peel
    conv + bn + square_encoding.scale + square_encoding.square + square_encoding.scale + square_encoding.add   square.yaml:8
-     f32[1,8,4,4], epilogue scale square scale add; 1,152 MACs, reads 256 B, writes 512 B */
+     f32[1,8,4,4], epilogue polynomial; 1,152 MACs, reads 256 B, writes 512 B */
 static void k0_conv(const float *restrict in, const float *restrict w, const float *restrict bias,
                     const float *restrict alpha, const float *restrict beta, float *restrict out)
 {
     for (int y = 0; y < 4; y++) {
         for (int oc = 0; oc < 2; oc++) {
-            const float *bias_at = bias + oc*4; const float *alpha_at = alpha + oc*4;
-            const float *beta_at = beta + oc*4; float *out_at = out + y*32 + oc*4;
+            const float *bias_at = bias + oc*4; const float *beta_at = beta + oc*4;
+            const float *alpha_at = alpha + oc*4; float *out_at = out + y*32 + oc*4;
             float b = bias_at[0], b_1 = bias_at[1], b_2 = bias_at[2], b_3 = bias_at[3], acc0_0 = b;
             float acc1_0 = b_1, acc2_0 = b_2, acc3_0 = b_3;
             for (int ky = max_i32(1 - y*2, 0); ky < 3; ky++) {
@@ -51,14 +51,14 @@ static void k0_conv(const float *restrict in, const float *restrict w, const flo
                     acc3_0 += x*w3;
                 }
             }
-            out_at[0] = acc0_0*alpha_at[0] + acc0_0*acc0_0*beta_at[0];
-            out_at[1] = acc1_0*alpha_at[1] + acc1_0*acc1_0*beta_at[1];
-            out_at[2] = acc2_0*alpha_at[2] + acc2_0*acc2_0*beta_at[2];
-            out_at[3] = acc3_0*alpha_at[3] + acc3_0*acc3_0*beta_at[3];
+            out_at[0] = acc0_0*(acc0_0*beta_at[0] + alpha_at[0]);
+            out_at[1] = acc1_0*(acc1_0*beta_at[1] + alpha_at[1]);
+            out_at[2] = acc2_0*(acc2_0*beta_at[2] + alpha_at[2]);
+            out_at[3] = acc3_0*(acc3_0*beta_at[3] + alpha_at[3]);
         }
         for (int oc = 0; oc < 2; oc++) {
-            const float *bias_at = bias + oc*4; const float *alpha_at = alpha + oc*4;
-            const float *beta_at = beta + oc*4; float *out_at = out + y*32 + oc*4 + 8;
+            const float *bias_at = bias + oc*4; const float *beta_at = beta + oc*4;
+            const float *alpha_at = alpha + oc*4; float *out_at = out + y*32 + oc*4 + 8;
             float b = bias_at[0], b_1 = bias_at[1], b_2 = bias_at[2], b_3 = bias_at[3];
             float acc0_0 = b, acc0_1 = acc0_0, acc0_2 = acc0_0;
             float acc1_0 = b_1, acc1_1 = acc1_0, acc1_2 = acc1_0;
@@ -76,35 +76,34 @@ static void k0_conv(const float *restrict in, const float *restrict w, const flo
                     acc3_2 += x_2*w3;
                 }
             }
-            float alpha_v = alpha_at[0], beta_v = beta_at[0];
-            out_at[0] = acc0_0*alpha_v + acc0_0*acc0_0*beta_v;
-            float alpha_v_1 = alpha_at[1], beta_v_1 = beta_at[1];
-            out_at[1] = acc1_0*alpha_v_1 + acc1_0*acc1_0*beta_v_1;
-            float alpha_v_2 = alpha_at[2], beta_v_2 = beta_at[2];
-            out_at[2] = acc2_0*alpha_v_2 + acc2_0*acc2_0*beta_v_2;
-            float alpha_v_3 = alpha_at[3], beta_v_3 = beta_at[3];
-            out_at[3] = acc3_0*alpha_v_3 + acc3_0*acc3_0*beta_v_3;
-            out_at[8] = acc0_1*alpha_v + acc0_1*acc0_1*beta_v;
-            out_at[9] = acc1_1*alpha_v_1 + acc1_1*acc1_1*beta_v_1;
-            out_at[10] = acc2_1*alpha_v_2 + acc2_1*acc2_1*beta_v_2;
-            out_at[11] = acc3_1*alpha_v_3 + acc3_1*acc3_1*beta_v_3;
-            out_at[16] = acc0_2*alpha_v + acc0_2*acc0_2*beta_v;
-            out_at[17] = acc1_2*alpha_v_1 + acc1_2*acc1_2*beta_v_1;
-            out_at[18] = acc2_2*alpha_v_2 + acc2_2*acc2_2*beta_v_2;
-            out_at[19] = acc3_2*alpha_v_3 + acc3_2*acc3_2*beta_v_3;
+            float beta_v = beta_at[0], alpha_v = alpha_at[0];
+            out_at[0] = acc0_0*(acc0_0*beta_v + alpha_v);
+            float beta_v_1 = beta_at[1], alpha_v_1 = alpha_at[1];
+            out_at[1] = acc1_0*(acc1_0*beta_v_1 + alpha_v_1);
+            float beta_v_2 = beta_at[2], alpha_v_2 = alpha_at[2];
+            out_at[2] = acc2_0*(acc2_0*beta_v_2 + alpha_v_2);
+            float beta_v_3 = beta_at[3], alpha_v_3 = alpha_at[3];
+            out_at[3] = acc3_0*(acc3_0*beta_v_3 + alpha_v_3); out_at[8] = acc0_1*(acc0_1*beta_v + alpha_v);
+            out_at[9] = acc1_1*(acc1_1*beta_v_1 + alpha_v_1);
+            out_at[10] = acc2_1*(acc2_1*beta_v_2 + alpha_v_2);
+            out_at[11] = acc3_1*(acc3_1*beta_v_3 + alpha_v_3); out_at[16] = acc0_2*(acc0_2*beta_v + alpha_v);
+            out_at[17] = acc1_2*(acc1_2*beta_v_1 + alpha_v_1);
+            out_at[18] = acc2_2*(acc2_2*beta_v_2 + alpha_v_2);
+            out_at[19] = acc3_2*(acc3_2*beta_v_3 + alpha_v_3);
         }
     }
 }
 
-/* conv2d 1x1 stride 1: 1x8x4x4 -> 1x12x4x4, then relu square; conv_tile lanes=1 tile=1x4x4 peel
-   project + relu + square   square.yaml:11
-     f32[1,12,4,4], epilogue relu square; 1,536 MACs, reads 512 B, writes 768 B */
+/* conv2d 1x1 stride 1: 1x8x4x4 -> 1x12x4x4, then relu square; mean of squares over 16 pixels; the map is never stored; conv_tile lanes=1 tile=1x4x4 oc_outer peel
+   project + relu + square + mean   square.yaml:11
+     f32[1,12], epilogue relu square -> mean; 1,536 MACs, reads 512 B, writes 48 B */
 static void k1_project(const float *restrict in, const float *restrict w, const float *restrict bias,
                        float *restrict out)
 {
-    for (int y = 0; y < 4; y++) {
-        for (int oc = 0; oc < 3; oc++) {
-            const float *bias_at = bias + oc*4; float *out_at = out + y*48 + oc*4;
+    for (int oc = 0; oc < 3; oc++) {
+        const float *bias_at = bias + oc*4; float *out_at = out + oc*4;
+        float total = 0.0f, total_1 = 0.0f, total_2 = 0.0f, total_3 = 0.0f;
+        for (int y = 0; y < 4; y++) {
             float b = bias_at[0], b_1 = bias_at[1], b_2 = bias_at[2], b_3 = bias_at[3];
             float acc0_0 = b, acc0_1 = acc0_0, acc0_2 = acc0_0, acc0_3 = acc0_0;
             float acc1_0 = b_1, acc1_1 = acc1_0, acc1_2 = acc1_0, acc1_3 = acc1_0;
@@ -118,64 +117,31 @@ static void k1_project(const float *restrict in, const float *restrict w, const 
                 float x_2 = in_at[16]; acc0_2 += x_2*w0; acc1_2 += x_2*w1; acc2_2 += x_2*w2; acc3_2 += x_2*w3;
                 float x_3 = in_at[24]; acc0_3 += x_3*w0; acc1_3 += x_3*w1; acc2_3 += x_3*w2; acc3_3 += x_3*w3;
             }
-            float t = max_f32(0.0f, acc0_0);
-            out_at[0] = t*t;
-            float t_1 = max_f32(0.0f, acc1_0);
-            out_at[1] = t_1*t_1;
-            float t_2 = max_f32(0.0f, acc2_0);
-            out_at[2] = t_2*t_2;
-            float t_3 = max_f32(0.0f, acc3_0);
-            out_at[3] = t_3*t_3;
-            float t_4 = max_f32(0.0f, acc0_1);
-            out_at[12] = t_4*t_4;
-            float t_5 = max_f32(0.0f, acc1_1);
-            out_at[13] = t_5*t_5;
-            float t_6 = max_f32(0.0f, acc2_1);
-            out_at[14] = t_6*t_6;
-            float t_7 = max_f32(0.0f, acc3_1);
-            out_at[15] = t_7*t_7;
-            float t_8 = max_f32(0.0f, acc0_2);
-            out_at[24] = t_8*t_8;
-            float t_9 = max_f32(0.0f, acc1_2);
-            out_at[25] = t_9*t_9;
-            float t_10 = max_f32(0.0f, acc2_2);
-            out_at[26] = t_10*t_10;
-            float t_11 = max_f32(0.0f, acc3_2);
-            out_at[27] = t_11*t_11;
-            float t_12 = max_f32(0.0f, acc0_3);
-            out_at[36] = t_12*t_12;
-            float t_13 = max_f32(0.0f, acc1_3);
-            out_at[37] = t_13*t_13;
-            float t_14 = max_f32(0.0f, acc2_3);
-            out_at[38] = t_14*t_14;
-            float t_15 = max_f32(0.0f, acc3_3);
-            out_at[39] = t_15*t_15;
+            float t = max_f32(0.0f, acc0_0), tile = t*t, t_1 = max_f32(0.0f, acc1_0), tile_1 = t_1*t_1;
+            float t_2 = max_f32(0.0f, acc2_0), tile_2 = t_2*t_2, t_3 = max_f32(0.0f, acc3_0);
+            float tile_3 = t_3*t_3, t_4 = max_f32(0.0f, acc0_1); tile += t_4*t_4;
+            float t_5 = max_f32(0.0f, acc1_1); tile_1 += t_5*t_5;
+            float t_6 = max_f32(0.0f, acc2_1); tile_2 += t_6*t_6;
+            float t_7 = max_f32(0.0f, acc3_1); tile_3 += t_7*t_7;
+            float t_8 = max_f32(0.0f, acc0_2); tile += t_8*t_8;
+            float t_9 = max_f32(0.0f, acc1_2); tile_1 += t_9*t_9;
+            float t_10 = max_f32(0.0f, acc2_2); tile_2 += t_10*t_10;
+            float t_11 = max_f32(0.0f, acc3_2); tile_3 += t_11*t_11;
+            float t_12 = max_f32(0.0f, acc0_3); tile += t_12*t_12;
+            float t_13 = max_f32(0.0f, acc1_3); tile_1 += t_13*t_13;
+            float t_14 = max_f32(0.0f, acc2_3); tile_2 += t_14*t_14;
+            float t_15 = max_f32(0.0f, acc3_3); tile_3 += t_15*t_15; total += tile; total_1 += tile_1;
+            total_2 += tile_2; total_3 += tile_3;
         }
-    }
-}
-
-/* mean: 1x12x4x4 -> 1x12; generic lanes=1
-   mean   square_pooling.yaml:6
-     f32[1,12]; reads 768 B, writes 48 B */
-static void k2_mean(const float *restrict in, float *restrict out)
-{
-    for (int i1 = 0; i1 < 12; i1++) {
-        float acc = 0.0f;
-        for (int i = 0; i < 4; i++) {
-            float row = 0.0f;
-            for (int i_1 = 0; i_1 < 4; i_1++) {
-                row += in[i*48 + i_1*12 + i1];
-            }
-            acc += row;
-        }
-        out[i1] = acc/16.0f;
+        out_at[0] = total/16.0f; out_at[1] = total_1/16.0f; out_at[2] = total_2/16.0f;
+        out_at[3] = total_3/16.0f;
     }
 }
 
 /* linear: 1x12 -> 1x4, then square; generic lanes=1 tile=1x1x8
    fc + square   square.yaml:14
      f32[1,4], epilogue square; 48 MACs, reads 48 B, writes 16 B */
-static void k3_fc(const float *restrict in, const float *restrict w, const float *restrict bias,
+static void k2_fc(const float *restrict in, const float *restrict w, const float *restrict bias,
                   float *restrict out)
 {
     for (int oc = 0; oc < 1; oc++) {
@@ -195,7 +161,7 @@ static void k3_fc(const float *restrict in, const float *restrict w, const float
 /* softmin: 1x4 -> 1x4; generic lanes=1
    softmin   square_softmin.yaml:6
      f32[1,4]; reads 32 B, writes 16 B */
-static void k4_softmin(const float *restrict in, float *restrict out)
+static void k3_softmin(const float *restrict in, float *restrict out)
 {
     float m = -DSQ_INF;
     for (int i = 0; i < 4; i++) {
@@ -224,11 +190,9 @@ int square_run(const float *image, float *probabilities, void *arena)
     if (bad_arguments(image, probabilities, arena))
         return DSQ_EINVAL;
     float *const mem = (float *)arena;
-    k0_conv(image, conv_weight_1_tile_4x1_c, bn_bias_1, square_encoding_alpha, square_encoding_beta,
-            mem + 192);
-    k1_project(mem + 192, project_weight_tile_4x1, project_bias, mem);
-    k2_mean(mem, mem + 192);
-    k3_fc(mem + 192, fc_weight_tile_4x1, fc_bias, mem);
-    k4_softmin(mem, probabilities);
+    k0_conv(image, conv_weight_1_tile_4x1_c, bn_bias_1, square_encoding_alpha, square_encoding_beta, mem);
+    k1_project(mem, project_weight_tile_4x1, project_bias, mem + 128);
+    k2_fc(mem + 128, fc_weight_tile_4x1, fc_bias, mem);
+    k3_softmin(mem, probabilities);
     return DSQ_OK;
 }

@@ -13,7 +13,7 @@
 
 #define SQUARE_IMAGE_ELEMS     64u          /* f32[1,1,8,8], NCHW */
 #define SQUARE_PROBABILITIES_ELEMS 4u           /* f32[1,4] */
-#define SQUARE_ARENA_BYTES     1280u        /* scratch the caller provides */
+#define SQUARE_ARENA_BYTES     560u         /* scratch the caller provides */
 #define SQUARE_ARENA_ALIGN     16u
 #define SQUARE_STACK_BYTES     1344u        /* worst case below square_run */
 

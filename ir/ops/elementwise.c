@@ -166,3 +166,35 @@ static const char *per_channel(const OpCall *c, const char *first, Type *out, in
 CHANNEL(bias, "bias", 1, x + in[1][ch])
 CHANNEL(scale, "weight", 1, x * in[1][ch])
 CHANNEL(scale_bias, "weight", 2, x * in[1][ch] + in[2][ch])
+
+const char *infer_polynomial(const OpCall *c, Type *out, int *nout)
+{
+    const Type *x = &c->in[0];
+    int64_t size = x->dim[c->attr->axis];
+    for (int i = 1; i < c->nin; i++)
+        if (c->in[i].rank != 1 || (c->in[i].dim[0] != size && c->in[i].dim[0] != 1))
+            FAIL(c, "input %s has size %lld in dimension %lld, coefficient %d is %s, %s[%lld] or %s[1] expected",
+                 type_text(c->arena, x), (long long)size, (long long)c->attr->axis, i - 1,
+                 type_text(c->arena, &c->in[i]), dtype_name(x->dtype), (long long)size, dtype_name(x->dtype));
+    return same_type(c, out, nout);
+}
+
+void ref_polynomial(const OpCall *c, const double *const *in, double *const *out)
+{
+    const Type *t = &c->in[0];
+    int64_t inner = elems_between(t, (int)c->attr->axis + 1, t->rank), size = t->dim[c->attr->axis];
+    for (int64_t i = 0, n = type_elems(t); i < n; i++) {
+        int64_t ch = i / inner % size;
+        double x = in[0][i], y = 0;
+        for (int k = c->nin - 1; k > 0; k--) {
+            double coefficient = in[k][c->in[k].dim[0] == 1 ? 0 : ch];
+            y = k == c->nin - 1 ? coefficient : y * x + coefficient;
+        }
+        out[0][i] = y;
+    }
+}
+
+void cost_polynomial(const OpCall *c, Cost *cost)
+{
+    *cost = (Cost){0, mul_sat(2 * (c->nin - 2), type_elems(&c->out[0]))};
+}

@@ -389,7 +389,7 @@ static void zero_box(KC *kc, int param, const int64_t *lo, const int64_t *hi)
     static const char *const names[] = {"n", "y", "x", "c"};
     int lanes = kc->t->lanes;
     while (lanes > 1 && (hi[3] - lo[3]) % lanes)
-        lanes /= 2;
+        lanes = lanes / 2 < kc->t->min_lanes ? 1 : lanes / 2;
     const Ix *ix[4];
     for (int i = 0; i < 4; i++)
         ix[i] = IXV(kb_for(&kc->b, LOOP_SERIAL, names[i], IXC(lo[i]), IXC(hi[i]), i == 3 ? lanes : 1));
@@ -398,7 +398,7 @@ static void zero_box(KC *kc, int param, const int64_t *lo, const int64_t *hi)
         kb_end(&kc->b);
 }
 
-void kc_zero_border(KC *kc, ValueId id)
+static void zero_border(KC *kc, ValueId id)
 {
     const Value *v = val(kc, id);
     const int64_t *b = v->layout.border;
@@ -412,6 +412,12 @@ void kc_zero_border(KC *kc, ValueId id)
     zero_box(kc, p, (int64_t[]){0, d[1] - b[2], 0, c}, (int64_t[]){d[0], d[1], d[2], end});
     zero_box(kc, p, (int64_t[]){0, b[0], 0, c}, (int64_t[]){d[0], d[1] - b[2], b[1], end});
     zero_box(kc, p, (int64_t[]){0, b[0], d[2] - b[3], c}, (int64_t[]){d[0], d[1] - b[2], d[2], end});
+}
+
+void kc_zero_borders(KC *kc)
+{
+    for (int i = 0; i < kc->n->nout; i++)
+        zero_border(kc, kc->n->out[i].value);
 }
 
 int value_vdim(const Graph *g, ValueId id)

@@ -132,20 +132,24 @@ static void channels(KC *kc, const Ix *x, int px, bool clip_x, void *user)
     }
 }
 
+static void row(KC *kc, const Ix *y, void *user)
+{
+    Conv *c = user;
+    c->y = y;
+    kc_columns(kc, &c->h.w, kc->s.peel, kc->s.px, channels, c);
+}
+
 /* The rest of the rows comes first: the parallel loop must be the last statement. */
 static void rows(KC *kc, Conv *c, int from, int to, bool parallel)
 {
-    int64_t oh = c->v.w.out, step = kc->s.peel ? 1 : imin(kc->s.rows, oh), whole = oh / step * step;
+    int64_t oh = c->v.w.out, step = imin(kc->s.rows, oh), whole = oh / step * step;
     c->from = from, c->to = to;
     if (whole < oh) {
-        c->y = IXC(whole);
         c->rows = (int)(oh - whole);
-        kc_columns(kc, &c->h.w, kc->s.peel, kc->s.px, channels, c);
+        row(kc, IXC(whole), c);
     }
-    c->y = IXV(kb_for(&kc->b, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "y", IXC(0), IXC(whole), step));
     c->rows = (int)step;
-    kc_columns(kc, &c->h.w, kc->s.peel, kc->s.px, channels, c);
-    kb_end(&kc->b);
+    kc_rows(kc, parallel ? LOOP_PARALLEL : LOOP_SERIAL, whole, step, c->h.w.out / kc->s.px + 2, row, c);
 }
 
 /* The weight of group g, its output o, its input ch, tap (ky, kx) counted among those of phases v and h. */
@@ -224,7 +228,8 @@ static Conv *conv_new(KC *kc)
     Conv *c = NEW(kc->A, Conv, 1);
     if (!kc_epilogue_vector(kc, 1))
         kc->s.lanes = 1;
-    *c = (Conv){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .it = *kc_type(kc, n->in[0]), .ot = *kc_type(kc, kc_out(kc)),
+    kc->s.oc_outer = kc->s.oc_outer || node_reduces(kc->n);
+    *c = (Conv){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .it = *kc_type(kc, n->in[0]), .ot = kc->frame,
                 .groups = n->attr.groups, .kh = w->dim[2], .kw = w->dim[3], .lanes = kc->s.lanes};
     c->cg = c->it.dim[1] / c->groups, c->og = c->ot.dim[1] / c->groups;
     c->nv = c->nh = 1;
@@ -233,6 +238,22 @@ static Conv *conv_new(KC *kc)
     c->chan_outer = !layout_contiguous(&in->layout, &in->type, 1) && !in->layout.at && c->it.dim[2] * c->it.dim[3] > 1;
     c->order = kc_sort(kc, c->in, 1, c->groups, &c->run);
     return c;
+}
+
+/* The blocks of channels of segment i, each over the whole map. */
+static void blocks(KC *kc, Conv *c, int i, bool parallel)
+{
+    bool loop = c->seg[i].blocks > 1, reduces = node_reduces(kc->n);
+    LoopKind kind = parallel ? LOOP_PARALLEL : LOOP_SERIAL;
+    c->blk = loop ? IXV(kb_for(&kc->b, kind, "oc", IXC(0), IXC(c->seg[i].blocks), 1)) : IXC(0);
+    if (reduces)
+        kc_totals(kc, c->seg[i].nb, c->lanes);
+    rows(kc, c, i, i + 1, parallel && !loop && !reduces);
+    c->s = &c->seg[i];
+    for (int j = 0; j < c->seg[i].nb && reduces; j++)
+        kc_store_totals(kc, j, c->n, channel(kc, c, j), j == c->s->nb - 1 ? c->s->last_n : c->lanes);
+    if (loop)
+        kb_end(&kc->b);
 }
 
 /* The loops around the tiles. parallel: this nest is the kernel's last statement. */
@@ -249,14 +270,8 @@ static void nest(KC *kc, Conv *c, bool parallel)
     if (!kc->s.oc_outer)
         rows(kc, c, 0, c->nseg, parallel);
     else
-        for (int i = c->nseg - 1; i >= 0; i--) { /* the tail first: the blocks' loop may be parallel */
-            bool loop = c->seg[i].blocks > 1;
-            LoopKind k = i == 0 && parallel ? LOOP_PARALLEL : LOOP_SERIAL;
-            c->blk = loop ? IXV(kb_for(b, k, "oc", IXC(0), IXC(c->seg[i].blocks), 1)) : IXC(0);
-            rows(kc, c, i, i + 1, i == 0 && parallel && !loop);
-            if (loop)
-                kb_end(b);
-        }
+        for (int i = c->nseg - 1; i >= 0; i--) /* the tail first: the blocks' loop may be parallel */
+            blocks(kc, c, i, i == 0 && parallel);
     if (group)
         kb_end(b);
     if (batch)
@@ -268,7 +283,7 @@ void lower_conv(KC *kc)
     Conv *c = conv_new(kc);
     c->v = (Phase){.w = kc_slide(kc, c->kh, 0), .kstep = 1, .ostep = 1};
     c->h = (Phase){.w = kc_slide(kc, c->kw, 1), .kstep = 1, .ostep = 1};
-    kc_zero_border(kc, kc_out(kc));
+    kc_zero_borders(kc);
     nest(kc, c, true);
 }
 
@@ -312,7 +327,7 @@ void lower_conv_transpose(KC *kc)
     const Attrs *a = &kc->n->attr;
     KB *b = &kc->b;
     c->transposed = true;
-    kc_zero_border(kc, kc_out(kc));
+    kc_zero_borders(kc);
     for (int64_t y = 0; y < imin(a->stride.v[0], c->ot.dim[2]); y += c->nv) {
         c->nv = transpose_run(a, &c->it, &c->ot, c->kh, 0, y);
         for (int64_t x = 0; x < imin(a->stride.v[1], c->ot.dim[3]); x += c->nh) {

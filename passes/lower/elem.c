@@ -28,7 +28,26 @@ static const Expr *gelu_tanh(KC *kc, const Expr *x)
     return BIN(mul, BIN(mul, K(0.5), x), BIN(add, K(1), UN(tanh, u)));
 }
 
-/* One step's value from its operands' values, all of one type; those used twice are registers. */
+/* a[0] is x, then the coefficients. Those that are known to be zero cost nothing. */
+static const Expr *polynomial(KC *kc, const Expr *x, const Expr *const *a)
+{
+    KB *b = &kc->b;
+    int k = 1;
+    while (a[k + 1])
+        k++;
+    const Expr *y = a[k];
+    while (--k > 0) {
+        bool none = a[k]->op == X_const && a[k]->imm == 0;
+        if (y->op == X_const && y->imm == 0)
+            y = a[k];
+        else
+            y = none ? BIN(mul, x, y) : x_fma(b, kc->t->fma, x, y, a[k]);
+    }
+    return y;
+}
+
+/* One step's value from its operands' values, all of one type and NULL behind the last; x, where it is used twice, is a
+   register. */
 const Expr *elem_expr(KC *kc, Op op, const Attrs *at, const Expr *const *a)
 {
     KB *b = &kc->b;
@@ -57,6 +76,7 @@ const Expr *elem_expr(KC *kc, Op op, const Attrs *at, const Expr *const *a)
     x = kc_reg(kc, "t", x);
     switch (op) {
     case OP_square: return BIN(mul, x, x);
+    case OP_polynomial: return polynomial(kc, x, a);
     case OP_silu: return BIN(div, x, BIN(add, K(1), UN(exp, UN(neg, x))));
     case OP_hard_swish: return BIN(mul, x, hard_sigmoid(kc, x));
     case OP_leaky_relu: return x_select_gt(b, x, K(0), x, BIN(mul, x, K(at->alpha)));
@@ -76,42 +96,60 @@ static int step_axis(const Step *s, const Type *frame)
 
 bool kc_epilogue_vector(const KC *kc, int vdim)
 {
-    Type frame = node_step_type(kc->l->g, kc->n, 0);
+    for (int i = 0; i < kc->n->nout; i++)
+        if (!kc_vector(kc, kc->n->out[i].value, kc_type(kc, kc->n->out[i].value), vdim))
+            return false;
     for (int i = 0; i < kc->n->nstep; i++) {
         const Step *s = &kc->n->step[i];
         if (!op_is(s->op, P_PARAM))
             for (int k = 0; k < s->nin; k++)
-                if (s->in[k] >= 0 && !kc_vector(kc, s->in[k], &frame, vdim))
+                if (s->in[k] >= 0 && !kc_vector(kc, s->in[k], &kc->frame, vdim))
                     return false;
     }
     return true;
 }
 
-const Expr *kc_epilogue(KC *kc, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n)
+/* A per-channel constant as an operand of a step; one that is the same number everywhere is that number. */
+static const Expr *step_param(KC *kc, ValueId id, const Ix *at, bool vector, int lanes, int n)
+{
+    const Value *v = &kc->l->g->value.v[id];
+    int64_t elems = type_elems(&v->type), i = 0;
+    if (v->kind == VAL_CONST) {
+        double first = tensor_at(v->tensor, 0);
+        while (i < elems && tensor_at(v->tensor, i) == first)
+            i++;
+        if (i == elems && (elems == 1 || first == 0))
+            return x_const(&kc->b, vt(DT_F32, lanes), first);
+    }
+    return kc_load_param(kc, id, at, vector, lanes, n);
+}
+
+const Expr **kc_epilogue(KC *kc, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n)
 {
     const Node *node = kc->n;
-    Type frame = node_step_type(kc->l->g, node, 0);
     const Expr **r = NEW(kc->A, const Expr *, node->nstep + 1);
     int *uses = NEW(kc->A, int, node->nstep + 1);
     for (int i = 0; i < node->nstep; i++)
         for (int k = 0; k < node->step[i].nin; k++)
             if (node->step[i].in[k] < 0)
                 uses[~node->step[i].in[k]]++;
+    for (int i = 0; i < node->nout; i++)
+        uses[node->out[i].step]++;
     r[0] = uses[0] > 1 ? kc_reg(kc, "t", acc) : acc;
     for (int i = 0; i < node->nstep; i++) {
         const Step *s = &node->step[i];
-        const Expr *a[3] = {0};
-        for (int k = 0; k < s->nin && k < 3; k++) {
+        const Expr **a = NEW(kc->A, const Expr *, s->nin + 1);
+        for (int k = 0; k < s->nin; k++) {
             if (s->in[k] < 0)
                 a[k] = r[~s->in[k]];
             else if (op_is(s->op, P_PARAM) && k > 0) {
-                int axis = step_axis(s, &frame);
-                a[k] = kc_load_param(kc, s->in[k], coord[axis], axis == vdim, lanes, n);
+                int axis = step_axis(s, &kc->frame);
+                a[k] = step_param(kc, s->in[k], coord[axis], axis == vdim, lanes, n);
             } else
-                a[k] = kc_load(kc, s->in[k], &frame, coord, vdim, lanes, n);
+                a[k] = kc_load(kc, s->in[k], &kc->frame, coord, vdim, lanes, n);
         }
         const Expr *x = elem_expr(kc, s->op, &s->attr, a);
         r[i + 1] = uses[i + 1] > 1 ? kc_reg(kc, "t", x) : x;
     }
-    return r[node->out[0].step];
+    return r;
 }

@@ -38,14 +38,60 @@ static const char *dims_text(Arena *A, const Type *t)
     return s;
 }
 
+static const char *step_name(const Node *n, int k) { return op_info[k ? n->step[k - 1].op : n->op].name; }
+
+static const char *steps_text(Arena *A, const Node *n)
+{
+    const char *s = "";
+    for (int i = 0; i < n->nstep; i++)
+        s = arena_printf(A, "%s%s%s", s, i ? " " : "", op_info[n->step[i].op].name);
+    return s;
+}
+
+/* The last step's result alone? */
+static bool one_result(const Node *n)
+{
+    return op_is(n->op, P_MULTI) || (n->nout == 1 && n->out[0].red == RED_NONE && n->out[0].step == n->nstep);
+}
+
+/* "relu square": the steps; "relu square -> relu, mean": and the results. A reduction of another step than the last says
+   so: "mean(relu)". */
 static const char *epilogue_text(Arena *A, const Node *n)
 {
-    Buf b = {0};
-    for (int i = 0; i < n->nstep; i++)
-        buf_printf(&b, "%s%s", i ? " " : "", op_info[n->step[i].op].name);
-    const char *s = arena_printf(A, "%s", b.s ? b.s : "");
-    buf_free(&b);
+    const char *s = steps_text(A, n);
+    for (int i = 0; i < n->nout && !one_result(n); i++) {
+        const Out *o = &n->out[i];
+        const char *window = "", *of = o->red == RED_NONE ? step_name(n, o->step) : "";
+        if (o->kernel.n)
+            window = arena_printf(A, " %lldx%lld", (long long)o->kernel.v[0], (long long)o->kernel.v[1]);
+        if (o->red != RED_NONE && o->step != n->nstep)
+            of = arena_printf(A, "(%s)", step_name(n, o->step));
+        const char *red = o->red == RED_NONE ? "" : reduce_name(o->red);
+        s = arena_printf(A, "%s%s%s%s%s", s, i ? ", " : *s ? " -> " : "-> ", red, window, of);
+    }
     return s;
+}
+
+/* "; mean of squares over 49 pixels; the map is never stored" */
+static const char *reduced_text(Arena *A, const Node *n, const Type *frame)
+{
+    const char *s = "", *map = "; the map is never stored";
+    for (int i = 0; i < n->nout; i++) {
+        const Out *o = &n->out[i];
+        if (o->red == RED_NONE) {
+            map = "; the map is stored too";
+            continue;
+        }
+        const char *of = !o->step ? "" : arena_printf(A, " of %s", step_name(n, o->step));
+        if (o->step && n->step[o->step - 1].op == OP_square)
+            of = " of squares";
+        s = arena_printf(A, "%s; %s%s over ", s, reduce_name(o->red), of);
+        if (o->kernel.n)
+            s = arena_printf(A, "%swindows of %lldx%lld", s, (long long)o->kernel.v[0], (long long)o->kernel.v[1]);
+        else
+            s = arena_printf(A, "%s%lld pixels", s, (long long)(frame->dim[2] * frame->dim[3]));
+    }
+    return *s ? arena_printf(A, "%s%s", s, map) : "";
 }
 
 /* What the kernel computes, without names: calls of one kernel share it. */
@@ -53,17 +99,25 @@ static const char *title(KC *kc)
 {
     const Node *n = kc->n;
     Arena *A = kc->l->A;
-    const char *in = n->nin ? dims_text(A, kc_type(kc, n->in[0])) : "", *out = dims_text(A, kc_type(kc, kc_out(kc)));
-    const char *ep = epilogue_text(A, n), *window = "";
+    const char *in = n->nin ? dims_text(A, kc_type(kc, n->in[0])) : "", *out = dims_text(A, &kc->frame);
+    const char *red = reduced_text(A, n, &kc->frame), *ep = *red ? steps_text(A, n) : epilogue_text(A, n), *window = "";
     if (n->op == OP_conv2d || n->op == OP_conv_transpose2d) {
         const Type *w = kc_type(kc, n->in[1]);
         window = arena_printf(A, " %lldx%lld stride %lld", (long long)w->dim[2], (long long)w->dim[3], (long long)n->attr.stride.v[0]);
     } else if (op_is(n->op, P_WINDOW))
         window = arena_printf(A, " %lldx%lld stride %lld", (long long)n->attr.kernel.v[0], (long long)n->attr.kernel.v[1], (long long)n->attr.stride.v[0]);
-    return arena_printf(A, "%s%s: %s -> %s%s%s; %s", op_info[n->op].name, window, in, out, *ep ? ", then " : "", ep, schedule_text(A, &kc->s));
+    return arena_printf(A, "%s%s: %s -> %s%s%s%s; %s", op_info[n->op].name, window, in, out, *ep ? ", then " : "", ep, red, schedule_text(A, &kc->s));
 }
 
 static int64_t type_bytes(const Type *t) { return type_elems(t) * dtype_size(t->dtype); }
+
+static const char *types_text(const KC *kc)
+{
+    const char *s = "";
+    for (int i = 0; i < kc->n->nout; i++)
+        s = arena_printf(kc->l->A, "%s%s%s", s, i ? ", " : "", type_text(kc->l->A, kc_type(kc, kc->n->out[i].value)));
+    return s;
+}
 
 static void account(KC *kc)
 {
@@ -74,7 +128,7 @@ static void account(KC *kc)
     c->op = op_info[n->op].name;
     c->epilogue = epilogue_text(kc->l->A, n);
     c->impl = schedule_text(kc->l->A, &kc->s);
-    c->shape = type_text(kc->l->A, kc_type(kc, kc_out(kc)));
+    c->shape = types_text(kc);
     c->loc = n->loc;
     c->why = n->why;
     c->macs = node_macs(g, n);
@@ -131,17 +185,30 @@ static void build(KC *kc)
     }
 }
 
+/* Convolutions and maps reduce over H and W, dense convolutions over windows too. */
+static void check_outs(const Node *n, const Type *frame)
+{
+    for (int i = 0; i < n->nout && !op_is(n->op, P_MULTI); i++) {
+        const Out *o = &n->out[i];
+        bool map = o->axes.n == 2 && o->axes.v[0] == 2 && o->axes.v[1] == 3;
+        bool reduces = n->op == OP_conv2d || (n->op == OP_map && map);
+        bool window = o->kernel.n && n->sched && n->sched->impl != IMPL_DEPTHWISE;
+        if (o->red != RED_NONE && (frame->rank != 4 || !reduces || !(map || window)))
+            bug("a result that is reduced this way has no lowering");
+    }
+}
+
 static void lower_node(Lower *l, int index)
 {
     const Node *n = &l->g->node.v[index];
     if (n->op == OP_NONE || n->view)
         return;
     bug_context("lower", n->name);
-    if (!op_is(n->op, P_MULTI) && (n->nout != 1 || n->out[0].red != RED_NONE))
-        bug("results through a reduction, or several, have no lowering");
     Kernel *k = NEW(l->A, Kernel, 1);
     KC kc = {.l = l, .A = l->A, .n = n, .t = l->t, .k = k};
     kc.s = n->sched ? *n->sched : (Schedule){.impl = IMPL_GENERIC, .lanes = l->t->lanes, .px = 1, .rows = 1, .nb = 1};
+    kc.frame = op_is(n->op, P_ANCHOR) ? node_step_type(l->g, n, 0) : l->g->value.v[n->out[0].value].type;
+    check_outs(n, &kc.frame);
     kc.b = kb_begin(l->A, k);
     k->name = c_name(l->A, l->p->kernel.n, n->name ? n->name : op_info[n->op].name);
     k->title = title(&kc);

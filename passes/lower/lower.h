@@ -18,6 +18,9 @@ enum { MAX_OPERANDS = 64 };
 /* offset: of the storage. table: parameter with the table of a strided layout, -1 none yet. slotted: a per-channel
    constant in the order of KC.slot. */
 typedef struct Operand { ValueId v; int param, buf, table; int64_t offset; bool nhwc, slotted; } Operand;
+/* A reduction over the map, in registers: the total, the part of the rows and the part of the tile being added up. */
+enum { MAX_VECTORS = 8 };
+typedef struct Sum { int total, rows, tile; } Sum;
 /* The kernel under construction for one node. */
 typedef struct KC {
     Lower *l;
@@ -32,6 +35,11 @@ typedef struct KC {
     int nopnd;
     const int64_t *slot;   /* the result's channels lie in another order: channel c is coordinate slot[c] of `slots` */
     int64_t slots;
+    Type frame;            /* of the anchor's result and every step's */
+    /* of the outs that are reduced over the map, for each vector of the block of channels at work */
+    Sum sum[MAX_OUT][MAX_VECTORS];
+    int vectors, sum_lanes;
+    bool by_rows;          /* some rows are being added up apart */
 } KC;
 
 /* ---- operands (access.c) ---- */
@@ -59,8 +67,8 @@ bool kc_vector(const KC *, ValueId, const Type *frame, int vdim);
 /* The same for a rank-1 constant along one axis of the frame. */
 const Expr *kc_load_param(KC *, ValueId, const Ix *at, bool vector, int lanes, int n);
 void kc_store(KC *, ValueId, const Ix *const *coord, int vdim, const Expr *, int n);
-/* Zeroes the border of a value that this kernel writes; must come before its loops. */
-void kc_zero_border(KC *, ValueId);
+/* Zeroes the borders of what this kernel writes; must come before its loops. */
+void kc_zero_borders(KC *);
 /* The dimension whose elements lie side by side in a value: 1 for NHWC, else the last one larger than 1. */
 int value_vdim(const Graph *, ValueId);
 
@@ -95,11 +103,37 @@ void kc_clip(KC *, const Slide *, const Ix *o, const Ix **lo, const Ix **hi);
 void kc_columns(KC *, const Slide *, bool peel, int px, void (*tile)(KC *, const Ix *x, int px, bool clip, void *), void *user);
 
 /* ---- elementwise (elem.c) ---- */
-const Expr *elem_expr(KC *, Op, const Attrs *, const Expr *const *a);
-/* Applies the node's steps to the anchor's result at coord; the anchor's type is the frame. */
-const Expr *kc_epilogue(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
-bool kc_epilogue_vector(const KC *, int vdim); /* all operands of the steps load as vectors along vdim */
+const Expr *elem_expr(KC *, Op, const Attrs *, const Expr *const *a); /* a: NULL behind the last operand */
+/* Applies the node's steps to the anchor's result at coord: the values of $0, $1, ... Those used twice are registers. */
+const Expr **kc_epilogue(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
+bool kc_epilogue_vector(const KC *, int vdim); /* operands of the steps and outs lie as vectors along vdim */
 const Expr *kc_reg(KC *, const char *name, const Expr *); /* itself if a register or constant, else a new let */
+
+/* ---- what becomes of the anchor's results (finish.c) ---- */
+typedef void CoordFn(KC *, void *user, const Ix *row, const Ix *px, int j, const Ix **coord);
+/* A tile of the anchor's results: acc[j][row * px + pixel] of vector j. coord: of the frame. twin: where the result of a
+   lane is stored a second time, NULL: nowhere; even: the steps make the same of it there. */
+typedef struct Finish {
+    int rows, px, nb, lanes, last_n, vdim;
+    const int *acc;
+    CoordFn *coord;
+    void *user;
+    void (*twin)(KC *, void *user, const Ix *const *coord, int lane, const Ix **at);
+    bool even;
+} Finish;
+/* Steps, stores of plain outs and windows, sums of the outs that are reduced over the map. */
+void kc_finish(KC *, const Finish *);
+/* The same for one vector, where no out is reduced. */
+void kc_store_results(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
+const Ints *node_window(const Node *); /* the windows of its outs, all of one size; NULL: none */
+bool node_reduces(const Node *); /* an out over the whole map? Then channels are outermost, around kc_rows and kc_totals. */
+/* Registers for the totals of nb vectors; afterwards kc_store_totals stores those of vector j. */
+void kc_totals(KC *, int nb, int lanes);
+void kc_store_totals(KC *, int j, const Ix *n, const Ix *channel, int valid);
+/* Loops over rows 0, step, ... below n; where something is reduced, in blocks whose sums are added up apart. tiles: in a
+   row. */
+typedef void RowFn(KC *, const Ix *y, void *user);
+void kc_rows(KC *, LoopKind, int64_t n, int64_t step, int64_t tiles, RowFn *, void *user);
 
 /* ---- contraction in register tiles (tile.c) ---- */
 typedef struct Contract {
@@ -113,8 +147,10 @@ typedef struct Contract {
     const Expr *(*init)(KC *, void *, int j);                                             /* bias of vector j, or 0 */
     const Expr *(*x)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red);    /* scalar input */
     const Expr *(*w)(KC *, void *, int j, const Ix *const *red);                          /* vector of weights */
-    void (*coord)(KC *, void *, const Ix *row, const Ix *px, int j, const Ix **coord);    /* of the output */
-    void (*store)(KC *, void *, const Ix *row, const Ix *px, int j, const Expr *sum); /* NULL: the epilogue follows */
+    CoordFn *coord;                                                                       /* of the output */
+    void (*twin)(KC *, void *, const Ix *const *coord, int lane, const Ix **at);          /* as Finish.twin */
+    bool even;
+    void (*store)(KC *, void *, const Ix *row, const Ix *px, int j, const Expr *sum);     /* NULL: kc_finish follows */
 } Contract;
 void kc_contract(KC *, const Contract *);
 

@@ -1,20 +1,64 @@
-/* An elementwise group that stands alone: one pass over the result. */
+/* An elementwise group that stands alone: one pass over the result. Where the map is also reduced over H and W, vectors
+   of channels are outermost and rows are walked in tiles of pixels. */
 #include "lower.h"
 
 static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
 {
     int vdim = *(int *)user;
-    ValueId out = kc_out(kc);
-    const Expr *x = kc_load(kc, kc->n->in[0], kc_type(kc, out), coord, vdim, lanes, n);
-    kc_store(kc, out, coord, vdim, kc_epilogue(kc, x, coord, vdim, lanes, n), n);
+    kc_store_results(kc, kc_load(kc, kc->n->in[0], &kc->frame, coord, vdim, lanes, n), coord, vdim, lanes, n);
+}
+
+typedef struct Walk { const Ix *n, *ch, *y, *x; int lanes, valid; } Walk;
+
+static void coord_at(KC *kc, void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
+{
+    (void)j;
+    Walk *w = user;
+    coord[0] = w->n, coord[1] = w->ch, coord[2] = ADD(w->y, r), coord[3] = ADD(w->x, q);
+}
+
+static void tile(KC *kc, const Ix *x, int px, bool clip, void *user)
+{
+    (void)clip;
+    Walk *w = user;
+    KB *b = &kc->b;
+    w->x = x;
+    int acc = kb_tile(b, "v", px, 0, x_const(b, vt(DT_F32, w->lanes), 0));
+    const Ix *q = IXV(kb_for(b, LOOP_UNROLL, "q", IXC(0), IXC(px), 1)), *coord[4];
+    coord_at(kc, w, IXC(0), q, 0, coord);
+    kb_set(b, acc, q, NULL, kc_load(kc, kc->n->in[0], &kc->frame, coord, 1, w->lanes, w->valid));
+    kb_end(b);
+    kc_finish(kc, &(Finish){.rows = 1, .px = px, .nb = 1, .lanes = w->lanes, .last_n = w->valid, .vdim = 1, .acc = &acc,
+                            .coord = coord_at, .user = w});
+}
+
+enum { PIXELS = 4 };
+
+static void row(KC *kc, const Ix *y, void *user)
+{
+    Walk *w = user;
+    w->y = y;
+    Slide s = {.in = kc->frame.dim[3], .out = kc->frame.dim[3], .k = 1, .s = 1, .d = 1};
+    kc_columns(kc, &s, false, PIXELS, tile, w);
+}
+
+static void channels(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+{
+    (void)user;
+    Walk w = {.n = coord[0], .ch = coord[1], .lanes = lanes, .valid = n};
+    kc_totals(kc, 1, lanes);
+    kc_rows(kc, LOOP_SERIAL, kc->frame.dim[2], 1, kc->frame.dim[3] / PIXELS + 1, row, &w);
+    kc_store_totals(kc, 0, w.n, w.ch, n);
 }
 
 void lower_map(KC *kc)
 {
-    ValueId out = kc_out(kc);
-    const Type *t = kc_type(kc, out);
-    int vdim = value_vdim(kc->l->g, out);
-    bool vector = kc_vector(kc, kc->n->in[0], t, vdim) && kc_epilogue_vector(kc, vdim);
-    kc_zero_border(kc, out);
-    kc_nest(kc, t, vdim, vector ? kc->s.lanes : 1, true, body, &vdim);
+    bool reduces = node_reduces(kc->n);
+    int vdim = reduces ? 1 : value_vdim(kc->l->g, kc_out(kc));
+    bool vector = kc_vector(kc, kc->n->in[0], &kc->frame, vdim) && kc_epilogue_vector(kc, vdim);
+    kc_zero_borders(kc);
+    Type t = kc->frame;
+    if (reduces)
+        t.dim[2] = t.dim[3] = 1;
+    kc_nest(kc, &t, vdim, vector ? kc->s.lanes : 1, true, reduces ? channels : body, &vdim);
 }

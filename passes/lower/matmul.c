@@ -1,6 +1,10 @@
 /* linear and matmul as register tiles: rows of the left operand x vectors along the columns of the result.
    linear packs its weights as [block][k][nb * lanes]; matmul reads its right operand where it lies, in vectors when
-   its columns are contiguous. Long sums are cut into blocks, so that rounding grows with the square root. */
+   its columns are contiguous. Where it is the transpose of what lies there, vectors run along the sum instead and are
+   added up behind it. Long sums are cut into blocks, so that rounding grows with the square root.
+
+   A matrix times its own transpose is symmetric, to the bit: tiles above the diagonal are stored as columns and as
+   rows, those on it are computed whole, those below it not at all. The node's cost stays what the graph says. */
 #include "lower.h"
 
 enum { SUM_BLOCK = 256 };
@@ -13,9 +17,12 @@ typedef struct Mm {
     int wparam, lanes, last_n;
     const int64_t *order;      /* linear, by a table: the terms of the sum in the order in which they lie, else NULL */
     KcRun run;
+    int along;                 /* lanes of vectors along the sum, 1: none */
     int64_t first, wide;       /* first column of the segment, columns of a block */
     const Ix *lead[MAX_RANK];  /* coordinates of the result but the last two */
     const Ix *row, *blk;
+    bool mirrored;             /* the tile lies above the diagonal of a symmetric result */
+    bool even;                 /* what the steps read is the same at [i][j] and [j][i] */
 } Mm;
 
 static const Ix *sum_index(KC *kc, const Mm *m, const Ix *const *red)
@@ -36,11 +43,10 @@ static const Expr *mm_init(KC *kc, void *user, int j)
     return kc_load_param(kc, m->bias, column(kc, m, j), true, m->lanes, (j + 1) * m->lanes == m->wide ? m->last_n : m->lanes);
 }
 
-static const Expr *mm_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red)
+/* a[row + q][k], or the vector of n valid lanes from k on. */
+static const Expr *left(KC *kc, const Mm *m, const Ix *q, const Ix *k, int lanes, int n)
 {
-    Mm *m = user;
-    const Ix *coord[MAX_RANK], *k = sum_index(kc, m, red), *row = ADD(m->row, q);
-    (void)r;
+    const Ix *coord[MAX_RANK], *row = ADD(m->row, q);
     int R = m->ot.rank, ra = m->at.rank;
     Type frame = m->ot; /* the operand's own coordinates in a frame of the result's rank */
     for (int i = 0; i < R - 2; i++)
@@ -52,7 +58,29 @@ static const Expr *mm_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *
         coord[R - 2] = k, coord[R - 1] = row;
     for (int i = 0; i < 2 && i < ra; i++)
         frame.dim[R - 1 - i] = m->at.dim[ra - 1 - i];
-    return kc_load_along(kc, m->a, &frame, coord, m->order ? kc_along(kc, &m->run, k) : NULL, 1);
+    if (m->order)
+        return kc_load_along(kc, m->a, &frame, coord, kc_along(kc, &m->run, k), lanes);
+    return kc_load(kc, m->a, &frame, coord, R - 1, lanes, n);
+}
+
+/* b[k][col], b being transposed where matmul says so, or the vector from there on along its last dimension. */
+static const Expr *right(KC *kc, const Mm *m, const Ix *k, const Ix *col, int lanes, int n)
+{
+    const Ix *coord[MAX_RANK];
+    int R = m->ot.rank, vdim = m->tb && m->along == 1 ? R - 2 : R - 1;
+    Type frame = m->ot;
+    for (int i = 0; i < R - 2; i++)
+        coord[i] = m->lead[i];
+    coord[R - 2] = m->tb ? col : k;
+    coord[R - 1] = m->tb ? k : col;
+    frame.dim[R - 2] = m->bt.dim[m->bt.rank - 2], frame.dim[R - 1] = m->bt.dim[m->bt.rank - 1];
+    return kc_load(kc, m->b, &frame, coord, vdim, lanes, n);
+}
+
+static const Expr *mm_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red)
+{
+    (void)r;
+    return left(kc, user, q, sum_index(kc, user, red), 1, 1);
 }
 
 static const Expr *mm_w(KC *kc, void *user, int j, const Ix *const *red)
@@ -63,15 +91,7 @@ static const Expr *mm_w(KC *kc, void *user, int j, const Ix *const *red)
         const Ix *ix[3] = {m->blk, k, IXC((int64_t)j * m->lanes)};
         return x_load(&kc->b, m->wparam, ix, m->lanes, 0);
     }
-    const Ix *coord[MAX_RANK], *col = column(kc, m, j);
-    int R = m->ot.rank;
-    Type frame = m->ot;
-    for (int i = 0; i < R - 2; i++)
-        coord[i] = m->lead[i];
-    coord[R - 2] = m->tb ? col : k;
-    coord[R - 1] = m->tb ? k : col;
-    frame.dim[R - 2] = m->bt.dim[m->bt.rank - 2], frame.dim[R - 1] = m->bt.dim[m->bt.rank - 1];
-    return kc_load(kc, m->b, &frame, coord, R - 1, m->lanes, (j + 1) * m->lanes == m->wide ? m->last_n : m->lanes);
+    return right(kc, m, k, column(kc, m, j), m->lanes, (j + 1) * m->lanes == m->wide ? m->last_n : m->lanes);
 }
 
 static void mm_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
@@ -86,10 +106,105 @@ static void mm_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, const 
     coord[R - 1] = column(kc, m, j);
 }
 
+/* [column][row] for [row][column] */
+static void mirror(KC *kc, void *user, const Ix *const *coord, int lane, const Ix **at)
+{
+    int R = ((Mm *)user)->ot.rank;
+    for (int i = 0; i < R - 2; i++)
+        at[i] = coord[i];
+    at[R - 2] = ADDC(coord[R - 1], lane);
+    at[R - 1] = coord[R - 2];
+}
+
+static bool even_epilogue(const KC *kc, int rank)
+{
+    for (int i = 0; i < kc->n->nstep; i++) {
+        const Step *s = &kc->n->step[i];
+        for (int k = 0; k < s->nin; k++) {
+            const Type *t = s->in[k] < 0 ? NULL : kc_type(kc, s->in[k]);
+            bool same = !t || type_elems(t) == 1 || (op_is(s->op, P_PARAM) && k > 0 && s->attr.axis < rank - 2);
+            if (!same && (op_is(s->op, P_PARAM) || t->dim[t->rank - 1] > 1 || (t->rank > 1 && t->dim[t->rank - 2] > 1)))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* ---- vectors along the sum ---- */
+
+/* Opens an unrolled loop over the rows of a tile, where there are several. */
+static const Ix *tile_rows(KC *kc, int px)
+{
+    return px > 1 ? IXV(kb_for(&kc->b, LOOP_UNROLL, "q", IXC(0), IXC(px), 1)) : IXC(0);
+}
+
+static void close_rows(KC *kc, int px)
+{
+    if (px > 1)
+        kb_end(&kc->b);
+}
+
+/* acc[q][j] += a[row q][k...] b[column j][k...], of which n lanes are valid. */
+static void multiply(KC *kc, const Mm *m, int acc, int px, int nb, const Ix *k, int n)
+{
+    KB *b = &kc->b;
+    const Expr *w[8];
+    for (int j = 0; j < nb; j++)
+        w[j] = kc_reg(kc, arena_printf(kc->A, "w%d", j), right(kc, m, k, column(kc, m, j), m->along, n));
+    const Ix *q = tile_rows(kc, px);
+    const Expr *x = kc_reg(kc, "x", left(kc, m, q, k, m->along, n));
+    for (int j = 0; j < nb; j++)
+        kb_set(b, acc, q, IXC(j), x_fma(b, kc->t->fma, x, w[j], x_tile(b, acc, q, IXC(j))));
+    close_rows(kc, px);
+}
+
+static int zero_tile(KC *kc, const Mm *m, const char *name, int px, int nb)
+{
+    return kb_tile(&kc->b, name, px, nb, x_const(&kc->b, vt(DT_F32, m->along), 0));
+}
+
+static void dots(KC *kc, Mm *m, int nb, int px)
+{
+    KB *b = &kc->b;
+    int64_t block = (int64_t)SUM_BLOCK * m->along, whole = m->K / m->along * m->along;
+    int64_t blocked = whole >= 2 * block ? whole / block * block : 0;
+    int acc = zero_tile(kc, m, "acc", px, nb);
+    if (blocked) {
+        const Ix *blk = IXV(kb_for(b, LOOP_SERIAL, "blk", IXC(0), IXC(blocked), block));
+        int part = zero_tile(kc, m, "part", px, nb);
+        multiply(kc, m, part, px, nb, IXV(kb_for(b, LOOP_SERIAL, "k", blk, ADDC(blk, block), m->along)), m->along);
+        kb_end(b);
+        const Ix *q = tile_rows(kc, px);
+        for (int j = 0; j < nb; j++)
+            kb_set(b, acc, q, IXC(j), x_bin(b, X_add, x_tile(b, acc, q, IXC(j)), x_tile(b, part, q, IXC(j))));
+        close_rows(kc, px);
+        kb_end(b);
+    }
+    if (blocked < whole) {
+        multiply(kc, m, acc, px, nb, IXV(kb_for(b, LOOP_SERIAL, "k", IXC(blocked), IXC(whole), m->along)), m->along);
+        kb_end(b);
+    }
+    if (whole < m->K)
+        multiply(kc, m, acc, px, nb, IXC(whole), (int)(m->K - whole));
+    int sum[8];
+    for (int j = 0; j < nb; j++)
+        sum[j] = kb_tile(b, arena_printf(kc->A, "s%d", j), px, 0, x_const(b, vt(DT_F32, 1), 0));
+    const Ix *q = tile_rows(kc, px);
+    for (int j = 0; j < nb; j++)
+        kb_set(b, sum[j], q, NULL, x_un(b, X_hsum, x_tile(b, acc, q, IXC(j))));
+    close_rows(kc, px);
+    kc_finish(kc, &(Finish){.rows = 1, .px = px, .nb = nb, .lanes = 1, .last_n = 1, .vdim = m->ot.rank - 1, .acc = sum,
+                            .coord = mm_coord, .user = m, .twin = m->mirrored ? mirror : NULL, .even = m->even});
+}
+
 static void tile(KC *kc, Mm *m, int nb, int rows)
 {
+    if (m->along > 1) {
+        dots(kc, m, nb, rows);
+        return;
+    }
     Contract t = {.rows = 1, .px = rows, .nb = nb, .lanes = m->lanes, .last_n = m->last_n, .vdim = m->ot.rank - 1, .user = m,
-                  .init = mm_init, .x = mm_x, .w = mm_w, .coord = mm_coord};
+                  .init = mm_init, .x = mm_x, .w = mm_w, .coord = mm_coord, .twin = m->mirrored ? mirror : NULL, .even = m->even};
     m->blocked = m->K >= 2 * SUM_BLOCK;
     if (m->blocked)
         t.blocks = t.nred = 1, t.red[0].name = "blk", t.red[0].lo = IXC(0), t.red[0].hi = IXC(m->K / SUM_BLOCK), t.rest = m->K % SUM_BLOCK;
@@ -97,17 +212,42 @@ static void tile(KC *kc, Mm *m, int nb, int rows)
     kc_contract(kc, &t);
 }
 
-static void all_rows(KC *kc, Mm *m, int nb)
+/* Rows lo to hi in tiles of px rows and one of the rest. */
+static void rows(KC *kc, Mm *m, int nb, const Ix *lo, const Ix *hi, int64_t px)
 {
-    int64_t px = imin(kc->s.px, m->M), whole = m->M / px * px;
-    for (int part = 0; part < 2; part++) {
-        int64_t lo = part ? whole : 0, hi = part ? m->M : whole;
-        if (lo >= hi)
-            continue;
-        m->row = IXV(kb_for(&kc->b, LOOP_SERIAL, "m", IXC(lo), IXC(hi), part ? hi - lo : px));
-        tile(kc, m, nb, (int)(part ? hi - lo : px));
-        kb_end(&kc->b);
+    m->row = IXV(kb_for(&kc->b, LOOP_SERIAL, "m", lo, hi, px));
+    tile(kc, m, nb, (int)px);
+    kb_end(&kc->b);
+}
+
+static void all_rows(KC *kc, Mm *m, int nb, int64_t from)
+{
+    int64_t px = imin(kc->s.px, m->M - from), whole = from + (m->M - from) / px * px;
+    rows(kc, m, nb, IXC(from), IXC(whole), px);
+    if (whole < m->M)
+        rows(kc, m, nb, IXC(whole), IXC(m->M), m->M - whole);
+}
+
+/* The rows of a block of columns, which begins at a multiple of `block`, or of what is left behind the last (tail): all
+   of them, or those above the diagonal and those that it crosses. */
+static void segment(KC *kc, Mm *m, int nb, int64_t block, bool tail)
+{
+    if (!kc->s.symmetric) {
+        all_rows(kc, m, nb, 0);
+        return;
     }
+    int64_t px = imin(kc->s.px, block);
+    while (block % px)
+        px--;
+    const Ix *begin = tail ? IXC(m->first) : MULC(m->blk, m->wide);
+    m->mirrored = true;
+    if (tail ? m->first > 0 : m->cols >= 2 * block)
+        rows(kc, m, nb, IXC(0), begin, px);
+    m->mirrored = false;
+    if (tail)
+        all_rows(kc, m, nb, m->first);
+    else
+        rows(kc, m, nb, begin, ADDC(begin, block), px);
 }
 
 /* weight f32[O][K] to [block][K][wide] from column first on. */
@@ -134,7 +274,7 @@ void lower_matmul(KC *kc)
     bool linear = n->op == OP_linear;
     Mm *m = NEW(kc->A, Mm, 1);
     *m = (Mm){.a = n->in[0], .b = n->in[1], .bias = n->nin > 2 ? n->in[2] : -1, .at = *kc_type(kc, n->in[0]), .bt = *kc_type(kc, n->in[1]),
-              .ot = *kc_type(kc, kc_out(kc)), .ta = n->attr.transpose_a, .tb = n->attr.transpose_b, .wparam = -1, .lanes = kc->s.lanes};
+              .ot = kc->frame, .ta = n->attr.transpose_a, .tb = n->attr.transpose_b, .wparam = -1, .lanes = kc->s.lanes};
     int R = m->ot.rank;
     m->cols = m->ot.dim[R - 1];
     m->M = R > 1 ? m->ot.dim[R - 2] : 1;
@@ -144,12 +284,16 @@ void lower_matmul(KC *kc)
     bool constant = linear && kc->l->g->value.v[m->b].kind == VAL_CONST;
     if (linear && !constant)
         bug("linear's weight is not a constant");
-    bool vector = kc_vector(kc, kc_out(kc), &m->ot, R - 1) && kc_epilogue_vector(kc, R - 1);
+    bool vector = kc_epilogue_vector(kc, R - 1);
     if (!linear)
-        vector = vector && !m->tb && kc_vector(kc, m->b, &m->bt, m->bt.rank - 1);
+        vector = vector && kc_vector(kc, m->b, &m->bt, m->bt.rank - (m->tb ? 2 : 1));
+    bool along = !vector && m->tb && !m->ta && m->K > 1 && kc_vector(kc, m->a, &m->at, m->at.rank - 1) &&
+                 kc_vector(kc, m->b, &m->bt, m->bt.rank - 1);
+    m->along = along ? m->lanes : 1;
     if (!vector)
         m->lanes = 1;
-    kc_zero_border(kc, kc_out(kc));
+    m->even = even_epilogue(kc, R);
+    kc_zero_borders(kc);
     int opened = 0;
     for (int i = 0; i < R - 2; i++) {
         m->lead[i] = IXC(0);
@@ -164,14 +308,14 @@ void lower_matmul(KC *kc)
         m->blk = IXC(0);
         if (constant)
             m->wparam = pack(kc, m, 1, full ? "_tail" : "");
-        all_rows(kc, m, (int)nv);
+        segment(kc, m, (int)nv, nb * m->lanes, true);
     }
     if (full) {
         m->first = 0, m->wide = nb * m->lanes, m->last_n = m->lanes;
         if (constant)
             m->wparam = pack(kc, m, full, "");
         m->blk = IXV(kb_for(&kc->b, opened ? LOOP_SERIAL : LOOP_PARALLEL, "oc", IXC(0), IXC(full), 1));
-        all_rows(kc, m, (int)nb);
+        segment(kc, m, (int)nb, nb * m->lanes, false);
         kb_end(&kc->b);
     }
     while (opened--)

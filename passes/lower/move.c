@@ -120,7 +120,7 @@ static void lower_pad(KC *kc)
 void lower_move(KC *kc)
 {
     ValueId out = kc_out(kc), in = kc->n->in[0];
-    kc_zero_border(kc, out);
+    kc_zero_borders(kc);
     if (kc->n->op == OP_concat) {
         lower_concat(kc);
         return;

@@ -77,7 +77,7 @@ int kc_fold(KC *kc, const char *name, XOp op, const Expr *init, const Expr *zero
 Slide kc_slide(const KC *kc, int64_t k, int dim)
 {
     const Attrs *a = &kc->n->attr;
-    return (Slide){.in = kc_type(kc, kc->n->in[0])->dim[2 + dim], .out = kc_type(kc, kc_out(kc))->dim[2 + dim], .k = k,
+    return (Slide){.in = kc_type(kc, kc->n->in[0])->dim[2 + dim], .out = kc->frame.dim[2 + dim], .k = k,
                    .s = a->stride.v[dim], .d = a->dilation.n ? a->dilation.v[dim] : 1, .p = a->pad.v[dim]};
 }
 

@@ -98,7 +98,7 @@ void lower_softmax(KC *kc)
     Type frame = *o.t;
     frame.dim[o.axis] = 1;
     bool vector = !o.along && kc_vector(kc, o.in, o.t, o.vdim);
-    kc_zero_border(kc, o.out);
+    kc_zero_borders(kc);
     kc_nest(kc, &frame, o.vdim, vector ? kc->s.lanes : 1, true, softmax_body, &o);
 }
 
@@ -196,6 +196,6 @@ void lower_l2(KC *kc)
         o.reduced[axes->v[i]] = true;
     for (int i = 0; i < o.t->rank; i++)
         *(o.reduced[i] ? &frame.dim[i] : &o.inner.dim[i]) = 1;
-    kc_zero_border(kc, o.out);
+    kc_zero_borders(kc);
     kc_nest(kc, &frame, o.vdim, 1, true, l2_body, &o);
 }

@@ -63,7 +63,7 @@ static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
         r = x_bin(b, X_div, r, x_splat(b, x_load(b, p->counts, (const Ix *[]){coord[2], coord[3]}, 1, 0), lanes));
     else if (!max)
         r = x_bin(b, X_div, r, x_const(b, vt(DT_F32, lanes), p->divisor));
-    kc_store(kc, kc_out(kc), coord, p->vdim, kc_epilogue(kc, r, coord, p->vdim, lanes, n), n);
+    kc_store_results(kc, r, coord, p->vdim, lanes, n);
 }
 
 void lower_pool(KC *kc)
@@ -72,10 +72,9 @@ void lower_pool(KC *kc)
     Pool p = {.v = kc_slide(kc, a->kernel.v[0], 0), .h = kc_slide(kc, a->kernel.v[1], 1), .counts = -1};
     if (kc->n->op == OP_avg_pool)
         p.counts = count_table(kc, &p);
-    ValueId out = kc_out(kc);
-    p.vdim = value_vdim(kc->l->g, out);
+    p.vdim = value_vdim(kc->l->g, kc_out(kc));
     const Type *it = kc_type(kc, kc->n->in[0]);
     int lanes = p.vdim == 1 && kc_vector(kc, kc->n->in[0], it, 1) && kc_epilogue_vector(kc, 1) ? kc->s.lanes : 1;
-    kc_zero_border(kc, out);
-    kc_nest(kc, kc_type(kc, out), p.vdim, lanes, true, body, &p);
+    kc_zero_borders(kc);
+    kc_nest(kc, &kc->frame, p.vdim, lanes, true, body, &p);
 }

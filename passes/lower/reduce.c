@@ -59,9 +59,7 @@ static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
     const Expr *x = x_reg(b, acc);
     if (kc->n->op == OP_mean)
         x = x_bin(b, X_div, x, x_const(b, vt(DT_F32, lanes), (double)r->inner));
-    ValueId out = kc_out(kc);
-    int vdim = value_vdim(kc->l->g, out);
-    kc_store(kc, out, coord, vdim, kc_epilogue(kc, x, coord, vdim, lanes, n), n);
+    kc_store_results(kc, x, coord, value_vdim(kc->l->g, kc_out(kc)), lanes, n);
 }
 
 void lower_reduce(KC *kc)
@@ -69,7 +67,7 @@ void lower_reduce(KC *kc)
     ValueId in = kc->n->in[0], out = kc_out(kc);
     const Attrs *a = &kc->n->attr;
     Red r = {.it = kc_type(kc, in), .max = kc->n->op == OP_max, .naxes = a->axes.n, .inner = 1};
-    const Type *ot = kc_type(kc, out);
+    const Type *ot = &kc->frame;
     bool reduced[MAX_RANK] = {false};
     for (int i = 0; i < a->axes.n; i++) {
         r.axis[i] = (int)a->axes.v[i];
@@ -84,6 +82,6 @@ void lower_reduce(KC *kc)
         o += !reduced[i];
     }
     bool vector = !reduced[r.vdim] && kc_vector(kc, in, r.it, r.vdim) && kc_epilogue_vector(kc, vdim);
-    kc_zero_border(kc, out);
+    kc_zero_borders(kc);
     kc_nest(kc, ot, vdim, vector ? kc->s.lanes : 1, true, body, &r);
 }

@@ -6,7 +6,7 @@
        let w0: f32x16 = load w[...]
        unroll q 0..14 { acc0[q] = fma(splat(load in[...]), w0, acc0[q]) }
      } } }
-     unroll q 0..14 { store out[...] = epilogue(acc0[q]) } */
+     unroll q 0..14 { store out[...] = epilogue(acc0[q]) }       finish.c */
 #include "lower.h"
 
 static const Ix *tile_index(KC *kc, const Contract *c, const Ix *r, const Ix *q) { return ADD(MULC(r, c->px), q); }
@@ -93,17 +93,13 @@ void kc_contract(KC *kc, const Contract *c)
         multiply(kc, c, acc, red);
         kb_end(b);
     }
+    if (!c->store) {
+        kc_finish(kc, &(Finish){c->rows, c->px, c->nb, c->lanes, c->last_n, c->vdim, acc, c->coord, c->user, c->twin, c->even});
+        return;
+    }
     int n = pixels(kc, c, &r, &q);
     const Ix *p = tile_index(kc, c, r, q);
-    for (int j = 0; j < c->nb; j++) {
-        const Ix *coord[MAX_RANK];
-        int valid = j == c->nb - 1 ? c->last_n : c->lanes;
-        if (c->store) {
-            c->store(kc, c->user, r, q, j, x_tile(b, acc[j], p, NULL));
-            continue;
-        }
-        c->coord(kc, c->user, r, q, j, coord);
-        kc_store(kc, kc_out(kc), coord, c->vdim, kc_epilogue(kc, x_tile(b, acc[j], p, NULL), coord, c->vdim, c->lanes, valid), valid);
-    }
+    for (int j = 0; j < c->nb; j++)
+        c->store(kc, c->user, r, q, j, x_tile(b, acc[j], p, NULL));
     close(kc, n);
 }

@@ -69,6 +69,6 @@ void lower_upsample(KC *kc)
         table(kc, "cols", it->dim[3], kc->n->attr.scale.v[1], &u.col, &u.col_w);
     }
     bool vector = u.vdim == 1 && kc_vector(kc, in, it, 1);
-    kc_zero_border(kc, out);
+    kc_zero_borders(kc);
     kc_nest(kc, kc_type(kc, out), u.vdim, vector ? kc->s.lanes : 1, true, bilinear ? bilinear_body : nearest_body, &u);
 }

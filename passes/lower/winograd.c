@@ -291,7 +291,7 @@ static void output_vector(KC *kc, const Wino *c, const Ix *ch, int lanes, int va
         for (int j = 0; j < a->nx; j++) {
             const Ix *coord[4] = {c->n, oc, ADDC(MULC(a->ty, w->m), i), ADDC(MULC(a->tx, w->m), j)};
             const Expr *y = bias ? x_bin(&kc->b, X_add, out[j], bias) : out[j];
-            kc_store(kc, kc_out(kc), coord, 1, kc_epilogue(kc, y, coord, 1, lanes, valid), valid);
+            kc_store_results(kc, y, coord, 1, lanes, valid);
         }
     }
 }
@@ -422,14 +422,14 @@ void lower_winograd(KC *kc)
         kc->s.lanes = 1;
     Wino *c = NEW(kc->A, Wino, 1);
     *c = (Wino){.w = winograd_make(kc->s.wino, 3), .in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .lanes = kc->s.lanes,
-                .it = *kc_type(kc, n->in[0]), .ot = *kc_type(kc, kc_out(kc))};
+                .it = *kc_type(kc, n->in[0]), .ot = kc->frame};
     c->p = winograd_plan(&kc->s, &c->it, &c->ot);
     int64_t offset = n->scratch_offset, nn = (int64_t)c->w.n * c->w.n;
     bool outer = kc->s.oc_outer;
     c->v = scratch(kc, "v", outer ? 1 : kc->s.parts, nn, c->p.v_plane, &offset);
     c->m = scratch(kc, "m", kc->s.parts, nn, c->p.m_plane, &offset);
     segments(kc, c);
-    kc_zero_border(kc, kc_out(kc));
+    kc_zero_borders(kc);
     c->part = c->v_part = c->blk = IXC(0);
     if (outer) {
         images(kc, c, input);

@@ -140,6 +140,7 @@ model()
         echo "    error $error"
     fi
     selftest
+    by_llvm
 }
 
 # The same C, built for the host, gives the same bits: nothing in it depends on the machine.
@@ -153,6 +154,41 @@ on_host()
         echo "ok $case: bits of the host"
     else
         fail "$case" 'other bits than on the host'
+    fi
+}
+
+# LLVM's object in place of the C: the same bits on the board, no symbol but arithmetic in software, within its stack.
+by_llvm()
+{
+    local with=$WORK/llvm machine=ARM
+    rm -rf "$with" "$WORK/log"
+    case $target in aarch64) machine=AArch64 ;; rv*) machine=RISC-V ;; esac
+    if ! "$DSQC" compile "$spec" $weights --target="$target" --backend=llvm --emit=obj,selftest -q -o "$with" 2>"$WORK/log"; then
+        ! grep -q 'without LLVM' "$WORK/log" && fail "$case by LLVM" 'dsqc compile' || echo "skip $case by LLVM: built without LLVM"
+        return
+    fi
+    if ! readelf -h "$with/$name.o" | grep -q "Machine: *$machine" ||
+        nm -u "$with/$name.o" | grep -v "$([ "$target" = rv32imc ] && echo ' __' || echo '^$')"; then
+        fail "$case by LLVM" 'wrong machine, or undefined symbols'
+        return
+    fi
+    # shellcheck disable=SC2086
+    (cd "$with" && $cc $flags -std=gnu99 -I"$with" $defines -o board.elf $start "$board/main.c" "$WORK/input.c" "$name.o" \
+        $(linking "$target") && $cc $flags -std=gnu99 -I"$with" -o selftest.elf $start "${name}_selftest.c" "$name.o" \
+        $(linking "$target")) >"$WORK/log" 2>&1 || { fail "$case by LLVM" 'does not build'; return; }
+    if ! emulate "$target" "$with/board.elf" >"$WORK/by_llvm" 2>&1; then
+        cp "$WORK/by_llvm" "$WORK/log"
+        fail "$case by LLVM" 'does not run'
+    elif ! diff <(grep '^out' "$WORK/got") <(grep '^out' "$WORK/by_llvm") >"$WORK/log"; then
+        fail "$case by LLVM" 'other bits than C'
+    elif [ "$target" != aarch64 ] && ! awk '{ v[$1] = $2 } END { exit !(v["stack"] > 0 && v["stack"] <= v["bound"]) }' "$WORK/by_llvm"; then
+        fail "$case by LLVM" "$(grep -E '^(stack|bound)' "$WORK/by_llvm" | tr '\n' ' ')"
+    elif ! emulate "$target" "$with/selftest.elf" >"$WORK/log" 2>&1; then
+        fail "$case by LLVM" 'self test'
+    else
+        echo "ok $case by LLVM"
+        awk -v macs="$macs" '{ v[$1] = $2 } END { if (v["instructions"]) printf "    %.2f instructions for each, ", v["instructions"]/macs
+            if (v["stack"]) printf "stack %d of %d bytes\n", v["stack"], v["bound"] }' "$WORK/by_llvm"
     fi
 }
 
@@ -204,5 +240,19 @@ for m in $tiny; do
     # shellcheck disable=SC2086
     all "specs/tiny/$m.yaml" '--weights random:1' cortex-m4 aarch64 $more
 done
+# Elementary functions, and square roots where the processor has none.
+cat >"$WORK/roots.yaml" <<'YAML'
+name: roots
+input:
+  x: 'f32[1,3,5,7]'
+network:
+  - {op: conv2d, name: c, out: 5, kernel: 3, pad: 1}
+  - tanh
+  - {op: exp, as: e}
+  - {op: sqrt, in: e}
+  - sigmoid
+output: y
+YAML
+all "$WORK/roots.yaml" '--weights random:1' rv32imc cortex-m4
 foreign_selftest
 echo "    took $((SECONDS - began)) s"

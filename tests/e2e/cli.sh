@@ -81,15 +81,28 @@ expect 'choice' 2 '' "--emit takes .*, not 'object'" compile "$spec" --emit=c,ob
 expect 'choice nearest' 2 '' "not 'shard'; did you mean 'shared'" compile "$spec" --emit=shard
 expect 'target' 2 '' "unknown target 'cortex-m5'; did you mean 'cortex-m55'|did you mean 'cortex-m[47]'" info "$spec" --target=cortex-m5
 expect 'targets listed' 2 '' 'targets are .*generic.*rv64gc' info "$spec" --target=zzzzzzzz
-expect 'llvm backend' 2 '' 'built without LLVM' compile "$spec" --backend=llvm
-expect 'llvm text' 2 '' 'built without LLVM' compile "$spec" --emit=llvm-ir
-expect 'llvm engine' 2 '' 'built without LLVM' run "$spec" --engine=llvm
+expect 'two backends' 2 '' '--engine=llvm and --backend=c exclude each other' run "$spec" --engine=llvm --backend=c
+expect 'C of LLVM' 2 '' '--backend=llvm and --emit=c exclude each other' compile "$spec" --backend=llvm --emit=obj,c
+expect 'arrays of LLVM' 2 '' '--backend=llvm and --weights-as=c' compile "$spec" --backend=llvm --weights-as=c
+expect 'processor of C' 2 '' '--cpu is LLVM.s: it needs --backend=llvm' compile "$spec" --cpu=znver4
+(
+    DSQC=$BUILD/tests/dsqc-nollvm
+    expect 'no llvm: backend' 2 '' 'built without LLVM; install llvm-19-dev' compile "$spec" --backend=llvm
+    expect 'no llvm: text' 2 '' 'built without LLVM' compile "$spec" --emit=llvm-ir
+    expect 'no llvm: engine' 2 '' 'built without LLVM' run "$spec" --engine=llvm
+    expect 'no llvm: C' 0 '' '' compile "$spec" --weights random:1 -q -o "$WORK/nollvm"
+)
 expect 'shared on a microcontroller' 2 '' 'no shared libraries on cortex-m4' compile "$spec" --target=cortex-m4 --emit=shared
 expect 'no spec' 2 '' 'which SPEC' compile
 expect 'two specs' 2 '' "unexpected argument 'b.yaml'" compile "$spec" b.yaml
 expect 'operand too many' 2 '' "unexpected argument 'x'" schema x
 expect 'unknown pass' 2 '' "there is no pass 'nonsense'" info "$spec" --passes=nonsense
 expect 'unknown disabled pass' 2 '' "there is no pass 'nonsense'" info "$spec" --disable-pass=nonsense
+expect 'unknown stop' 2 '' "there is no pass 'fuse-epilog', did you mean 'fuse-epilogue'" opt "$spec" --stop-after=fuse-epilog
+expect 'unknown stop on loops' 2 '' "unknown pass on loops 'dce'" opt --loops "$spec" --stop-after=dce
+expect 'stop on loops in a graph' 2 '' "there is no pass 'loop-unroll'" opt "$spec" --stop-after=loop-unroll
+expect 'stop without text' 2 '' '--stop-after=dce leaves text only: --emit=graph -o -' compile "$spec" --stop-after=dce -o "$WORK/none"
+expect 'stop with the other text' 2 '' '--stop-after=loop-unroll leaves text only: --emit=loops -o -' compile "$spec" --stop-after=loop-unroll --emit=graph -o -
 expect 'unknown dump' 2 '' "there is no pass 'nonsense'" info "$spec" --print-ir-after=nonsense
 expect 'unknown loop pass' 2 '' "unknown pass on loops 'loop-unrol'; did you mean 'loop-unroll'" opt --loops --passes=loop-unrol "$spec"
 expect 'set without value' 2 '' '--set takes NAME=VALUE' info "$spec" --set classes
@@ -103,6 +116,15 @@ expect 'unwritable folder' 1 '' 'error: cannot write' compile "$spec" "${w[@]}" 
 expect 'folder is a file' 1 '' 'error: .*directory' compile "$spec" "${w[@]}" -o "$spec/x"
 check 'nothing left behind' test ! -e "$WORK/none"
 if "$DSQC" schema >/dev/full 2>"$WORK/err.txt"; then bad 'standard output full'; else ok 'standard output full'; fi
+
+# ---- export ----
+expect 'export' 0 '' 'net: 5 ONNX nodes, [0-9,]+ bytes -> ' export "$spec" "${w[@]}" -o "$WORK/net.onnx"
+"$DSQC" export "$spec" "${w[@]}" -q -o - >"$WORK/piped.onnx" 2>"$WORK/err.txt"
+check 'export to standard output' cmp "$WORK/net.onnx" "$WORK/piped.onnx"
+check 'no path in the model' sh -c '! grep -qF -e "$1" -e "$2" "$3"' - "$WORK" "$PWD" "$WORK/net.onnx"
+expect 'export without a file' 2 '' 'which file\? -o MODEL.onnx' export "$spec" "${w[@]}"
+expect 'export without weights' 1 '' 'names no weights: give --weights' export "$spec" -o "$WORK/none"
+expect 'export to nowhere' 1 '' 'error: cannot write' export "$spec" "${w[@]}" -o /proc/none/net.onnx
 
 # ---- compile ----
 expect 'compile' 0 '' 'net for .*: [0-9]+ kernels' compile "$spec" "${w[@]}" -o "$WORK/a"
@@ -119,6 +141,11 @@ for e in graph loops; do
     # shellcheck disable=SC2086
     "$DSQC" opt $flag - <"$WORK/net.$e" >"$WORK/again.$e" 2>>"$WORK/err.txt"
     check "$e text reads back" test -s "$WORK/again.$e"
+done
+for stop in canonicalise:graph lower:loops loop-unroll:loops; do
+    "$DSQC" compile "$spec" "${w[@]}" --emit=${stop#*:} -o - --stop-after=${stop%:*} 2>"$WORK/err.txt" | grep . >"$WORK/stopped"
+    "$DSQC" compile "$spec" "${w[@]}" --print-ir-after=${stop%:*} -q -o "$WORK/dumped" 2>"$WORK/dump"
+    check "stop after ${stop%:*}" sh -c 'sed 1d "$1" | grep . | diff - "$2" && [ -s "$2" ]' - "$WORK/dump" "$WORK/stopped"
 done
 expect 'two texts to standard output' 2 '' 'takes one text' compile "$spec" "${w[@]}" --emit=graph,loops -o -
 expect 'every result' 0 '' 'net for' compile "$spec" "${w[@]}" --emit=c,obj,asm,lib,shared,selftest,graph,loops -o "$WORK/all"

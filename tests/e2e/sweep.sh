@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# "dsqc verify" for every network with every unit, pool and head, small, on the native and the generic target in turn; and
-# for every bundled network as it comes, at full size. A dsqc with sanitizers takes every fifth combination, or this alone
+# "dsqc verify --verify-each" for every network with every unit, pool and head, small, on the native and the generic target in
+# turn: no pass changes the numbers, nor does the compiled code; and "dsqc verify" for every bundled network as it comes, at
+# full size. A dsqc with sanitizers takes every fifth combination, or this alone
 # would take a quarter of an hour.
 set -u
 export TMPDIR=$WORK
@@ -36,7 +37,7 @@ combinations()
                 for head in logits softmax square_softmin; do
                     local t=${target[i % 2]} s=${size[(i / 3 + i / 9) % 3]}
                     ((i % step)) || echo "'$net $unit $pool $head, $t, $s' specs/$net.yaml --set unit=$unit --set pool=$pool" \
-                        "--set head=$head --set size=$s --set classes=10 --target=$t"
+                        "--set head=$head --set size=$s --set classes=10 --target=$t --verify-each"
                     i=$((i + 1))
                 done
             done

@@ -193,6 +193,15 @@ def per_channel(op, n, fn):
     return make
 
 
+def polynomial():
+    x = rnd(*shape(2))
+    axis = pick(None, random.randint(-x.dim(), x.dim() - 1))
+    at = 1 if axis is None else axis
+    cs = [rnd(pick(x.shape[at], x.shape[at], 1)) for _ in range(random.randint(2, 6))]
+    y = sum((along(x, at, c.expand(x.shape[at])) * x ** k for k, c in enumerate(cs)), torch.zeros_like(x))
+    return Case('polynomial', [x], cs, dict(axis=axis), [y])
+
+
 UNARY = {
     'relu': F.relu, 'relu6': F.relu6, 'sigmoid': torch.sigmoid, 'tanh': torch.tanh, 'hard_sigmoid': F.hardsigmoid,
     'hard_swish': F.hardswish, 'silu': F.silu, 'exp': torch.exp, 'abs': torch.abs, 'sign': torch.sign,
@@ -445,13 +454,13 @@ MAKERS = {
     'softmin': soft('softmin', lambda x, d: F.softmin(x, d)), 'l2_normalize': l2_normalize,
     'bias': per_channel('bias', 1, torch.add), 'scale': per_channel('scale', 1, torch.mul),
     'scale_bias': per_channel('scale_bias', 2, lambda x, w, b: x * w + b), 'sqrt': unary('sqrt', torch.sqrt, True),
-    'clamp': clamp, 'map': map_, 'leaky_relu': leaky_relu, 'gelu': gelu, 'max_pool': max_pool, 'avg_pool': avg_pool,
+    'polynomial': polynomial, 'clamp': clamp, 'map': map_, 'leaky_relu': leaky_relu, 'gelu': gelu, 'max_pool': max_pool, 'avg_pool': avg_pool,
     'concat': concat, 'split': split, 'slice': slice_, 'channel_shuffle': channel_shuffle, 'reshape': reshape,
     'flatten': flatten, 'transpose': transpose, 'upsample': upsample, 'pad': pad, 'epilogue': epilogue}
 MAKERS.update({op: unary(op, fn) for op, fn in UNARY.items()})
 MAKERS.update({op: binary(op, fn) for op, fn in BINARY.items()})
 MAKERS.update({op: reduction(op, fn) for op, fn in REDUCE.items()})
-MANY = {'conv2d': 4, 'conv_transpose2d': 3, 'max_pool': 4, 'avg_pool': 4, 'slice': 2, 'epilogue': 4, 'matmul': 2}
+MANY = {'conv2d': 4, 'conv_transpose2d': 3, 'max_pool': 4, 'avg_pool': 4, 'slice': 2, 'epilogue': 4, 'matmul': 2, 'linear': 3}
 
 
 def table_ops():
@@ -475,6 +484,21 @@ def compare(case, got):
     return None if at == got.numel() else 'the output has %d numbers, %d expected' % (got.numel(), at)
 
 
+def make_cases(seed, trials, only=None):
+    """[(op, case)]"""
+    cases = []
+    for op, make in MAKERS.items():
+        random.seed('%d %s' % (seed, op))
+        torch.manual_seed(random.randrange(2**31))
+        want = trials * MANY.get(op, 1) if only in (None, op) else 0
+        while want > 0:
+            case = make()
+            if case:
+                cases.append((op, case))
+                want -= 1
+    return cases
+
+
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument('driver', nargs='?', default=os.environ.get('BUILD', 'build') + '/tests/exec/evalgraph')
@@ -487,16 +511,7 @@ def main():
     missing = [op for op in table_ops() if op not in MAKERS]
     for op in missing:
         print('not ok ops_torch %s: no case here' % op)
-    cases = []
-    for op, make in MAKERS.items():
-        random.seed('%d %s' % (seed, op))
-        torch.manual_seed(random.randrange(2**31))
-        want = args.trials * MANY.get(op, 1) if args.only in (None, op) else 0
-        while want > 0:
-            case = make()
-            if case:
-                cases.append((op, case))
-                want -= 1
+    cases = make_cases(seed, args.trials, args.only)
     failures = run(args.driver, cases)
     for op in MAKERS:
         mine, bad = [c for o, c in cases if o == op], [f for f in failures if f[0] == op]
@@ -538,4 +553,5 @@ def run(driver, cases):
     return failures
 
 
-sys.exit(main())
+if __name__ == '__main__':
+    sys.exit(main())

@@ -138,17 +138,31 @@ static ValueId batch_norm(Gen *s)
     return node(s, OP_batch_norm, NULL, in, 5);
 }
 
+static ValueId polynomial(Gen *s, ValueId x, const Attrs *a, Type c)
+{
+    static const int64_t one = 1;
+    ValueId in[7] = {node(s, OP_tanh, NULL, &x, 1)}; /* bounded */
+    int nin = (int)pick(s, 3, 7);
+    for (int i = 1; i < nin; i++) {
+        Type t = chance(s, 20) ? shape(1, &one) : c;
+        in[i] = constant(s, t, chance(s, 20) ? 0 : 0.5, chance(s, 10));
+    }
+    return node(s, OP_polynomial, a, in, nin);
+}
+
 static ValueId per_channel(Gen *s)
 {
-    static const Op ops[] = {OP_bias, OP_scale, OP_scale_bias};
+    static const Op ops[] = {OP_bias, OP_scale, OP_scale_bias, OP_polynomial};
     ValueId x = any(s);
     const Type *t = type_of(s, x);
     if (!t->rank)
         return -1;
-    Op op = ops[pick(s, 0, 2)];
+    Op op = ops[pick(s, 0, LEN(ops) - 1)];
     Attrs a = defaults(op);
     a.axis = t->rank > 1 && chance(s, 80) ? 1 : pick(s, 0, t->rank - 1);
     Type c = shape(1, &t->dim[a.axis]);
+    if (op == OP_polynomial)
+        return polynomial(s, x, &a, c);
     ValueId in[3] = {x, op == OP_bias ? constant(s, c, 0.2, 0) : constant_in(s, c, 0.5, 1.5), constant(s, c, 0.2, 0)};
     return node(s, op, &a, in, op == OP_scale_bias ? 3 : 2);
 }
@@ -229,7 +243,73 @@ static ValueId pool(Gen *s)
         a.count_include_pad = chance(s, 50);
     else if (chance(s, 20))
         a.dilation = (Ints){1, {2}};
+    const int64_t *size = &type_of(s, x)->dim[2];
+    bool empty = a.dilation.v[0] == 2 && imin(size[0], size[1]) == 1; /* windows may lie in the padding alone */
+    x = node(s, op, &a, &x, 1);
+    return x >= 0 && empty ? node(s, OP_relu, NULL, &x, 1) : x; /* not -infinity, which gelu makes NaN */
+}
+
+static ValueId one(Gen *s, Op op, ValueId x) { return node(s, op, NULL, &x, 1); }
+
+static ValueId over_map(Gen *s, ValueId x, bool keep)
+{
+    static const Op ops[] = {OP_mean, OP_mean, OP_sum, OP_max};
+    Op op = ops[pick(s, 0, 3)];
+    Attrs a = defaults(op);
+    a.axes = (Ints){2, {2, 3}};
+    a.keep = keep;
     return node(s, op, &a, &x, 1);
+}
+
+/* A pool whose windows lie side by side and fill the map. */
+static ValueId windows(Gen *s, ValueId x)
+{
+    Op op = chance(s, 50) ? OP_max_pool : OP_avg_pool;
+    Attrs a = defaults(op);
+    a.kernel.n = 2;
+    for (int d = 0; d < 2; d++) {
+        int64_t size = type_of(s, x)->dim[2 + d], k = pick(s, 1, 4);
+        while (size % k)
+            k--;
+        a.kernel.v[d] = k > 1 || size % 3 ? k : 3;
+    }
+    return node(s, op, &a, &x, 1);
+}
+
+/* What fuses into a convolution: reductions of it and of its steps, gates, residuals, several results. */
+static ValueId group(Gen *s)
+{
+    ValueId x = conv(s), r = -1;
+    if (x < 0)
+        return -1;
+    if (chance(s, 50))
+        x = one(s, OP_relu, x);
+    if (chance(s, 40))
+        PUSH(s->A, &s->pool, x);
+    ValueId y = chance(s, 60) ? one(s, OP_square, x) : x;
+    switch (pick(s, 0, 7)) {
+    case 0: return over_map(s, y, chance(s, 50));
+    case 1:
+        PUSH(s->A, &s->pool, over_map(s, x, chance(s, 50)));
+        return over_map(s, y, chance(s, 50));
+    case 2: case 3: case 4:
+        if ((r = windows(s, y)) >= 0 && chance(s, 40))
+            PUSH(s->A, &s->pool, over_map(s, x, true));
+        return r;
+    case 5:
+        PUSH(s->A, &s->pool, one(s, OP_tanh, y));
+        return one(s, OP_sigmoid, x);
+    default: {
+        ValueId gate[2] = {y, one(s, OP_sigmoid, over_map(s, x, true))}, sum[2] = {node(s, OP_mul, NULL, gate, 2), -1};
+        const Type *t = type_of(s, x);
+        int64_t wd[4] = {t->dim[1], t->dim[1], 1, 1};
+        if (chance(s, 30))
+            return sum[0];
+        ValueId down[2] = {x, constant(s, shape(4, wd), sqrt(1.0 / (double)wd[0]), 0)};
+        sum[1] = chance(s, 60) ? node(s, OP_conv2d, NULL, down, 2) : x;
+        return node(s, OP_add, NULL, sum, 2);
+    }
+    }
 }
 
 static ValueId reduction(Gen *s)
@@ -347,6 +427,72 @@ static ValueId movement(Gen *s)
     return v;
 }
 
+/* A dense convolution without bias: k x k, stride 1, same size. */
+static ValueId dense(Gen *s, ValueId x, int64_t out, int64_t k)
+{
+    const Type *t = type_of(s, x);
+    Attrs a = defaults(OP_conv2d);
+    int64_t wd[4] = {out, t->dim[1], k, k};
+    a.pad = (Ints){4, {k / 2, k / 2, k / 2, k / 2}};
+    ValueId in[2] = {x, constant(s, shape(4, wd), sqrt(1.0 / (double)(t->dim[1] * k * k)), 0)};
+    return node(s, OP_conv2d, &a, in, 2);
+}
+
+static ValueId depthwise(Gen *s, ValueId x)
+{
+    Attrs a = defaults(OP_conv2d);
+    int64_t c = type_of(s, x)->dim[1], wd[4] = {c, 1, 3, 3}, stride = pick(s, 1, 2);
+    a.pad = (Ints){4, {1, 1, 1, 1}};
+    a.stride = (Ints){2, {stride, stride}};
+    a.groups = c;
+    ValueId in[3] = {x, constant(s, shape(4, wd), 0.33, 0), constant(s, shape(1, &c), 0.2, 0)};
+    return node(s, OP_conv2d, &a, in, chance(s, 50) ? 3 : 2);
+}
+
+/* What movement is for: units of ShuffleNetV2, or maps that concat joins, and a reader of the result. */
+static ValueId units(Gen *s)
+{
+    ValueId x = any(s), y;
+    const Type *t = type_of(s, x);
+    if (t->rank != 4)
+        return -1;
+    int64_t half = pick(s, 1, 13);
+    bool shuffles = chance(s, 60);
+    x = dense(s, x, 2 * half, 1);
+    for (int64_t n = pick(s, 1, 3); n > 0; n--) {
+        Attrs a = defaults(OP_slice);
+        a.axes = (Ints){1, {1}};
+        a.start = (Ints){1, {half}};
+        a.end = (Ints){1, {2 * half}};
+        ValueId in[3] = {x, -1, -1};
+        y = shuffles ? node(s, OP_slice, &a, &x, 1) : x;
+        in[1] = one(s, OP_relu, dense(s, y, shuffles ? half : pick(s, 1, 9), chance(s, 70) ? 1 : 3));
+        if (shuffles) {
+            a.start.v[0] = 0, a.end.v[0] = half;
+            in[0] = node(s, OP_slice, &a, &x, 1);
+        }
+        x = node(s, OP_concat, NULL, in, 2);
+        a = defaults(OP_channel_shuffle);
+        a.groups = 2;
+        if (shuffles)
+            x = node(s, OP_channel_shuffle, &a, &x, 1);
+    }
+    switch (pick(s, 0, 4)) {
+    case 0: return dense(s, x, pick(s, 1, 20), chance(s, 60) ? 1 : 3);
+    case 1: return dense(s, depthwise(s, x), pick(s, 1, 20), 1);
+    case 2: return depthwise(s, x);
+    case 3: {
+        Attrs a = defaults(OP_flatten);
+        a.axis = 1;
+        x = node(s, OP_flatten, &a, &x, 1);
+        int64_t wd[2] = {pick(s, 1, 20), type_of(s, x)->dim[1]};
+        ValueId in[2] = {x, constant(s, shape(2, wd), sqrt(1.0 / (double)wd[1]), 0)};
+        return node(s, OP_linear, NULL, in, 2);
+    }
+    default: return over_map(s, x, chance(s, 50));
+    }
+}
+
 static ValueId product(Gen *s)
 {
     ValueId x = any(s);
@@ -407,8 +553,8 @@ static Graph *generate(Arena *A, uint64_t seed, int size, Make *const *make, int
 
 Graph *randgraph(Arena *A, uint64_t seed, int size)
 {
-    static Make *const make[] = {conv, conv, conv, conv_transpose, batch_norm, per_channel, unary, unary, unary, binary, binary,
-                                 pool, reduction, norm, movement, movement, product};
+    static Make *const make[] = {conv, conv, group, group, conv_transpose, batch_norm, per_channel, unary, unary, unary, binary,
+                                 binary, pool, reduction, norm, movement, movement, units, product};
     return generate(A, seed, size, make, LEN(make), 15);
 }
 
@@ -416,4 +562,54 @@ Graph *randgraph_3x3(Arena *A, uint64_t seed, int size)
 {
     static Make *const make[] = {conv_3x3, conv_3x3, conv_3x3, conv_3x3, conv_3x3, conv, per_channel, unary, binary, binary, movement};
     return generate(A, seed, size, make, LEN(make), 20);
+}
+
+/* One elementwise step on v: of the value alone, or of operands along rows, columns or both. */
+static ValueId product_step(Gen *s, ValueId v, ValueId full)
+{
+    static const Op unary_ops[] = {OP_relu, OP_abs, OP_neg, OP_tanh};
+    const Type t = *type_of(s, v);
+    int kind = (int)pick(s, 0, 6);
+    ValueId in[2] = {v, full};
+    if (kind < 2)
+        return node(s, unary_ops[pick(s, 0, LEN(unary_ops) - 1)], NULL, in, 1);
+    if (kind == 2 || kind == 3) { /* per row, per column, or per matrix */
+        Attrs a = defaults(OP_scale);
+        a.axis = pick(s, t.rank > 2 ? t.rank - 3 : 0, t.rank - 1);
+        in[1] = constant_in(s, shape(1, &t.dim[a.axis]), 0.5, 1.5);
+        return node(s, OP_scale, &a, in, 2);
+    }
+    if (kind < 6)
+        in[1] = constant(s, narrower(s, &t), 0.5, 0);
+    return node(s, chance(s, 50) ? OP_add : OP_mul, NULL, in, 2);
+}
+
+Graph *randproduct(Arena *A, uint64_t seed)
+{
+    static const int64_t rows[] = {1, 2, 3, 4, 5, 7, 8, 12, 15, 16, 17, 31, 33, 40, 65}, sums[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 33, 49, 64, 100, 129};
+    Gen s = {.A = A, .g = graph_new(A, "product"), .r = rng_seed(seed, "randproduct")};
+    int64_t m = rows[pick(&s, 0, LEN(rows) - 1)], k = sums[pick(&s, 0, LEN(sums) - 1)];
+    if (chance(&s, 8))
+        m = pick(&s, 1, 5), k = chance(&s, 50) ? 8200 : 600; /* summed in blocks */
+    int lead = (int)pick(&s, 0, 2);
+    Attrs a = defaults(OP_matmul);
+    a.transpose_a = chance(&s, 40);
+    a.transpose_b = !a.transpose_a;
+    int64_t dim[4] = {pick(&s, 1, 2), pick(&s, 1, 3)}, whole[4] = {dim[0], dim[1]};
+    dim[lead] = a.transpose_a ? k : m, dim[lead + 1] = a.transpose_a ? m : k;
+    whole[lead] = whole[lead + 1] = m;
+    ValueId x = graph_input(s.g, "x", shape(lead + 2, dim), (Loc){0}), other = x;
+    if (chance(&s, 20))
+        other = graph_input(s.g, "other", shape(lead + 2, dim), (Loc){0});
+    ValueId full = graph_input(s.g, "full", shape(lead + 2, whole), (Loc){0});
+    if (chance(&s, 50)) /* made here, so that the result may take its place in memory */
+        full = node(&s, OP_tanh, NULL, &full, 1);
+    ValueId in[2] = {x, other}, v = node(&s, OP_matmul, &a, in, 2);
+    for (int steps = (int)pick(&s, 0, 4); steps; steps--)
+        v = product_step(&s, v, full);
+    if (chance(&s, 40)) /* into the arena */
+        v = node(&s, OP_softmax, NULL, &v, 1);
+    s.g->value.v[v].name = "out";
+    PUSH(A, &s.g->output, v);
+    return s.g;
 }

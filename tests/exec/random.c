@@ -1,22 +1,27 @@
-/* random FIRST COUNT TARGET[:M]...: random graphs through the whole compiler, for each target:
+/* random [--products] FIRST COUNT TARGET[:M]...: random graphs through the whole compiler, for each target:
 
      reference of the graph as written  ~  loop interpreter (1e-5 of the largest magnitude)
      interpreter before the loop passes  =  after them, to the bit
      interpreter  =  C compiled by the system's compiler and run here, to the bit, where this machine runs the target
+     interpreter  =  what LLVM makes of it in this process, to the bit, likewise
 
    With M, graphs of 3x3 convolutions, which Winograd's kernels compute in tiles of M outputs (within 1e-4).
+   A target "llvm:NAME" leaves the C out, which takes most of the time.
 
-   Prints "ok random/TARGET/SEED" or "not ok ..." with the reason below it. */
+   Prints "ok random/TARGET/SEED" (product/...) or "not ok ..." with the reason below it. */
 #include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../backends/backend.h"
+#include "../../backends/llvm/llvm.h"
 #include "../../compiler/cc.h"
 #include "../../passes/pass.h"
 #include "randgraph.h"
+
+static bool products; /* graphs of one product each */
+static const char *kind(void) { return products ? "product" : "random"; }
 
 enum { SIZE = 9, BATCH = 25, MAX_PORTS = 8 };
 
@@ -75,12 +80,11 @@ static const char *against_reference(Case *c)
         double err = 0, mag = 0;
         for (int64_t k = 0; k < type_elems(port_type(c, c->written->input.n + i)); k++) {
             double r = c->ref[i][k];
-            if ((double)x[k] == r) /* infinities of empty windows included */
-                continue;
-            if (!(fabs((double)x[k] - r) <= err))
-                err = fabs((double)x[k] - r);
             if (isfinite(r))
                 mag = fmax(mag, fabs(r));
+            /* infinities of empty windows are equal, and so is what an infinity times zero makes */
+            if ((double)x[k] != r && !(isnan(x[k]) && isnan(r)) && !(fabs((double)x[k] - r) <= err))
+                err = fabs((double)x[k] - r);
         }
         if (!(err <= (c->winograd ? 1e-4 : 1e-5) * mag))
             return arena_printf(c->A, "output %d is %.3g of %.3g away from the reference", i, err, mag);
@@ -104,17 +108,29 @@ static const char *interpret(Case *c)
     return wrong;
 }
 
+/* A third of the graphs is compiled without some of the passes that may be left out. */
+static const char *some_disabled(Arena *A, uint64_t seed)
+{
+    const char *list = "";
+    Rng r = rng_seed(seed, "passes");
+    for (int i = 0; i < npass_info && seed % 3 == 2; i++)
+        if (pass_info[i].required != REQUIRED && rng_next(&r) % 2)
+            list = arena_printf(A, "%s,%s", list, pass_info[i].name);
+    return list;
+}
+
 static const char *compile(Case *c, const Target *t)
 {
-    c->g = c->winograd ? randgraph_3x3(c->A, c->seed, SIZE) : randgraph(c->A, c->seed, SIZE);
+    c->g = products ? randproduct(c->A, c->seed) : c->winograd ? randgraph_3x3(c->A, c->seed, SIZE) : randgraph(c->A, c->seed, SIZE);
     c->g->name = arena_printf(c->A, "r%llu", (unsigned long long)c->seed);
     c->written = graph_clone(c->A, c->g);
     fill(c);
-    PassOptions o = {.target = t, .opt = 2, .verify_each = true, .threads = (int)(c->seed % 4),
-                     .winograd = c->winograd ? c->winograd : WINOGRAD_OFF};
+    bool strict = c->seed % 2 && !c->winograd;
+    PassOptions o = {.target = t, .opt = 2, .verify_each = true, .strict = strict, .threads = (int)(c->seed % 4),
+                     .winograd = c->winograd ? c->winograd : WINOGRAD_OFF, .disable = some_disabled(c->A, c->seed)};
     if (!passes_run(c->A, c->g, &o))
         return "a pass changed the numbers";
-    c->p = lower_graph(c->A, c->g, t, false);
+    c->p = lower_graph(c->A, c->g, t, strict);
     c->arena = aligned_alloc(64, (size_t)round_up(c->p->arena_bytes + 1, 64));
     const char *wrong = interpret(c);
     if (wrong || (wrong = against_reference(c)))
@@ -155,23 +171,55 @@ static int call(Run r, float *const *p, int n, void *arena)
     }
 }
 
-static const char *run_c(Case *c, void *lib)
+/* Fresh outputs in p, besides the inputs. */
+static void fresh(Case *c, float **p)
 {
-    Run fn = {dlsym(lib, arena_printf(c->A, "%s_run", c->g->name))};
-    float *p[MAX_PORTS];
     for (int i = 0; i < ports(c); i++) {
         size_t n = (size_t)type_elems(port_type(c, i));
         p[i] = i < c->written->input.n ? c->io[i] : NEW(c->A, float, n);
     }
     memset(c->arena, 0xff, (size_t)c->p->arena_bytes);
-    if (!fn.sym || call(fn, p, ports(c), c->arena))
-        return "the compiled function is missing or refuses its arguments";
+}
+
+static const char *compare(Case *c, float *const *p, const char *what)
+{
     for (int i = c->written->input.n; i < ports(c); i++)
         for (int64_t k = 0; k < type_elems(port_type(c, i)); k++)
             if (memcmp(&p[i][k], &c->io[i][k], sizeof(float)) && !(isnan(p[i][k]) && isnan(c->io[i][k])))
-                return arena_printf(c->A, "C gives %.9g for element %lld of output %d, the interpreter %.9g", (double)p[i][k], (long long)k,
-                                    i - c->written->input.n, (double)c->io[i][k]);
+                return arena_printf(c->A, "%s gives %.9g for element %lld of output %d, the interpreter %.9g", what,
+                                    (double)p[i][k], (long long)k, i - c->written->input.n, (double)c->io[i][k]);
     return NULL;
+}
+
+static const char *run_c(Case *c, void *lib)
+{
+    Run fn = {dlsym(lib, arena_printf(c->A, "%s_run", c->g->name))};
+    float *p[MAX_PORTS];
+    fresh(c, p);
+    if (!fn.sym || call(fn, p, ports(c), c->arena))
+        return "the compiled function is missing or refuses its arguments";
+    return compare(c, p, "C");
+}
+
+static void *weights_memory(size_t n)
+{
+    return aligned_alloc(64, (size_t)round_up((int64_t)n + 1, 64)); /* until the process ends */
+}
+
+typedef union LlvmFn { void *sym; int (*run)(float *const *, void *); } LlvmFn;
+
+static const char *run_llvm(Case *c, const Target *t)
+{
+    BackendOptions o = {.target = t, .weights_as = WEIGHTS_ASM, .version = "test"};
+    LlvmCode *code = llvm_load(c->A, c->p, &o, weights_memory);
+    if (!code)
+        return "LLVM does not compile it";
+    LlvmFn fn = {llvm_function(code, LLVM_RUN)};
+    float *p[MAX_PORTS];
+    fresh(c, p);
+    const char *wrong = fn.run(p, c->arena) ? "LLVM's function refuses its arguments" : compare(c, p, "LLVM");
+    llvm_unload(code);
+    return wrong;
 }
 
 /* One shared object of all cases' C. */
@@ -211,7 +259,7 @@ static bool transformed(const Case *c)
     return false;
 }
 
-static int batch(uint64_t first, int n, const Target *t, int winograd)
+static int batch(uint64_t first, int n, const Target *t, int winograd, bool with_c)
 {
     Arena *A = arena_new();
     Case c[BATCH];
@@ -221,12 +269,14 @@ static int batch(uint64_t first, int n, const Target *t, int winograd)
         c[i] = (Case){.seed = first + (uint64_t)i, .winograd = winograd, .A = arena_new()};
         c[i].wrong = compile(&c[i], t);
     }
-    void *lib = here ? build(A, c, n, t) : NULL;
+    void *lib = here && with_c ? build(A, c, n, t) : NULL;
     for (int i = 0; i < n; i++) {
-        if (!c[i].wrong && here)
+        if (!c[i].wrong && here && llvm_present())
+            c[i].wrong = run_llvm(&c[i], t);
+        if (!c[i].wrong && here && with_c)
             c[i].wrong = lib ? run_c(&c[i], lib) : "the C does not compile";
         const char *m = winograd ? arena_printf(A, ":%d", winograd) : "";
-        printf("%s random/%s%s/%llu\n", c[i].wrong ? "not ok" : "ok", t->name, m, (unsigned long long)c[i].seed);
+        printf("%s %s/%s%s/%llu\n", c[i].wrong ? "not ok" : "ok", kind(), t->name, m, (unsigned long long)c[i].seed);
         if (c[i].wrong)
             printf("    %s\n", c[i].wrong), bad++;
         free(c[i].arena);
@@ -247,23 +297,26 @@ static int batch(uint64_t first, int n, const Target *t, int winograd)
 
 int main(int argc, char **argv)
 {
+    products = argc > 1 && !strcmp(argv[1], "--products");
+    argc -= products, argv += products;
     if (argc < 4) {
-        fprintf(stderr, "usage: random FIRST COUNT TARGET[:M]...\n");
+        fprintf(stderr, "usage: random [--products] FIRST COUNT [llvm:]TARGET[:M]...\n");
         return 2;
     }
     uint64_t first = strtoull(argv[1], NULL, 10);
     int count = atoi(argv[2]), bad = 0;
     for (int k = 3; k < argc; k++) {
-        const char *colon = strchr(argv[k], ':');
+        bool llvm = !strncmp(argv[k], "llvm:", 5);
+        const char *spec = argv[k] + (llvm ? 5 : 0), *colon = strchr(spec, ':');
         char name[32];
-        snprintf(name, sizeof name, "%.*s", (int)strcspn(argv[k], ":"), argv[k]);
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(spec, ":"), spec);
         const Target *t = target_find(name);
         if (!t) {
             printf("not ok random/%s\n    no such target\n", argv[k]);
             return 1;
         }
         for (int i = 0; i < count; i += BATCH)
-            bad += batch(first + (uint64_t)i, (int)imin(BATCH, count - i), t, colon ? atoi(colon + 1) : 0);
+            bad += batch(first + (uint64_t)i, (int)imin(BATCH, count - i), t, colon ? atoi(colon + 1) : 0, !llvm);
     }
     return bad > 0;
 }

@@ -297,6 +297,51 @@ static inline int run(void *lib, const char *suffix, const Io *io, const void *f
     return r(io->got[0], io->got[1], io->arena, further);
 }
 
+/* ---- on other machines ---- */
+
+/* A program that runs the model on io.bin, all inputs and outputs one after the other, and writes them to out.bin. */
+static inline void write_runner(void)
+{
+    Buf b = {0}, args = {0};
+    buf_printf(&b, "#include \"%s.h\"\n#include <stdio.h>\n#include <string.h>\n", P->name);
+    for (int i = 0; i < P->buf.n; i++)
+        if (P->buf.v[i].kind != BUF_CONST) {
+            const PBuf *p = &P->buf.v[i];
+            buf_printf(&b, "static %s io%d[%lld];\n", p->type.dtype == DT_I32 ? "int" : "float", i,
+                       (long long)type_elems(&p->type));
+            buf_printf(&args, "io%d, ", i);
+        }
+    buf_printf(&b, "static unsigned char arena[%lld] __attribute__((aligned(64)));\nint main(void)\n{\n"
+                   "    size_t n = 0;\n    FILE *f = fopen(\"io.bin\", \"rb\"), *g = fopen(\"out.bin\", \"wb\");\n",
+               (long long)P->arena_bytes + 1);
+    for (int step = 0; step < 2; step++) {
+        for (int i = 0; i < P->buf.n; i++)
+            if (P->buf.v[i].kind != BUF_CONST)
+                buf_printf(&b, "    n += %s(io%d, 1, sizeof io%d, %s);\n", step ? "fwrite" : "fread", i, i,
+                           step ? "g" : "f");
+        if (!step)
+            buf_printf(&b, "    if (%s_run(%sarena))\n        return 1;\n", P->name, args.s);
+    }
+    buf_puts(&b, "    fclose(f);\n    fclose(g);\n    return n == 0;\n}\n");
+    write_file_in("main.c", b.s);
+    buf_free(&b);
+    buf_free(&args);
+}
+
+static inline void move_io(Io *io, const char *name, bool out)
+{
+    FILE *f = fopen(arena_printf(A, "%s/%s", folder, name), out ? "wb" : "rb");
+    CU_ASSERT_PTR_NOT_NULL(f);
+    for (int i = 0, k = 0; f && i < P->buf.n; i++)
+        if (P->buf.v[i].kind != BUF_CONST) {
+            size_t n = (size_t)type_elems(&P->buf.v[i].type);
+            CU_ASSERT_EQUAL(out ? fwrite(io->got[k], 4, n, f) : fread(io->got[k], 4, n, f), n);
+            k++;
+        }
+    if (f)
+        fclose(f);
+}
+
 static const char *const host_targets[] = {"generic", "x86-64-v2", "x86-64-v3", "x86-64-v4", "native"};
 static const char *const compilers[] = {"gcc", "clang"};
 enum { HOST_TARGETS = LEN(host_targets) };

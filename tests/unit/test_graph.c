@@ -411,7 +411,16 @@ static void test_parse_errors(void)
         {"graph @g (%x: f32[1]) -> (%x: f32[1]) {\n} x", "test.dsq:2:3: error: the end expected, found 'x'\n"},
         {"graph @\"g (", "test.dsq:1:8: error: the string does not end on its line\n"},
         {"graph @\"\\q\" (", "test.dsq:1:10: error: '\\q' is not an escape"},
-        {"graph @g (%x: f32[1] nhwc(c=1)) -> (", "test.dsq:1:26: error: nhwc(c=1) does not fit f32[1]\n"},
+        {"graph @g (%x: f32[1] nhwc(c=1)) -> (", "test.dsq:1:22: error: an nhwc layout with c=1 does not fit f32[1]\n"},
+        {"graph @g (%x: f32[2] strided(stride=[1,2])) -> (", "test.dsq:1:37: error: one stride per dimension, none negative\n"},
+        {"graph @g (%x: f32[2] strided(stride=[1])) -> (", "test.dsq:1:22: error: a strided layout has no storage\n"},
+        {"graph @g (%x: f32[2] strided(stride=[4]) group(1, first=2, room=6)) -> (",
+         "test.dsq:1:22: error: f32[2] reaches element 6 of 6\n"},
+        {"graph @g (%x: f32[2] strided(stride=[0], axis=0, at=[0:3]) group(1, first=0, room=6)) -> (",
+         "test.dsq:1:53: error: runs FIRST:END:STEP of 2 indices altogether are expected\n"},
+        {"graph @g (%x: f32[2] strided(stride=[0], axis=0, at=[3]) group(1, first=0, room=6)) -> (",
+         "test.dsq:1:53: error: 1 indices, the dimension has 2\n"},
+        {"graph @g (%x: f32[2] group(0, first=0, room=6)) -> (", "test.dsq:1:27: error: groups count from 1\n"},
     };
     for (int i = 0; i < LEN(cases); i++) {
         Arena *a = arena_new();
@@ -641,7 +650,7 @@ static void test_check(void)
     BREAK(g->value.v[0].type.dim[1] = 0, "value 0 has no valid type");
     BREAK(g->value.v[0].origin = g->value.n, "is not a value");
     BREAK(g->value.v[0].layout.cstride = 2, "an nhwc layout with c=2 does not fit");
-    BREAK(g->value.v[g->output.v[1]].layout.border[0] = 1, "a row-major layout has a border");
+    BREAK(g->value.v[g->output.v[1]].layout.border[0] = 1, "a layout other than nhwc has a border");
     BREAK(g->value.v[g->output.v[0]].name = "image", "two values are called 'image'");
     BREAK(g->value.v[g->output.v[2]].tensor->type.dim[0] = 3, "constant 'k' and its tensor differ in type");
     BREAK(g->output.n = 0, "the graph has no output");

@@ -1,7 +1,9 @@
 /* Graph passes on random graphs: each pass alone keeps numbers, form and text; memory plans against a memory that is
    written to and read from node by node; kernel choices; --verify-each. What each pass makes of which graph stands in
    tests/ir. */
-#include "../../passes/pass.h"
+#include "../../compiler/spec.h"
+#include "../../compiler/weights/weights.h"
+#include "../../passes/edit.h"
 #include "../exec/randgraph.h"
 
 #include <CUnit/CUnit.h>
@@ -73,12 +75,13 @@ static Numbers numbers(Arena *A, const Graph *g, uint64_t seed)
     return n;
 }
 
-/* Within 1e-5 of the largest magnitude; infinities of empty windows are equal. */
+/* Within 1e-5 of the largest magnitude; infinities of empty windows are equal, and so is what an infinity times zero
+   makes. */
 static bool close_to(const double *x, const double *ref, int64_t n)
 {
     double err = 0, mag = 0;
     for (int64_t i = 0; i < n; i++) {
-        if (x[i] != ref[i])
+        if (x[i] != ref[i] && !(isnan(x[i]) && isnan(ref[i])))
             err = isnan(x[i] - ref[i]) ? INFINITY : fmax(err, fabs(x[i] - ref[i]));
         if (isfinite(ref[i]))
             mag = fmax(mag, fabs(ref[i]));
@@ -207,10 +210,13 @@ static void every_graph(const char *name)
 static void test_canonicalise(void) { every_graph("canonicalise"); }
 static void test_fold_constants(void) { every_graph("fold-constants"); }
 static void test_fold_batch_norm(void) { every_graph("fold-batch-norm"); }
+static void test_algebra(void) { every_graph("algebra"); }
 static void test_dce(void) { every_graph("dce"); }
 static void test_fuse_epilogue(void) { every_graph("fuse-epilogue"); }
 static void test_choose_kernels(void) { every_graph("choose-kernels"); }
 static void test_assign_layout(void) { every_graph("assign-layout"); }
+static void test_match_borders(void) { every_graph("match-borders"); }
+static void test_order(void) { every_graph("order"); }
 static void test_plan_memory(void) { every_graph("plan-memory"); }
 
 /* ---- what passes promise ---- */
@@ -258,6 +264,57 @@ static Graph *planned(Arena *A, uint64_t seed, const Target *t)
     return g;
 }
 
+static bool in_arena(const Graph *g, ValueId v)
+{
+    return g->value.v[v].kind == VAL_NODE && g->value.v[v].region == REGION_ARENA;
+}
+
+/* All passes that can be disabled, as a list. */
+static const char *all_disabled(Arena *A)
+{
+    const char *list = "";
+    for (int i = 0; i < npass_info; i++)
+        if (pass_info[i].required != REQUIRED)
+            list = arena_printf(A, "%s%s%s", list, *list ? "," : "", pass_info[i].name);
+    return list;
+}
+
+/* What REDUCIBLE passes still do keeps the numbers, and no more than that: elementwise nodes are not joined, no tile is
+   larger than a vector, and no value lies where another one lay. */
+static const char *check_least(const Graph *g)
+{
+    for (int i = 0; i < g->node.n; i++) {
+        const Node *n = &g->node.v[i];
+        if (n->nstep > (n->op == OP_map))
+            return "a step joined an anchor";
+        if (!n->out[0].kernel.n && n->sched->px * n->sched->rows * n->sched->nb != 1)
+            return "a tile was chosen";
+    }
+    for (int a = 0; a < g->value.n; a++)
+        for (int b = 0; b < a; b++) {
+            const Value *x = &g->value.v[a], *y = &g->value.v[b];
+            bool arena = in_arena(g, a) && in_arena(g, b);
+            bool view = arena && (op_is(g->node.v[x->node].op, P_VIEW) || op_is(g->node.v[y->node].op, P_VIEW));
+            if (arena && !view && x->offset < y->offset + y->bytes && y->offset < x->offset + x->bytes)
+                return "two values share memory";
+        }
+    return NULL;
+}
+
+static void test_least(void)
+{
+    for (uint64_t seed = 1; seed <= GRAPHS; seed++) {
+        Arena *A = arena_new();
+        Graph *g = graph_of(A, seed);
+        PassOptions o = {.target = target_of(seed), .opt = 2, .verify_each = true, .disable = all_disabled(A)};
+        CU_ASSERT_FATAL(passes_check_options(&o) && passes_run(A, g, &o));
+        const char *wrong = check_least(g);
+        if (wrong)
+            fail(seed, "with everything disabled", wrong);
+        arena_free(A);
+    }
+}
+
 static void test_facts(void)
 {
     for (uint64_t seed = 1; seed <= GRAPHS; seed++) {
@@ -290,6 +347,14 @@ static const char *check_winograd(const Graph *g, const Node *n, const Target *t
 static const char *check_schedule(const Graph *g, const Node *n, const Target *t)
 {
     const Schedule *s = n->sched;
+    bool map = false, window = false;
+    for (int i = 0; i < n->nout; i++) {
+        const Out *o = &n->out[i];
+        map = map || (o->red != RED_NONE && !o->kernel.n);
+        window = window || o->kernel.n;
+        if (o->kernel.n && (s->rows % o->kernel.v[0] || s->px % o->kernel.v[1]))
+            return "a tile of broken windows";
+    }
     if (s->px < 1 || s->rows < 1 || s->nb < 1)
         return "an empty tile";
     if (s->lanes > t->lanes || (s->lanes & (s->lanes - 1)))
@@ -298,11 +363,14 @@ static const char *check_schedule(const Graph *g, const Node *n, const Target *t
         return check_winograd(g, n, t);
     if (t->lanes > 1 && s->px * s->rows * s->nb + s->nb + 1 > t->vregs)
         return "the tile does not fit the registers";
-    if (s->peel && (s->rows > 1 || s->oc_outer))
+    if (s->peel && ((s->rows > 1 && !window) || (s->oc_outer && !map)))
         return "clipped windows in several rows or by channel blocks";
+    if (n->op == OP_conv2d && s->impl != IMPL_DEPTHWISE && map && !s->oc_outer)
+        return "a sum over the map that is not of one block of channels";
     if (n->op != OP_conv2d && n->op != OP_conv_transpose2d)
         return s->impl == IMPL_GENERIC ? NULL : "a convolution's kernel for something else";
-    const Type *in = &g->value.v[n->in[0]].type, *out = &g->value.v[n->out[0].value].type;
+    const Type *in = &g->value.v[n->in[0]].type;
+    Type result = node_step_type(g, n, 0), *out = &result;
     int64_t groups = n->attr.groups, each = out->dim[1] / groups;
     bool depthwise = n->op == OP_conv2d && groups > 1 && groups == in->dim[1] && each == 1;
     Impl want = depthwise ? IMPL_DEPTHWISE : groups > 1 ? IMPL_CONV_GROUP : IMPL_CONV_TILE;
@@ -330,30 +398,36 @@ static void test_schedules(void)
 
 /* ---- memory plans ---- */
 
-/* The arena in words of 4 bytes; each holds who wrote it last. Views are not written, they are their operand. */
-typedef struct Memory { Arena *A; const Graph *g; int64_t words; int *owner; ValueId *root; int64_t align; } Memory;
+/* The arena in words of 4 bytes; each holds the tag of the element that was written there last. A view's elements have
+   the tags of those that its movement selects. */
+typedef struct Memory { Arena *A; const Graph *g; int64_t words; double *word, **tag; int64_t align; } Memory;
 
-static bool in_arena(const Graph *g, ValueId v)
+/* Word of every element of v. */
+static int64_t *places(const Memory *m, ValueId v)
 {
-    return g->value.v[v].kind == VAL_NODE && g->value.v[v].region == REGION_ARENA;
+    const Value *val = &m->g->value.v[v];
+    int64_t n = type_elems(&val->type), coord[MAX_RANK] = {0}, *at = NEW(m->A, int64_t, n);
+    for (int64_t i = 0; i < n; i++) {
+        at[i] = val->offset / 4 + layout_place(&val->layout, &val->type, coord);
+        for (int d = val->type.rank - 1; d >= 0 && ++coord[d] == val->type.dim[d]; d--)
+            coord[d] = 0;
+    }
+    return at;
 }
 
-static int64_t bytes_of(const Value *v)
-{
-    const int64_t *d = v->type.dim, *b = v->layout.border;
-    if (v->layout.order == ORDER_ROW)
-        return 4 * type_elems(&v->type);
-    return 4 * d[0] * (b[0] + d[2] + b[2]) * (b[1] + d[3] + b[3]) * v->layout.cstride;
-}
-
+/* Where values do not share storage, all of it is the value's. */
 static const char *write_value(Memory *m, ValueId v)
 {
     const Value *val = &m->g->value.v[v];
-    if (val->offset < 0 || val->offset % m->align || val->bytes != bytes_of(val) ||
+    if (val->offset < 0 || val->offset % m->align || val->bytes != 4 * layout_room(&val->layout, &val->type) ||
         val->offset + val->bytes > m->g->arena_bytes)
         return "a value does not lie in the arena as it should";
-    for (int64_t i = 0; i < val->bytes / 4; i++)
-        m->owner[val->offset / 4 + i] = m->root[v];
+    for (int64_t i = 0; !val->layout.group && i < val->bytes / 4; i++)
+        m->word[val->offset / 4 + i] = -1;
+    const int64_t *at = places(m, v);
+    m->tag[v] = NEW(m->A, double, type_elems(&val->type));
+    for (int64_t i = 0; i < type_elems(&val->type); i++)
+        m->word[at[i]] = m->tag[v][i] = (double)v * 0x1p32 + (double)i;
     return NULL;
 }
 
@@ -361,97 +435,138 @@ static const char *read_value(const Memory *m, ValueId v)
 {
     if (v < 0 || !in_arena(m->g, v))
         return NULL;
-    const Value *val = &m->g->value.v[v];
-    for (int64_t i = 0; i < val->bytes / 4; i++)
-        if (m->owner[val->offset / 4 + i] != m->root[v])
-            return arena_printf(m->A, "value %d is overwritten before it is read", v);
+    const int64_t *at = places(m, v);
+    for (int64_t i = 0; i < type_elems(&m->g->value.v[v].type); i++)
+        if (m->word[at[i]] != m->tag[v][i])
+            return arena_printf(m->A, "element %lld of value %d is overwritten before it is read", (long long)i, v);
     return NULL;
 }
 
-static bool meet(const Value *a, const Value *b)
+static void make_view(Memory *m, const Node *n)
 {
-    return a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
+    Type in[64], out = m->g->value.v[n->out[0].value].type;
+    const double *x[64];
+    for (int k = 0; k < n->nin; k++) {
+        in[k] = m->g->value.v[n->in[k]].type;
+        x[k] = m->tag[n->in[k]];
+    }
+    double *y = m->tag[n->out[0].value] = NEW(m->A, double, type_elems(&out));
+    OpCall call = {.op = n->op, .attr = &n->attr, .nin = n->nin, .nout = 1, .in = in, .out = &out, .arena = m->A};
+    op_info[n->op].ref(&call, x, &y);
 }
 
-/* May a kernel write its result while it reads v, by a step (or as what a map maps)? Not where they meet, unless it
-   reads just the element that it is about to write: no broadcast, no other layout. */
-static const char *while_written(const Memory *m, const Node *n, ValueId v, bool step)
+/* Does the kernel read an element of operand 0 for the last time before it writes that of the result, if both have as
+   many? */
+static bool in_place(Op op)
 {
-    const Value *out = &m->g->value.v[n->out[0].value], *in = v < 0 ? NULL : &m->g->value.v[v];
-    if (!in || !in_arena(m->g, v) || !in_arena(m->g, n->out[0].value) || !meet(in, out))
+    static const Op ops[] = {OP_map, OP_softmax, OP_softmin, OP_l2_normalize, OP_mean, OP_sum, OP_max};
+    for (int i = 0; i < LEN(ops); i++)
+        if (ops[i] == op)
+            return true;
+    return false;
+}
+
+/* May a kernel write `made` while it reads v, by a step (or as what a map maps)? Not where they meet, unless it reads
+   just the element that it is about to write: no broadcast, no other layout. */
+static const char *while_written(const Memory *m, const Node *n, ValueId made, ValueId v, bool step)
+{
+    if (v < 0 || !in_arena(m->g, v) || !in_arena(m->g, made))
         return NULL;
-    bool same = in->offset == out->offset && type_elems(&in->type) == type_elems(&out->type) &&
-                !memcmp(&in->layout, &out->layout, sizeof in->layout);
-    if (step && same)
-        return NULL;
-    return arena_printf(m->A, "%s writes over value %d while it reads it", op_info[n->op].name, v);
+    const Value *out = &m->g->value.v[made], *in = &m->g->value.v[v];
+    int64_t nout = type_elems(&out->type), nin = type_elems(&in->type);
+    const int64_t *to = places(m, made), *from = places(m, v);
+    char *written = NEW(m->A, char, m->words);
+    for (int64_t i = 0; !out->layout.group && i < out->bytes / 4; i++)
+        written[out->offset / 4 + i] = 1;
+    for (int64_t i = 0; i < nout; i++)
+        written[to[i]] = 1;
+    for (int64_t i = 0; i < nin; i++)
+        if (written[from[i]] && !(step && nin == nout && from[i] == to[i]))
+            return arena_printf(m->A, "%s writes over value %d while it reads it", op_info[n->op].name, v);
+    return NULL;
 }
 
 static const char *execute(Memory *m, const Node *n)
 {
-    ValueId out = n->out[0].value;
     const char *wrong = NULL;
-    if (op_is(n->op, P_VIEW) && in_arena(m->g, out) && in_arena(m->g, n->in[0]) &&
-        m->g->value.v[out].offset == m->g->value.v[n->in[0]].offset) {
-        m->root[out] = m->root[n->in[0]];
-        return read_value(m, n->in[0]);
+    if (n->view) {
+        make_view(m, n);
+        return NULL;
     }
-    for (int k = 0; k < n->nin && !wrong; k++)
-        if (!(wrong = read_value(m, n->in[k])))
-            wrong = while_written(m, n, n->in[k], n->op == OP_map);
-    for (int s = 0; s < n->nstep && !wrong; s++)
-        for (int k = 0; k < n->step[s].nin && !wrong; k++)
-            if (!(wrong = read_value(m, n->step[s].in[k])))
-                wrong = while_written(m, n, n->step[s].in[k], true);
+    for (int o = 0; o < n->nout; o++) {
+        ValueId out = n->out[o].value;
+        for (int k = 0; k < n->nin && !wrong; k++)
+            if (!(wrong = read_value(m, n->in[k])))
+                wrong = while_written(m, n, out, n->in[k], k == 0 && in_place(n->op));
+        for (int s = 0; s < n->nstep && !wrong; s++)
+            for (int k = 0; k < n->step[s].nin && !wrong; k++)
+                if (!(wrong = read_value(m, n->step[s].in[k])))
+                    wrong = while_written(m, n, out, n->step[s].in[k], true);
+    }
     for (int k = 0; k < n->nout && !wrong; k++)
         if (in_arena(m->g, n->out[k].value))
             wrong = write_value(m, n->out[k].value);
     return wrong;
 }
 
+/* First and last kernel that writes or reads each value, or any value of its group. */
+typedef struct Life { int first, last; } Life;
+
+static void live(const Graph *g, Life *life, ValueId v, int at)
+{
+    if (v < 0)
+        return;
+    int group = g->value.v[v].layout.group;
+    for (int i = group ? 0 : v; i < (group ? g->value.n : v + 1); i++)
+        if (i == v || g->value.v[i].layout.group == group) {
+            life[i].first = (int)imin(life[i].first, at);
+            life[i].last = (int)imax(life[i].last, at);
+        }
+}
+
+static const Life *lives(Arena *A, const Graph *g)
+{
+    Life *life = NEW(A, Life, g->value.n);
+    for (int i = 0; i < g->value.n; i++)
+        life[i] = (Life){g->node.n, -1};
+    for (int i = 0; i < g->node.n; i++) {
+        const Node *n = &g->node.v[i];
+        for (int k = 0; !n->view && k < n->nout; k++)
+            live(g, life, n->out[k].value, i);
+        for (int k = 0; !n->view && k < n->nin; k++)
+            live(g, life, n->in[k], i);
+        for (int s = 0; s < n->nstep; s++)
+            for (int k = 0; k < n->step[s].nin; k++)
+                live(g, life, n->step[s].in[k], i);
+    }
+    return life;
+}
+
 /* Words in use while node i runs: what it or a later node reads and a node before it or itself wrote. */
-static int64_t alive_bytes(const Memory *m, int i, const int *last)
+static int64_t alive_bytes(const Memory *m, int i, const Life *life)
 {
     char *used = NEW(m->A, char, m->words);
     int64_t n = 0;
     for (int v = 0; v < m->g->value.n; v++)
-        if (in_arena(m->g, v) && m->g->value.v[v].node <= i && i <= last[v])
+        if (in_arena(m->g, v) && life[v].first <= i && i <= life[v].last)
             memset(used + m->g->value.v[v].offset / 4, 1, (size_t)round_up(m->g->value.v[v].bytes, m->align) / 4);
     for (int64_t w = 0; w < m->words; w++)
         n += used[w];
     return 4 * n;
 }
 
-static const int *last_reads(Arena *A, const Graph *g)
-{
-    int *last = NEW(A, int, g->value.n);
-    for (int i = 0; i < g->node.n; i++) {
-        const Node *n = &g->node.v[i];
-        for (int k = 0; k < n->nout; k++)
-            last[n->out[k].value] = i;
-        for (int k = 0; k < n->nin; k++)
-            last[n->in[k]] = i;
-        for (int s = 0; s < n->nstep; s++)
-            for (int k = 0; k < n->step[s].nin; k++)
-                if (n->step[s].in[k] >= 0)
-                    last[n->step[s].in[k]] = i;
-    }
-    return last;
-}
-
 static const char *check_plan(Arena *A, const Graph *g, const Target *t)
 {
-    Memory m = {A, g, g->arena_bytes / 4, NEW(A, int, g->arena_bytes / 4 + 1), NEW(A, ValueId, g->value.n),
+    Memory m = {A, g, g->arena_bytes / 4, NEW(A, double, g->arena_bytes / 4 + 1), NEW(A, double *, g->value.n),
                 t->lanes > 1 ? 64 : 16};
-    memset(m.owner, 0xff, (size_t)m.words * sizeof *m.owner);
-    for (int i = 0; i < g->value.n; i++)
-        m.root[i] = i;
-    const int *last = last_reads(A, g);
+    for (int64_t i = 0; i < m.words; i++)
+        m.word[i] = -1;
+    const Life *life = lives(A, g);
     int64_t bound = 0;
     const char *wrong = NULL;
     for (int i = 0; i < g->node.n && !wrong; i++) {
         wrong = execute(&m, &g->node.v[i]);
-        bound = imax(bound, alive_bytes(&m, i, last));
+        bound = imax(bound, alive_bytes(&m, i, life));
     }
     if (!wrong && bound != g->arena_lower_bound)
         wrong = arena_printf(A, "lower bound is %lld, not %lld", (long long)bound, (long long)g->arena_lower_bound);
@@ -523,6 +638,131 @@ static void test_verify_each(void)
     arena_free(A);
 }
 
+/* ---- a pass that is wrong ---- */
+
+static int drop_bias_of; /* the convolution with a bias that loses it */
+
+static bool drop_bias(Pass *p, Graph *g)
+{
+    (void)p;
+    for (int i = 0, seen = 0; i < g->node.n; i++) {
+        Node *n = &g->node.v[i];
+        if (n->op != OP_conv2d || n->nin < 3 || seen++ != drop_bias_of)
+            continue;
+        n->nin = 2;
+        return true;
+    }
+    return false;
+}
+
+/* The table with another row behind the pass `behind`. */
+static const PassInfo *with_row(Arena *A, const char *behind, PassInfo row)
+{
+    PassInfo *t = NEW(A, PassInfo, npass_info + 1);
+    for (int i = 0, n = 0; i < npass_info; i++) {
+        t[n++] = pass_info[i];
+        if (!strcmp(pass_info[i].name, behind))
+            t[n++] = row;
+    }
+    return t;
+}
+
+static Graph *graph_of_spec(Arena *A)
+{
+    static const char text[] = "name: net\n"
+                               "input:\n"
+                               "  image: {type: 'f32[1,3,9,9]'}\n"
+                               "network:\n"
+                               "  - {op: conv2d, name: conv1, out: 5, kernel: 3, pad: 1}\n"
+                               "  - {op: batch_norm, name: bn1}\n"
+                               "  - relu\n"
+                               "  - {op: conv2d, name: conv2, out: 4, kernel: 3}\n"
+                               "  - relu\n"
+                               "  - {op: mean, axes: [2, 3]}\n"
+                               "output: y\n";
+    Spec *s = spec_parse(A, "net.yaml", text, strlen(text), NULL, 0, NULL);
+    CU_ASSERT_FATAL(s != NULL);
+    Weights w;
+    CU_ASSERT_FATAL(weights_bind(A, s->graph, "random:7", false, &w));
+    return s->graph;
+}
+
+/* Wherever it stands among the others and whichever bias it drops, --verify-each names the pass and that node with its
+   place in the YAML, not a node behind it. */
+static void test_wrong_pass(void)
+{
+    static const char *const behind[] = {"canonicalise", "fold-batch-norm", "fuse-epilogue", "plan-memory"};
+    static const char *const want[][4] = {{"'conv1'", "'conv1 + bn1'", "'conv1 + bn1 + relu'", "'conv1 + bn1 + relu'"},
+                                          {"'conv2'", "'conv2'", "'conv2 + relu'", "'conv2 + relu + mean'"}};
+    static const char *const place[] = {"net.yaml:5:10: error: ", "net.yaml:8:10: error: "};
+    for (int b = 0; b < LEN(behind); b++)
+        for (drop_bias_of = 0; drop_bias_of < 3; drop_bias_of++) { /* there is no third */
+            Arena *A = arena_new();
+            Graph *g = graph_of_spec(A);
+            PassOptions o = {.target = target_find("generic"), .opt = 2, .verify_each = true};
+            const PassInfo *row = with_row(A, behind[b], (PassInfo){.name = "drop-bias", .fn = drop_bias});
+            Buf text = {0};
+            diag_capture(&text);
+            bool ok = passes_run_rows(g, &o, row, npass_info + 1);
+            const char *s = said(A, &text);
+            CU_ASSERT_EQUAL(ok, drop_bias_of == 2);
+            if (!ok && !(strstr(s, "pass 'drop-bias' changed the numbers: first at ") &&
+                         strstr(s, want[drop_bias_of][b]) &&
+                         !strncmp(s, place[drop_bias_of], strlen(place[drop_bias_of])))) {
+                fprintf(stderr, "  behind %s, bias %d: %s", behind[b], drop_bias_of, s);
+                CU_FAIL("another message");
+            }
+            arena_free(A);
+        }
+}
+
+/* A pass that forgets what its values equal is compared by the outputs. */
+static bool forget(Pass *p, Graph *g)
+{
+    for (int i = 0; i < g->value.n; i++)
+        g->value.v[i].origin = -1;
+    return drop_bias(p, g);
+}
+
+static void test_forgetful_pass(void)
+{
+    Arena *A = arena_new();
+    Graph *g = graph_of_spec(A);
+    PassOptions o = {.target = target_find("generic"), .opt = 2, .verify_each = true};
+    Buf text = {0};
+    diag_capture(&text);
+    drop_bias_of = 1;
+    bool ok = passes_run_rows(g, &o, &(PassInfo){.name = "forget", .fn = forget}, 1);
+    const char *s = said(A, &text);
+    CU_ASSERT(!ok && strstr(s, "net.yaml:10:10: error: pass 'forget' changed the numbers: first at 'mean'"));
+    arena_free(A);
+}
+
+/* ---- the observer ---- */
+
+typedef struct Seen { int n, nodes; const char *last; } Seen;
+
+static void see(void *user, const PassInfo *info, const Graph *g, double ms, bool changed)
+{
+    Seen *s = user;
+    CU_ASSERT((info != NULL) == (s->n > 0) && ms >= 0 && (changed || !info || g->node.n == s->nodes));
+    s->n++;
+    s->nodes = g->node.n;
+    s->last = info ? info->name : NULL;
+}
+
+static void test_observer(void)
+{
+    Arena *A = arena_new();
+    Seen seen = {0};
+    PassOptions o = {.target = target_find("generic"), .opt = 2, .stop_after = "fuse-epilogue", .observe = see,
+                     .observer = &seen};
+    CU_ASSERT(passes_run(A, graph_of_spec(A), &o));
+    CU_ASSERT_EQUAL(seen.n, 2 + pass_index("fuse-epilogue"));
+    CU_ASSERT(seen.last && !strcmp(seen.last, "fuse-epilogue"));
+    arena_free(A);
+}
+
 static void expect_refused(PassOptions o, const char *message)
 {
     Arena *A = arena_new();
@@ -543,7 +783,7 @@ static void test_options(void)
     expect_refused((PassOptions){.passes = "dce,fuse-epiloge"},
                    "--passes: there is no pass 'fuse-epiloge', did you mean 'fuse-epilogue'?");
     expect_refused((PassOptions){.disable = "xyz"}, "--disable-pass: there is no pass 'xyz'");
-    expect_refused((PassOptions){.disable = "plan-memory"}, "'plan-memory' is required");
+    expect_refused((PassOptions){.disable = "assign-layout"}, "'assign-layout' is required");
     expect_refused((PassOptions){.print_after = "dc"}, "--print-ir-after: there is no pass 'dc'");
     expect_refused((PassOptions){.stop_after = "dcee"}, "did you mean 'dce'?");
 }
@@ -613,15 +853,22 @@ void suite_passes(void)
     CU_add_test(s, "canonicalise on random graphs", test_canonicalise);
     CU_add_test(s, "fold-constants on random graphs", test_fold_constants);
     CU_add_test(s, "fold-batch-norm on random graphs", test_fold_batch_norm);
+    CU_add_test(s, "algebra on random graphs", test_algebra);
     CU_add_test(s, "dce on random graphs", test_dce);
     CU_add_test(s, "fuse-epilogue on random graphs", test_fuse_epilogue);
     CU_add_test(s, "choose-kernels on random graphs", test_choose_kernels);
     CU_add_test(s, "assign-layout on random graphs", test_assign_layout);
+    CU_add_test(s, "match-borders on random graphs", test_match_borders);
+    CU_add_test(s, "order on random graphs", test_order);
     CU_add_test(s, "plan-memory on random graphs", test_plan_memory);
     CU_add_test(s, "what all passes leave behind", test_facts);
+    CU_add_test(s, "what disabled passes still do", test_least);
     CU_add_test(s, "tiles fit registers and maps", test_schedules);
     CU_add_test(s, "plans keep every value until it is read", test_plans);
     CU_add_test(s, "--verify-each", test_verify_each);
+    CU_add_test(s, "a wrong pass is named", test_wrong_pass);
+    CU_add_test(s, "a forgetful pass is named", test_forgetful_pass);
+    CU_add_test(s, "the observer of passes", test_observer);
     CU_add_test(s, "pass options", test_options);
     CU_add_test(s, "choice of passes", test_choice);
     CU_add_test(s, "operands of a group", test_operands);

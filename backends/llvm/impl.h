@@ -1,0 +1,130 @@
+#ifndef DSQ_LLVM_IMPL_H
+#define DSQ_LLVM_IMPL_H
+/* Shared by the files of the LLVM backend. */
+#include <llvm-c/Core.h>
+#include <llvm-c/DebugInfo.h>
+#include <llvm-c/TargetMachine.h>
+
+#include "../c/c.h"
+#include "llvm.h"
+
+enum { MAX_VECTOR = 64 };
+
+/* ---- machine.c ---- */
+typedef struct Machine {
+    LLVMTargetMachineRef tm;
+    const char *triple, *cpu;
+    bool elf, big_endian;
+} Machine;
+/* false after a message. jit: for code that is run in this process. */
+bool machine_open(Arena *, const BackendOptions *, Machine *);
+void machine_close(Machine *);
+/* Whether a square root is an instruction there. */
+bool machine_has_sqrt(const Machine *);
+/* What LLVM says when it gives up becomes a message of ours, with the kernel where it is named. */
+void llvm_catch_fatal(void);
+
+/* ---- one module under construction ---- */
+typedef enum WeightsIn {
+    IN_OBJECT,             /* a section of the object, whose numbers are put there afterwards (elf.c) */
+    IN_MODULE,             /* LLVM's own constants, where the object is not ELF */
+    OUTSIDE,               /* an undefined symbol */
+    OUTSIDE_FAR,           /* the same, anywhere in memory */
+    IN_ARGUMENT            /* a pointer that NAME_run is given */
+} WeightsIn;
+
+typedef struct LKernel {
+    LLVMValueRef fn, head, part; /* head, part: see KernelText; part is what the executor calls */
+    LLVMTypeRef type, head_type, args;
+    int64_t iterations;    /* of the loop that threads share, else 0 */
+} LKernel;
+
+/* A function of dsq_math.h, compiled for so many lanes. */
+typedef struct MathFn { const char *name; int lanes; LLVMValueRef fn; LLVMTypeRef type; } MathFn;
+
+typedef struct LMod {
+    Arena *A;
+    const Program *p;
+    BackendOptions options;
+    const BackendOptions *o; /* options, where constants always are a blob */
+    const Machine *machine;
+    CFile c;               /* names, and where constants lie */
+    WeightsIn weights_in;
+    LLVMContextRef ctx;
+    LLVMModuleRef mod;
+    LLVMBuilderRef b;
+    LLVMTypeRef f32, i1, i8, i32, iptr, ptr, none;
+    LLVMValueRef weights;
+    LKernel *kernel;
+    bool soft_sqrt;
+    VEC(MathFn) math;
+    const char *math_text; /* dsq_math.h */
+    /* debug information; lines NULL: none */
+    const LoopLines *lines;
+    LLVMDIBuilderRef di;
+    LLVMMetadataRef file, scope;
+    int64_t run_frame, kernel_frame, part_frame, math_frame; /* largest stack frames that code generation made */
+} LMod;
+
+LLVMTypeRef l_type(const LMod *, VT);
+LLVMValueRef l_int(const LMod *, int64_t);               /* of pointer size */
+LLVMValueRef l_splat(LMod *, LLVMValueRef scalar, int lanes);
+LLVMValueRef l_call(LMod *, LLVMTypeRef, LLVMValueRef fn, LLVMValueRef *arg, int n);
+/* An intrinsic of one overloaded type, on n arguments. */
+LLVMValueRef l_intrinsic(LMod *, const char *name, LLVMTypeRef over, LLVMValueRef *arg, int n);
+LLVMBasicBlockRef l_block(LMod *, const char *name);     /* at the end of the function under construction */
+void l_attribute(LMod *, LLVMValueRef fn, const char *name, const char *value); /* value NULL: one of LLVM's own */
+void l_param_attribute(LMod *, LLVMValueRef fn, int param, const char *name);
+void l_flag(LMod *, const char *name, unsigned value);   /* of the module */
+LLVMValueRef l_function(LMod *, const char *name, LLVMTypeRef, bool exported);
+
+/* ---- kernel.c, expr.c, index.c, cmath.c ---- */
+typedef struct LKern {
+    LMod *m;
+    const Kernel *k;
+    LLVMValueRef fn, *param, *var, *ptr, **elem;
+    Range *range;          /* of every variable that is in scope */
+    bool no_stores;
+    const int *line;       /* of the next statement in the text, NULL: no debug information */
+} LKern;
+/* Where the element of a register stands. */
+static inline LLVMValueRef l_element(const LKern *k, int reg, int nix, const Ix *const *ix)
+{
+    return k->elem[reg][reg_offset(&k->k->reg.v[reg], nix, ix)];
+}
+void l_kernel(LMod *, int kernel);
+LLVMValueRef l_expr(LKern *, const Expr *);
+void l_store_value(LKern *, LLVMValueRef, VT, LLVMValueRef at, int n);
+LLVMValueRef l_ix(LKern *, const Ix *);
+LLVMValueRef l_address(LKern *, int ref, int nix, const Ix *const *ix);
+/* Calls the function of dsq_math.h on vectors of so many lanes: every operand is f32. */
+LLVMValueRef l_math(LMod *, const char *name, int lanes, LLVMValueRef x);
+
+/* ---- run.c ---- */
+void l_run(LMod *);
+void l_adapters(LMod *);   /* functions of one signature for this process: "dsqc_run" and its siblings */
+
+/* ---- module.c ---- */
+/* Everything but code generation. False after a message. */
+bool l_module(LMod *, Arena *, const Program *, const BackendOptions *, const Machine *, WeightsIn,
+              const LoopLines *, const char *loops, bool adapters);
+void l_module_free(LMod *);
+/* Copies the constants to where they lie behind `at`. */
+void l_put_weights(const LMod *, uint8_t *at);
+/* Code generation, to a file or, where path is NULL, to memory. False after a message. */
+bool l_emit(LMod *, LLVMCodeGenFileType, const char *path, LLVMMemoryBufferRef *);
+int64_t l_stack_bytes(const LMod *);
+
+/* ---- debug.c ---- */
+void l_debug_begin(LMod *, const char *loops);
+void l_debug_function(LMod *, LLVMValueRef fn, const char *name, int line);
+void l_debug_line(LMod *, int line);
+void l_debug_end(LMod *);
+
+/* ---- elf.c ---- */
+/* A relocatable ELF file in memory. */
+typedef struct ElfSymbol { const char *name; bool undefined, global; } ElfSymbol;
+typedef struct Elf { VEC(ElfSymbol) symbol; int64_t weights_at, weights_bytes; } Elf;
+/* Finds symbols, and the section `weights`. False where the bytes are no ELF file. */
+bool elf_read(Arena *, const uint8_t *, size_t n, const char *weights, Elf *);
+#endif

@@ -1,0 +1,262 @@
+/* Kernels as functions: loops, registers, stores. A register's elements are stack slots here, of which the first pass
+   makes values. */
+#include "impl.h"
+
+#include <string.h>
+
+static void block(LKern *k, const Block *b);
+
+/* ---- the text's lines ---- */
+
+static void at_line(LKern *k)
+{
+    if (k->line)
+        l_debug_line(k->m, *k->line++);
+}
+
+/* Statements are counted also where none is made of them. */
+static void skip_lines(LKern *k, const Block *b)
+{
+    for (int i = 0; k->line && i < b->n; i++) {
+        k->line++;
+        skip_lines(k, &b->v[i]->body);
+    }
+}
+
+/* ---- statements ---- */
+
+/* Whether the variable goes on from `next`. Where it meets its bound exactly the test is for that, from which code
+   generation makes the shortest loops; constant bounds are moved to where it does. */
+static LLVMValueRef goes_on(LKern *k, const Stmt *s, LLVMValueRef next, LLVMValueRef hi)
+{
+    if (LLVMIsConstant(hi) && ix_is_const(s->lo) && ix_is_const(s->hi))
+        hi = l_int(k->m, s->lo->c + round_up(s->hi->c - s->lo->c, s->step));
+    else if (s->step != 1)
+        return LLVMBuildICmp(k->m->b, LLVMIntSLT, next, hi, "");
+    return LLVMBuildICmp(k->m->b, LLVMIntNE, next, hi, "");
+}
+
+/* for var in lo..hi: tested at its end, and at its beginning where it may be empty. */
+static void loop(LKern *k, const Stmt *s, LLVMValueRef lo, LLVMValueRef hi, bool may_be_empty)
+{
+    LMod *m = k->m;
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(m->b);
+    LLVMBasicBlockRef body = l_block(m, k->k->var.v[s->var].name), after = l_block(m, "after");
+    if (may_be_empty)
+        LLVMBuildCondBr(m->b, LLVMBuildICmp(m->b, LLVMIntSLT, lo, hi, ""), body, after);
+    else
+        LLVMBuildBr(m->b, body);
+    LLVMPositionBuilderAtEnd(m->b, body);
+    LLVMValueRef i = k->var[s->var] = LLVMBuildPhi(m->b, m->iptr, k->k->var.v[s->var].name);
+    LLVMAddIncoming(i, &lo, &before, 1);
+    loop_range(k->range, s);
+    block(k, &s->body);
+    LLVMValueRef next = LLVMBuildNSWAdd(m->b, i, l_int(m, s->step), "");
+    LLVMBasicBlockRef last = LLVMGetInsertBlock(m->b);
+    LLVMBuildCondBr(m->b, goes_on(k, s, next, hi), body, after);
+    LLVMAddIncoming(i, &next, &last, 1);
+    LLVMMoveBasicBlockAfter(after, last);
+    LLVMPositionBuilderAtEnd(m->b, after);
+}
+
+static void for_loop(LKern *k, const Stmt *s)
+{
+    Range lo = ix_range(k->range, s->lo), hi = ix_range(k->range, s->hi);
+    bool known = lo.known && hi.known;
+    if (known && lo.lo >= hi.hi)
+        skip_lines(k, &s->body);
+    else
+        loop(k, s, l_ix(k, s->lo), l_ix(k, s->hi), !known || lo.hi >= hi.lo);
+}
+
+static void let(LKern *k, const Stmt *s)
+{
+    LLVMValueRef x = l_expr(k, s->val);
+    for (int64_t i = 0; i < reg_elems(&k->k->reg.v[s->ref]); i++)
+        LLVMBuildStore(k->m->b, x, k->elem[s->ref][i]);
+}
+
+static void set(LKern *k, const Stmt *s)
+{
+    LLVMValueRef x = l_expr(k, s->val);
+    LLVMBuildStore(k->m->b, x, l_element(k, s->ref, s->nix, s->ix));
+}
+
+static void store(LKern *k, const Stmt *s)
+{
+    LLVMValueRef x = l_expr(k, s->val);
+    l_store_value(k, x, s->val->type, l_address(k, s->ref, s->nix, s->ix), s->n);
+}
+
+/* To be read, into L2, data: as the C has it. */
+static void prefetch(LKern *k, const Stmt *s)
+{
+    LMod *m = k->m;
+    LLVMValueRef arg[] = {l_address(k, s->ref, s->nix, s->ix), LLVMConstInt(m->i32, 0, false), LLVMConstInt(m->i32, 2, false),
+                          LLVMConstInt(m->i32, 1, false)};
+    l_intrinsic(m, "llvm.prefetch", m->ptr, arg, LEN(arg));
+}
+
+static void index_var(LKern *k, const Stmt *s)
+{
+    LMod *m = k->m;
+    LLVMValueRef x = LLVMBuildLoad2(m->b, m->i32, l_address(k, s->ref, s->nix, s->ix), k->k->var.v[s->var].name);
+    LLVMSetAlignment(x, 4);
+    k->var[s->var] = LLVMBuildIntCast2(m->b, x, m->iptr, true, "");
+    k->range[s->var] = (Range){0};
+}
+
+static void statement(LKern *k, const Stmt *s)
+{
+    at_line(k);
+    switch (s->kind) {
+    case ST_FOR: for_loop(k, s); break;
+    case ST_LET: let(k, s); break;
+    case ST_SET: set(k, s); break;
+    case ST_STORE:
+        if (!k->no_stores)
+            store(k, s);
+        break;
+    case ST_PREFETCH:
+        if (!k->no_stores)
+            prefetch(k, s);
+        break;
+    case ST_INDEX: index_var(k, s); break;
+    case ST_PTR: k->ptr[s->ptr] = l_address(k, s->ref, s->nix, s->ix); break;
+    case ST_COMMENT: break;
+    }
+}
+
+static void block(LKern *k, const Block *b)
+{
+    for (int i = 0; i < b->n; i++)
+        statement(k, b->v[i]);
+}
+
+/* ---- functions ---- */
+
+static LLVMTypeRef signature(LMod *m, const Kernel *k, int more)
+{
+    LLVMTypeRef *t = NEW(m->A, LLVMTypeRef, k->param.n + more + 1);
+    for (int i = 0; i < k->param.n + more; i++)
+        t[i] = i < k->param.n ? m->ptr : m->iptr;
+    return LLVMFunctionType(m->none, t, (unsigned)(k->param.n + more), false);
+}
+
+static void promise(LMod *m, LLVMValueRef fn, const Kernel *k)
+{
+    for (int i = 0; i < k->param.n; i++) {
+        const KParam *p = &k->param.v[i];
+        l_param_attribute(m, fn, i, "nocapture");
+        if (!p->alias)
+            l_param_attribute(m, fn, i, "noalias");
+        if (p->access == ACC_RO || p->access == ACC_CONST)
+            l_param_attribute(m, fn, i, "readonly");
+        LLVMSetValueName2(LLVMGetParam(fn, (unsigned)i), p->name, strlen(p->name));
+    }
+}
+
+static LKern begin(LMod *m, int kernel, const char *name, LLVMTypeRef type)
+{
+    const Kernel *src = &m->p->kernel.v[kernel];
+    LKern k = {.m = m, .k = src, .fn = l_function(m, name, type, false)};
+    l_attribute(m, k.fn, "noinline", NULL);
+    l_attribute(m, k.fn, "willreturn", NULL);
+    promise(m, k.fn, src);
+    LLVMPositionBuilderAtEnd(m->b, LLVMAppendBasicBlockInContext(m->ctx, k.fn, ""));
+    k.line = m->lines ? m->lines->stmt[kernel] : NULL;
+    l_debug_function(m, k.fn, name, m->lines ? m->lines->kernel[kernel] : 0);
+    k.param = NEW(m->A, LLVMValueRef, src->param.n + 1);
+    k.var = NEW(m->A, LLVMValueRef, src->var.n + 1);
+    k.range = NEW(m->A, Range, src->var.n + 1);
+    k.ptr = NEW(m->A, LLVMValueRef, src->ptr.n + 1);
+    k.elem = NEW(m->A, LLVMValueRef *, src->reg.n + 1);
+    for (int i = 0; i < src->param.n; i++)
+        k.param[i] = LLVMGetParam(k.fn, (unsigned)i);
+    for (int i = 0; i < src->reg.n; i++) {
+        const Reg *r = &src->reg.v[i];
+        k.elem[i] = NEW(m->A, LLVMValueRef, reg_elems(r) + 1);
+        for (int64_t j = 0; j < reg_elems(r); j++)
+            k.elem[i][j] = LLVMBuildAlloca(m->b, l_type(m, r->type), r->name);
+    }
+    return k;
+}
+
+static void end(LKern *k)
+{
+    LLVMBuildRetVoid(k->m->b);
+    l_debug_line(k->m, 0);
+}
+
+/* ---- kernels that are divided among threads: as c_kernel does it ---- */
+
+/* void part(void *args, size_t begin, size_t end) */
+static void part_function(LMod *m, int kernel)
+{
+    const Kernel *k = &m->p->kernel.v[kernel];
+    LKernel *l = &m->kernel[kernel];
+    LLVMTypeRef type[] = {m->ptr, m->iptr, m->iptr}, *member = NEW(m->A, LLVMTypeRef, k->param.n + 1);
+    LLVMValueRef *arg = NEW(m->A, LLVMValueRef, k->param.n + 2);
+    for (int i = 0; i < k->param.n; i++)
+        member[i] = m->ptr;
+    l->args = LLVMStructTypeInContext(m->ctx, member, (unsigned)k->param.n, false);
+    l->part = l_function(m, m->c.kernel[kernel].part_name, LLVMFunctionType(m->none, type, 3, false), false);
+    LLVMPositionBuilderAtEnd(m->b, LLVMAppendBasicBlockInContext(m->ctx, l->part, ""));
+    for (int i = 0; i < k->param.n; i++) {
+        LLVMValueRef at = LLVMBuildStructGEP2(m->b, l->args, LLVMGetParam(l->part, 0), (unsigned)i, "");
+        arg[i] = LLVMBuildLoad2(m->b, m->ptr, at, "");
+    }
+    arg[k->param.n] = LLVMGetParam(l->part, 1);
+    arg[k->param.n + 1] = LLVMGetParam(l->part, 2);
+    l_call(m, l->type, l->fn, arg, k->param.n + 2);
+    LLVMBuildRetVoid(m->b);
+}
+
+static LLVMValueRef bound(LKern *k, const Stmt *s, int param)
+{
+    LLVMValueRef i = LLVMGetParam(k->fn, (unsigned)(k->k->param.n + param));
+    i = LLVMBuildNSWMul(k->m->b, i, l_int(k->m, s->step), "");
+    return LLVMBuildNSWAdd(k->m->b, i, l_int(k->m, s->lo->c), "");
+}
+
+static void divided(LMod *m, int kernel, const Stmt *s)
+{
+    const Kernel *src = &m->p->kernel.v[kernel];
+    LKernel *l = &m->kernel[kernel];
+    Block before = src->body;
+    before.n--;
+    l->iterations = (s->hi->c - s->lo->c + s->step - 1) / s->step;
+    if (c_stores(&before)) {
+        l->head_type = signature(m, src, 0);
+        LKern h = begin(m, kernel, m->c.kernel[kernel].head_name, l->head_type);
+        l->head = h.fn;
+        block(&h, &before);
+        end(&h);
+    }
+    l->type = signature(m, src, 2);
+    LKern k = begin(m, kernel, m->c.kernel[kernel].name, l->type);
+    l->fn = k.fn;
+    k.no_stores = true;
+    block(&k, &before);
+    k.no_stores = false;
+    at_line(&k);
+    loop(&k, s, bound(&k, s, 0), bound(&k, s, 1), true);
+    end(&k);
+    part_function(m, kernel);
+}
+
+void l_kernel(LMod *m, int kernel)
+{
+    const Kernel *src = &m->p->kernel.v[kernel];
+    const Stmt *s = c_shared_loop(&m->c, src);
+    if (s) {
+        divided(m, kernel, s);
+        return;
+    }
+    LKernel *l = &m->kernel[kernel];
+    l->type = signature(m, src, 0);
+    LKern k = begin(m, kernel, m->c.kernel[kernel].name, l->type);
+    l->fn = k.fn;
+    block(&k, &src->body);
+    end(&k);
+}

@@ -1,0 +1,186 @@
+/* Target machines: from a row of targets.def, or from what --triple, --cpu and --features say. */
+#include "impl.h"
+
+#include <llvm-c/ErrorHandling.h>
+#include <llvm-c/Target.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+bool llvm_present(void) { return true; }
+
+const char *llvm_version(void)
+{
+    static char text[32];
+    unsigned major, minor, patch;
+    LLVMGetVersion(&major, &minor, &patch);
+    snprintf(text, sizeof text, "%u.%u.%u", major, minor, patch);
+    return text;
+}
+
+/* "Cannot select: ...\nIn function: k3_conv" */
+static void fatal(const char *why)
+{
+    static const char in[] = "In function: ";
+    const char *kernel = strstr(why, in);
+    if (kernel)
+        bug_context("llvm-backend", kernel + strlen(in));
+    bug("LLVM gives up: %s", why);
+}
+
+void llvm_catch_fatal(void)
+{
+    static bool done;
+    if (!done)
+        LLVMInstallFatalErrorHandler(fatal);
+    done = true;
+}
+
+static void initialise(void)
+{
+    static bool done;
+    if (done)
+        return;
+    done = true;
+    LLVMInitializeAllTargetInfos();
+    LLVMInitializeAllTargets();
+    LLVMInitializeAllTargetMCs();
+    LLVMInitializeAllAsmPrinters();
+    llvm_catch_fatal();
+}
+
+/* A message of LLVM's as text of ours. */
+static const char *own(Arena *A, char *text)
+{
+    const char *copy = arena_printf(A, "%s", text);
+    LLVMDisposeMessage(text);
+    return copy;
+}
+
+/* ---- what LLVM prints ---- */
+
+/* LLVM prints what it thinks of names that it does not know, and goes on. Standard error goes to a file meanwhile. */
+typedef struct Printed { FILE *file; int before; } Printed;
+
+static Printed catch_printed(void)
+{
+    Printed p = {.file = tmpfile()};
+    fflush(stderr);
+    p.before = p.file ? dup(2) : -1;
+    if (p.before >= 0)
+        dup2(fileno(p.file), 2);
+    return p;
+}
+
+static const char *printed(Arena *A, Printed *p)
+{
+    char *text = NEW(A, char, 1000);
+    if (p->before >= 0) {
+        dup2(p->before, 2);
+        close(p->before);
+        rewind(p->file);
+        text[fread(text, 1, 999, p->file)] = 0;
+    }
+    if (p->file)
+        fclose(p->file);
+    text[strcspn(text, "\n")] = 0;
+    return text;
+}
+
+/* ---- machines ---- */
+
+typedef struct Names3 { const char *triple, *cpu, *features, *abi; } Names3;
+
+static Names3 names_of_target(Arena *A, const BackendOptions *o)
+{
+    const Target *t = o->target;
+    Names3 n = {t->triple, t->cpu, t->features, t->abi};
+    if (!strcmp(t->name, "native"))
+        n = (Names3){NULL, own(A, LLVMGetHostCPUName()), own(A, LLVMGetHostCPUFeatures()), ""};
+    if (o->triple) /* another machine: nothing of the row fits */
+        n = (Names3){own(A, LLVMNormalizeTargetTriple(o->triple)), "", "", ""};
+    if (!n.triple || !*n.triple)
+        n.triple = own(A, LLVMGetDefaultTargetTriple());
+    if (o->cpu)
+        n.cpu = o->cpu, n.features = "";
+    if (o->features)
+        n.features = *n.features ? arena_printf(A, "%s,%s", n.features, o->features) : o->features;
+    return n;
+}
+
+bool machine_open(Arena *A, const BackendOptions *o, Machine *m)
+{
+    initialise();
+    Names3 n = names_of_target(A, o);
+    LLVMTargetRef target;
+    char *why = NULL;
+    if (LLVMGetTargetFromTriple(n.triple, &target, &why)) {
+        error_at((Loc){0}, "LLVM: %s", own(A, why));
+        return false;
+    }
+    LLVMTargetMachineOptionsRef to = LLVMCreateTargetMachineOptions();
+    LLVMTargetMachineOptionsSetCPU(to, n.cpu);
+    LLVMTargetMachineOptionsSetFeatures(to, n.features);
+    if (*n.abi)
+        LLVMTargetMachineOptionsSetABI(to, n.abi);
+    LLVMTargetMachineOptionsSetCodeGenOptLevel(to, LLVMCodeGenLevelDefault);
+    LLVMTargetMachineOptionsSetRelocMode(to, o->target->mcu ? LLVMRelocStatic : LLVMRelocPIC);
+    bool riscv = !strncmp(n.triple, "riscv", 5); /* its small code model cannot reach above 2 GB */
+    LLVMTargetMachineOptionsSetCodeModel(to, riscv ? LLVMCodeModelMedium : LLVMCodeModelDefault);
+    Printed p = catch_printed();
+    m->tm = LLVMCreateTargetMachineWithOptions(target, n.triple, to);
+    const char *said = printed(A, &p);
+    LLVMDisposeTargetMachineOptions(to);
+    if (!m->tm || *said) {
+        error_at((Loc){0}, "LLVM: %s", *said ? said : arena_printf(A, "no machine for %s", n.triple));
+        if (m->tm)
+            LLVMDisposeTargetMachine(m->tm);
+        return false;
+    }
+    m->triple = n.triple;
+    m->cpu = n.cpu;
+    m->elf = !strstr(n.triple, "darwin") && !strstr(n.triple, "macos") && !strstr(n.triple, "-ios") &&
+             !strstr(n.triple, "windows") && !strstr(n.triple, "wasm");
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(m->tm);
+    m->big_endian = LLVMByteOrder(layout) == LLVMBigEndian;
+    LLVMDisposeTargetData(layout);
+    if (m->big_endian)
+        error_at((Loc){0}, "%s is big-endian: weights are written as little-endian machines read them", n.triple);
+    return !m->big_endian || (machine_close(m), false);
+}
+
+void machine_close(Machine *m)
+{
+    LLVMDisposeTargetMachine(m->tm);
+}
+
+bool machine_has_sqrt(const Machine *m)
+{
+    Arena *A = arena_new();
+    LLVMContextRef ctx = LLVMContextCreate();
+    LLVMModuleRef mod = LLVMModuleCreateWithNameInContext("probe", ctx);
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(m->tm);
+    LLVMSetModuleDataLayout(mod, layout);
+    LLVMSetTarget(mod, m->triple);
+    LLVMBuilderRef b = LLVMCreateBuilderInContext(ctx);
+    LLVMTypeRef f32 = LLVMFloatTypeInContext(ctx), type = LLVMFunctionType(f32, &f32, 1, false);
+    LLVMValueRef fn = LLVMAddFunction(mod, "probe", type), x = LLVMGetParam(fn, 0);
+    unsigned id = LLVMLookupIntrinsicID("llvm.sqrt", 9);
+    LLVMPositionBuilderAtEnd(b, LLVMAppendBasicBlockInContext(ctx, fn, ""));
+    LLVMBuildRet(b, LLVMBuildCall2(b, type, LLVMGetIntrinsicDeclaration(mod, id, &f32, 1), &x, 1, ""));
+    LLVMMemoryBufferRef text;
+    char *why = NULL;
+    bool has = false;
+    if (LLVMTargetMachineEmitToMemoryBuffer(m->tm, mod, LLVMAssemblyFile, &why, &text)) {
+        LLVMDisposeMessage(why);
+    } else {
+        has = !strstr(arena_strndup(A, LLVMGetBufferStart(text), LLVMGetBufferSize(text)), "sqrtf");
+        LLVMDisposeMemoryBuffer(text);
+    }
+    LLVMDisposeBuilder(b);
+    LLVMDisposeTargetData(layout);
+    LLVMDisposeModule(mod);
+    LLVMContextDispose(ctx);
+    arena_free(A);
+    return has;
+}

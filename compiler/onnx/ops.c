@@ -1,0 +1,415 @@
+/* Every operator of ir/op.def in the operators of ONNX. Those that are one ONNX operator without attributes are a row
+   DIRECT; an operator that has no row and no function here does not compile. */
+#include "build.h"
+
+#include <math.h>
+
+#define NAMES(...) ((const char *[]){__VA_ARGS__, NULL})
+/* A node whose only result has no name of its own, as the operand of the next. */
+#define MAKE(x, type, ...) (onnx_node(x, type, NULL, NAMES(__VA_ARGS__))->output[0])
+/* The node that makes the first result of n. */
+#define RESULT(x, n, type, ...) onnx_node(x, type, NAMES(onnx_value(x, (n)->out[0].value)), NAMES(__VA_ARGS__))
+
+static const char *operand(Onnx *x, const Node *n, int i)
+{
+    return onnx_value(x, n->in[i]);
+}
+
+static const Type *type_of(const Onnx *x, ValueId id)
+{
+    return &x->g->value.v[id].type;
+}
+
+/* All operands of n in their order. */
+static OnnxNode *direct(Onnx *x, const Node *n, const char *type)
+{
+    const char **in = NEW(x->arena, const char *, n->nin + 1);
+    for (int i = 0; i < n->nin; i++)
+        in[i] = operand(x, n, i);
+    return onnx_node(x, type, NAMES(onnx_value(x, n->out[0].value)), in);
+}
+
+#define DIRECT(op, type) static void export_##op(Onnx *x, const Node *n) { direct(x, n, type); }
+DIRECT(relu, "Relu")
+DIRECT(sigmoid, "Sigmoid")
+DIRECT(tanh, "Tanh")
+DIRECT(hard_swish, "HardSwish")
+DIRECT(exp, "Exp")
+DIRECT(sqrt, "Sqrt")
+DIRECT(abs, "Abs")
+DIRECT(sign, "Sign")
+DIRECT(neg, "Neg")
+DIRECT(add, "Add")
+DIRECT(sub, "Sub")
+DIRECT(mul, "Mul")
+DIRECT(div, "Div")
+DIRECT(maximum, "Max")
+DIRECT(minimum, "Min")
+
+/* pads as Pad takes them: n / 2 numbers in front, n / 2 behind. */
+static const char *padded(Onnx *x, const char *in, const int64_t *pads, int n, double value)
+{
+    return MAKE(x, "Pad", in, onnx_ints(x, pads, n), onnx_scalar(x, value));
+}
+
+/* ---- contractions ---- */
+
+static void set_window(Onnx *x, const Node *n, OnnxNode *o, const int64_t pad[4])
+{
+    const Attrs *a = &n->attr;
+    onnx_list(x, o, "kernel_shape", type_of(x, n->in[1])->dim + 2, 2);
+    onnx_list(x, o, "strides", a->stride.v, 2);
+    onnx_list(x, o, "pads", pad, 4);
+    onnx_list(x, o, "dilations", a->dilation.v, 2);
+    onnx_int(x, o, "group", a->groups);
+}
+
+static void export_conv2d(Onnx *x, const Node *n)
+{
+    set_window(x, n, direct(x, n, "Conv"), n->attr.pad.v);
+}
+
+/* As PyTorch we allow an output_pad that is less than the stride or the dilation, ONNX Runtime only the former: then the
+   whole result, enlarged and cut out. What output_pad adds holds the bias alone. */
+static void export_conv_transpose2d(Onnx *x, const Node *n)
+{
+    const Attrs *a = &n->attr;
+    const int64_t *extra = a->output_pad.v, *p = a->pad.v;
+    if (extra[0] < a->stride.v[0] && extra[1] < a->stride.v[1]) {
+        OnnxNode *o = direct(x, n, "ConvTranspose");
+        set_window(x, n, o, p);
+        onnx_list(x, o, "output_padding", extra, 2);
+        return;
+    }
+    OnnxNode *o = onnx_node(x, "ConvTranspose", NULL, NAMES(operand(x, n, 0), operand(x, n, 1)));
+    set_window(x, n, o, (int64_t[]){0, 0, 0, 0});
+    const int64_t *size = type_of(x, n->out[0].value)->dim + 2;
+    const char *wide = padded(x, o->output[0], (int64_t[]){0, 0, 0, 0, 0, 0, extra[0], extra[1]}, 8, 0);
+    if (n->nin == 3)
+        wide = MAKE(x, "Add", wide, onnx_param(x, n->in[2], 1, 4));
+    RESULT(x, n, "Slice", wide, onnx_ints(x, p, 2), onnx_ints(x, (int64_t[]){p[0] + size[0], p[1] + size[1]}, 2),
+           onnx_ints(x, (int64_t[]){2, 3}, 2));
+}
+
+/* The last two dimensions exchanged. */
+static const char *transposed(Onnx *x, ValueId id)
+{
+    int rank = type_of(x, id)->rank;
+    int64_t perm[MAX_RANK];
+    for (int d = 0; d < rank; d++)
+        perm[d] = d < rank - 2 ? d : 2 * rank - 3 - d;
+    OnnxNode *o = onnx_node(x, "Transpose", NULL, NAMES(onnx_value(x, id)));
+    onnx_list(x, o, "perm", perm, rank);
+    return o->output[0];
+}
+
+static void export_linear(Onnx *x, const Node *n)
+{
+    if (type_of(x, n->in[0])->rank == 2) {
+        onnx_int(x, direct(x, n, "Gemm"), "transB", 1);
+        return;
+    }
+    const char *in = operand(x, n, 0), *w = transposed(x, n->in[1]);
+    if (n->nin == 2)
+        RESULT(x, n, "MatMul", in, w);
+    else
+        RESULT(x, n, "Add", MAKE(x, "MatMul", in, w), operand(x, n, 2));
+}
+
+static void export_matmul(Onnx *x, const Node *n)
+{
+    const char *a = n->attr.transpose_a ? transposed(x, n->in[0]) : operand(x, n, 0);
+    const char *b = n->attr.transpose_b ? transposed(x, n->in[1]) : operand(x, n, 1);
+    RESULT(x, n, "MatMul", a, b);
+}
+
+/* ---- normalisation ---- */
+
+static void export_batch_norm(Onnx *x, const Node *n)
+{
+    onnx_float(x, direct(x, n, "BatchNormalization"), "epsilon", n->attr.eps);
+}
+
+static void export_softmax(Onnx *x, const Node *n)
+{
+    onnx_int(x, direct(x, n, "Softmax"), "axis", n->attr.axis);
+}
+
+static void export_softmin(Onnx *x, const Node *n)
+{
+    onnx_int(x, RESULT(x, n, "Softmax", MAKE(x, "Neg", operand(x, n, 0))), "axis", n->attr.axis);
+}
+
+/* LpNormalization has neither several axes nor an eps. */
+static void export_l2_normalize(Onnx *x, const Node *n)
+{
+    OnnxNode *norm = onnx_node(x, "ReduceL2", NULL, NAMES(operand(x, n, 0)));
+    onnx_list(x, norm, "axes", n->attr.axes.v, n->attr.axes.n);
+    onnx_int(x, norm, "keepdims", 1);
+    RESULT(x, n, "Div", operand(x, n, 0), MAKE(x, "Max", norm->output[0], onnx_scalar(x, n->attr.eps)));
+}
+
+/* ---- elementwise ---- */
+
+static const char *param(Onnx *x, const Node *n, int i)
+{
+    return onnx_param(x, n->in[i], (int)n->attr.axis, type_of(x, n->in[0])->rank);
+}
+
+static void export_bias(Onnx *x, const Node *n)
+{
+    RESULT(x, n, "Add", operand(x, n, 0), param(x, n, 1));
+}
+
+static void export_scale(Onnx *x, const Node *n)
+{
+    RESULT(x, n, "Mul", operand(x, n, 0), param(x, n, 1));
+}
+
+static void export_scale_bias(Onnx *x, const Node *n)
+{
+    RESULT(x, n, "Add", MAKE(x, "Mul", operand(x, n, 0), param(x, n, 1)), param(x, n, 2));
+}
+
+/* Horner's rule, from the last coefficient to the first. */
+static void export_polynomial(Onnx *x, const Node *n)
+{
+    const char *sum = param(x, n, n->nin - 1);
+    for (int k = n->nin - 2; k > 1; k--)
+        sum = MAKE(x, "Add", MAKE(x, "Mul", sum, operand(x, n, 0)), param(x, n, k));
+    RESULT(x, n, "Add", MAKE(x, "Mul", sum, operand(x, n, 0)), param(x, n, 1));
+}
+
+static void export_square(Onnx *x, const Node *n)
+{
+    RESULT(x, n, "Mul", operand(x, n, 0), operand(x, n, 0));
+}
+
+static void export_relu6(Onnx *x, const Node *n)
+{
+    RESULT(x, n, "Clip", operand(x, n, 0), onnx_scalar(x, 0), onnx_scalar(x, 6));
+}
+
+static void export_clamp(Onnx *x, const Node *n)
+{
+    RESULT(x, n, "Clip", operand(x, n, 0), onnx_scalar(x, n->attr.min), onnx_scalar(x, n->attr.max));
+}
+
+static void export_leaky_relu(Onnx *x, const Node *n)
+{
+    onnx_float(x, direct(x, n, "LeakyRelu"), "alpha", n->attr.alpha);
+}
+
+static void export_hard_sigmoid(Onnx *x, const Node *n)
+{
+    OnnxNode *o = direct(x, n, "HardSigmoid");
+    onnx_float(x, o, "alpha", 1.0 / 6);
+    onnx_float(x, o, "beta", 0.5);
+}
+
+static void export_silu(Onnx *x, const Node *n)
+{
+    RESULT(x, n, "Mul", operand(x, n, 0), MAKE(x, "Sigmoid", operand(x, n, 0)));
+}
+
+/* Both spelt in the order in which runtimes look for them to fuse. */
+static void export_gelu(Onnx *x, const Node *n)
+{
+    const char *in = operand(x, n, 0), *one = onnx_scalar(x, 1), *half = onnx_scalar(x, 0.5), *tail;
+    if (n->attr.approximate) {
+        const char *cube = MAKE(x, "Mul", MAKE(x, "Mul", in, in), in);
+        const char *sum = MAKE(x, "Add", in, MAKE(x, "Mul", cube, onnx_scalar(x, 0.044715)));
+        tail = MAKE(x, "Tanh", MAKE(x, "Mul", sum, onnx_scalar(x, 0.79788456080286535588)));
+    } else {
+        tail = MAKE(x, "Erf", MAKE(x, "Div", in, onnx_scalar(x, 1.41421356237309504880)));
+    }
+    RESULT(x, n, "Mul", MAKE(x, "Mul", in, MAKE(x, "Add", tail, one)), half);
+}
+
+static void export_map(Onnx *x, const Node *n)
+{
+    const Ints *shape = &n->attr.shape;
+    if (shape->n)
+        RESULT(x, n, "Expand", operand(x, n, 0), onnx_ints(x, shape->v, shape->n));
+    else
+        direct(x, n, "Identity");
+}
+
+/* ---- windows and reductions ---- */
+
+/* How far the last window hangs over what is there, bottom and right; ceil_mode makes that possible. Written as
+   padding, since the runtimes' ceil_mode differ among each other. */
+static void overhang(const Onnx *x, const Node *n, const int64_t dilation[2], int64_t over[2])
+{
+    const Attrs *a = &n->attr;
+    const Type *in = type_of(x, n->in[0]), *out = type_of(x, n->out[0].value);
+    for (int i = 0; i < 2; i++) {
+        int64_t end = (out->dim[2 + i] - 1) * a->stride.v[i] + (a->kernel.v[i] - 1) * dilation[i] + 1;
+        over[i] = imax(end - in->dim[2 + i] - a->pad.v[i] - a->pad.v[2 + i], 0);
+    }
+}
+
+static OnnxNode *pool(Onnx *x, const Node *n, const char *type, const char *in, const int64_t pad[4])
+{
+    OnnxNode *o = RESULT(x, n, type, in);
+    onnx_list(x, o, "kernel_shape", n->attr.kernel.v, 2);
+    onnx_list(x, o, "strides", n->attr.stride.v, 2);
+    onnx_list(x, o, "pads", pad, 4);
+    return o;
+}
+
+/* A dilated window may see nothing but padding, which ONNX does not define: then -inf is written out. */
+static void export_max_pool(Onnx *x, const Node *n)
+{
+    const Attrs *a = &n->attr;
+    int64_t over[2];
+    overhang(x, n, a->dilation.v, over);
+    int64_t pad[4] = {a->pad.v[0], a->pad.v[1], a->pad.v[2] + over[0], a->pad.v[3] + over[1]};
+    const char *in = operand(x, n, 0);
+    bool dilated = a->dilation.v[0] > 1 || a->dilation.v[1] > 1;
+    if (dilated && (pad[0] || pad[1] || pad[2] || pad[3])) {
+        in = padded(x, in, (int64_t[]){0, 0, pad[0], pad[1], 0, 0, pad[2], pad[3]}, 8, -HUGE_VAL);
+        for (int i = 0; i < 4; i++)
+            pad[i] = 0;
+    }
+    OnnxNode *o = pool(x, n, "MaxPool", in, pad);
+    if (dilated)
+        onnx_list(x, o, "dilations", a->dilation.v, 2);
+}
+
+/* The divisor may count padding, but never what hangs over it: with both, the zeros are written out. */
+static void export_avg_pool(Onnx *x, const Node *n)
+{
+    const Attrs *a = &n->attr;
+    const int64_t none[4] = {0}, *p = a->pad.v;
+    int64_t over[2];
+    overhang(x, n, (int64_t[]){1, 1}, over);
+    const char *in = operand(x, n, 0);
+    bool hangs = over[0] || over[1];
+    if (a->count_include_pad && hangs) {
+        if (p[0] || p[1] || p[2] || p[3])
+            in = padded(x, in, (int64_t[]){0, 0, p[0], p[1], 0, 0, p[2], p[3]}, 8, 0);
+        p = none;
+    }
+    OnnxNode *o = pool(x, n, "AveragePool", in, (int64_t[]){p[0], p[1], p[2] + over[0], p[3] + over[1]});
+    onnx_int(x, o, "count_include_pad", a->count_include_pad && !hangs);
+}
+
+static void reduce(Onnx *x, const Node *n, const char *type)
+{
+    OnnxNode *o = direct(x, n, type);
+    onnx_list(x, o, "axes", n->attr.axes.v, n->attr.axes.n);
+    onnx_int(x, o, "keepdims", n->attr.keep);
+}
+
+static void export_mean(Onnx *x, const Node *n)
+{
+    reduce(x, n, "ReduceMean");
+}
+
+static void export_max(Onnx *x, const Node *n)
+{
+    reduce(x, n, "ReduceMax");
+}
+
+static void export_sum(Onnx *x, const Node *n)
+{
+    const Ints *axes = &n->attr.axes;
+    onnx_int(x, RESULT(x, n, "ReduceSum", operand(x, n, 0), onnx_ints(x, axes->v, axes->n)), "keepdims", n->attr.keep);
+}
+
+/* ---- movement ---- */
+
+static void export_concat(Onnx *x, const Node *n)
+{
+    onnx_int(x, direct(x, n, "Concat"), "axis", n->attr.axis);
+}
+
+static void export_split(Onnx *x, const Node *n)
+{
+    const char **out = NEW(x->arena, const char *, n->nout + 1);
+    for (int i = 0; i < n->nout; i++)
+        out[i] = onnx_value(x, n->out[i].value);
+    const Ints *sizes = &n->attr.sizes;
+    OnnxNode *o = onnx_node(x, "Split", out, NAMES(operand(x, n, 0), onnx_ints(x, sizes->v, sizes->n)));
+    onnx_int(x, o, "axis", n->attr.axis);
+}
+
+static void export_slice(Onnx *x, const Node *n)
+{
+    const Attrs *a = &n->attr;
+    RESULT(x, n, "Slice", operand(x, n, 0), onnx_ints(x, a->start.v, a->start.n), onnx_ints(x, a->end.v, a->end.n),
+           onnx_ints(x, a->axes.v, a->axes.n), onnx_ints(x, a->step.v, a->step.n));
+}
+
+static const char *reshaped(Onnx *x, const char *in, const int64_t *dim, int rank)
+{
+    return MAKE(x, "Reshape", in, onnx_ints(x, dim, rank));
+}
+
+static void to_result_shape(Onnx *x, const Node *n, const char *in)
+{
+    const Type *out = type_of(x, n->out[0].value);
+    RESULT(x, n, "Reshape", in, onnx_ints(x, out->dim, out->rank));
+}
+
+static void export_channel_shuffle(Onnx *x, const Node *n)
+{
+    const Type *t = type_of(x, n->in[0]);
+    int64_t groups = n->attr.groups, rest = type_elems(t) / (t->dim[0] * t->dim[1]);
+    int64_t parts[] = {t->dim[0], groups, t->dim[1] / groups, rest};
+    OnnxNode *swap = onnx_node(x, "Transpose", NULL, NAMES(reshaped(x, operand(x, n, 0), parts, 4)));
+    onnx_list(x, swap, "perm", (int64_t[]){0, 2, 1, 3}, 4);
+    to_result_shape(x, n, swap->output[0]);
+}
+
+static void export_reshape(Onnx *x, const Node *n)
+{
+    to_result_shape(x, n, operand(x, n, 0));
+}
+
+static void export_flatten(Onnx *x, const Node *n)
+{
+    if (n->attr.axis == 1)
+        onnx_int(x, direct(x, n, "Flatten"), "axis", 1);
+    else
+        to_result_shape(x, n, operand(x, n, 0));
+}
+
+static void export_transpose(Onnx *x, const Node *n)
+{
+    onnx_list(x, direct(x, n, "Transpose"), "perm", n->attr.perm.v, n->attr.perm.n);
+}
+
+static void export_upsample(Onnx *x, const Node *n)
+{
+    const Attrs *a = &n->attr;
+    double scale[] = {1, 1, (double)a->scale.v[0], (double)a->scale.v[1]};
+    OnnxNode *o = RESULT(x, n, "Resize", operand(x, n, 0), "", onnx_floats(x, scale, 4));
+    onnx_text(x, o, "mode", a->mode ? "linear" : "nearest");
+    onnx_text(x, o, "coordinate_transformation_mode",
+              !a->mode ? "asymmetric" : a->align_corners ? "align_corners" : "half_pixel");
+    if (!a->mode)
+        onnx_text(x, o, "nearest_mode", "floor");
+}
+
+static void export_pad(Onnx *x, const Node *n)
+{
+    RESULT(x, n, "Pad", operand(x, n, 0), onnx_ints(x, n->attr.pads.v, n->attr.pads.n), onnx_scalar(x, n->attr.value));
+}
+
+/* ---- the table ---- */
+
+typedef void ExportFn(Onnx *, const Node *);
+static ExportFn *const table[NOPS] = {
+#define OP(name, ...) [OP_##name] = export_##name,
+#include "../../ir/op.def"
+#undef OP
+};
+
+void onnx_export_node(Onnx *x, const Node *n)
+{
+    if (n->nstep)
+        bug("ONNX has no epilogues: node %s", n->name ? n->name : op_info[n->op].name);
+    table[n->op](x, n);
+}
