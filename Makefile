@@ -229,7 +229,7 @@ demo-run: $(B)/dsqc
 EXPLORED := $(foreach n,resnet18 resnet50 shufflenet_v2_x0_5,$(n) $(n),pool=square_pooling $(n),unit=square_encoding)
 explore-table: $(B)/dsqc
 	@for n in $(EXPLORED); do \
-	    $(B)/dsqc explore specs/$${n%%,*}.yaml $$(echo $$n | sed -n 's/.*,/--set /p') --markdown --no-time || exit 1; \
+	    $(B)/dsqc explore specs/$${n%%,*}.yaml $$(echo $$n | sed -n 's/.*,/--set /p') --target=x86-64-v4 --markdown --no-time || exit 1; \
 	done | awk 'NR < 4 || NR % 3 == 0'
 
 # ---- ----

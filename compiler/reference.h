@@ -9,7 +9,7 @@ double **reference_eval(Arena *, const Graph *g, float *const *in, const bool *w
 /* The outputs alone, in their order. */
 double **reference_outputs(Arena *, const Graph *g, float *const *in);
 
-/* Largest |x - ref|. NaN or infinity in x: infinity. */
+/* Largest |x - ref|. NaN or infinity in x where ref is something else: infinity. */
 double largest_error(const float *x, const double *ref, int64_t n);
 /* The same over the largest |ref|; |x| where every ref is 0. */
 double relative_error(const float *x, const double *ref, int64_t n);

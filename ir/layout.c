@@ -98,21 +98,38 @@ static const char *check_room(Arena *A, const Layout *l, const Type *t)
     return NULL;
 }
 
+static bool within(int64_t x) { return x >= 0 && x <= MAX_ELEMS; }
+
+/* Elements of a map with its border: does their number fit? */
+static bool countable(const Layout *l, const Type *t)
+{
+    int64_t n = t->dim[0];
+    return mul_ok(n, l->border[0] + t->dim[2] + l->border[2], &n) && mul_ok(n, l->border[1] + t->dim[3] + l->border[3], &n) &&
+           mul_ok(n, l->cstride, &n) && n <= MAX_ELEMS;
+}
+
 const char *layout_check(Arena *A, const Layout *l, const Type *t)
 {
-    int64_t borders = l->border[0] | l->border[1] | l->border[2] | l->border[3];
-    if (l->group < 0 || l->room < 0 || l->room > MAX_ELEMS || (!l->group && (l->room || l->first)))
+    int64_t borders = 0;
+    for (int i = 0; i < 4; i++) {
+        if (!within(l->border[i]))
+            return "a border is out of range";
+        borders |= l->border[i];
+    }
+    if (l->group < 0 || !within(l->room) || !within(l->first) || (!l->group && (l->room || l->first)))
         return "a storage that is not shared has neither room nor a first element";
     if (l->order != ORDER_NHWC && (l->cstride || borders))
         return "a layout other than nhwc has a border or a channel stride";
-    if (l->order == ORDER_NHWC && (t->rank != 4 || l->cstride < t->dim[1] || l->cstride > MAX_ELEMS || borders < 0))
+    if (l->order == ORDER_NHWC && (t->rank != 4 || l->cstride < t->dim[1] || l->cstride > MAX_ELEMS || !countable(l, t)))
         return arena_printf(A, "an nhwc layout with c=%lld does not fit %s", (long long)l->cstride, type_text(A, t));
     if (l->order == ORDER_STRIDED) {
         if (!l->group)
             return "a strided layout has no storage";
-        for (int d = 0; d < t->rank; d++)
-            if (l->stride[d] < 0 || l->stride[d] > MAX_ELEMS)
+        for (int d = 0; d < t->rank; d++) {
+            int64_t reach;
+            if (!within(l->stride[d]) || !mul_ok(l->stride[d], t->dim[d], &reach) || !within(reach))
                 return "a stride is out of range";
+        }
         if (l->at && (l->axis < 0 || l->axis >= t->rank))
             return "the table's dimension is out of range";
     }

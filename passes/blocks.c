@@ -111,12 +111,9 @@ Storages storages_of(Arena *A, const Graph *g, int64_t align)
 {
     Storages s = {.g = g, .of = NEW(A, int, g->value.n), .scratch = NEW(A, int, g->node.n),
                 .v = NEW(A, Storage, g->value.n + g->node.n), .node = NEW(A, NodeStorages, g->node.n)};
-    int groups = 0;
-    for (int i = 0; i < g->value.n; i++) {
+    for (int i = 0; i < g->value.n; i++)
         s.of[i] = -1;
-        groups = (int)imax(groups, g->value.v[i].layout.group);
-    }
-    int *shared = NEW(A, int, groups + 1); /* per group: 1 + its storage */
+    Map shared = map_new(A); /* groups -> storages */
     for (int i = 0; i < g->node.n; i++) {
         const Node *n = &g->node.v[i];
         for (int k = 0; k < n->nout; k++) {
@@ -124,11 +121,12 @@ Storages storages_of(Arena *A, const Graph *g, int64_t align)
             if (!in_arena(g, v))
                 continue;
             int group = g->value.v[v].layout.group;
-            if (!group || !shared[group])
+            const char *key = group ? arena_printf(A, "%d", group) : NULL;
+            s.of[v] = group ? map_get(&shared, key) : -1;
+            if (s.of[v] < 0)
                 s.of[v] = s.n++;
-            else
-                s.of[v] = shared[group] - 1;
-            shared[group] = s.of[v] + 1;
+            if (group)
+                map_put(&shared, key, s.of[v]);
             Storage *t = &s.v[s.of[v]];
             t->bytes = imax(t->bytes, round_up(value_storage(&g->value.v[v]), align));
         }

@@ -26,11 +26,13 @@ typedef struct Group {
 typedef struct Mover {
     Pass *p;
     Graph *g;
+    Arena *A;                  /* of the attempt */
     int *root;                 /* union-find over values */
     bool *map;                 /* per value: channels of maps, by nothing but movement along channels */
     Addr *addr;
     Group **group;             /* per root */
     bool *placed;
+    bool *lost;                /* per value: a view without an address, or made of one */
 } Mover;
 
 static Value *value(const Mover *m, ValueId v) { return &m->g->value.v[v]; }
@@ -87,7 +89,7 @@ static Group *group_of(Mover *m, ValueId v)
 {
     int r = find(m, v);
     if (!m->group[r])
-        m->group[r] = NEW(m->p->scratch, Group, 1);
+        m->group[r] = NEW(m->A, Group, 1);
     return m->group[r];
 }
 
@@ -97,7 +99,7 @@ static void form_groups(Mover *m)
     for (int v = 0; v < g->value.n; v++) {
         m->root[v] = v;
         m->group[v] = NULL;
-        m->placed[v] = false;
+        m->placed[v] = m->lost[v] = false;
     }
     for (int i = 0; i < g->node.n; i++) {
         const Node *n = &g->node.v[i];
@@ -125,7 +127,7 @@ static void collect(Mover *m, ValueId v)
         return;
     m->placed[v] = true;
     if (!made_by_view(m, v)) {
-        PUSH(m->p->scratch, &group_of(m, v)->source, v);
+        PUSH(m->A, &group_of(m, v)->source, v);
         return;
     }
     const Node *n = &m->g->node.v[value_def(m->g, v)];
@@ -170,8 +172,8 @@ static void place_side_by_side(Mover *m, Group *s)
     s->room = layout_room(&whole, t);
 }
 
-/* One source behind the other. Maps of one geometry have one channel stride, so that a table can lead from one to the
-   next. */
+/* One source behind the other, each at a multiple of the channel stride. Maps have one channel stride, so that a table can
+   lead from one to the next where they are of one geometry. */
 static void place_in_blocks(Mover *m, Group *s)
 {
     s->room = s->cstride = 0;
@@ -182,27 +184,33 @@ static void place_in_blocks(Mover *m, Group *s)
         const Value *v = value(m, s->source.v[i]);
         Addr *a = &m->addr[s->source.v[i]];
         Layout own = {.order = v->layout.order, .cstride = s->cstride};
+        s->room = s->cstride ? round_up(s->room, s->cstride) : s->room;
         memcpy(own.border, s->border, sizeof own.border);
         *a = own.order == ORDER_NHWC ? map_addr(s, &v->type, s->cstride, s->room) : addr_rows(&v->type, s->room);
         s->room += layout_room(&own, &v->type);
     }
 }
 
-/* Addresses of the group's views; false where one has none (its node is told why). */
+/* Addresses of the group's views; false where some have none (their nodes are told why). */
 static bool place_views(Mover *m, const Group *s)
 {
+    bool all = true;
     for (int i = 0; i < m->g->node.n; i++) {
         Node *n = &m->g->node.v[i];
         if (!is_view(n) || group_of(m, n->out[0].value) != s)
             continue;
-        Addr *in = NEW(m->p->scratch, Addr, n->nin), *out = &m->addr[n->out[0].value];
-        for (int k = 0; k < n->nin; k++)
+        Addr *in = NEW(m->A, Addr, n->nin), *out = &m->addr[n->out[0].value];
+        bool *lost = &m->lost[n->out[0].value];
+        *lost = false;
+        for (int k = 0; k < n->nin; k++) {
             in[k] = m->addr[n->in[k]];
-        n->why = view_addr(m->p->scratch, m->g, n, in, out);
-        if (n->why)
-            return false;
+            *lost = *lost || m->lost[n->in[k]];
+        }
+        if (!*lost)
+            *lost = (n->why = view_addr(m->A, m->g, n, in, out));
+        all = all && !*lost;
     }
-    return true;
+    return all;
 }
 
 static bool read_by_kernel(const Mover *m, ValueId v)
@@ -309,13 +317,14 @@ static const char *cannot_read(const Mover *m, const Node *n, int k, ValueId v)
     return NULL;
 }
 
-static bool readers_agree(Mover *m, const Node *reader)
+/* Tells the nodes that make what the reader cannot read. */
+static bool reader_agrees(Mover *m, const Node *reader)
 {
+    bool all = true;
     for (int k = 0; k < reader->nin; k++)
         if (made_by_view(m, reader->in[k])) {
             Node *made = &m->g->node.v[value_def(m->g, reader->in[k])];
-            if ((made->why = cannot_read(m, reader, k, reader->in[k])))
-                return false;
+            all = !(made->why = cannot_read(m, reader, k, reader->in[k])) && all;
         }
     for (int s = 0; s < reader->nstep; s++)
         for (int k = 0; k < reader->step[s].nin; k++) {
@@ -323,10 +332,9 @@ static bool readers_agree(Mover *m, const Node *reader)
             if (r < 0 || !made_by_view(m, r))
                 continue;
             Node *made = &m->g->node.v[value_def(m->g, r)];
-            if ((made->why = cannot_read(m, reader, -1, r)))
-                return false;
+            all = !(made->why = cannot_read(m, reader, -1, r)) && all;
         }
-    return true;
+    return all;
 }
 
 /* ---- the whole ---- */
@@ -345,6 +353,7 @@ static bool attempt(Mover *m)
 {
     form_groups(m);
     Graph *g = m->g;
+    bool all = true;
     for (int i = 0; i < g->node.n; i++) {
         Node *n = &g->node.v[i];
         if (!is_view(n))
@@ -352,16 +361,16 @@ static bool attempt(Mover *m)
         collect(m, n->out[0].value);
         if (!m->map[n->out[0].value] && has_border(&value(m, n->out[0].value)->layout)) {
             n->why = "a convolution reads the border around it";
-            return false;
+            all = false;
         }
     }
-    for (int v = 0; v < g->value.n; v++)
-        if (m->group[v] && !(place(m, m->group[v]) && fits_tables(m, m->group[v])))
-            return false;
-    for (int i = 0; i < g->node.n; i++)
-        if (g->node.v[i].op != OP_NONE && !is_view(&g->node.v[i]) && !readers_agree(m, &g->node.v[i]))
-            return false;
-    return true;
+    for (int v = 0; v < g->value.n && all; v++)
+        if (m->group[v])
+            all = place(m, m->group[v]) && fits_tables(m, m->group[v]);
+    for (int i = 0, n = all ? g->node.n : 0; i < n; i++)
+        if (g->node.v[i].op != OP_NONE && !is_view(&g->node.v[i]))
+            all = reader_agrees(m, &g->node.v[i]) && all;
+    return all;
 }
 
 static Layout in_group(Layout l, const Group *s)
@@ -437,7 +446,7 @@ bool pass_eliminate_movement(Pass *p, Graph *g)
 {
     Arena *A = p->scratch;
     Mover m = {.p = p, .g = g, .root = NEW(A, int, g->value.n), .map = NEW(A, bool, g->value.n), .addr = NEW(A, Addr, g->value.n),
-               .group = NEW(A, Group *, g->value.n), .placed = NEW(A, bool, g->value.n)};
+               .group = NEW(A, Group *, g->value.n), .placed = NEW(A, bool, g->value.n), .lost = NEW(A, bool, g->value.n)};
     bool any = false;
     for (int i = 0; i < g->node.n; i++) {
         Node *n = &g->node.v[i];
@@ -446,9 +455,12 @@ bool pass_eliminate_movement(Pass *p, Graph *g)
         n->why = impossible(&m, n);
         any = any || !n->why;
     }
-    while (any && !attempt(&m))
-        ;
-    if (any)
-        commit(&m);
+    for (bool done = !any; !done;) {
+        m.A = arena_new();
+        done = attempt(&m);
+        if (done)
+            commit(&m);
+        arena_free(m.A);
+    }
     return any;
 }

@@ -77,16 +77,17 @@ typedef struct Match {
 } Match;
 /* any_uses: conditions on uses(...) hold. */
 bool rule_match(Arena *, const Graph *, const Rule *, int node, bool any_uses, Match *);
-/* The numbers of a term of constants, in double precision. NULL, or what is wrong. */
-typedef struct Numbers { Type type; double *v; } Numbers;
+/* The numbers of a term of constants, in double precision. NULL, or what is wrong. large: a part of the term would have
+   more than its constants have together, and more than a few. */
+typedef struct Numbers { Type type; double *v; bool large; } Numbers;
 const char *term_numbers(Arena *, const Graph *, const Match *, const RuleTerm *, Numbers *);
 /* The attributes that a term asks for, taken from its variables. like: the node that it is compared with, or NULL. */
 Attrs term_attrs(const RuleTerm *, const Match *, const Attrs *like);
 
 /* ---- rewriting ---- */
 typedef enum Outcome { RULE_FIRED, RULE_DECLINED, RULE_WRONG } Outcome;
-/* Puts the replacement in the pattern's place. DECLINED: a constant would leave the range of floats, or an output would
-   lose its node. WRONG: *why says what the rule should not have allowed; the graph is then of no use. */
+/* Puts the replacement in the pattern's place. DECLINED: a constant would leave the range of floats or be
+   larger than what it is made of, or an output would lose its node. WRONG: *why says what the rule should not have allowed; the graph is then of no use. */
 Outcome rule_fire(Arena *, Graph *, Match *, const char **why);
 
 /* ---- checking ---- */

@@ -42,7 +42,7 @@ static Outcome compute(Build *s, const RuleTerm *t, bool param)
         return RULE_FIRED;
     Numbers *n = &s->known[t->id];
     if ((s->why = term_numbers(s->A, s->g, s->m, t, n)))
-        return RULE_WRONG;
+        return n->large ? RULE_DECLINED : RULE_WRONG;
     if (param && n->type.rank == 0)
         n->type = type_make(DT_F32, 1, (const int64_t[]){1});
     return in_range(n) ? RULE_FIRED : RULE_DECLINED;

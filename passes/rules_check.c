@@ -8,7 +8,7 @@
 #include "edit.h"
 #include "rules.h"
 
-enum { TRIES = 6000, SMALL_TRIES = 300, WANTED = 24, SIZES = 3 };
+enum { TRIES = 6000, SMALL_TRIES = 300, WANTED = 24, SIZES = 3, OWN_MAGNITUDE = 100 };
 /* Larger than what numbers written with seven digits cause, smaller than what single precision does. */
 #define SIDES_TOLERANCE 1e-6
 
@@ -256,7 +256,8 @@ static int guess(Trial *t, uint64_t seed)
 
 /* ---- comparing ---- */
 
-typedef struct Sides { Arena *A; const Graph *g; const double **v; bool single; } Sides;
+/* largest: the largest finite magnitude of any value. */
+typedef struct Sides { Arena *A; const Graph *g; const double **v; bool single; double largest; } Sides;
 
 static void keep(void *user, ValueId v, const double *x)
 {
@@ -284,17 +285,20 @@ static const double *input(const Trial *t, const Value *v, uint64_t seed)
 }
 
 /* Every value of the graph, node by node. */
-static const double **evaluate(const Trial *t, const Graph *g, uint64_t seed, bool single)
+static Sides evaluate(const Trial *t, const Graph *g, uint64_t seed, bool single)
 {
-    Sides s = {t->A, g, NEW(t->A, const double *, g->value.n + 1), single};
+    Sides s = {t->A, g, NEW(t->A, const double *, g->value.n + 1), single, 0};
     for (int i = 0; i < g->input.n; i++)
         s.v[g->input.v[i]] = input(t, &g->value.v[g->input.v[i]], seed);
     for (int i = 0; i < g->node.n; i++)
         graph_eval_node(g, i, s.v, NULL, keep, &s);
-    for (int i = 0; i < g->value.n; i++)
+    for (int i = 0; i < g->value.n; i++) {
         if (g->value.v[i].kind == VAL_CONST)
             s.v[i] = value_numbers(t->A, g, i);
-    return s.v;
+        for (int64_t k = 0, n = s.v[i] ? type_elems(&g->value.v[i].type) : 0; k < n; k++)
+            s.largest = isfinite(s.v[i][k]) ? fmax(s.largest, fabs(s.v[i][k])) : s.largest;
+    }
+    return s;
 }
 
 /* What the variables were: their numbers where they have one, else their types. */
@@ -324,20 +328,25 @@ static bool differs(double a, double b, double tolerance)
     return a != b && !(fabs(a - b) <= tolerance);
 }
 
+/* What the sides may differ by grows with what they add and subtract on the way: a result near zero has the rounding
+   errors of its operands. A replacement cannot buy itself much of that with large numbers of its own. */
+static double may_differ(const Sides *before, const Sides *after)
+{
+    return SIDES_TOLERANCE * fmax(before->largest, fmin(after->largest, OWN_MAGNITUDE * before->largest));
+}
+
 static bool same_sides(Trial *t, uint64_t seed, bool single)
 {
-    const double **before = evaluate(t, t->before, seed, single), **after = evaluate(t, t->after, seed, single);
-    const double *a = before[t->root], *b = after[t->result];
+    Sides before = evaluate(t, t->before, seed, single), after = evaluate(t, t->after, seed, single);
+    const double *a = before.v[t->root], *b = after.v[t->result];
     int64_t n = type_elems(&t->before->value.v[t->root].type);
-    double largest = 0;
+    double tolerance = single ? 0 : may_differ(&before, &after);
     for (int64_t i = 0; i < n; i++)
-        largest = isfinite(a[i]) ? fmax(largest, fabs(a[i])) : largest;
-    for (int64_t i = 0; i < n; i++)
-        if (differs(a[i], b[i], single ? 0 : SIDES_TOLERANCE * largest)) {
+        if (differs(a[i], b[i], tolerance)) {
             const char *where = n > 1 ? arena_printf(t->A, " at element %lld", (long long)i) : "";
             t->why = arena_printf(t->A, "the sides differ%s%s: with %s the pattern is %.9g, the replacement %.9g",
                                   single ? " in single precision, so that exact=yes is not true" : "", where,
-                                  describe(t, before), a[i], b[i]);
+                                  describe(t, before.v), a[i], b[i]);
             return false;
         }
     return true;
@@ -372,16 +381,23 @@ TrialResult rule_trial(Trial *t, Arena *A, const Rule *r, uint64_t seed)
     t->after = graph_clone(A, t->before);
     const char *why = NULL;
     switch (rule_fire(A, t->after, &m, &why)) {
-    case RULE_DECLINED: return TRIAL_NONE;
+    case RULE_DECLINED: t->why = why; return TRIAL_NONE;
     case RULE_WRONG: {
-        const double **v = evaluate(t, t->before, seed, false);
-        t->why = arena_printf(A, "with %s: %s", describe(t, v), why);
+        Sides s = evaluate(t, t->before, seed, false);
+        t->why = arena_printf(A, "with %s: %s", describe(t, s.v), why);
         return TRIAL_WRONG;
     }
     case RULE_FIRED: break;
     }
     t->result = m.result;
     graph_compact(t->after);
+    for (int i = 0; i < t->after->node.n; i++)
+        if (too_large(t->after, i)) {
+            const Node *n = &t->after->node.v[i];
+            t->why = arena_printf(A, "%s: %s in the replacement is too large to try", op_info[n->op].name,
+                                  type_text(A, &t->after->value.v[n->out[0].value].type));
+            return TRIAL_NONE;
+        }
     return same_sides(t, seed, false) && (!r->exact || same_floats(t, seed)) ? TRIAL_SAME : TRIAL_WRONG;
 }
 

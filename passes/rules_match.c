@@ -6,6 +6,8 @@
 #include "edit.h"
 #include "rules.h"
 
+enum { FEW_NUMBERS = 16 };
+
 typedef struct Try { Arena *A; const Graph *g; Match *m; unsigned swapped; } Try;
 
 /* ---- attributes ---- */
@@ -148,8 +150,20 @@ static bool read_inside_only(const Try *s)
 
 /* ---- numbers ---- */
 
-const char *term_numbers(Arena *A, const Graph *g, const Match *m, const RuleTerm *t, Numbers *out)
+/* How many numbers the constants of a term have. */
+static int64_t given_numbers(const Graph *g, const Match *m, const RuleTerm *t)
 {
+    int64_t n = t->nin ? 0 : 1;
+    if (t->kind == TERM_VAR && m->var[t->var].value >= 0)
+        n = type_elems(&g->value.v[m->var[t->var].value].type);
+    for (int i = 0; i < t->nin; i++)
+        n += given_numbers(g, m, t->in[i]);
+    return n;
+}
+
+static const char *numbers(Arena *A, const Graph *g, const Match *m, const RuleTerm *t, int64_t most, Numbers *out)
+{
+    *out = (Numbers){.v = NULL};
     if (t->kind == TERM_NUMBER || (t->kind == TERM_VAR && m->var[t->var].value < 0)) {
         out->type = type_make(DT_F32, 0, NULL);
         out->v = NEW(A, double, 1);
@@ -167,9 +181,11 @@ const char *term_numbers(Arena *A, const Graph *g, const Match *m, const RuleTer
     const double **x = NEW(A, const double *, t->nin);
     for (int i = 0; i < t->nin; i++) {
         Numbers n;
-        const char *err = term_numbers(A, g, m, t->in[i], &n);
-        if (err)
+        const char *err = numbers(A, g, m, t->in[i], most, &n);
+        if (err) {
+            out->large = n.large;
             return err;
+        }
         if (i && n.type.rank == 0 && op_is(t->op, P_PARAM)) /* a single number serves all channels */
             n.type = type_make(DT_F32, 1, (const int64_t[]){1});
         in[i] = n.type;
@@ -182,10 +198,18 @@ const char *term_numbers(Arena *A, const Graph *g, const Match *m, const RuleTer
         err = attrs_normalize(A, t->op, &a, in, t->nin);
     if (err)
         return arena_printf(A, "%s: %s", op_info[t->op].name, err);
+    if ((out->large = type_elems(&type[0]) > most))
+        return arena_printf(A, "%s: the constant %s would be larger than those that it is made of", op_info[t->op].name,
+                            type_text(A, &type[0]));
     out->type = type[0];
     out->v = NEW(A, double, type_elems(&type[0]));
     op_info[t->op].ref(&c, x, &out->v);
     return NULL;
+}
+
+const char *term_numbers(Arena *A, const Graph *g, const Match *m, const RuleTerm *t, Numbers *out)
+{
+    return numbers(A, g, m, t, imax(given_numbers(g, m, t), FEW_NUMBERS), out);
 }
 
 /* ---- conditions ---- */

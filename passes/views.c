@@ -51,9 +51,8 @@ Addr addr_rows(const Type *t, int64_t first)
     return a;
 }
 
-static const char *slice(Arena *A, const Node *n, const Type *in, const Type *out, const Addr *x, Addr *y)
+static const char *slice(Arena *A, const Node *n, const Type *out, const Addr *x, Addr *y)
 {
-    (void)in;
     *y = *x;
     for (int k = 0; k < n->attr.axes.n; k++) {
         int d = (int)n->attr.axes.v[k];
@@ -71,13 +70,28 @@ static const char *slice(Arena *A, const Node *n, const Type *in, const Type *ou
     return NULL;
 }
 
+/* Does each operand continue the one before along the axis? */
+static bool continuous(const Graph *g, const Node *n, int axis, const Addr *x)
+{
+    int64_t next = x[0].first;
+    for (int k = 0; k < n->nin; k++) {
+        if ((x[k].at && x[k].axis == axis) || x[k].first != next || x[k].stride[axis] != x[0].stride[axis])
+            return false;
+        next += g->value.v[n->in[k]].type.dim[axis] * x[k].stride[axis];
+    }
+    return true;
+}
+
 static const char *concat(Arena *A, const Graph *g, const Node *n, const Type *out, const Addr *x, Addr *y)
 {
     int axis = (int)n->attr.axis;
     *y = (Addr){.map = true};
     for (int d = 0; d < out->rank; d++)
         y->stride[d] = x[0].stride[d];
-    int64_t *at = NEW(A, int64_t, out->dim[axis]), total = 0;
+    bool table = !continuous(g, n, axis, x);
+    if (table && out->dim[axis] > MAX_TABLE)
+        return "its table would be too long";
+    int64_t *at = table ? NEW(A, int64_t, out->dim[axis]) : NULL, total = 0;
     for (int k = 0; k < n->nin; k++) {
         const Type *t = &g->value.v[n->in[k]].type;
         if (x[k].at && x[k].axis != axis && t->dim[x[k].axis] > 1)
@@ -85,17 +99,23 @@ static const char *concat(Arena *A, const Graph *g, const Node *n, const Type *o
         for (int d = 0; d < out->rank; d++)
             if (d != axis && t->dim[d] > 1 && x[k].stride[d] != y->stride[d])
                 return "the operands do not lie side by side";
-        for (int64_t i = 0; i < t->dim[axis]; i++)
+        for (int64_t i = 0; table && i < t->dim[axis]; i++)
             at[total++] = x[k].first + along(&x[k], axis, i);
         y->map = y->map && x[k].map;
     }
-    set_table(y, axis, at, total);
+    if (table)
+        set_table(y, axis, at, total);
+    else
+        y->first = x[0].first;
     return NULL;
 }
 
 static const char *shuffle(Arena *A, const Node *n, const Type *t, const Addr *x, Addr *y)
 {
-    int64_t groups = n->attr.groups, size = t->dim[1] / groups, *at = NEW(A, int64_t, t->dim[1]);
+    int64_t groups = n->attr.groups, size = t->dim[1] / groups;
+    if (t->dim[1] > MAX_TABLE)
+        return "its table would be too long";
+    int64_t *at = NEW(A, int64_t, t->dim[1]);
     for (int64_t c = 0; c < t->dim[1]; c++)
         at[c] = along(x, 1, c % groups * size + c / groups);
     *y = *x;
@@ -187,14 +207,16 @@ const char *view_addr(Arena *A, const Graph *g, const Node *n, const Addr *in, A
     const Type *t = &g->value.v[n->in[0]].type, *r = &g->value.v[n->out[0].value].type;
     const char *why;
     switch (n->op) {
-    case OP_slice: why = slice(A, n, t, r, in, out); break;
+    case OP_slice: why = slice(A, n, r, in, out); break;
     case OP_concat: why = concat(A, g, n, r, in, out); break;
     case OP_channel_shuffle: why = shuffle(A, n, t, in, out); break;
     case OP_transpose: why = transpose(n, t, in, out); break;
     case OP_reshape: case OP_flatten: why = reshape(A, t, r, in, out); break;
     default: bug("'%s' is no view", op_info[n->op].name);
     }
-    out->map = view_of_channels(n) && (n->op == OP_concat ? out->map : in->map);
+    if (n->op != OP_concat)
+        out->map = in->map;
+    out->map = out->map && view_of_channels(n);
     return why;
 }
 

@@ -107,18 +107,13 @@ static int storage_dims(const Value *v, bool nhwc, int64_t *dim)
     return 4;
 }
 
-/* Elements from the start of the storage to the parameter's first one: whole images for NHWC, whose channels may begin
-   inside a pixel, so that blocks of one shape are read by one kernel. */
+/* Elements from the start of the storage to the parameter's first one, so that blocks of one shape are read by one kernel.
+   NHWC: channels may begin inside a pixel; maps begin at whole pixels (eliminate-movement). */
 static int64_t param_shift(const Value *v)
 {
     if (v->layout.order == ORDER_STRIDED)
         return 0;
-    if (v->layout.order == ORDER_ROW || !v->layout.group)
-        return v->layout.first;
-    Layout own = v->layout;
-    own.group = 0;
-    int64_t image = layout_room(&own, &v->type);
-    return v->layout.first / image * image;
+    return v->layout.order == ORDER_ROW ? v->layout.first : v->layout.first / v->layout.cstride * v->layout.cstride;
 }
 
 /* "layer1.0.bn1.bias$1" gives "bias". */
@@ -290,7 +285,7 @@ static const Expr *load(KC *kc, ValueId id, const Type *frame, const Ix *const *
             if (t->dim[i] == 1 && frame->dim[i] == 1 && (o->nhwc || v->layout.order == ORDER_STRIDED))
                 own[i] = coord[i];
     indices(kc, o, own, along, ix);
-    int d = own_dim(t, frame, vdim);
+    int d = along ? v->layout.axis : own_dim(t, frame, vdim);
     if (lanes > 1 && d < 0)
         return x_splat(&kc->b, x_load(&kc->b, o->param, ix, 1, 0), lanes);
     if (lanes > 1 && !along && !contiguous(v, o->nhwc, d))

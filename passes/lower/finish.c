@@ -10,8 +10,7 @@
      ...
      total = add(total, tile)                      then the tiles', of blocks of rows apart where there are many
 
-   So the rounding error of a sum grows with the square root of the number of tiles, not with that of pixels. A max
-   ignores NaN as reduce.c's does. */
+   So the rounding error of a sum grows with the square root of the number of tiles, not with that of pixels. */
 #include <math.h>
 
 #include "lower.h"
@@ -35,7 +34,7 @@ static int neutral(KC *kc, const char *name, const Out *o, int lanes)
 static void gather(KC *kc, const Out *o, int reg, const Expr *x)
 {
     KB *b = &kc->b;
-    kb_set(b, reg, NULL, NULL, x_bin(b, o->red == RED_MAX ? X_max : X_add, x_reg(b, reg), x));
+    kb_set(b, reg, NULL, NULL, x_gather(b, o->red == RED_MAX ? X_max : X_add, reg, x));
 }
 
 /* What a register has gathered of count elements, as the out's value. */

@@ -79,6 +79,8 @@ typedef void BodyFn(KC *, const Ix *const *coord, int lanes, int n, void *user);
 void kc_nest(KC *, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *, void *user);
 /* for i 0..n { body }, summed in blocks so that the rounding error grows with the square root of n's root: returns the
    register with init combined by op (X_add, X_max) with all term(i)s, each of type vt. */
+/* The register with x added, or the larger of both: the register where x is NaN, so that a maximum ignores NaN. */
+const Expr *x_gather(KB *, XOp, int reg, const Expr *x);
 typedef const Expr *TermFn(KC *, const Ix *i, void *user);
 int kc_fold(KC *, const char *name, XOp, const Expr *init, const Expr *zero, int64_t n, TermFn *, void *user);
 

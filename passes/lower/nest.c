@@ -45,6 +45,11 @@ void kc_nest(KC *kc, const Type *frame, int vdim, int lanes, bool parallel, Body
         kb_end(&kc->b);
 }
 
+const Expr *x_gather(KB *b, XOp op, int reg, const Expr *x)
+{
+    return op == X_max ? x_bin(b, X_max, x, x_reg(b, reg)) : x_bin(b, op, x_reg(b, reg), x);
+}
+
 /* Sums of n terms in blocks of about sqrt(n): the bound on the error falls from n to 2 sqrt(n) roundings. */
 int kc_fold(KC *kc, const char *name, XOp op, const Expr *init, const Expr *zero, int64_t n, TermFn *term, void *user)
 {
@@ -64,10 +69,10 @@ int kc_fold(KC *kc, const char *name, XOp op, const Expr *init, const Expr *zero
         const Ix *base = nested ? IXV(kb_for(b, LOOP_SERIAL, "blk", IXC(0), IXC(nblock * block), block)) : IXC(lo);
         int acc = nblock > 1 ? kb_let(b, "part", zero) : total;
         const Ix *i = ADD(base, IXV(kb_for(b, LOOP_SERIAL, "i", IXC(0), IXC(len), 1)));
-        kb_set(b, acc, NULL, NULL, x_bin(b, op, x_reg(b, acc), term(kc, i, user)));
+        kb_set(b, acc, NULL, NULL, x_gather(b, op, acc, term(kc, i, user)));
         kb_end(b);
         if (acc != total)
-            kb_set(b, total, NULL, NULL, x_bin(b, op, x_reg(b, total), x_reg(b, acc)));
+            kb_set(b, total, NULL, NULL, x_gather(b, op, total, x_reg(b, acc)));
         if (nested)
             kb_end(b);
     }

@@ -53,7 +53,7 @@ static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
     const Ix *ic[4] = {coord[0], coord[1], ADDC(ADD(MULC(coord[2], p->v.s), MULC(ky, p->v.d)), -p->v.p),
                        ADDC(ADD(MULC(coord[3], p->h.s), MULC(kx, p->h.d)), -p->h.p)};
     const Expr *x = kc_load(kc, kc->n->in[0], it, ic, p->vdim, lanes, n);
-    kb_set(b, row, NULL, NULL, x_bin(b, max ? X_max : X_add, x_reg(b, row), x));
+    kb_set(b, row, NULL, NULL, x_gather(b, max ? X_max : X_add, row, x));
     kb_end(b);
     if (rows)
         kb_set(b, acc, NULL, NULL, x_bin(b, X_add, x_reg(b, acc), x_reg(b, row)));

@@ -57,6 +57,18 @@ is "a wrong rule's status" 1 $?
 is "a wrong rule's place" "$WORK/wrong.rules:1:6: error: rule 'wrong'" "$(grep -o "^.*error: rule 'wrong'" "$WORK/log")"
 if [ -e "$out" ]; then no "nothing is written"; else ok "nothing is written"; fi
 
+# a rewrite that travels along a long chain is no circle
+{
+    echo 'graph @g (%v0: f32[4], %w: f32[4]) -> (%v400: f32[4]) {'
+    echo '  %n = neg %v0 : f32[4]'
+    echo '  %v1 = mul %n, %w : f32[4]'
+    for i in $(seq 2 400); do echo "  %v$i = mul %v$((i - 1)), %w : f32[4]"; done
+    echo '}'
+} >"$WORK/long.dsq"
+printf 'rule up exact=yes\n  mul(neg(%%x), %%w) => neg(mul(%%x, %%w))\n' >"$WORK/up.rules"
+"$DSQC" opt "$WORK/long.dsq" --passes=algebra --rules "$WORK/up.rules" >"$WORK/long" 2>"$WORK/log"
+is "a long way" "%v400 = neg" "$(grep -o '%v400 = [a-z]*' "$WORK/long")"
+
 # the bundled rules on networks in which they fire
 for set in pool=bilinear unit=square_encoding; do
     if "$DSQC" info specs/shufflenet_v2_x0_5.yaml --set size=32 --set $set --verify-each >"$WORK/log" 2>&1; then

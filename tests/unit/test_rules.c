@@ -47,8 +47,27 @@ static void test_bundled(void)
     arena_free(A);
 }
 
+/* Seeds at which a result near zero has the rounding errors of what it is the difference of. */
+static void test_cancellation(void)
+{
+    static const struct { const char *rule; uint64_t seed; } some[] = {{"scale_of_scale_bias", 646638049}};
+    Arena *A = arena_new();
+    const Rules *rules = rules_bundled(A);
+    int met = 0;
+    for (int i = 0; i < rules->rule.n; i++)
+        for (int k = 0; k < (int)LEN(some); k++)
+            if (!strcmp(rules->rule.v[i]->name, some[k].rule)) {
+                Trial t;
+                CU_ASSERT_EQUAL(rule_trial(&t, A, rules->rule.v[i], some[k].seed), TRIAL_SAME);
+                met++;
+            }
+    CU_ASSERT_EQUAL(met, (int)LEN(some));
+    arena_free(A);
+}
+
 void suite_rules(void)
 {
     CU_pSuite s = CU_add_suite("rules", NULL, NULL);
     CU_add_test(s, "bundled rules on random graphs", test_bundled);
+    CU_add_test(s, "results near zero", test_cancellation);
 }
