@@ -27,8 +27,6 @@ const char examples_compile[] =
 
 /* Constants up to this size are written as C arrays; compilers are slow on more. */
 enum { SMALL_WEIGHTS = 1 << 20 };
-/* --emit=selftest: the recorded output is the reference's. */
-static const double selftest_tolerance = 1e-5;
 
 static Emit emit_of(const Job *j)
 {
@@ -162,7 +160,7 @@ static bool write_selftest(const Job *j, const BackendOptions *bo, OutDir *dir)
         for (int64_t i = 0, n = type_elems(&g->value.v[g->output.v[o]].type); i < n; i++)
             io[g->input.n + o][i] = (float)ref[o][i];
     return backend_c_selftest(j->program, bo, (const float *const *)io, (const float *const *)(io + g->input.n),
-                              selftest_tolerance, dir);
+                              output_tolerance(j->arena, j->graph), dir);
 }
 
 static bool write_files(const Job *j, Figures *f, Emit e, OutDir *dir)

@@ -22,7 +22,6 @@ const char examples_run[] =
     "  cat x.npy | dsqc run net.yaml --input - --output - --engine=reference > y.npy\n";
 
 enum { DEFAULT_TOP = 5 };
-static const double agreement = 1e-5; /* contract: of the largest magnitude of that output */
 
 /* "NAME=FILE", or "FILE" where there is only one port. */
 typedef struct Given { int port; const char *file; } Given;
@@ -262,8 +261,9 @@ static bool infer(Run *r, int run, Result *out)
     return ok;
 }
 
-static bool check(double error)
+static bool check(const Run *r, double error)
 {
+    double agreement = output_tolerance(r->job->arena, r->model ? r->job->graph : r->g);
     if (error <= agreement)
         return true;
     error_at((Loc){0}, "the outputs are %.2g of the largest magnitude away from the reference, more than %.0e", error,
@@ -281,7 +281,7 @@ static bool run_one(Run *r)
         print_best(r, top);
     if (!r->opt->quiet)
         fprintf(stderr, "%s, the first run\n", ms_text(r->job->arena, result.ms));
-    if (r->opt->check && !check(result.error))
+    if (r->opt->check && !check(r, result.error))
         return false;
     if (r->opt->check && !r->opt->quiet)
         fprintf(stderr, "agrees with the reference to %.1e of the largest magnitude\n", result.error);
@@ -323,7 +323,7 @@ static bool run_series(Run *r)
     }
     table_print(&t);
     warn_labels(r, 1);
-    return !checks || check(worst);
+    return !checks || check(r, worst);
 }
 
 static bool run(Run *r)

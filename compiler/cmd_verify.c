@@ -18,7 +18,8 @@ const char help_verify[] =
     "in double precision on the inputs that it really had: 'own' error, relative to the largest magnitude\n"
     "inside the group (a relu may leave next to nothing of the sums before it). A group whose own error is\n"
     "within the tolerance passes on rounding that it was handed (sqrt and sign amplify it without bound\n"
-    "near zero); an output of the network must be within the tolerance all the same.\n"
+    "near zero); an output of the network must be within the tolerance all the same. The tolerance is 1e-5,\n"
+    "and 1e-4 for what a Winograd kernel (--winograd) makes or hands on.\n"
     "Exit status 1 where a group's own error or an output's error is beyond; the first is named.\n"
     "With --threads the outputs must be the same bits on one thread and on several.\n"
     "Without weights in the spec or on the command line they are random.\n";
@@ -28,7 +29,6 @@ const char examples_verify[] =
     "  dsqc verify net.yaml --engine=loops      # no C compiler needed\n";
 
 enum { DEFAULT_RUNS = 3 };
-static const double default_tolerance = 1e-5;
 
 /* The result of a call that is compared: a value and the value of the graph as written that it equals, -1
    where there is none. */
@@ -38,6 +38,7 @@ typedef struct Watch {
     ValueId origin;
     Arg at;
     double error, own, largest;  /* own: 0 where error never was beyond the tolerance */
+    double tolerance, own_tolerance; /* the group's, with and without the rounding that it is handed */
 } Watch;
 
 typedef struct Verify {
@@ -48,7 +49,6 @@ typedef struct Verify {
     float **io;
     const uint8_t *arena;
     Model *model;                /* NULL: the loop interpreter */
-    double tolerance;
     double **reference;
     Arena *run;                  /* emptied between runs */
     float **seen;                /* per value of the compiled graph: its elements in this run, once it is made */
@@ -58,6 +58,8 @@ typedef struct Verify {
 static void find_watches(Verify *v)
 {
     const Job *j = v->job;
+    const double *tolerance = value_tolerances(j->arena, j->graph);
+    double given = v->opt->tolerance;
     v->wanted = NEW(j->arena, bool, j->written->value.n);
     for (int c = 0; c < j->program->call.n; c++) {
         const Call *call = &j->program->call.v[c];
@@ -66,6 +68,10 @@ static void find_watches(Verify *v)
                 continue;
             const Value *value = &j->graph->value.v[call->out.v[i].value];
             Watch w = {.call = c, .value = value, .origin = value->origin, .at = call->out.v[i].at};
+            w.tolerance = tolerance[call->out.v[i].value];
+            w.own_tolerance = node_tolerance(&j->graph->node.v[value->node]);
+            if (given > 0)
+                w.tolerance = w.own_tolerance = given;
             PUSH(j->arena, &v->watch, w);
             if (value->origin >= 0)
                 v->wanted[value->origin] = true;
@@ -160,7 +166,7 @@ static void compare_call(void *user, int call)
         const double *ref = v->reference[w->origin];
         double error = relative_error(x, ref, n);
         w->error = fmax(w->error, error);
-        if (!(error <= v->tolerance))
+        if (!(error <= w->tolerance))
             w->own = fmax(w->own, own_error(v, w));
         for (int64_t i = 0; i < n; i++)
             w->largest = fmax(w->largest, fabs(ref[i]));
@@ -265,7 +271,7 @@ static bool is_output(const Verify *v, const Watch *w)
 
 static bool passes(const Verify *v, const Watch *w)
 {
-    return w->error <= v->tolerance || (w->own <= v->tolerance && !is_output(v, w));
+    return w->error <= w->tolerance || (w->own <= w->own_tolerance && !is_output(v, w));
 }
 
 static void print_table(const Verify *v)
@@ -283,8 +289,8 @@ static void print_table(const Verify *v)
         table_cell(&t, "%s", type_text(A, &w->value->type));
         table_cell(&t, "%.4g", w->largest);
         table_cell(&t, "%.1e", w->error);
-        table_cell(&t, "%s", w->error <= v->tolerance ? "" : arena_printf(A, "%.1e", w->own));
-        table_cell(&t, "%s", w->error <= v->tolerance ? "" : passes(v, w) ? "inherited" : "beyond tolerance");
+        table_cell(&t, "%s", w->error <= w->tolerance ? "" : arena_printf(A, "%.1e", w->own));
+        table_cell(&t, "%s", w->error <= w->tolerance ? "" : passes(v, w) ? "inherited" : "beyond tolerance");
     }
     table_print(&t);
 }
@@ -293,14 +299,16 @@ static bool judge(const Verify *v, int runs)
 {
     const Watch *first = NULL, *worst = NULL;
     int inherited = 0, compared = 0;
+    double largest = 0;
     for (int i = 0; i < v->watch.n; i++) {
         const Watch *w = &v->watch.v[i];
         if (w->origin < 0)
             continue;
         compared++;
+        largest = fmax(largest, w->tolerance);
         if (!passes(v, w) && !first)
             first = w;
-        if (w->error > v->tolerance)
+        if (w->error > w->tolerance)
             inherited++;
         else if (!worst || w->error > worst->error)
             worst = w;
@@ -308,11 +316,11 @@ static bool judge(const Verify *v, int runs)
     if (first) {
         error_at(first->value->loc,
                  "'%s': %.2g of the largest magnitude away from the reference (own error %.2g), more than %.0e",
-                 watch_name(v, first), first->error, first->own, v->tolerance);
+                 watch_name(v, first), first->error, first->own, first->tolerance);
         return false;
     }
     printf("\n%s, %s, %s: %s within %.0e of the reference; worst %.1e\n", v->job->spec->name, v->job->target->name,
-           plural(v->job->arena, runs, "run"), plural(v->job->arena, compared - inherited, "result"), v->tolerance,
+           plural(v->job->arena, runs, "run"), plural(v->job->arena, compared - inherited, "result"), largest,
            worst ? worst->error : 0);
     if (inherited)
         printf("%s beyond it by inherited rounding alone\n", plural(v->job->arena, inherited, "inner result"));
@@ -332,7 +340,6 @@ int cmd_verify(Arena *A, const Options *o)
         return 1;
     Verify v = {.job = &j, .opt = o};
     int runs = o->runs ? o->runs : DEFAULT_RUNS;
-    v.tolerance = o->tolerance > 0 ? o->tolerance : default_tolerance;
     find_watches(&v);
     if (!v.watch.n)
         bug("no kernel has a result that could be compared");

@@ -31,12 +31,18 @@ static const char *with_required(Arena *A, const char *passes)
     return passes;
 }
 
+/* Code for any number of threads is cut for so many, whatever the machine that compiles. */
+enum { DEFAULT_THREADS = 4 };
+
 PassOptions job_pass_options(const Job *j)
 {
     const Options *o = j->opt;
     const char *dump = o->print_ir_after, *stop = o->stop_after;
     const char *passes = o->passes && o->command != CMD_opt ? with_required(j->arena, o->passes) : o->passes;
+    const char *wino = o->winograd;
     return (PassOptions){.target = j->target, .opt = o->level, .strict = o->strict, .verify_each = o->verify_each,
+                         .threads = o->threads < 0 ? DEFAULT_THREADS : o->threads,
+                         .winograd = !wino || !strcmp(wino, "off") ? WINOGRAD_OFF : !strcmp(wino, "auto") ? 0 : atoi(wino),
                          .time_passes = o->time_passes, .rules = j->rules, .passes = passes, .disable = o->disable_pass,
                          .print_after = dump && is_loop_stage(dump) ? NULL : dump,
                          .stop_after = stop && o->command != CMD_opt && is_loop_stage(stop) ? NULL : stop};

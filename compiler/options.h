@@ -41,7 +41,7 @@ typedef struct Options {
     const char *file;        /* the operand; "-": standard input */
     OptCType_LIST set, inputs, outputs, rules;
     OptCType_TEXT weights, output, report, target, triple, cpu, features, passes, disable_pass, print_ir_after, stop_after, html;
-    OptCType_CHOICE weights_as, engine, backend;
+    OptCType_CHOICE weights_as, engine, backend, winograd;
     OptCType_CHOICES emit;
     OptCType_INT top, seed, runs;
     OptCType_REAL tolerance;

@@ -1,6 +1,8 @@
 /* Keeps what the double-precision evaluation passes by, and compares with it. */
 #include "reference.h"
 
+#include "../passes/pass.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -72,4 +74,35 @@ void random_input(float *x, const Type *t, uint64_t seed, const char *name)
     Rng r = rng_seed(seed, name);
     for (int64_t i = 0, n = type_elems(t); i < n; i++)
         x[i] = (float)rng_normal(&r);
+}
+
+double node_tolerance(const Node *n)
+{
+    return n->sched && n->sched->impl == IMPL_WINOGRAD ? 1e-4 : 1e-5;
+}
+
+double *value_tolerances(Arena *A, const Graph *g)
+{
+    double *t = NEW(A, double, g->value.n);
+    for (int i = 0; i < g->node.n; i++) {
+        const Node *n = &g->node.v[i];
+        double most = node_tolerance(n);
+        for (int k = 0; k < n->nin; k++)
+            most = n->in[k] < 0 ? most : fmax(most, t[n->in[k]]);
+        for (int s = 0; s < n->nstep; s++)
+            for (int k = 0; k < n->step[s].nin; k++)
+                most = n->step[s].in[k] < 0 ? most : fmax(most, t[n->step[s].in[k]]);
+        for (int k = 0; k < n->nout; k++)
+            t[n->out[k].value] = most;
+    }
+    return t;
+}
+
+double output_tolerance(Arena *A, const Graph *g)
+{
+    const double *t = value_tolerances(A, g);
+    double most = 0;
+    for (int i = 0; i < g->output.n; i++)
+        most = fmax(most, t[g->output.v[i]]);
+    return most;
 }

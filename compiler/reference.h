@@ -14,6 +14,13 @@ double largest_error(const float *x, const double *ref, int64_t n);
 /* The same over the largest |ref|; |x| where every ref is 0. */
 double relative_error(const float *x, const double *ref, int64_t n);
 
+/* How far results may be from the reference, relative to the largest magnitude (README, "Numbers"): 1e-5, or 1e-4 where a
+   Winograd kernel made them. Of one node alone; of every value of a graph with schedules, whatever made its operands
+   included; of the outputs, the largest. */
+double node_tolerance(const Node *);
+double *value_tolerances(Arena *, const Graph *);
+double output_tolerance(Arena *, const Graph *);
+
 /* Normal numbers, the same on every machine, from seed and name. */
 void random_input(float *x, const Type *, uint64_t seed, const char *name);
 #endif

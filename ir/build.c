@@ -124,6 +124,13 @@ void kb_store(KB *b, int param, const Ix *const *ix, const Expr *val, int n)
     s->n = n ? n : val->type.lanes;
 }
 
+void kb_prefetch(KB *b, int param, const Ix *const *ix)
+{
+    Stmt *s = emit(b, ST_PREFETCH);
+    s->ref = param;
+    s->nix = buffer_index(b, param, ix, s->ix);
+}
+
 int kb_index(KB *b, const char *name, int param, const Ix *const *ix)
 {
     Stmt *s = emit(b, ST_INDEX);

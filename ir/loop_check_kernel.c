@@ -411,6 +411,7 @@ static void check_stmt(Check *c, const Stmt *s)
     case ST_STORE: check_store(c, s); return;
     case ST_INDEX: check_index(c, s); return;
     case ST_PTR: check_ptr(c, s); return;
+    case ST_PREFETCH: check_at(c, s->ref, s->nix, s->ix, &(int64_t){0}); return;
     case ST_COMMENT:
         if (!s->text)
             fail(c, "a comment without text");

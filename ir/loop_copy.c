@@ -99,6 +99,7 @@ Stmt *copy_stmt(Copy *c, Block *out, const Stmt *s)
         r->ref = c->reg[s->ref];
         break;
     case ST_STORE:
+    case ST_PREFETCH:
         r->ref = copy_ref(c, s->ref);
         break;
     case ST_INDEX:

@@ -416,6 +416,7 @@ static void run_stmt(Interp *in, const SNode *s)
     case ST_PTR:
         *s->var = point(in, &s->at);
         return;
+    case ST_PREFETCH:
     case ST_COMMENT:
         return;
     }

@@ -130,6 +130,9 @@ static void parse_stmt(Parser *P, Stmt *s)
         parse_let(P, s);
     } else if (lp_accept(P, "store")) {
         parse_store(P, s);
+    } else if (lp_accept(P, "prefetch")) {
+        s->kind = ST_PREFETCH;
+        s->nix = lp_at(P, &s->ref, s->ix);
     } else if (lp_accept(P, "ptr")) {
         parse_ptr(P, s);
     } else if (lp_accept(P, "note")) {

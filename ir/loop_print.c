@@ -14,6 +14,7 @@
               | NAME ["[" ix {"," ix} "]"] "=" expr
               | "store" at ["first" INT] "=" expr
               | "index" NAME "=" at                    NAME is an index variable from here on
+              | "prefetch" at
               | "ptr" NAME "=" "&" at                  afterwards NAME[i] is i elements further
               | "note" STRING                          a comment that reaches the generated code
      expr     = operand [":" VT]
@@ -354,6 +355,10 @@ static void print_stmt(Out *o, const Stmt *s)
         break;
     case ST_PTR:
         buf_printf(b, "ptr %s = &", k->ptr.v[s->ptr].name);
+        print_at(o, s->ref, s->nix, s->ix);
+        break;
+    case ST_PREFETCH:
+        buf_puts(b, "prefetch ");
         print_at(o, s->ref, s->nix, s->ix);
         break;
     case ST_COMMENT:

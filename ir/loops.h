@@ -81,7 +81,8 @@ struct Expr {
 /* ---- statements ---- */
 typedef struct Stmt Stmt;
 typedef struct Block { Stmt **v; int n, cap; } Block;
-typedef enum StmtKind { ST_FOR, ST_LET, ST_SET, ST_STORE, ST_INDEX, ST_PTR, ST_COMMENT } StmtKind;
+/* PREFETCH: the element will be read; changes no numbers. */
+typedef enum StmtKind { ST_FOR, ST_LET, ST_SET, ST_STORE, ST_INDEX, ST_PTR, ST_PREFETCH, ST_COMMENT } StmtKind;
 typedef enum LoopKind { LOOP_SERIAL, LOOP_UNROLL, LOOP_PARALLEL } LoopKind;
 struct Stmt {
     StmtKind kind;
@@ -90,10 +91,10 @@ struct Stmt {
     const Ix *lo, *hi;
     int64_t step;
     Block body;
-    int ref;                /* LET, SET: register; STORE, PTR: parameter or ~pointer; INDEX: parameter of i32 */
+    int ref;                /* LET, SET: register; STORE, PTR, PREFETCH: parameter or ~pointer; INDEX: parameter of i32 */
     int ptr;                /* PTR: the pointer defined: ptr p = &ref[ix...], afterwards p[i] of rank 1 */
     int nix;
-    const Ix *ix[MAX_IX];   /* SET: tile indices; STORE, PTR, INDEX: buffer indices */
+    const Ix *ix[MAX_IX];   /* SET: tile indices; STORE, PTR, PREFETCH, INDEX: buffer indices */
     const Expr *val;        /* LET: initial value of every element; SET, STORE */
     int n;                  /* STORE: elements written, <= lanes */
     const char *text;       /* COMMENT */
@@ -169,6 +170,7 @@ int kb_let(KB *, const char *name, const Expr *init);                         /*
 int kb_tile(KB *, const char *name, int d0, int d1, const Expr *init);        /* acc[d0,d1], every element init; d1 0: acc[d0] */
 void kb_set(KB *, int reg, const Ix *i, const Ix *j, const Expr *);           /* i, j NULL for a single register */
 void kb_store(KB *, int param, const Ix *const *ix, const Expr *, int n);     /* n 0: all lanes */
+void kb_prefetch(KB *, int param, const Ix *const *ix);
 int kb_index(KB *, const char *name, int param, const Ix *const *ix);         /* variable := i32 table element */
 void kb_comment(KB *, const char *fmt, ...) PRINTF(2, 3);
 

@@ -35,8 +35,11 @@ void conv_border(const Graph *g, const Node *n, int64_t border[4])
     for (int dim = 0; dim < 2; dim++) {
         int64_t lo = 0, hi = 0, size = in->dim[2 + dim], k = w->dim[2 + dim];
         if (n->op == OP_conv2d) {
+            int64_t last = out.dim[2 + dim] - 1;
+            if (n->sched && n->sched->impl == IMPL_WINOGRAD) /* tiles are whole */
+                last = round_up(last + 1, n->sched->wino) - 1;
             lo = -n->attr.pad.v[dim];
-            hi = (out.dim[2 + dim] - 1) * n->attr.stride.v[dim] - n->attr.pad.v[dim] + (k - 1) * n->attr.dilation.v[dim];
+            hi = last * n->attr.stride.v[dim] - n->attr.pad.v[dim] + (k - 1) * n->attr.dilation.v[dim];
         } else
             for (int64_t r = 0; r < imin(n->attr.stride.v[dim], out.dim[2 + dim]); r++) {
                 Phase p = transpose_phase(&n->attr, in, &out, k, dim, r);

@@ -5,14 +5,14 @@
    Needs anchored graphs; keeps everything; gives F_SCHEDULE. The register tile is the one with the lowest estimated
    cycles: fused multiply-adds, at least the latency of a dependent chain, loads beside them, and whole tiles only as
    far as the map has pixels; where the pass is disabled, one vector of one pixel, or of one window. */
-#include "lower/lower.h"
+#include "lower/winograd.h"
 
 /* Registers that may hold accumulators. */
 static int accumulators(const Target *t) { return t->lanes == 1 ? 16 : t->vregs >= 32 ? 28 : 12; }
 
 /* Accumulators, one row of weights and one broadcast input at a time must fit: a spill in the inner loop costs more
    than any tile gains. */
-static bool fits(const Target *t, int pixels, int nb)
+bool tile_fits(const Target *t, int pixels, int nb)
 {
     return pixels * nb <= accumulators(t) && (t->lanes == 1 || pixels * nb + nb + 1 <= t->vregs);
 }
@@ -27,7 +27,7 @@ static int lanes_for(const Target *t, int64_t channels)
 
 /* Cost of one reduction step of a tile, in multiply-adds of a vector. streamed: the weights of a block of output
    channels do not stay in L1, each vector of them comes from L2 at about the cost of one multiply-add. */
-static double tile_cost(const Target *t, int pixels, int nb, bool streamed)
+double tile_cost(const Target *t, int pixels, int nb, bool streamed)
 {
     double fma = pixels * nb, loads = pixels + nb;
     if (t->lanes == 1)
@@ -48,14 +48,14 @@ static double map_cost(const Target *t, int64_t h, int64_t w, int rows, int px, 
 }
 
 /* red: reduction steps of an output, input channels times taps. Tiles are made of whole windows of kh x kw. Returns the
-   cost; 0: there is none that fits. */
+   cost of one of the steps over the map; 0: there is no tile that fits. */
 static double conv_tile(const Target *t, Schedule *s, int64_t h, int64_t w, int64_t channels, int64_t red, int kh, int kw)
 {
     int64_t vec = (channels + s->lanes - 1) / s->lanes;
     double best = 0;
     for (int nb = 1; nb <= 4 && nb <= vec; nb++)
         for (int rows = kh; rows <= imax(kh, s->peel ? 1 : 4) && rows <= h; rows += kh)
-            for (int px = kw; fits(t, rows * px, nb) && px <= w; px += kw) {
+            for (int px = kw; tile_fits(t, rows * px, nb) && px <= w; px += kw) {
                 if (t->lanes == 1 && rows * px > 4)
                     break;
                 int rest = (int)(vec % nb);
@@ -145,7 +145,8 @@ bool conv_takes_window(const Target *t, const Graph *g, const Node *n, const Int
     return cost && cost <= 1.1 * best;
 }
 
-static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s)
+/* room: bytes by which the weights may grow. */
+static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, int64_t *room)
 {
     const Target *t = p->target;
     Type out = node_step_type(g, n, 0);
@@ -164,8 +165,10 @@ static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s)
     const Ints *k = node_window(n);
     if (k && padded(n)) /* a window at the edge cannot be clipped pixel by pixel */
         s->peel = false;
-    dense_conv(t, g, n, s, k);
+    int64_t red = type_elems(&g->value.v[n->in[1]].type) / out.dim[1];
+    double cost = dense_conv(t, g, n, s, k) * (double)(red * out.dim[0]);
     s->oc_outer = s->oc_outer || node_reduces(n);
+    choose_winograd(p, g, n, s, cost, room);
 }
 
 /* Rows of channels reshaped from a map: as eliminate-movement leaves them, its columns lie side by side. */
@@ -188,7 +191,7 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
     s->lanes = n->op == OP_linear || across ? lanes_for(t, cols) : along ? lanes_for(t, sum) : 1;
     s->px = (int)imin(rows, 4);
     s->nb = (int)imin(accumulators(t) / s->px, t->vregs >= 32 && s->px == 1 ? 8 : 4);
-    while (!fits(t, s->px, s->nb))
+    while (!tile_fits(t, s->px, s->nb))
         s->nb--;
     s->rows = 1;
     /* Vectors of columns are stored a second time lane by lane, which long sums pay for. */
@@ -198,6 +201,7 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
 
 bool pass_choose_kernels(Pass *p, Graph *g)
 {
+    int64_t room = winograd_room(g);
     for (int i = 0; i < g->node.n; i++) {
         Node *n = &g->node.v[i];
         if (n->op == OP_NONE)
@@ -205,7 +209,7 @@ bool pass_choose_kernels(Pass *p, Graph *g)
         Schedule *s = NEW(g->arena, Schedule, 1);
         *s = (Schedule){.impl = IMPL_GENERIC, .lanes = p->target->lanes, .px = 1, .rows = 1, .nb = 1};
         if (n->op == OP_conv2d || n->op == OP_conv_transpose2d)
-            schedule_conv(p, g, n, s);
+            schedule_conv(p, g, n, s, &room);
         else if (n->op == OP_linear || n->op == OP_matmul)
             schedule_product(p, g, n, s);
         if (p->least) {
@@ -215,15 +219,22 @@ bool pass_choose_kernels(Pass *p, Graph *g)
             s->nb = 1;
         }
         n->sched = s;
+        if (s->impl == IMPL_WINOGRAD) {
+            Type out = node_step_type(g, n, 0);
+            n->scratch = winograd_scratch(s, &g->value.v[n->in[0]].type, &out);
+        }
     }
     return true;
 }
 
 const char *schedule_text(Arena *A, const Schedule *s)
 {
-    static const char *const impl[] = {"generic", "conv_tile", "depthwise", "conv_group"};
+    static const char *const impl[] = {"generic", "conv_tile", "depthwise", "conv_group", "winograd"};
     if (s->impl == IMPL_GENERIC && s->px * s->nb == 1)
         return arena_printf(A, "%s lanes=%d", impl[s->impl], s->lanes);
+    if (s->impl == IMPL_WINOGRAD)
+        return arena_printf(A, "%s m=%d lanes=%d tile=%dx%dx%d%s%s", impl[s->impl], s->wino, s->lanes, s->rows, s->px, s->nb,
+                            s->oc_outer ? " oc_outer" : "", s->parts > 1 ? arena_printf(A, " parts=%d", s->parts) : "");
     return arena_printf(A, "%s lanes=%d tile=%dx%dx%d%s%s%s", impl[s->impl], s->lanes, s->rows, s->px, s->nb,
                         s->oc_outer ? " oc_outer" : "", s->peel ? " peel" : "", s->symmetric ? " symmetric" : "");
 }

@@ -299,6 +299,7 @@ static bool permutes(const Mover *m, const Node *n)
 }
 
 static bool depthwise(const Node *n) { return n->sched && n->sched->impl == IMPL_DEPTHWISE; }
+static bool winograd(const Node *n) { return n->sched && n->sched->impl == IMPL_WINOGRAD; }
 
 static const char *cannot_read(const Mover *m, const Node *n, int k, ValueId v)
 {
@@ -311,6 +312,8 @@ static const char *cannot_read(const Mover *m, const Node *n, int k, ValueId v)
         return "it makes weights";
     if (depthwise(n) && !by_vectors && !(l.at && l.axis == 1 && a->map && permutes(m, n)))
         return "a depthwise convolution reads its channels in vectors";
+    if (winograd(n) && !by_vectors)
+        return "a Winograd convolution reads its channels in vectors";
     return NULL;
 }
 

@@ -119,7 +119,7 @@ static void collect_block(Hoist *h, Block *b)
         Stmt *s = b->v[i];
         if (s->val)
             collect_expr(h, s->val);
-        if (s->kind == ST_STORE)
+        if (s->kind == ST_STORE || s->kind == ST_PREFETCH)
             collect(h, s->ref, s->nix, s->ix);
         if (s->kind == ST_INDEX)
             h->def[s->var] = (Place){b, h->depth, i};
@@ -182,7 +182,7 @@ static void rewrite_block(Hoist *h, Block *b)
         block_push(h->A, &out, r);
         if (s->val)
             r->val = expr_swap(h->A, s->val, redirect_load, h);
-        if (s->kind == ST_STORE)
+        if (s->kind == ST_STORE || s->kind == ST_PREFETCH)
             redirect(h, &r->ref, &r->nix, r->ix);
         if (s->kind == ST_FOR) {
             if (is_parallel(s))

@@ -10,10 +10,13 @@ typedef struct Pass {
     const Target *target;
     int opt;               /* -O level */
     bool strict;           /* only rewrites that are exact, or round like the graph as written to within 1e-5 */
+    int threads;           /* the code is for so many threads, 0: for one */
+    int winograd;          /* 0: where it pays; WINOGRAD_OFF; 2..6: this tile wherever it is possible */
     const struct Rules *rules; /* of the algebra pass; NULL: the bundled ones */
     bool least;            /* disabled, but REDUCIBLE: do only what later passes cannot do without */
     Arena *scratch;        /* emptied after the pass */
 } Pass;
+enum { WINOGRAD_OFF = -1 };
 typedef bool PassFn(Pass *, Graph *); /* true: something changed */
 
 /* Facts about a graph that passes need and give; run.c proves at start-up that the order satisfies them. */
@@ -39,6 +42,7 @@ typedef struct PassOptions {
     const Target *target;
     int opt;
     bool strict, verify_each, time_passes;
+    int threads, winograd;         /* as in Pass */
     const struct Rules *rules;     /* NULL: the bundled ones */
     const char *passes;            /* comma list: run exactly these; NULL: all of the level */
     const char *disable;           /* comma list */
@@ -59,7 +63,7 @@ bool passes_run_rows(Graph *, const PassOptions *, const PassInfo *, int n);
 Program *lower_graph(Arena *, const Graph *, const Target *, bool strict);
 
 /* A kernel choice. Prints to and reads from one line of text; --schedule will read it. */
-typedef enum Impl { IMPL_GENERIC, IMPL_CONV_TILE, IMPL_DEPTHWISE, IMPL_CONV_GROUP } Impl;
+typedef enum Impl { IMPL_GENERIC, IMPL_CONV_TILE, IMPL_DEPTHWISE, IMPL_CONV_GROUP, IMPL_WINOGRAD } Impl;
 typedef struct Schedule {
     Impl impl;
     int lanes;             /* vector width along output channels (or the last dimension) */
@@ -67,6 +71,8 @@ typedef struct Schedule {
     bool oc_outer;         /* output channel blocks outermost (weights read once), else rows */
     bool symmetric;        /* a matrix times its own transpose: one half is computed, each result stored twice */
     bool peel;             /* no border in memory: edge pixels run with clipped windows */
+    int wino;              /* Winograd: outputs of a tile along one side; px counts tiles, rows are tile rows of a block */
+    int parts;             /* Winograd: threads that have scratch of their own */
 } Schedule;
 const char *schedule_text(Arena *, const Schedule *);
 /* Can a convolution's register tiles be made of whole windows, at about the cost of the best ones? */

@@ -212,6 +212,15 @@ static void store(KPrint *k, const Stmt *s)
     buf_free(&p);
 }
 
+static void prefetch(KPrint *k, const Stmt *s)
+{
+    Buf b = {0};
+    buf_puts(&b, "__builtin_prefetch(");
+    c_address(k, &b, s->ref, c_linear(k, s->ref, s->nix, s->ix));
+    buf_puts(&b, ", 0, 2);"); /* to be read; into L2 */
+    put_buf(k, &b, GROUP_STORE);
+}
+
 static const char *index_type(const KPrint *k)
 {
     return k->wide ? "long long" : "int";
@@ -295,6 +304,7 @@ static void statement(KPrint *k, const Stmt *s)
     case ST_STORE: store(k, s); break;
     case ST_INDEX: index_var(k, s); break;
     case ST_PTR: pointer(k, s); break;
+    case ST_PREFETCH: prefetch(k, s); break;
     case ST_COMMENT: comment(k, s->text); break;
     }
 }

@@ -105,7 +105,7 @@ static void mark_block(Mark *m, const Block *b)
         }
         if (s->val)
             mark_expr(m, s->val);
-        if (s->kind == ST_STORE || s->kind == ST_PTR || s->kind == ST_INDEX)
+        if (s->kind == ST_STORE || s->kind == ST_PREFETCH || s->kind == ST_PTR || s->kind == ST_INDEX)
             mark_access(m, s->ref, s->nix, s->ix);
     }
 }

@@ -15,7 +15,7 @@ Block c_without_stores(Arena *A, const Block *b)
 {
     Block r = {.v = NEW(A, Stmt *, b->n + 1)};
     for (int i = 0; i < b->n; i++) {
-        if (b->v[i]->kind == ST_STORE)
+        if (b->v[i]->kind == ST_STORE || b->v[i]->kind == ST_PREFETCH)
             continue;
         Stmt *s = NEW(A, Stmt, 1);
         *s = *b->v[i];

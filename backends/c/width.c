@@ -51,7 +51,7 @@ static bool block_fits(KPrint *k, const Block *b)
                 return false;
         } else if (s->kind == ST_INDEX)
             k->range[s->var] = (Range){0};
-        bool memory = s->kind == ST_STORE || s->kind == ST_INDEX || s->kind == ST_PTR;
+        bool memory = s->kind == ST_STORE || s->kind == ST_PREFETCH || s->kind == ST_INDEX || s->kind == ST_PTR;
         if ((memory && !ix_fits(k, c_linear(k, s->ref, s->nix, s->ix))) || (s->val && !expr_fits(k, s->val)))
             return false;
     }

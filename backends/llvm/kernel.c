@@ -88,6 +88,15 @@ static void store(LKern *k, const Stmt *s)
     l_store_value(k, x, s->val->type, l_address(k, s->ref, s->nix, s->ix), s->n);
 }
 
+/* To be read, into L2, data: as the C has it. */
+static void prefetch(LKern *k, const Stmt *s)
+{
+    LMod *m = k->m;
+    LLVMValueRef arg[] = {l_address(k, s->ref, s->nix, s->ix), LLVMConstInt(m->i32, 0, false), LLVMConstInt(m->i32, 2, false),
+                          LLVMConstInt(m->i32, 1, false)};
+    l_intrinsic(m, "llvm.prefetch", m->ptr, arg, LEN(arg));
+}
+
 static void index_var(LKern *k, const Stmt *s)
 {
     LMod *m = k->m;
@@ -107,6 +116,10 @@ static void statement(LKern *k, const Stmt *s)
     case ST_STORE:
         if (!k->no_stores)
             store(k, s);
+        break;
+    case ST_PREFETCH:
+        if (!k->no_stores)
+            prefetch(k, s);
         break;
     case ST_INDEX: index_var(k, s); break;
     case ST_PTR: k->ptr[s->ptr] = l_address(k, s->ref, s->nix, s->ix); break;

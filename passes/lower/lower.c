@@ -165,7 +165,9 @@ static void find_aliases(KC *kc)
 static void build(KC *kc)
 {
     switch (kc->n->op) {
-    case OP_conv2d: kc->s.impl == IMPL_DEPTHWISE ? lower_depthwise(kc) : lower_conv(kc); break;
+    case OP_conv2d:
+        kc->s.impl == IMPL_DEPTHWISE ? lower_depthwise(kc) : kc->s.impl == IMPL_WINOGRAD ? lower_winograd(kc) : lower_conv(kc);
+        break;
     case OP_conv_transpose2d: lower_conv_transpose(kc); break;
     case OP_linear: case OP_matmul: lower_matmul(kc); break;
     case OP_softmax: case OP_softmin: lower_softmax(kc); break;

@@ -149,9 +149,10 @@ typedef struct Contract {
     const Expr *(*init)(KC *, void *, int j);                                             /* bias of vector j, or 0 */
     const Expr *(*x)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red);    /* scalar input */
     const Expr *(*w)(KC *, void *, int j, const Ix *const *red);                          /* vector of weights */
-    CoordFn *coord;
+    CoordFn *coord;                                                                       /* of the output */
     void (*twin)(KC *, void *, const Ix *const *coord, int lane, const Ix **at);          /* as Finish.twin */
     bool even;
+    void (*store)(KC *, void *, const Ix *row, const Ix *px, int j, const Expr *sum);     /* NULL: kc_finish follows */
 } Contract;
 void kc_contract(KC *, const Contract *);
 
@@ -166,6 +167,7 @@ int64_t *sorted_by(Arena *, const int64_t *at, int64_t n);
 /* ---- one builder per kernel family ---- */
 void lower_conv(KC *);
 void lower_depthwise(KC *);
+void lower_winograd(KC *);
 void lower_conv_transpose(KC *);
 void lower_matmul(KC *);   /* linear and matmul */
 void lower_pool(KC *);

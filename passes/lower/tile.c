@@ -93,5 +93,13 @@ void kc_contract(KC *kc, const Contract *c)
         multiply(kc, c, acc, red);
         kb_end(b);
     }
-    kc_finish(kc, &(Finish){c->rows, c->px, c->nb, c->lanes, c->last_n, c->vdim, acc, c->coord, c->user, c->twin, c->even});
+    if (!c->store) {
+        kc_finish(kc, &(Finish){c->rows, c->px, c->nb, c->lanes, c->last_n, c->vdim, acc, c->coord, c->user, c->twin, c->even});
+        return;
+    }
+    int n = pixels(kc, c, &r, &q);
+    const Ix *p = tile_index(kc, c, r, q);
+    for (int j = 0; j < c->nb; j++)
+        c->store(kc, c->user, r, q, j, x_tile(b, acc[j], p, NULL));
+    close(kc, n);
 }

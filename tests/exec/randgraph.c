@@ -92,6 +92,23 @@ static ValueId conv(Gen *s)
     return node(s, OP_conv2d, &a, in, nin);
 }
 
+/* 3x3, stride 1: what Winograd's kernels compute. */
+static ValueId conv_3x3(Gen *s)
+{
+    ValueId x = any_rank4(s);
+    if (x < 0)
+        return -1;
+    const Type *t = type_of(s, x);
+    Attrs a = defaults(OP_conv2d);
+    int64_t c = t->dim[1], out = chance(s, 30) ? c : pick(s, 1, 40), wd[4] = {out, c, 3, 3};
+    a.pad = chance(s, 60) ? (Ints){4, {1, 1, 1, 1}} : (Ints){4, {pick(s, 0, 3), pick(s, 0, 3), pick(s, 0, 3), pick(s, 0, 3)}};
+    ValueId in[3] = {x, constant(s, shape(4, wd), sqrt(1.0 / (double)(c * 9)), 0), -1};
+    int nin = 2;
+    if (chance(s, 50))
+        in[nin++] = constant(s, shape(1, &out), 0.2, 0);
+    return node(s, OP_conv2d, &a, in, nin);
+}
+
 static ValueId conv_transpose(Gen *s)
 {
     ValueId x = any_rank4(s);
@@ -504,20 +521,20 @@ static ValueId product(Gen *s)
     return node(s, OP_matmul, &a, in, 2);
 }
 
-Graph *randgraph(Arena *A, uint64_t seed, int size)
+typedef ValueId Make(Gen *);
+
+static Graph *generate(Arena *A, uint64_t seed, int size, Make *const *make, int nmake, int64_t most)
 {
-    static ValueId (*const make[])(Gen *) = {conv, conv, group, group, conv_transpose, batch_norm, per_channel, unary, unary, unary, binary, binary,
-                                             pool, reduction, norm, movement, movement, units, product};
     static const int64_t channels[] = {1, 2, 3, 4, 5, 8, 12, 16, 17, 24, 33};
     Gen s = {.A = A, .g = graph_new(A, "random"), .r = rng_seed(seed, "randgraph")};
-    int64_t dim[4] = {chance(&s, 80) ? 1 : 2, channels[pick(&s, 0, LEN(channels) - 1)], chance(&s, 10) ? 1 : pick(&s, 1, 15), pick(&s, 1, 15)};
+    int64_t dim[4] = {chance(&s, 80) ? 1 : 2, channels[pick(&s, 0, LEN(channels) - 1)], chance(&s, 10) ? 1 : pick(&s, 1, most), pick(&s, 1, most)};
     PUSH(A, &s.pool, graph_input(s.g, "x", shape(4, dim), (Loc){0}));
     if (chance(&s, 20)) {
         int64_t two[2] = {dim[0], pick(&s, 1, 40)};
         PUSH(A, &s.pool, graph_input(s.g, "y", shape(2, two), (Loc){0}));
     }
     for (int tries = 0; s.g->node.n < size && tries < size * 20; tries++) {
-        ValueId v = make[pick(&s, 0, LEN(make) - 1)](&s);
+        ValueId v = make[pick(&s, 0, nmake - 1)](&s);
         if (v >= 0)
             PUSH(A, &s.pool, v);
     }
@@ -531,7 +548,20 @@ Graph *randgraph(Arena *A, uint64_t seed, int size)
         PUSH(A, &s.g->output, v);
         nout--;
     }
-    return s.g->output.n ? s.g : randgraph(A, seed ^ 0x9e3779b97f4a7c15u, size);
+    return s.g->output.n ? s.g : generate(A, seed ^ 0x9e3779b97f4a7c15u, size, make, nmake, most);
+}
+
+Graph *randgraph(Arena *A, uint64_t seed, int size)
+{
+    static Make *const make[] = {conv, conv, group, group, conv_transpose, batch_norm, per_channel, unary, unary, unary, binary,
+                                 binary, pool, reduction, norm, movement, movement, units, product};
+    return generate(A, seed, size, make, LEN(make), 15);
+}
+
+Graph *randgraph_3x3(Arena *A, uint64_t seed, int size)
+{
+    static Make *const make[] = {conv_3x3, conv_3x3, conv_3x3, conv_3x3, conv_3x3, conv, per_channel, unary, binary, binary, movement};
+    return generate(A, seed, size, make, LEN(make), 20);
 }
 
 /* One elementwise step on v: of the value alone, or of operands along rows, columns or both. */

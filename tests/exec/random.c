@@ -1,10 +1,11 @@
-/* random [--products] FIRST COUNT TARGET...: random graphs through the whole compiler, for each target:
+/* random [--products] FIRST COUNT TARGET[:M]...: random graphs through the whole compiler, for each target:
 
      reference of the graph as written  ~  loop interpreter (1e-5 of the largest magnitude)
      interpreter before the loop passes  =  after them, to the bit
      interpreter  =  C compiled by the system's compiler and run here, to the bit, where this machine runs the target
      interpreter  =  what LLVM makes of it in this process, to the bit, likewise
 
+   With M, graphs of 3x3 convolutions, which Winograd's kernels compute in tiles of M outputs (within 1e-4).
    A target "llvm:NAME" leaves the C out, which takes most of the time.
 
    Prints "ok random/TARGET/SEED" (product/...) or "not ok ..." with the reason below it. */
@@ -26,6 +27,7 @@ enum { SIZE = 9, BATCH = 25, MAX_PORTS = 8 };
 
 typedef struct Case {
     uint64_t seed;
+    int winograd;              /* M, or 0 */
     Arena *A;
     Graph *g, *written;
     Program *p;
@@ -85,7 +87,7 @@ static const char *against_reference(Case *c)
                 continue;
             err = isfinite(x[k]) ? fmax(err, fabs((double)x[k] - r)) : INFINITY;
         }
-        if (!(err <= 1e-5 * mag))
+        if (!(err <= (c->winograd ? 1e-4 : 1e-5) * mag))
             return arena_printf(c->A, "output %d is %.3g of %.3g away from the reference", i, err, mag);
     }
     return NULL;
@@ -120,13 +122,13 @@ static const char *some_disabled(Arena *A, uint64_t seed)
 
 static const char *compile(Case *c, const Target *t)
 {
-    c->g = products ? randproduct(c->A, c->seed) : randgraph(c->A, c->seed, SIZE);
+    c->g = products ? randproduct(c->A, c->seed) : c->winograd ? randgraph_3x3(c->A, c->seed, SIZE) : randgraph(c->A, c->seed, SIZE);
     c->g->name = arena_printf(c->A, "r%llu", (unsigned long long)c->seed);
     c->written = graph_clone(c->A, c->g);
     fill(c);
-    bool strict = c->seed % 2;
-    PassOptions o = {.target = t, .opt = 2, .verify_each = true, .strict = strict,
-                     .disable = some_disabled(c->A, c->seed)};
+    bool strict = c->seed % 2 && !c->winograd;
+    PassOptions o = {.target = t, .opt = 2, .verify_each = true, .strict = strict, .threads = (int)(c->seed % 4),
+                     .winograd = c->winograd ? c->winograd : WINOGRAD_OFF, .disable = some_disabled(c->A, c->seed)};
     if (!passes_run(c->A, c->g, &o))
         return "a pass changed the numbers";
     c->p = lower_graph(c->A, c->g, t, strict);
@@ -251,14 +253,23 @@ static void *build(Arena *A, Case *c, int n, const Target *t)
     return dlopen(arena_printf(A, "%s/all.so", dir), RTLD_NOW | RTLD_LOCAL);
 }
 
-static int batch(uint64_t first, int n, const Target *t, bool with_c)
+/* Did Winograd's kernels compute some of this? */
+static bool transformed(const Case *c)
+{
+    for (int i = 0; i < c->p->call.n; i++)
+        if (!strncmp(c->p->call.v[i].impl, "winograd", 8))
+            return true;
+    return false;
+}
+
+static int batch(uint64_t first, int n, const Target *t, int winograd, bool with_c)
 {
     Arena *A = arena_new();
     Case c[BATCH];
     int bad = 0;
     bool here = !host_lacks(A, t);
     for (int i = 0; i < n; i++) {
-        c[i] = (Case){.seed = first + (uint64_t)i, .A = arena_new()};
+        c[i] = (Case){.seed = first + (uint64_t)i, .winograd = winograd, .A = arena_new()};
         c[i].wrong = compile(&c[i], t);
     }
     void *lib = here && with_c ? build(A, c, n, t) : NULL;
@@ -267,11 +278,17 @@ static int batch(uint64_t first, int n, const Target *t, bool with_c)
             c[i].wrong = run_llvm(&c[i], t);
         if (!c[i].wrong && here && with_c)
             c[i].wrong = lib ? run_c(&c[i], lib) : "the C does not compile";
-        printf("%s %s/%s/%llu\n", c[i].wrong ? "not ok" : "ok", kind(), t->name, (unsigned long long)c[i].seed);
+        const char *m = winograd ? arena_printf(A, ":%d", winograd) : "";
+        printf("%s %s/%s%s/%llu\n", c[i].wrong ? "not ok" : "ok", kind(), t->name, m, (unsigned long long)c[i].seed);
         if (c[i].wrong)
             printf("    %s\n", c[i].wrong), bad++;
         free(c[i].arena);
     }
+    int tiled = 0;
+    for (int i = 0; i < n; i++)
+        tiled += !c[i].wrong && transformed(&c[i]);
+    if (winograd && !bad && tiled < n / 2)
+        printf("not ok random/%s:%d: %d of %d graphs have a Winograd kernel\n", t->name, winograd, tiled, n), bad++;
     fflush(stdout);
     if (lib)
         dlclose(lib);
@@ -286,20 +303,23 @@ int main(int argc, char **argv)
     products = argc > 1 && !strcmp(argv[1], "--products");
     argc -= products, argv += products;
     if (argc < 4) {
-        fprintf(stderr, "usage: random [--products] FIRST COUNT TARGET...\n");
+        fprintf(stderr, "usage: random [--products] FIRST COUNT [llvm:]TARGET[:M]...\n");
         return 2;
     }
     uint64_t first = strtoull(argv[1], NULL, 10);
     int count = atoi(argv[2]), bad = 0;
     for (int k = 3; k < argc; k++) {
         bool llvm = !strncmp(argv[k], "llvm:", 5);
-        const Target *t = target_find(argv[k] + (llvm ? 5 : 0));
+        const char *spec = argv[k] + (llvm ? 5 : 0), *colon = strchr(spec, ':');
+        char name[32];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(spec, ":"), spec);
+        const Target *t = target_find(name);
         if (!t) {
             printf("not ok random/%s\n    no such target\n", argv[k]);
             return 1;
         }
         for (int i = 0; i < count; i += BATCH)
-            bad += batch(first + (uint64_t)i, (int)imin(BATCH, count - i), t, !llvm);
+            bad += batch(first + (uint64_t)i, (int)imin(BATCH, count - i), t, colon ? atoi(colon + 1) : 0, !llvm);
     }
     return bad > 0;
 }

@@ -328,6 +328,22 @@ static void test_facts(void)
 
 /* ---- kernel choices ---- */
 
+static const char *check_winograd(const Graph *g, const Node *n, const Target *t)
+{
+    const Schedule *s = n->sched;
+    const Type *w = &g->value.v[n->in[1]].type, *out = &g->value.v[n->out[0].value].type;
+    const Attrs *a = &n->attr;
+    if (n->op != OP_conv2d || a->groups != 1 || w->dim[2] != 3 || w->dim[3] != 3 || a->stride.v[0] != 1 || a->stride.v[1] != 1 ||
+        a->dilation.v[0] != 1 || a->dilation.v[1] != 1 || t->mcu || t->lanes == 1)
+        return "Winograd where it is not possible or does not pay";
+    int64_t ny = (out->dim[2] + s->wino - 1) / s->wino;
+    if (s->wino < 2 || s->wino > 6 || s->rows > ny || ny % s->rows || s->parts < 1)
+        return "Winograd's map is not cut into equal blocks";
+    if (s->px * s->nb + s->nb + 1 > t->vregs || (s->nb - 1) * s->lanes >= out->dim[1])
+        return "Winograd's tile does not fit";
+    return n->scratch > 0 && n->scratch_offset >= 0 ? NULL : "Winograd's planes have no place";
+}
+
 static const char *check_schedule(const Graph *g, const Node *n, const Target *t)
 {
     const Schedule *s = n->sched;
@@ -343,6 +359,8 @@ static const char *check_schedule(const Graph *g, const Node *n, const Target *t
         return "an empty tile";
     if (s->lanes > t->lanes || (s->lanes & (s->lanes - 1)))
         return "vectors that the target has not";
+    if (s->impl == IMPL_WINOGRAD)
+        return check_winograd(g, n, t);
     if (t->lanes > 1 && s->px * s->rows * s->nb + s->nb + 1 > t->vregs)
         return "the tile does not fit the registers";
     if (s->peel && ((s->rows > 1 && !window) || (s->oc_outer && !map)))

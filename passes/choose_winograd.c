@@ -1,0 +1,148 @@
+/* Where convolutions become Winograd's: the part of choose-kernels that knows what transforms, planes and weights cost.
+
+     3x3, stride 1, 64 -> 64 channels at 56x56   =>   winograd m=4 lanes=16 tile=1x14x2
+
+   Costs are counted in multiply-adds of a vector, those of bringing a vector from farther than L1 included. */
+#include "lower/winograd.h"
+
+/* Results may be so far from exact ones, relative to the largest (README, "Numbers"). */
+static const double error_allowed = 1e-4;
+
+/* What a vector costs per lane that comes from L2, from L3 and from memory: about 40, 16 and 8 bytes a cycle, in which
+   two multiply-adds are done. */
+static const double from_l2 = 0.2, from_l3 = 0.5, from_memory = 1;
+
+/* Weights of a network up to so many bytes are still in a cache when the next run begins. */
+enum { L3_WEIGHTS = 16 << 20 };
+
+/* The weights of all convolutions may grow to so many times their size. */
+enum { GROWTH = 4 };
+
+/* Below so many channels what surrounds the transforms costs more than they save. */
+enum { LEAST_CHANNELS = 16 };
+
+int64_t winograd_room(const Graph *g)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < g->node.n; i++)
+        if (g->node.v[i].op == OP_conv2d)
+            bytes += type_elems(&g->value.v[g->node.v[i].in[1]].type) * 4;
+    return (GROWTH - 1) * bytes;
+}
+
+/* Operations of one pass of a transform by k[rows][n] on a vector: its terms, of which rows (else columns) of opposite
+   points share theirs. */
+static double operations(const Winograd *w, int rows, const double (*k)[WINO_MAX_N], bool of_rows)
+{
+    double n = 2 * w->pairs;
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < w->n; j++) {
+            int point = of_rows ? i : j;
+            if (k[i][j] != 0)
+                n += point > 0 && point <= 2 * w->pairs ? 0.5 : 1;
+        }
+    return n;
+}
+
+/* The machine, and what its caches do for the convolution at hand. */
+typedef struct Costs { const Target *t; const Type *in, *out; double far; /* a vector of weights, from where they are */ } Costs;
+
+/* A step of a register tile. Loads count nearly twice beside multiply-adds: 16 tiles x 1 vector run at half of the peak. */
+static double step_cost(const Costs *c, int64_t px, int nb, bool streamed)
+{
+    double tile = tile_cost(c->t, (int)px, nb, streamed), loads = 1.7 * (double)(px + nb);
+    return tile > loads ? tile : loads;
+}
+
+/* The products of one position and nb vectors of output channels for all tiles of a block, while the weights of the next
+   arrive: from `far` where they are read for the first time or do not stay in L2 (afar). */
+static double product_cost(const Costs *c, const Schedule *s, int64_t tiles, int nb, bool afar)
+{
+    bool streamed = c->in->dim[1] * nb * s->lanes * 4 > c->t->l1 / 2;
+    int64_t whole = tiles / s->px, rest = tiles % s->px;
+    double steps = (double)whole * step_cost(c, s->px, nb, streamed) + (rest ? step_cost(c, rest, nb, streamed) : 0);
+    double far = afar ? nb * c->far : 0, stores = 3 * (double)tiles * nb; /* 3: cleared, stored and used anew */
+    double both = steps > far ? steps + far / 5 : far + steps / 5;        /* computing and waiting overlap but for a fifth */
+    return (double)c->in->dim[1] * both + stores;
+}
+
+static double winograd_cost(const Costs *c, const Winograd *w, const Schedule *s)
+{
+    WinoPlan p = winograd_plan(s, c->in, c->out);
+    double nn = w->n * w->n, blocks = (double)p.blocks, tiles = blocks * (double)p.tiles, l2 = (double)c->t->l2;
+    int64_t vout = (c->out->dim[1] + s->lanes - 1) / s->lanes, vin = p.channels / s->lanes;
+    double planes = 4 * (double)(p.v + p.m), weights = 4 * nn * (double)(c->in->dim[1] * vout * s->lanes), product = 0;
+    for (int again = 0; again < 2; again++) { /* the first block, and the others */
+        bool afar = !again || weights + planes > l2;
+        double once = (double)(vout / s->nb) * product_cost(c, s, p.tiles, s->nb, afar);
+        if (vout % s->nb)
+            once += product_cost(c, s, p.tiles, (int)(vout % s->nb), afar);
+        product += nn * (again ? blocks - 1 : 1) * once;
+    }
+    double input = tiles * (double)vin * (2 * w->n * operations(w, w->n, w->bt, true) + 2 * nn);
+    double output = tiles * (double)vout * ((w->n + w->m) * operations(w, w->m, w->at, false) + nn + 2 * w->m * w->m);
+    double traffic = 2 * nn * tiles * (double)(vin + vout) * s->lanes * (planes > l2 ? from_l3 : from_l2);
+    return product + input + output + traffic;
+}
+
+/* The cheapest order of loops, number of tile rows in a block and register tile; returns its cost. */
+static double choose_blocks(const Costs *c, const Winograd *w, Schedule *s)
+{
+    double best = 0;
+    Schedule try = *s;
+    int64_t ny = (c->out->dim[2] + w->m - 1) / w->m, vec = (c->out->dim[1] + s->lanes - 1) / s->lanes;
+    try.wino = w->m;
+    for (int64_t rows = 1; rows <= ny + 1; rows++) { /* ny + 1: all images in one block */
+        try.oc_outer = rows > ny;
+        if (!try.oc_outer && (ny % rows || ny * c->in->dim[0] == rows))
+            continue;
+        try.rows = (int)imin(rows, ny);
+        for (try.nb = 1; try.nb <= 4 && try.nb <= vec; try.nb++)
+            for (try.px = 1; tile_fits(c->t, try.px, try.nb) && try.px <= winograd_plan(&try, c->in, c->out).tiles; try.px++) {
+                double cost = winograd_cost(c, w, &try);
+                if (best == 0 || cost < best * 0.999) {
+                    best = cost;
+                    *s = try;
+                }
+            }
+    }
+    return best;
+}
+
+static bool possible(const Pass *p, const Graph *g, const Node *n)
+{
+    const Type *w = &g->value.v[n->in[1]].type;
+    const Attrs *a = &n->attr;
+    return n->op == OP_conv2d && a->groups == 1 && w->dim[2] == 3 && w->dim[3] == 3 && a->stride.v[0] == 1 && a->stride.v[1] == 1 &&
+           a->dilation.v[0] == 1 && a->dilation.v[1] == 1 && !node_reduces(n) && !node_window(n) && !p->strict && !p->least && !p->target->mcu;
+}
+
+void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, double cost, int64_t *room)
+{
+    bool any = p->winograd >= WINO_MIN;
+    if (p->winograd == WINOGRAD_OFF || !possible(p, g, n) || (!any && (s->peel || s->lanes == 1)))
+        return;
+    const Type *in = &g->value.v[n->in[0]].type, *weight = &g->value.v[n->in[1]].type;
+    Type out = node_step_type(g, n, 0);
+    if (!any && imin(in->dim[1], out.dim[1]) < LEAST_CHANNELS)
+        return;
+    Schedule direct = *s;
+    int64_t grows = 0, bytes = type_elems(weight) * 4;
+    Costs c = {.t = p->target, .in = in, .out = &out};
+    c.far = s->lanes * (*room > L3_WEIGHTS ? from_memory : from_l3);
+    double least = cost + (double)bytes / (4 * s->lanes) * c.far / 2; /* half of it while there is work to do */
+    for (int m = any ? p->winograd : WINO_MIN; m <= (any ? p->winograd : WINO_MAX); m++) {
+        Winograd w = winograd_make(m, 3);
+        int64_t more = bytes / 9 * w.n * w.n - bytes;
+        if (winograd_error(&w) > error_allowed || (!any && more > *room))
+            continue;
+        Schedule try = direct;
+        try.impl = IMPL_WINOGRAD, try.peel = false, try.parts = (int)imax(1, p->threads);
+        double estimate = choose_blocks(&c, &w, &try);
+        if (any || estimate < least) {
+            *s = try;
+            least = estimate, grows = more;
+        }
+    }
+    *room -= grows;
+}

@@ -1,0 +1,35 @@
+#ifndef DSQ_WINOGRAD_H
+#define DSQ_WINOGRAD_H
+/* Winograd convolution F(m x m, r x r): a tile of m x m outputs costs n x n products, n = m + r - 1, instead of m x m x r x r.
+
+     Y = At [sum over channels of (G g Gt) * (Bt d B)] A       * elementwise; d: n x n inputs, g: r x r taps */
+#include "lower.h"
+
+enum { WINO_MAX_N = 8, WINO_MIN = 2, WINO_MAX = 6 };
+/* Rows 2k+1 and 2k+2 of bt, and columns of at, belong to points a and -a, for k < pairs: the columns are equal in even rows
+   and opposite in odd ones, half the sum and half the difference of the rows have fewer terms than the rows. */
+typedef struct Winograd { int m, r, n, pairs; double at[WINO_MAX_N][WINO_MAX_N], g[WINO_MAX_N][WINO_MAX_N], bt[WINO_MAX_N][WINO_MAX_N]; } Winograd;
+Winograd winograd_make(int m, int r);
+/* How far single-precision results may be from exact ones, relative to the largest: eight times the standard deviation
+   for independent inputs and taps of one variance, whose products are rounded once. (Measured: 3 to 5 times.) */
+double winograd_error(const Winograd *);
+/* u[n][n] = G g Gt for taps g[r][r]. */
+void winograd_weights(const Winograd *, const float *g, double *u);
+
+/* How a schedule cuts the map: ny x nx tiles per image, `tiles` of them transformed at a time, `blocks` times. Planes are
+   [n x n][tiles][channels] of the transformed input and the products; sizes in elements, for one thread. */
+typedef struct WinoPlan { int64_t ny, nx, tiles, blocks, channels, v_plane, m_plane, v, m; } WinoPlan;
+WinoPlan winograd_plan(const Schedule *, const Type *in, const Type *out);
+int64_t winograd_scratch(const Schedule *, const Type *in, const Type *out); /* bytes */
+
+/* ---- the choice ---- */
+/* Does a register tile of so many pixels and vectors of channels fit the registers; what a step of it costs, in
+   multiply-adds of a vector. streamed: its weights come from L2. (passes/choose_kernels.c) */
+bool tile_fits(const Target *, int pixels, int nb);
+double tile_cost(const Target *, int pixels, int nb, bool streamed);
+/* Bytes by which transformed weights may exceed those of the graph. */
+int64_t winograd_room(const Graph *);
+/* Replaces the schedule of a direct convolution by Winograd's where that is possible and cheaper than `cost`
+   multiply-adds of a vector; takes what its weights grow by from *room. (passes/choose_winograd.c) */
+void choose_winograd(const Pass *, const Graph *, const Node *, Schedule *, double cost, int64_t *room);
+#endif
