@@ -126,7 +126,7 @@ static const char *compile(Case *c, const Target *t)
     c->g->name = arena_printf(c->A, "r%llu", (unsigned long long)c->seed);
     c->written = graph_clone(c->A, c->g);
     fill(c);
-    bool strict = c->seed % 2 && !c->winograd;
+    bool strict = c->seed % 4 && !c->winograd;
     PassOptions o = {.target = t, .opt = 2, .verify_each = true, .strict = strict, .threads = (int)(c->seed % 4),
                      .winograd = c->winograd ? c->winograd : WINOGRAD_OFF, .disable = some_disabled(c->A, c->seed)};
     if (!passes_run(c->A, c->g, &o))
