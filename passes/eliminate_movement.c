@@ -213,6 +213,15 @@ static bool place_views(Mover *m, const Group *s)
     return all;
 }
 
+static bool step_reads(const Node *n, ValueId v)
+{
+    for (int t = 0; t < n->nstep; t++)
+        for (int k = 0; k < n->step[t].nin; k++)
+            if (n->step[t].in[k] == v)
+                return true;
+    return false;
+}
+
 static bool read_by_kernel(const Mover *m, ValueId v)
 {
     for (int i = 0; i < m->g->node.n; i++) {
@@ -220,10 +229,8 @@ static bool read_by_kernel(const Mover *m, ValueId v)
         for (int k = 0; k < n->nin && n->op != OP_NONE; k++)
             if (n->in[k] == v && !is_view(n))
                 return true;
-        for (int t = 0; t < n->nstep; t++)
-            for (int k = 0; k < n->step[t].nin; k++)
-                if (n->step[t].in[k] == v)
-                    return true;
+        if (step_reads(n, v))
+            return true;
     }
     return false;
 }
@@ -290,15 +297,23 @@ static bool permutes(const Mover *m, const Node *n)
         for (int k = 0; k < r->nin && r->op != OP_NONE; k++)
             if (r->in[k] == out && (k > 0 || r->op != OP_conv2d || r->attr.groups > 1))
                 return false;
-        for (int s = 0; s < r->nstep; s++)
-            for (int k = 0; k < r->step[s].nin; k++)
-                if (r->step[s].in[k] == out)
-                    return false;
+        if (step_reads(r, out))
+            return false;
     }
     return true;
 }
 
 static bool depthwise(const Node *n) { return n->sched && n->sched->impl == IMPL_DEPTHWISE; }
+
+/* Nodes that go by a table and write in its order. */
+static bool goes_by_table(const Mover *m, const Node *n)
+{
+    if (n->op == OP_NONE || !depthwise(n) || !made_by_view(m, n->in[0]))
+        return false;
+    const Addr *a = &m->addr[n->in[0]];
+    return a->map && a->at && a->axis == 1 && permutes(m, n);
+}
+
 static bool winograd(const Node *n) { return n->sched && n->sched->impl == IMPL_WINOGRAD; }
 
 static const char *cannot_read(const Mover *m, const Node *n, int k, ValueId v)
@@ -310,7 +325,7 @@ static const char *cannot_read(const Mover *m, const Node *n, int k, ValueId v)
         return by_vectors || !l.at ? NULL : "an epilogue reads it in vectors";
     if (k > 0 && (n->op == OP_conv2d || n->op == OP_conv_transpose2d || n->op == OP_linear))
         return "it makes weights";
-    if (depthwise(n) && !by_vectors && !(l.at && l.axis == 1 && a->map && permutes(m, n)))
+    if (depthwise(n) && !by_vectors && !goes_by_table(m, n))
         return "a depthwise convolution reads its channels in vectors";
     if (winograd(n) && !by_vectors)
         return "a Winograd convolution reads its channels in vectors";
@@ -402,15 +417,6 @@ static void permute(Mover *m, const Node *n, int id)
     int64_t row = t->dim[3] * cstride;
     out->layout = (Layout){.order = ORDER_STRIDED, .axis = 1, .at = at, .group = id, .room = t->dim[0] * t->dim[2] * row,
                            .stride = {t->dim[2] * row, 0, row, cstride}};
-}
-
-/* Nodes that go by a table and write in its order. */
-static bool goes_by_table(const Mover *m, const Node *n)
-{
-    if (n->op == OP_NONE || !depthwise(n) || !made_by_view(m, n->in[0]))
-        return false;
-    const Addr *a = &m->addr[n->in[0]];
-    return a->map && a->at && a->axis == 1 && permutes(m, n);
 }
 
 static void commit(Mover *m)
