@@ -10,7 +10,7 @@
    F_LAYOUT. */
 #include <string.h>
 
-#include "lower/lower.h"
+#include "lower/winograd.h"
 
 static bool spatial(const Type *t) { return t->rank == 4; }
 
@@ -28,6 +28,16 @@ static bool is_conv(const Node *n) { return n->op == OP_conv2d || n->op == OP_co
 
 static bool peels(const Node *n) { return n->sched && n->sched->peel; }
 
+/* Winograd's tiles are whole and, with a stride, read all phases. */
+static void winograd_reach(const Graph *g, const Node *n, int dim, int64_t out, int64_t *lo, int64_t *hi)
+{
+    WinoConv v;
+    if (!winograd_conv(g, n, false, &v))
+        bug("a Winograd kernel for what has none");
+    *lo = v.stride * v.first[dim];
+    *hi = v.stride * (round_up(out, n->sched->wino) + v.first[dim] + v.r - 1) - 1;
+}
+
 void conv_border(const Graph *g, const Node *n, int64_t border[4])
 {
     const Type *in = &g->value.v[n->in[0]].type, *w = &g->value.v[n->in[1]].type;
@@ -35,11 +45,10 @@ void conv_border(const Graph *g, const Node *n, int64_t border[4])
     for (int dim = 0; dim < 2; dim++) {
         int64_t lo = 0, hi = 0, size = in->dim[2 + dim], k = w->dim[2 + dim];
         if (n->op == OP_conv2d) {
-            int64_t last = out.dim[2 + dim] - 1;
-            if (n->sched && n->sched->impl == IMPL_WINOGRAD) /* tiles are whole */
-                last = round_up(last + 1, n->sched->wino) - 1;
             lo = -n->attr.pad.v[dim];
-            hi = last * n->attr.stride.v[dim] - n->attr.pad.v[dim] + (k - 1) * n->attr.dilation.v[dim];
+            hi = (out.dim[2 + dim] - 1) * n->attr.stride.v[dim] + lo + (k - 1) * n->attr.dilation.v[dim];
+            if (n->sched && n->sched->impl == IMPL_WINOGRAD)
+                winograd_reach(g, n, dim, out.dim[2 + dim], &lo, &hi);
         } else
             for (int64_t r = 0; r < imin(n->attr.stride.v[dim], out.dim[2 + dim]); r++) {
                 Phase p = transpose_phase(&n->attr, in, &out, k, dim, r);

@@ -219,10 +219,8 @@ bool pass_choose_kernels(Pass *p, Graph *g)
             s->nb = 1;
         }
         n->sched = s;
-        if (s->impl == IMPL_WINOGRAD) {
-            Type out = node_step_type(g, n, 0);
-            n->scratch = winograd_scratch(s, &g->value.v[n->in[0]].type, &out);
-        }
+        if (s->impl == IMPL_WINOGRAD)
+            n->scratch = winograd_scratch(g, n);
     }
     return true;
 }
@@ -233,8 +231,9 @@ const char *schedule_text(Arena *A, const Schedule *s)
     if (s->impl == IMPL_GENERIC && s->px * s->nb == 1)
         return arena_printf(A, "%s lanes=%d", impl[s->impl], s->lanes);
     if (s->impl == IMPL_WINOGRAD)
-        return arena_printf(A, "%s m=%d lanes=%d tile=%dx%dx%d%s%s", impl[s->impl], s->wino, s->lanes, s->rows, s->px, s->nb,
-                            s->oc_outer ? " oc_outer" : "", s->parts > 1 ? arena_printf(A, " parts=%d", s->parts) : "");
+        return arena_printf(A, "%s m=%d lanes=%d tile=%dx%dx%d%s%s%s", impl[s->impl], s->wino, s->lanes, s->rows, s->px, s->nb,
+                            s->oc_outer ? " oc_outer" : "", s->peel ? " peel" : "",
+                            s->parts > 1 ? arena_printf(A, " parts=%d", s->parts) : "");
     return arena_printf(A, "%s lanes=%d tile=%dx%dx%d%s%s%s", impl[s->impl], s->lanes, s->rows, s->px, s->nb,
                         s->oc_outer ? " oc_outer" : "", s->peel ? " peel" : "", s->symmetric ? " symmetric" : "");
 }

@@ -19,7 +19,7 @@ enum { L3_WEIGHTS = 16 << 20 };
 enum { GROWTH = 4 };
 
 /* Below so many channels what surrounds the transforms costs more than they save. */
-enum { LEAST_CHANNELS = 16 };
+enum { LEAST_CHANNELS = 12 };
 
 int64_t winograd_room(const Graph *g)
 {
@@ -45,7 +45,17 @@ static double operations(const Winograd *w, int rows, const double (*k)[WINO_MAX
 }
 
 /* The machine, and what its caches do for the convolution at hand. */
-typedef struct Costs { const Target *t; const Type *in, *out; double far; /* a vector of weights, from where they are */ } Costs;
+typedef struct Costs {
+    const Target *t;
+    const Type *in, *out;
+    WinoConv conv;
+    double far; /* a vector of weights, from where they are */
+} Costs;
+
+static int64_t channels(const Costs *c) { return c->conv.groups * c->conv.inner; }
+
+/* Computing and waiting overlap but for a fifth. */
+static double overlapped(double compute, double wait) { return compute > wait ? compute + wait / 5 : wait + compute / 5; }
 
 /* A step of a register tile. Loads count nearly twice beside multiply-adds: 16 tiles x 1 vector run at half of the peak. */
 static double step_cost(const Costs *c, int64_t px, int nb, bool streamed)
@@ -58,20 +68,28 @@ static double step_cost(const Costs *c, int64_t px, int nb, bool streamed)
    arrive: from `far` where they are read for the first time or do not stay in L2 (afar). */
 static double product_cost(const Costs *c, const Schedule *s, int64_t tiles, int nb, bool afar)
 {
-    bool streamed = c->in->dim[1] * nb * s->lanes * 4 > c->t->l1 / 2;
+    bool streamed = channels(c) * nb * s->lanes * 4 > c->t->l1 / 2;
     int64_t whole = tiles / s->px, rest = tiles % s->px;
     double steps = (double)whole * step_cost(c, s->px, nb, streamed) + (rest ? step_cost(c, rest, nb, streamed) : 0);
     double far = afar ? nb * c->far : 0, stores = 3 * (double)tiles * nb; /* 3: cleared, stored and used anew */
-    double both = steps > far ? steps + far / 5 : far + steps / 5;        /* computing and waiting overlap but for a fifth */
-    return (double)c->in->dim[1] * both + stores;
+    return (double)channels(c) * overlapped(steps, far) + stores;
+}
+
+/* Sorting rows into bands, element by element. */
+static double band_cost(const Costs *c, const Schedule *s, const WinoPlan *p)
+{
+    if (!c->conv.band)
+        return 0;
+    double rows = (double)(p->blocks * p->band_rows * (s->oc_outer ? c->in->dim[0] : 1));
+    return rows * ((double)p->band_row / s->lanes * 2 + 3 * (double)p->band_row * (double)c->conv.inner / (double)p->channels);
 }
 
 static double winograd_cost(const Costs *c, const Winograd *w, const Schedule *s)
 {
-    WinoPlan p = winograd_plan(s, c->in, c->out);
+    WinoPlan p = winograd_plan(s, &c->conv, c->in, c->out);
     double nn = w->n * w->n, blocks = (double)p.blocks, tiles = blocks * (double)p.tiles, l2 = (double)c->t->l2;
     int64_t vout = (c->out->dim[1] + s->lanes - 1) / s->lanes, vin = p.channels / s->lanes;
-    double planes = 4 * (double)(p.v + p.m), weights = 4 * nn * (double)(c->in->dim[1] * vout * s->lanes), product = 0;
+    double planes = 4 * (double)(p.v + p.m), weights = 4 * nn * (double)(channels(c) * vout * s->lanes), product = 0;
     for (int again = 0; again < 2; again++) { /* the first block, and the others */
         bool afar = !again || weights + planes > l2;
         double once = (double)(vout / s->nb) * product_cost(c, s, p.tiles, s->nb, afar);
@@ -79,7 +97,7 @@ static double winograd_cost(const Costs *c, const Winograd *w, const Schedule *s
             once += product_cost(c, s, p.tiles, (int)(vout % s->nb), afar);
         product += nn * (again ? blocks - 1 : 1) * once;
     }
-    double input = tiles * (double)vin * (2 * w->n * operations(w, w->n, w->bt, true) + 2 * nn);
+    double input = tiles * (double)vin * (2 * w->n * operations(w, w->n, w->bt, true) + 2 * nn) + band_cost(c, s, &p);
     double output = tiles * (double)vout * ((w->n + w->m) * operations(w, w->m, w->at, false) + nn + 2 * w->m * w->m);
     double traffic = 2 * nn * tiles * (double)(vin + vout) * s->lanes * (planes > l2 ? from_l3 : from_l2);
     return product + input + output + traffic;
@@ -99,7 +117,7 @@ static double choose_blocks(const Costs *c, const Winograd *w, Schedule *s, bool
             continue;
         try.rows = (int)imin(rows, ny);
         for (try.nb = 1; try.nb <= 4 && try.nb <= vec; try.nb++)
-            for (try.px = 1; tile_fits(c->t, try.px, try.nb) && try.px <= winograd_plan(&try, c->in, c->out).tiles; try.px++) {
+            for (try.px = 1; tile_fits(c->t, try.px, try.nb) && try.px <= winograd_plan(&try, &c->conv, c->in, c->out).tiles; try.px++) {
                 double cost = winograd_cost(c, w, &try);
                 if (best == 0 || cost < best * 0.999) {
                     best = cost;
@@ -110,35 +128,33 @@ static double choose_blocks(const Costs *c, const Winograd *w, Schedule *s, bool
     return best;
 }
 
-static bool possible(const Pass *p, const Graph *g, const Node *n)
+static bool possible(const Pass *p, const Graph *g, const Node *n, bool band, WinoConv *v)
 {
-    const Type *w = &g->value.v[n->in[1]].type;
-    const Attrs *a = &n->attr;
-    return n->op == OP_conv2d && a->groups == 1 && w->dim[2] == 3 && w->dim[3] == 3 && a->stride.v[0] == 1 && a->stride.v[1] == 1 &&
-           a->dilation.v[0] == 1 && a->dilation.v[1] == 1 && !node_window(n) && !p->strict && !p->least && !p->target->mcu;
+    return winograd_conv(g, n, band, v) && !node_window(n) && !p->strict && !p->least && !p->target->mcu;
 }
 
 void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, double cost, int64_t *room)
 {
     bool any = p->winograd >= WINO_MIN;
-    if (p->winograd == WINOGRAD_OFF || !possible(p, g, n) || (!any && (s->peel || s->lanes == 1)))
-        return;
     const Type *in = &g->value.v[n->in[0]].type, *weight = &g->value.v[n->in[1]].type;
-    Type out = node_step_type(g, n, 0);
-    if (!any && imin(in->dim[1], out.dim[1]) < LEAST_CHANNELS)
+    Costs c = {.t = p->target, .in = in};
+    if (p->winograd == WINOGRAD_OFF || !possible(p, g, n, s->peel, &c.conv) || (!any && s->lanes == 1))
         return;
+    Type out = node_step_type(g, n, 0);
+    if (!any && imin(channels(&c), out.dim[1]) < LEAST_CHANNELS)
+        return;
+    c.out = &out;
     Schedule direct = *s;
-    int64_t grows = 0, bytes = type_elems(weight) * 4;
-    Costs c = {.t = p->target, .in = in, .out = &out};
+    int64_t grows = 0;
     c.far = s->lanes * (*room > L3_WEIGHTS ? from_memory : from_l3);
-    double least = cost + (double)bytes / (4 * s->lanes) * c.far / 2; /* half of it while there is work to do */
-    for (int m = any ? p->winograd : WINO_MIN; m <= (any ? p->winograd : WINO_MAX); m++) {
-        Winograd w = winograd_make(m, 3);
-        int64_t more = bytes / 9 * w.n * w.n - bytes;
+    double least = cost + (double)type_elems(weight) / s->lanes * c.far / 2; /* half of it while there is work to do */
+    for (int m = any ? p->winograd : WINO_MIN; m <= (any ? p->winograd : WINO_MAX) && m + c.conv.r - 1 <= WINO_MAX_N; m++) {
+        Winograd w = winograd_make(m, c.conv.r);
+        int64_t more = 4 * (out.dim[1] * channels(&c) * w.n * w.n - type_elems(weight));
         if (winograd_error(&w) > error_allowed || (!any && more > *room))
             continue;
         Schedule try = direct;
-        try.impl = IMPL_WINOGRAD, try.peel = false, try.parts = (int)imax(1, p->threads);
+        try.impl = IMPL_WINOGRAD, try.parts = (int)imax(1, p->threads);
         double estimate = choose_blocks(&c, &w, &try, node_reduces(n));
         if (any || estimate < least) {
             *s = try;

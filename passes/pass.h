@@ -70,7 +70,7 @@ typedef struct Schedule {
     int px, rows, nb;      /* register tile: rows x px pixels x nb vectors */
     bool oc_outer;         /* output channel blocks outermost (weights read once), else rows */
     bool symmetric;        /* a matrix times its own transpose: one half is computed, each result stored twice */
-    bool peel;             /* no border in memory: edge pixels run with clipped windows */
+    bool peel;             /* no border in memory: edge pixels run with clipped windows, Winograd's tiles in bands */
     int wino;              /* Winograd: outputs of a tile along one side; px counts tiles, rows are tile rows of a block */
     int parts;             /* Winograd: threads that have scratch of their own */
 } Schedule;

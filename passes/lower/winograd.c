@@ -1,197 +1,69 @@
-/* 3x3 convolutions of stride 1 by Winograd's short convolutions.
+/* Convolutions by Winograd's short ones (winograd.h): 3x3 of stride 1, and windows of stride 2 as several of stride 1.
 
      for every block of tile rows (one block where oc_outer):
-       V[n x n][tile][c]  = Bt d B                        input tiles, n x n pixels that overlap by two
+       V[n x n][tile][c]  = Bt d B                        input tiles, n x n pixels that overlap (winograd_input.c)
        for every block of output channels:
          M[n x n][tile][o] = sum over c of V * U          n x n matrix products, in register tiles
          out               = epilogue(At M A + bias)      m x m pixels of every tile
 
-   V and M lie in the kernel's scratch; U, the transformed weights, is packed [o block][n x n][c][nb * lanes], in the order
-   in which it is read. Tiles that hang over the map's edge are computed whole, from the border in memory, and stored as
-   far as they are inside. Transforms run in two passes, columns in registers first and rows on those; rows of
-   opposite points share their even and odd parts. Each group of rows has a loop over the channels of its own, which reads
-   the tile anew: that costs less than to keep n x n vectors. Every output is computed in the same way whatever the
+   V and M lie in the kernel's scratch, U are the transformed weights (winograd_weights.c). Tiles that hang over the map's edge are computed whole,
+   from the border in memory, and stored as far as they are inside. Every output is computed in the same way whatever the
    blocks and threads. */
-#include "winograd.h"
+#include "winograd_kernel.h"
 
-typedef struct Seg { int64_t first; int blocks, nb, last_n, param; } Seg; /* output channels of one block shape */
+/* ---- shapes ---- */
 
-typedef struct Wino {
-    Winograd w;
-    WinoPlan p;
-    ValueId in, bias;
-    Type it, ot;
-    int lanes, v, m;            /* v, m: parameters */
-    Seg seg[2];
-    int nseg;
-    const Ix *part, *v_part;    /* which part of M and V is this thread's */
-    const Ix *n, *row, *tile;   /* image, tile row and tile with which the block begins */
-    const Seg *s;
-    const Ix *blk, *pos, *t;    /* of the product being written */
-    const Ix *pass;             /* which of the register tiles over all tiles, of `passes` */
-    int64_t passes;
-    const Ix *ch;               /* the vector of outputs at work, ch_valid of its lanes, where its loop is outside the tiles' */
-    int ch_valid;
-} Wino;
+static int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
 
-WinoPlan winograd_plan(const Schedule *s, const Type *in, const Type *out)
+bool winograd_conv(const Graph *g, const Node *n, bool band, WinoConv *v)
 {
-    int64_t n = s->wino + 2, vec = (out->dim[1] + s->lanes - 1) / s->lanes;
-    WinoPlan p = {.ny = (out->dim[2] + s->wino - 1) / s->wino, .nx = (out->dim[3] + s->wino - 1) / s->wino};
-    int64_t rows = in->dim[0] * p.ny;
+    enum { MOST_TAPS = 5 };
+    const Type *w = &g->value.v[n->in[1]].type;
+    const Attrs *a = &n->attr;
+    *v = (WinoConv){.band = band};
+    if (n->op != OP_conv2d || a->groups != 1 || w->dim[2] != w->dim[3] || a->stride.v[0] != a->stride.v[1] || a->stride.v[0] > 2 ||
+        a->dilation.v[0] != 1 || a->dilation.v[1] != 1)
+        return false;
+    int64_t s = a->stride.v[0], taps[2];
+    for (int d = 0; d < 2; d++) {
+        v->first[d] = floor_div(-a->pad.v[d], s);
+        taps[d] = floor_div(w->dim[2 + d] - 1 - a->pad.v[d], s) - v->first[d] + 1;
+    }
+    v->r = (int)taps[0], v->stride = (int)s;
+    v->groups = band ? 1 : s * s, v->inner = band ? s * s * w->dim[1] : w->dim[1];
+    return taps[0] == taps[1] && taps[0] >= 2 && taps[0] <= MOST_TAPS;
+}
+
+WinoPlan winograd_plan(const Schedule *s, const WinoConv *v, const Type *in, const Type *out)
+{
+    int64_t m = s->wino, n = m + v->r - 1, vec = (out->dim[1] + s->lanes - 1) / s->lanes;
+    WinoPlan p = {.ny = (out->dim[2] + m - 1) / m, .nx = (out->dim[3] + m - 1) / m};
+    int64_t rows = in->dim[0] * p.ny, wide = imin(s->nb, vec) * s->lanes;
     p.tiles = (s->oc_outer ? rows : s->rows) * p.nx;
     p.blocks = s->oc_outer ? 1 : rows / s->rows;
-    p.channels = round_up(in->dim[1], s->lanes);
+    p.group = round_up(v->inner, s->lanes);
+    p.channels = v->groups * p.group;
     p.v_plane = p.tiles * p.channels + 16; /* 16: planes that lie multiples of 4 KB apart evict each other */
-    p.m_plane = p.tiles * imin(s->nb, vec) * s->lanes + 16;
+    p.m_plane = p.tiles * wide + 16;
     p.v = n * n * p.v_plane, p.m = n * n * p.m_plane;
+    p.band_rows = (s->oc_outer ? p.ny : s->rows) * m + v->r - 1;
+    p.band_row = (p.nx * m + v->r - 1) * p.channels;
+    p.band = v->band ? p.band_rows * p.band_row : 0;
     return p;
 }
 
-int64_t winograd_scratch(const Schedule *s, const Type *in, const Type *out)
+int64_t winograd_scratch(const Graph *g, const Node *n)
 {
-    WinoPlan p = winograd_plan(s, in, out);
-    return 4 * (p.v * (s->oc_outer ? 1 : s->parts) + p.m * s->parts);
-}
-
-/* ---- transforms of one vector of channels ---- */
-
-/* sum of k[i] * x[i], terms that need no multiplication first. */
-static const Expr *combine(KC *kc, int n, const double *k, const Expr *const *x)
-{
-    KB *b = &kc->b;
-    const Expr *sum = NULL;
-    for (int pass = 0; pass < 3; pass++)
-        for (int i = 0; i < n; i++) {
-            if (k[i] == 0 || pass != (k[i] == 1 ? 0 : k[i] == -1 && sum ? 1 : 2))
-                continue;
-            if (k[i] == 1)
-                sum = sum ? x_bin(b, X_add, sum, x[i]) : x[i];
-            else if (k[i] == -1 && sum)
-                sum = x_bin(b, X_sub, sum, x[i]);
-            else {
-                const Expr *c = x_const(b, x[i]->type, k[i]);
-                sum = sum ? x_fma(b, kc->t->fma, x[i], c, sum) : x_bin(b, X_mul, x[i], c);
-            }
-        }
-    return kc_reg(kc, "t", sum);
-}
-
-/* Rows first and, where it is a pair, first + 1 of Bt times the column d. */
-static void input_rows(KC *kc, const Winograd *w, int first, bool pair, const Expr *const *d, const Expr **out)
-{
-    if (!pair) {
-        out[0] = combine(kc, w->n, w->bt[first], d);
-        return;
-    }
-    KB *b = &kc->b;
-    double even[WINO_MAX_N], odd[WINO_MAX_N], point = 0;
-    for (int i = 0; i < w->n; i++) {
-        even[i] = (w->bt[first][i] + w->bt[first + 1][i]) / 2;
-        odd[i] = (w->bt[first][i] - w->bt[first + 1][i]) / 2;
-        point = odd[i] != 0 ? odd[i] : point; /* odd is the point, a power of two, times a row that ends in 1 */
-    }
-    for (int i = 0; i < w->n; i++)
-        odd[i] /= point;
-    const Expr *e = combine(kc, w->n, even, d), *o = combine(kc, w->n, odd, d);
-    for (int k = 0; k < 2; k++) {
-        const Expr *c = x_const(b, e->type, k ? -point : point);
-        out[k] = kc_reg(kc, "v", point == 1 ? x_bin(b, k ? X_sub : X_add, e, o) : x_fma(b, kc->t->fma, o, c, e));
-    }
-}
-
-/* Row i of At times the column d, whose pairs are given as sums (even i) or differences. */
-static const Expr *output_row(KC *kc, const Winograd *w, int i, const Expr *const *d, const Expr *const *half)
-{
-    double k[WINO_MAX_N];
-    const Expr *x[WINO_MAX_N];
-    int n = 0;
-    for (int p = 0; p < w->n; p++) {
-        bool paired = p > 0 && p <= 2 * w->pairs;
-        if (w->at[i][p] == 0 || (paired && p % 2 == 0))
-            continue;
-        k[n] = w->at[i][p], x[n++] = paired ? half[(p - 1) / 2] : d[p];
-    }
-    return combine(kc, n, k, x);
-}
-
-/* Rows `from`, from + step, ... of At times d, fewer than `rows`. */
-static void output_rows(KC *kc, const Winograd *w, int from, int step, int rows, const Expr *const *d, const Expr **out)
-{
-    for (int odd = 0; odd < 2; odd++) {
-        const Expr *half[WINO_MAX_N];
-        int first = from;
-        while (first < rows && first % 2 != odd)
-            first += step;
-        for (int k = 0; k < w->pairs && first < rows; k++)
-            half[k] = kc_reg(kc, odd ? "d" : "s", x_bin(&kc->b, odd ? X_sub : X_add, d[1 + 2 * k], d[2 + 2 * k]));
-        for (int i = first; i < rows; i += step)
-            if (i % 2 == odd)
-                out[i] = output_row(kc, w, i, d, half);
-    }
+    const Schedule *s = n->sched;
+    Type out = node_step_type(g, n, 0);
+    WinoConv v;
+    if (!winograd_conv(g, n, s->peel, &v))
+        bug("a Winograd kernel for what has none");
+    WinoPlan p = winograd_plan(s, &v, &g->value.v[n->in[0]].type, &out);
+    return 4 * ((p.v + p.band) * (s->oc_outer ? 1 : s->parts) + p.m * s->parts);
 }
 
 /* ---- loops ---- */
-
-typedef void VectorFn(KC *, const Wino *, const Ix *c, int lanes, int valid, void *);
-
-/* Calls fn for the vectors of n channels and for the one that has fewer of them. */
-static void vectors(KC *kc, const Wino *c, int64_t n, int lanes, VectorFn *fn, void *user)
-{
-    int64_t whole = n / lanes * lanes;
-    if (whole) {
-        const Ix *v = IXV(kb_for(&kc->b, LOOP_SERIAL, "c", IXC(0), IXC(whole), lanes));
-        fn(kc, c, v, lanes, lanes, user);
-        kb_end(&kc->b);
-    }
-    if (whole < n)
-        fn(kc, c, IXC(whole), lanes, (int)(n - whole), user);
-}
-
-typedef struct InTile { const Ix *ty, *tx, *t; int first; bool pair; } InTile;
-
-static void input_vector(KC *kc, const Wino *c, const Ix *ch, int lanes, int valid, void *user)
-{
-    const InTile *a = user;
-    const Winograd *w = &c->w;
-    const int64_t *pad = kc->n->attr.pad.v;
-    const Expr *r[2][WINO_MAX_N], *d[WINO_MAX_N], *out[2];
-    const Ix *y = ADDC(MULC(a->ty, w->m), -pad[0]), *x = ADDC(MULC(a->tx, w->m), -pad[1]);
-    for (int j = 0; j < w->n; j++) {
-        for (int i = 0; i < w->n; i++)
-            if (w->bt[a->first][i] != 0 || (a->pair && w->bt[a->first + 1][i] != 0)) {
-                const Ix *coord[4] = {c->n, ch, ADDC(y, i), ADDC(x, j)};
-                d[i] = kc_reg(kc, "x", kc_load(kc, c->in, &c->it, coord, 1, lanes, valid));
-            }
-        input_rows(kc, w, a->first, a->pair, d, out);
-        r[0][j] = out[0], r[1][j] = a->pair ? out[1] : NULL;
-    }
-    for (int k = 0; k <= a->pair; k++)
-        for (int j = 0; j < w->n; j += 1 + (j > 0 && j <= 2 * w->pairs)) {
-            bool pair = j > 0 && j <= 2 * w->pairs;
-            input_rows(kc, w, j, pair, r[k], out);
-            for (int q = 0; q <= pair; q++) {
-                const Ix *ix[3] = {c->v_part, IXC((a->first + k) * w->n + j + q), ADD(MULC(a->t, c->p.channels), ch)};
-                kb_store(&kc->b, c->v, ix, out[q], 0);
-            }
-        }
-}
-
-/* Transforms `rows` tile rows from c->row on of image c->n. */
-static void input(KC *kc, Wino *c, int64_t rows)
-{
-    KB *b = &kc->b;
-    int lanes = kc_vector(kc, c->in, &c->it, 1) ? c->lanes : 1;
-    const Ix *r = IXV(kb_for(b, LOOP_SERIAL, "ty", IXC(0), IXC(rows), 1));
-    const Ix *x = IXV(kb_for(b, LOOP_SERIAL, "tx", IXC(0), IXC(c->p.nx), 1));
-    InTile a = {.ty = ADD(c->row, r), .tx = x, .t = ADD(ADD(c->tile, MULC(r, c->p.nx)), x)};
-    for (int i = 0; i < c->w.n; i += 1 + a.pair) {
-        a.first = i, a.pair = i > 0 && i <= 2 * c->w.pairs;
-        vectors(kc, c, c->it.dim[1], lanes, input_vector, &a);
-    }
-    kb_end(b);
-    kb_end(b);
-}
 
 static const Expr *zero(KC *kc, void *user, int j)
 {
@@ -199,36 +71,24 @@ static const Expr *zero(KC *kc, void *user, int j)
     return x_const(&kc->b, vt(DT_F32, ((Wino *)user)->lanes), 0);
 }
 
+/* The channel at which the sum is, where a group has so many. */
+static const Ix *product_channel(KC *kc, const Wino *c, const Ix *const *red, int64_t group)
+{
+    return c->conv.groups > 1 ? ADD(MULC(red[0], group), red[1]) : red[0];
+}
+
 static const Expr *product_x(KC *kc, void *user, const Ix *row, const Ix *q, const Ix *const *red)
 {
     const Wino *c = user;
     (void)row;
-    const Ix *ix[3] = {c->v_part, c->pos, ADD(MULC(ADD(c->t, q), c->p.channels), red[0])};
+    const Ix *ix[3] = {c->v_part, c->pos, ADD(MULC(ADD(c->t, q), c->p.channels), product_channel(kc, c, red, c->p.group))};
     return x_load(&kc->b, c->v, ix, 1, 0);
-}
-
-/* Every pass over the weights of a position fetches its part of those of the next one: they come from farther than the
-   hardware looks ahead. */
-static void prefetch(KC *kc, const Wino *c, const Ix *panel, const Ix *ch)
-{
-    enum { LINE = 16, MOST_PASSES = 4 };
-    int64_t step = (int64_t)c->s->nb * c->lanes / c->passes;
-    if (c->lanes == 1 || c->passes > MOST_PASSES)
-        return;
-    const Ix *at = MULC(ADD(MULC(c->pass, c->it.dim[1]), ch), step);
-    for (int64_t i = 0; i < step; i += LINE)
-        kb_prefetch(&kc->b, c->s->param, (const Ix *[]){panel, ADDC(at, i)});
 }
 
 static const Expr *product_w(KC *kc, void *user, int j, const Ix *const *red)
 {
     const Wino *c = user;
-    const int64_t nn = (int64_t)c->w.n * c->w.n, wide = (int64_t)c->s->nb * c->lanes;
-    const Ix *panel = ADD(MULC(c->blk, nn), c->pos);
-    if (j == 0)
-        prefetch(kc, c, ix_min(kc->A, ADDC(panel, 1), IXC(c->s->blocks * nn - 1)), red[0]);
-    const Ix *ix[2] = {panel, ADDC(MULC(red[0], wide), (int64_t)j * c->lanes)};
-    return x_load(&kc->b, c->s->param, ix, c->lanes, 0);
+    return wino_weight(kc, c, j, product_channel(kc, c, red, c->conv.inner));
 }
 
 static void product_store(KC *kc, void *user, const Ix *row, const Ix *q, int j, const Expr *acc)
@@ -245,8 +105,11 @@ static void products(KC *kc, Wino *c)
     KB *b = &kc->b;
     int64_t px = imin(kc->s.px, c->p.tiles), whole = c->p.tiles / px * px;
     Contract t = {.rows = 1, .nb = c->s->nb, .lanes = c->lanes, .last_n = c->lanes, .nred = 1, .user = c, .init = zero,
-                  .x = product_x, .w = product_w, .store = product_store,
-                  .red = {{"c", IXC(0), IXC(c->it.dim[1])}}};
+                  .x = product_x, .w = product_w, .store = product_store, .red = {{"c", IXC(0), IXC(c->conv.inner)}}};
+    if (c->conv.groups > 1) {
+        t.red[1] = t.red[0], t.red[0].name = "phase", t.red[0].hi = IXC(c->conv.groups);
+        t.nred = 2;
+    }
     c->pos = IXV(kb_for(b, LOOP_SERIAL, "p", IXC(0), IXC((int64_t)c->w.n * c->w.n), 1));
     c->passes = (c->p.tiles + px - 1) / px;
     c->pass = IXV(kb_for(b, LOOP_SERIAL, "pass", IXC(0), IXC(whole / px), 1));
@@ -297,12 +160,12 @@ static void output_vector(KC *kc, const Wino *c, const Ix *ch, int lanes, int va
             if (used)
                 d[i] = kc_reg(kc, "x", x_load(&kc->b, c->m, ix, lanes, 0));
         }
-        output_rows(kc, w, a->from, a->step, a->ny, d, out);
+        wino_output_rows(kc, w, a->from, a->step, a->ny, d, out);
         for (int i = a->from; i < a->ny; i += a->step)
             r[i][j] = out[i];
     }
     for (int i = a->from; i < a->ny; i += a->step) {
-        output_rows(kc, w, 0, 1, a->nx, r[i], out);
+        wino_output_rows(kc, w, 0, 1, a->nx, r[i], out);
         for (int j = 0; j < a->nx; j++) {
             const Ix *coord[4], *at = IXC((i - a->from) / a->step * a->nx + j);
             const Expr *y = bias ? x_bin(&kc->b, X_add, out[j], bias) : out[j];
@@ -335,7 +198,7 @@ static void output_tiles(KC *kc, Wino *c, const Ix *lo, const Ix *hi, int ny)
             if (c->ch)
                 output_vector(kc, c, c->ch, c->lanes, c->ch_valid, &a);
             else
-                vectors(kc, c, block_channels(c), c->lanes, output_vector, &a);
+                wino_vectors(kc, c, block_channels(c), c->lanes, output_vector, &a);
         if (!edge)
             kb_end(b);
     }
@@ -368,7 +231,7 @@ static void output_totals(KC *kc, const Wino *c, const Ix *ch, int lanes, int va
 static void output(KC *kc, Wino *c, int64_t rows)
 {
     if (node_reduces(kc->n))
-        vectors(kc, c, block_channels(c), c->lanes, output_totals, c);
+        wino_vectors(kc, c, block_channels(c), c->lanes, output_totals, c);
     else
         all_tiles(kc, c, rows);
 }
@@ -416,28 +279,6 @@ static void close(KC *kc, int n)
         kb_end(&kc->b);
 }
 
-/* ---- weights ---- */
-
-static void pack(KC *kc, Wino *c, int i)
-{
-    Seg *s = &c->seg[i];
-    const float *g = tensor_f32(kc->l->A, kc->l->g->value.v[kc->n->in[1]].tensor);
-    int64_t ic = c->it.dim[1], oc = c->ot.dim[1], wide = (int64_t)s->nb * c->lanes, nn = (int64_t)c->w.n * c->w.n;
-    int64_t dim[2] = {s->blocks * nn, ic * wide};
-    float *all = NEW(kc->l->A, float, s->blocks * nn * ic * wide);
-    double u[WINO_MAX_N * WINO_MAX_N];
-    for (int64_t b = 0; b < s->blocks; b++)
-        for (int64_t j = 0; j < wide && s->first + b * wide + j < oc; j++)
-            for (int64_t k = 0; k < ic; k++) {
-                winograd_weights(&c->w, g + ((s->first + b * wide + j) * ic + k) * 9, u);
-                for (int64_t p = 0; p < nn; p++)
-                    all[((b * nn + p) * ic + k) * wide + j] = (float)u[p];
-            }
-    const char *name = arena_printf(kc->l->A, "%s.winograd%d%s_%dx%d", kc->l->g->value.v[kc->n->in[1]].name, c->w.m, i ? "_tail" : "",
-                                    s->nb, c->lanes);
-    s->param = kc_const(kc, i ? "wt" : "w", name, DT_F32, 2, dim, all);
-}
-
 static void segments(KC *kc, Wino *c)
 {
     int64_t oc = c->ot.dim[1], vec = (oc + c->lanes - 1) / c->lanes, nb = imin(kc->s.nb, vec), full = oc / (nb * c->lanes);
@@ -447,14 +288,14 @@ static void segments(KC *kc, Wino *c)
     if (rest)
         c->seg[c->nseg++] = (Seg){.first = oc - rest, .blocks = 1, .nb = (int)last, .last_n = (int)(rest - (last - 1) * c->lanes)};
     for (int i = 0; i < c->nseg; i++)
-        pack(kc, c, i);
+        wino_pack(kc, c, i);
 }
 
-static int scratch(KC *kc, const char *name, int64_t parts, int64_t positions, int64_t plane, int64_t *offset)
+static int scratch(KC *kc, const char *name, int64_t parts, int64_t planes, int64_t plane, int64_t *offset)
 {
     PUSH(kc->l->A, &kc->call.arg, ((Arg){ARG_ARENA, *offset}));
-    *offset += 4 * parts * positions * plane;
-    return kb_param(&kc->b, name, DT_F32, ACC_RW, 3, (int64_t[]){parts, positions, plane});
+    *offset += 4 * parts * planes * plane;
+    return kb_param(&kc->b, name, DT_F32, ACC_RW, 3, (int64_t[]){parts, planes, plane});
 }
 
 void lower_winograd(KC *kc)
@@ -463,18 +304,23 @@ void lower_winograd(KC *kc)
     if (!kc_epilogue_vector(kc, 1))
         kc->s.lanes = 1;
     Wino *c = NEW(kc->A, Wino, 1);
-    *c = (Wino){.w = winograd_make(kc->s.wino, 3), .in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .lanes = kc->s.lanes,
-                .it = *kc_type(kc, n->in[0]), .ot = kc->frame};
-    c->p = winograd_plan(&kc->s, &c->it, &c->ot);
+    *c = (Wino){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .lanes = kc->s.lanes, .it = *kc_type(kc, n->in[0]), .ot = kc->frame};
+    if (!winograd_conv(kc->l->g, n, kc->s.peel, &c->conv))
+        bug("a Winograd kernel for what has none");
+    c->w = winograd_make(kc->s.wino, c->conv.r);
+    c->p = winograd_plan(&kc->s, &c->conv, &c->it, &c->ot);
     int64_t offset = n->scratch_offset, nn = (int64_t)c->w.n * c->w.n;
     bool outer = kc->s.oc_outer;
-    c->v = scratch(kc, "v", outer ? 1 : kc->s.parts, nn, c->p.v_plane, &offset);
+    int64_t inputs = outer ? 1 : kc->s.parts;
+    c->v = scratch(kc, "v", inputs, nn, c->p.v_plane, &offset);
     c->m = scratch(kc, "m", kc->s.parts, nn, c->p.m_plane, &offset);
+    if (kc->s.peel)
+        c->band = scratch(kc, "band", inputs, c->p.band_rows, c->p.band_row, &offset);
     segments(kc, c);
     kc_zero_borders(kc);
     c->part = c->v_part = c->blk = IXC(0);
     if (outer) {
-        images(kc, c, input);
+        images(kc, c, wino_input);
         int64_t parts = divide(kc, c, c->seg[0].blocks);
         for (int i = 0; i < c->nseg; i++) {
             c->s = &c->seg[i];
@@ -497,7 +343,7 @@ void lower_winograd(KC *kc)
     c->n = batch ? ix_div(kc->A, block, per_image) : IXC(0);
     c->row = MULC(batch ? ix_mod(kc->A, block, per_image) : block, kc->s.rows);
     c->tile = IXC(0);
-    input(kc, c, kc->s.rows);
+    wino_input(kc, c, kc->s.rows);
     for (int i = 0; i < c->nseg; i++) {
         c->s = &c->seg[i];
         c->blk = IXV(kb_for(&kc->b, LOOP_SERIAL, "oc", IXC(0), IXC(c->s->blocks), 1));

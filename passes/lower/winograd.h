@@ -16,11 +16,24 @@ double winograd_error(const Winograd *);
 /* u[n][n] = G g Gt for taps g[r][r]. */
 void winograd_weights(const Winograd *, const float *g, double *u);
 
+/* A convolution as one of stride 1 with r x r taps, from `first` rows and columns beside the output's own place on. Stride 2
+   reads every second row and column: 2 x 2 phases of the input, each with channels of its own and the taps that fall on
+   it (space to depth). band: rows of the input are sorted into phases first, since they lie in the caller's order,
+   without a border. Then all phases' channels lie side by side: groups = 1. */
+typedef struct WinoConv { int r, stride; int64_t first[2]; bool band; int64_t groups, inner; } WinoConv;
+/* False where there is none: dilation, groups, strides other than 1 and 2, windows that are not square. */
+bool winograd_conv(const Graph *, const Node *, bool band, WinoConv *);
+
 /* How a schedule cuts the map: ny x nx tiles per image, `tiles` of them transformed at a time, `blocks` times. Planes are
    [n x n][tiles][channels] of the transformed input and the products; sizes in elements, for one thread. */
-typedef struct WinoPlan { int64_t ny, nx, tiles, blocks, channels, v_plane, m_plane, v, m; } WinoPlan;
-WinoPlan winograd_plan(const Schedule *, const Type *in, const Type *out);
-int64_t winograd_scratch(const Schedule *, const Type *in, const Type *out); /* bytes */
+typedef struct WinoPlan {
+    int64_t ny, nx, tiles, blocks;
+    int64_t group, channels;                 /* of the input, in whole vectors: of one group of the convolution, of all */
+    int64_t band_rows, band_row;             /* rows of a band, and elements of one */
+    int64_t v_plane, m_plane, v, m, band;
+} WinoPlan;
+WinoPlan winograd_plan(const Schedule *, const WinoConv *, const Type *in, const Type *out);
+int64_t winograd_scratch(const Graph *, const Node *); /* bytes, for the node's schedule */
 
 /* ---- the choice ---- */
 /* Does a register tile of so many pixels and vectors of channels fit the registers; what a step of it costs, in

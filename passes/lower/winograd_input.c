@@ -1,0 +1,134 @@
+/* Tiles of the input, transformed: V[n x n][tile][channel] = Bt d B. Transforms run in two passes, columns in registers
+   first and rows on those. Each group of rows has a loop over the channels of its own, which reads the tile anew: that
+   costs less than to keep n x n vectors.
+
+   Where the input lies in the caller's order, the rows that the block's tiles read are first sorted into a band:
+     band[y][x][phase, channel] = in[channel][2 y + first + phase][2 x + ...], zero outside                     (stride 2) */
+#include "winograd_kernel.h"
+
+void wino_vectors(KC *kc, const Wino *c, int64_t n, int lanes, VectorFn *fn, void *user)
+{
+    int64_t whole = n / lanes * lanes;
+    if (whole) {
+        const Ix *v = IXV(kb_for(&kc->b, LOOP_SERIAL, "c", IXC(0), IXC(whole), lanes));
+        fn(kc, c, v, lanes, lanes, user);
+        kb_end(&kc->b);
+    }
+    if (whole < n)
+        fn(kc, c, IXC(whole), lanes, (int)(n - whole), user);
+}
+
+/* A tile: its place in the map, its row in the block and its number, the phase of the input at work and that phase's first
+   channel in V, and the first of the rows of Bt. */
+typedef struct InTile { const Ix *ty, *tx, *r, *t, *py, *px, *group; int first; bool pair; } InTile;
+
+/* The vector of channels from ch on at row i and column j of the tile. */
+static const Expr *input_load(KC *kc, const Wino *c, const InTile *a, int i, int j, const Ix *ch, int lanes, int valid)
+{
+    int m = c->w.m, stride = c->conv.stride;
+    if (c->conv.band) {
+        const Ix *x = ADD(MULC(ADDC(MULC(a->tx, m), j), c->p.channels), ch);
+        return x_load(&kc->b, c->band, (const Ix *[]){c->v_part, ADDC(MULC(a->r, m), i), x}, lanes, 0);
+    }
+    const Ix *y = ADDC(MULC(a->ty, m), i + c->conv.first[0]), *x = ADDC(MULC(a->tx, m), j + c->conv.first[1]);
+    const Ix *coord[4] = {c->n, ch, ADD(MULC(y, stride), a->py), ADD(MULC(x, stride), a->px)};
+    return kc_load(kc, c->in, &c->it, coord, 1, lanes, valid);
+}
+
+static void input_vector(KC *kc, const Wino *c, const Ix *ch, int lanes, int valid, void *user)
+{
+    const InTile *a = user;
+    const Winograd *w = &c->w;
+    const Expr *r[2][WINO_MAX_N], *d[WINO_MAX_N], *out[2];
+    for (int j = 0; j < w->n; j++) {
+        for (int i = 0; i < w->n; i++)
+            if (w->bt[a->first][i] != 0 || (a->pair && w->bt[a->first + 1][i] != 0))
+                d[i] = kc_reg(kc, "x", input_load(kc, c, a, i, j, ch, lanes, valid));
+        wino_input_rows(kc, w, a->first, a->pair, d, out);
+        r[0][j] = out[0], r[1][j] = a->pair ? out[1] : NULL;
+    }
+    for (int k = 0; k <= a->pair; k++)
+        for (int j = 0; j < w->n; j += 1 + (j > 0 && j <= 2 * w->pairs)) {
+            bool pair = j > 0 && j <= 2 * w->pairs;
+            wino_input_rows(kc, w, j, pair, r[k], out);
+            for (int q = 0; q <= pair; q++) {
+                const Ix *at = ADD(MULC(a->t, c->p.channels), ADD(a->group, ch));
+                kb_store(&kc->b, c->v, (const Ix *[]){c->v_part, IXC((a->first + k) * w->n + j + q), at}, out[q], 0);
+            }
+        }
+}
+
+/* One tile of one phase. */
+static void input_tile(KC *kc, const Wino *c, InTile *a)
+{
+    bool vector = c->conv.band || kc_vector(kc, c->in, &c->it, 1);
+    int64_t channels = c->conv.band ? c->p.channels : c->conv.inner; /* a band has whole vectors */
+    for (int i = 0; i < c->w.n; i += 1 + a->pair) {
+        a->first = i, a->pair = i > 0 && i <= 2 * c->w.pairs;
+        wino_vectors(kc, c, channels, vector ? c->lanes : 1, input_vector, a);
+    }
+}
+
+/* ---- bands ---- */
+
+static int64_t ceil_div(int64_t a, int64_t b) { return a >= 0 ? (a + b - 1) / b : -(-a / b); }
+
+static void clear_band(KC *kc, const Wino *c, int64_t rows)
+{
+    KB *b = &kc->b;
+    const Ix *y = IXV(kb_for(b, LOOP_SERIAL, "y", IXC(0), IXC(rows), 1));
+    const Ix *x = IXV(kb_for(b, LOOP_SERIAL, "x", IXC(0), IXC(c->p.band_row), c->lanes));
+    kb_store(b, c->band, (const Ix *[]){c->v_part, y, x}, x_const(b, vt(DT_F32, c->lanes), 0), 0);
+    kb_end(b);
+    kb_end(b);
+}
+
+/* Phase py, px of all input channels. */
+static void fill_phase(KC *kc, const Wino *c, const Ix *top, int64_t rows, int64_t py, int64_t px)
+{
+    KB *b = &kc->b;
+    int64_t s = c->conv.stride, channels = c->it.dim[1], columns = c->p.band_row / c->p.channels;
+    int64_t left = c->conv.first[1], x0 = imax(0, -left), x1 = imin(columns, ceil_div(c->it.dim[3] - px, s) - left);
+    const Ix *y0 = ix_max(kc->A, IXC(0), MULC(top, -1));
+    const Ix *y1 = ix_min(kc->A, IXC(rows), ix_sub(kc->A, IXC(ceil_div(c->it.dim[2] - py, s)), top));
+    const Ix *y = IXV(kb_for(b, LOOP_SERIAL, "y", y0, y1, 1)), *ch = IXV(kb_for(b, LOOP_SERIAL, "c", IXC(0), IXC(channels), 1));
+    const Ix *x = IXV(kb_for(b, LOOP_SERIAL, "x", IXC(x0), IXC(x1), 1));
+    const Ix *coord[4] = {c->n, ch, ADDC(MULC(ADD(top, y), s), py), ADDC(MULC(ADDC(x, left), s), px)};
+    const Ix *at = ADD(MULC(x, c->p.channels), ADDC(ch, (py * s + px) * channels));
+    kb_store(b, c->band, (const Ix *[]){c->v_part, y, at}, kc_load(kc, c->in, &c->it, coord, 1, 1, 1), 0);
+    for (int i = 0; i < 3; i++)
+        kb_end(b);
+}
+
+/* Sorts the rows that tile rows c->row.. of image c->n read. */
+static void fill_band(KC *kc, const Wino *c, int64_t rows)
+{
+    int64_t band = rows * c->w.m + c->w.r - 1;
+    const Ix *top = ADDC(MULC(c->row, c->w.m), c->conv.first[0]);
+    clear_band(kc, c, band);
+    for (int64_t py = 0; py < c->conv.stride; py++)
+        for (int64_t px = 0; px < c->conv.stride; px++)
+            fill_phase(kc, c, top, band, py, px);
+}
+
+/* ---- loops ---- */
+
+void wino_input(KC *kc, Wino *c, int64_t rows)
+{
+    KB *b = &kc->b;
+    bool phases = c->conv.groups > 1;
+    if (c->conv.band)
+        fill_band(kc, c, rows);
+    InTile a = {.py = IXC(0), .px = IXC(0), .group = IXC(0)};
+    a.r = IXV(kb_for(b, LOOP_SERIAL, "ty", IXC(0), IXC(rows), 1));
+    a.tx = IXV(kb_for(b, LOOP_SERIAL, "tx", IXC(0), IXC(c->p.nx), 1));
+    a.ty = ADD(c->row, a.r), a.t = ADD(ADD(c->tile, MULC(a.r, c->p.nx)), a.tx);
+    if (phases) {
+        a.py = IXV(kb_for(b, LOOP_SERIAL, "py", IXC(0), IXC(c->conv.stride), 1));
+        a.px = IXV(kb_for(b, LOOP_SERIAL, "px", IXC(0), IXC(c->conv.stride), 1));
+        a.group = MULC(ADD(MULC(a.py, c->conv.stride), a.px), c->p.group);
+    }
+    input_tile(kc, c, &a);
+    for (int i = 0; i < (phases ? 4 : 2); i++)
+        kb_end(b);
+}
