@@ -138,7 +138,8 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
     bool any = p->winograd >= WINO_MIN;
     const Type *in = &g->value.v[n->in[0]].type, *weight = &g->value.v[n->in[1]].type;
     Costs c = {.t = p->target, .in = in};
-    if (p->winograd == WINOGRAD_OFF || !possible(p, g, n, s->peel, &c.conv) || (!any && s->lanes == 1))
+    bool band = s->peel && (p->target->lanes > 1 || g->value.v[n->in[0]].kind == VAL_INPUT);
+    if (p->winograd == WINOGRAD_OFF || !possible(p, g, n, band, &c.conv) || (!any && s->lanes == 1))
         return;
     Type out = node_step_type(g, n, 0);
     if (!any && imin(channels(&c), out.dim[1]) < LEAST_CHANNELS)
@@ -154,7 +155,7 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
         if (winograd_error(&w) > error_allowed || (!any && more > *room))
             continue;
         Schedule try = direct;
-        try.impl = IMPL_WINOGRAD, try.parts = (int)imax(1, p->threads);
+        try.impl = IMPL_WINOGRAD, try.peel = band, try.parts = (int)imax(1, p->threads);
         double estimate = choose_blocks(&c, &w, &try, node_reduces(n));
         if (any || estimate < least) {
             *s = try;

@@ -92,17 +92,19 @@ static ValueId conv(Gen *s)
     return node(s, OP_conv2d, &a, in, nin);
 }
 
-/* 3x3, stride 1: what Winograd's kernels compute. */
-static ValueId conv_3x3(Gen *s)
+/* Square windows of stride 1 or 2: what Winograd's kernels compute, but for a few paddings. */
+static ValueId conv_square(Gen *s)
 {
     ValueId x = any_rank4(s);
     if (x < 0)
         return -1;
     const Type *t = type_of(s, x);
     Attrs a = defaults(OP_conv2d);
-    int64_t c = t->dim[1], out = chance(s, 30) ? c : pick(s, 1, 40), wd[4] = {out, c, 3, 3};
-    a.pad = chance(s, 60) ? (Ints){4, {1, 1, 1, 1}} : (Ints){4, {pick(s, 0, 3), pick(s, 0, 3), pick(s, 0, 3), pick(s, 0, 3)}};
-    ValueId in[3] = {x, constant(s, shape(4, wd), sqrt(1.0 / (double)(c * 9)), 0), -1};
+    int64_t stride = chance(s, 70) ? 1 : 2, k = chance(s, 60) ? 3 : stride == 2 && chance(s, 40) ? pick(s, 5, 7) : pick(s, 2, 5);
+    int64_t c = t->dim[1], out = chance(s, 30) ? c : pick(s, 1, 40), wd[4] = {out, c, k, k}, p = k / 2;
+    a.stride = (Ints){2, {stride, stride}};
+    a.pad = chance(s, 60) ? (Ints){4, {p, p, p, p}} : (Ints){4, {pick(s, 0, 3), pick(s, 0, 3), pick(s, 0, 3), pick(s, 0, 3)}};
+    ValueId in[3] = {x, constant(s, shape(4, wd), sqrt(1.0 / (double)(c * k * k)), 0), -1};
     int nin = 2;
     if (chance(s, 50))
         in[nin++] = constant(s, shape(1, &out), 0.2, 0);
@@ -558,9 +560,9 @@ Graph *randgraph(Arena *A, uint64_t seed, int size)
     return generate(A, seed, size, make, LEN(make), 15);
 }
 
-Graph *randgraph_3x3(Arena *A, uint64_t seed, int size)
+Graph *randgraph_square(Arena *A, uint64_t seed, int size)
 {
-    static Make *const make[] = {conv_3x3, conv_3x3, conv_3x3, conv_3x3, conv_3x3, conv, per_channel, unary, binary, binary, movement};
+    static Make *const make[] = {conv_square, conv_square, conv_square, conv_square, conv_square, conv_square, conv, per_channel, unary, binary, binary, reduction, movement};
     return generate(A, seed, size, make, LEN(make), 20);
 }
 

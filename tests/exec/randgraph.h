@@ -6,8 +6,8 @@
 
 /* About `size` nodes, the same for equal seeds on every machine. Constants have numbers; one to three outputs. */
 Graph *randgraph(Arena *, uint64_t seed, int size);
-/* The same with more 3x3 convolutions of stride 1 than anything else, on maps of up to 20 x 20. */
-Graph *randgraph_3x3(Arena *, uint64_t seed, int size);
+/* The same with more square convolutions of stride 1 or 2 than anything else, on maps of up to 20 x 20. */
+Graph *randgraph_square(Arena *, uint64_t seed, int size);
 /* A product of a matrix with a transposed one, most often its own, and elementwise steps that do or do not tell [i][j]
    from [j][i]. */
 Graph *randproduct(Arena *, uint64_t seed);

@@ -5,7 +5,7 @@
      interpreter  =  C compiled by the system's compiler and run here, to the bit, where this machine runs the target
      interpreter  =  what LLVM makes of it in this process, to the bit, likewise
 
-   With M, graphs of 3x3 convolutions, which Winograd's kernels compute in tiles of M outputs (within 1e-4).
+   With M, graphs of square convolutions, which Winograd's kernels compute in tiles of M outputs (within 1e-4).
    A target "llvm:NAME" leaves the C out, which takes most of the time.
 
    Prints "ok random/TARGET/SEED" (product/...) or "not ok ..." with the reason below it. */
@@ -122,7 +122,7 @@ static const char *some_disabled(Arena *A, uint64_t seed)
 
 static const char *compile(Case *c, const Target *t)
 {
-    c->g = products ? randproduct(c->A, c->seed) : c->winograd ? randgraph_3x3(c->A, c->seed, SIZE) : randgraph(c->A, c->seed, SIZE);
+    c->g = products ? randproduct(c->A, c->seed) : c->winograd ? randgraph_square(c->A, c->seed, SIZE) : randgraph(c->A, c->seed, SIZE);
     c->g->name = arena_printf(c->A, "r%llu", (unsigned long long)c->seed);
     c->written = graph_clone(c->A, c->g);
     fill(c);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Random graphs of 3x3 convolutions by Winograd's kernels, every tile; other vector widths in the interpreter alone where
+# Random graphs of square convolutions, stride 1 and 2, by Winograd's kernels, every tile; other vector widths in the interpreter alone where
 # the machine has them not.
 set -u
 first=${DSQ_SEED:-1}

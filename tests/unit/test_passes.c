@@ -331,15 +331,15 @@ static void test_facts(void)
 static const char *check_winograd(const Graph *g, const Node *n, const Target *t)
 {
     const Schedule *s = n->sched;
-    const Type *w = &g->value.v[n->in[1]].type, *out = &g->value.v[n->out[0].value].type;
+    const Type *w = &g->value.v[n->in[1]].type, out = node_step_type(g, n, 0);
     const Attrs *a = &n->attr;
-    if (n->op != OP_conv2d || a->groups != 1 || w->dim[2] != 3 || w->dim[3] != 3 || a->stride.v[0] != 1 || a->stride.v[1] != 1 ||
-        a->dilation.v[0] != 1 || a->dilation.v[1] != 1 || t->mcu || t->lanes == 1)
+    if (n->op != OP_conv2d || a->groups != 1 || w->dim[2] < 2 || w->dim[2] != w->dim[3] || a->stride.v[0] > 2 ||
+        a->stride.v[0] != a->stride.v[1] || a->dilation.v[0] != 1 || a->dilation.v[1] != 1 || t->mcu || t->lanes == 1)
         return "Winograd where it is not possible or does not pay";
-    int64_t ny = (out->dim[2] + s->wino - 1) / s->wino;
+    int64_t ny = (out.dim[2] + s->wino - 1) / s->wino;
     if (s->wino < 2 || s->wino > 6 || s->rows > ny || ny % s->rows || s->parts < 1)
         return "Winograd's map is not cut into equal blocks";
-    if (s->px * s->nb + s->nb + 1 > t->vregs || (s->nb - 1) * s->lanes >= out->dim[1])
+    if (s->px * s->nb + s->nb + 1 > t->vregs || (s->nb - 1) * s->lanes >= out.dim[1])
         return "Winograd's tile does not fit";
     return n->scratch > 0 && n->scratch_offset >= 0 ? NULL : "Winograd's planes have no place";
 }
@@ -550,6 +550,9 @@ static int64_t alive_bytes(const Memory *m, int i, const Life *life)
     for (int v = 0; v < m->g->value.n; v++)
         if (in_arena(m->g, v) && life[v].first <= i && i <= life[v].last)
             memset(used + m->g->value.v[v].offset / 4, 1, (size_t)round_up(m->g->value.v[v].bytes, m->align) / 4);
+    const Node *node = &m->g->node.v[i];
+    if (node->scratch)
+        memset(used + node->scratch_offset / 4, 1, (size_t)round_up(node->scratch, m->align) / 4);
     for (int64_t w = 0; w < m->words; w++)
         n += used[w];
     return 4 * n;
