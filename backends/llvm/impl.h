@@ -109,6 +109,7 @@ void l_adapters(LMod *);   /* functions of one signature for this process: "dsqc
 bool l_module(LMod *, Arena *, const Program *, const BackendOptions *, const Machine *, WeightsIn,
               const LoopLines *, const char *loops, bool adapters);
 void l_module_free(LMod *);
+const void *l_numbers(const PBuf *); /* of a constant */
 /* Copies the constants to where they lie behind `at`. */
 void l_put_weights(const LMod *, uint8_t *at);
 /* Code generation, to a file or, where path is NULL, to memory. False after a message. */

@@ -82,14 +82,19 @@ LLVMValueRef l_function(LMod *m, const char *name, LLVMTypeRef type, bool export
 
 /* ---- constants ---- */
 
+const void *l_numbers(const PBuf *p)
+{
+    if (!p->data)
+        bug("LLVM backend: constant @%s has no numbers", p->name);
+    return p->data;
+}
+
 void l_put_weights(const LMod *m, uint8_t *at)
 {
     for (int i = 0; i < m->p->buf.n; i++) {
         const PBuf *p = &m->p->buf.v[i];
-        if (p->kind == BUF_CONST && !p->data)
-            bug("LLVM backend: constant @%s has no numbers", p->name);
         if (p->kind == BUF_CONST)
-            memcpy(at + m->c.offset[i], p->data, (size_t)(type_elems(&p->type) * dtype_size(p->type.dtype)));
+            memcpy(at + m->c.offset[i], l_numbers(p), (size_t)(type_elems(&p->type) * dtype_size(p->type.dtype)));
     }
 }
 

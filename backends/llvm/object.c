@@ -1,6 +1,7 @@
 /* Programs as object files and as text. */
 #include "impl.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -33,7 +34,26 @@ static bool nothing_undefined(const LMod *m, const Elf *e)
     return true;
 }
 
-static bool complete(const LMod *m, uint8_t *data, size_t n)
+/* By writing, not by way of the mapping: the pages of 100 MB of weights would count as the compiler's memory. */
+static bool put_weights(const LMod *m, int fd, int64_t at)
+{
+    for (int i = 0; i < m->p->buf.n; i++) {
+        const PBuf *p = &m->p->buf.v[i];
+        if (p->kind != BUF_CONST)
+            continue;
+        const char *from = l_numbers(p);
+        size_t left = (size_t)(type_elems(&p->type) * dtype_size(p->type.dtype));
+        for (off_t to = (off_t)(at + m->c.offset[i]); left;) {
+            ssize_t n = pwrite(fd, from, left, to);
+            if (n <= 0)
+                return false;
+            from += n, to += n, left -= (size_t)n;
+        }
+    }
+    return true;
+}
+
+static bool complete(const LMod *m, int fd, const uint8_t *data, size_t n, const char *path)
 {
     Elf e;
     if (!elf_read(m->A, data, n, arena_printf(m->A, ".rodata.%s_weights", m->c.model), &e))
@@ -41,7 +61,10 @@ static bool complete(const LMod *m, uint8_t *data, size_t n)
     if (m->weights) {
         if (e.weights_at < 0 || e.weights_bytes < m->c.blob_bytes)
             bug("LLVM backend: the object has no place for the weights");
-        l_put_weights(m, data + e.weights_at);
+        if (!put_weights(m, fd, e.weights_at)) {
+            error_at(loc_file(diag_file(path, NULL, 0)), "cannot write the weights: %s", strerror(errno));
+            return false;
+        }
     }
     return nothing_undefined(m, &e);
 }
@@ -55,12 +78,12 @@ static bool finish(const LMod *m, const char *path)
         error_at(loc_file(diag_file(path, NULL, 0)), "cannot read the object back");
         return false;
     }
-    uint8_t *data = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    close(fd);
+    uint8_t *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
     if (data == MAP_FAILED)
         out_of_memory();
-    bool ok = complete(m, data, (size_t)st.st_size);
+    bool ok = complete(m, fd, data, (size_t)st.st_size, path);
     munmap(data, (size_t)st.st_size);
+    close(fd);
     return ok;
 }
 

@@ -313,12 +313,13 @@ OutDir *outdir_open(const char *dir)
     return NULL;
 }
 
-bool outdir_add(OutDir *o, const char *name, const void *p, size_t n)
+/* Opens the temporary file beside the output `name`. */
+static OutFile *begin(OutDir *o, const char *name)
 {
     if (!*name || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
         bug("output file '%s' would not be in its folder", name);
     if (o->failed)
-        return false;
+        return NULL;
     OutFile *f = calloc(1, sizeof *f);
     if (!f)
         out_of_memory();
@@ -326,23 +327,37 @@ bool outdir_add(OutDir *o, const char *name, const void *p, size_t n)
     PUSH(o->arena, &o->file, f);
     struct stat st;
     bool ok = lstat(f->path, &st) || !S_ISDIR(st.st_mode) || fail(f->path, "it is a directory");
-    ok = ok && (f->f = open_beside(f->path, &f->temp)) && out_write(f, p, n) && finish_temp(f);
+    ok = ok && (f->f = open_beside(f->path, &f->temp));
+    o->failed = !ok;
+    return ok ? f : NULL;
+}
+
+bool outdir_add(OutDir *o, const char *name, const void *p, size_t n)
+{
+    OutFile *f = begin(o, name);
+    bool ok = f && out_write(f, p, n) && finish_temp(f);
+    o->failed = !ok;
+    return ok;
+}
+
+/* In pieces: a file may be larger than what the compiler should need. */
+bool outdir_add_file(OutDir *o, const char *name, const char *path)
+{
+    char piece[1 << 16];
+    FILE *in = fopen(path, "rb");
+    if (!in)
+        return fail(path, strerror(errno));
+    OutFile *f = begin(o, name);
+    bool ok = f != NULL;
+    for (size_t n; ok && (n = fread(piece, 1, sizeof piece, in));)
+        ok = out_write(f, piece, n);
+    ok = ok && (!ferror(in) || fail(path, "it cannot be read")) && finish_temp(f);
+    fclose(in);
     o->failed = !ok;
     return ok;
 }
 
 /* A rename fails only if the folder changes under us; new files are taken back then, replaced ones stay replaced. */
-bool outdir_add_file(OutDir *d, const char *name, const char *path)
-{
-    size_t n;
-    const uint8_t *data = map_file(path, &n);
-    if (!data)
-        return false;
-    bool ok = outdir_add(d, name, data, n);
-    unmap_file(data, n);
-    return ok;
-}
-
 bool outdir_commit(OutDir *o)
 {
     int done = 0;
