@@ -85,8 +85,9 @@ static double winograd_cost(const Costs *c, const Winograd *w, const Schedule *s
     return product + input + output + traffic;
 }
 
-/* The cheapest order of loops, number of tile rows in a block and register tile; returns its cost. */
-static double choose_blocks(const Costs *c, const Winograd *w, Schedule *s)
+/* The cheapest order of loops, number of tile rows in a block and register tile; returns its cost. whole: the map must be
+   one block. */
+static double choose_blocks(const Costs *c, const Winograd *w, Schedule *s, bool whole)
 {
     double best = 0;
     Schedule try = *s;
@@ -94,7 +95,7 @@ static double choose_blocks(const Costs *c, const Winograd *w, Schedule *s)
     try.wino = w->m;
     for (int64_t rows = 1; rows <= ny + 1; rows++) { /* ny + 1: all images in one block */
         try.oc_outer = rows > ny;
-        if (!try.oc_outer && (ny % rows || ny * c->in->dim[0] == rows))
+        if (!try.oc_outer && (whole || ny % rows || ny * c->in->dim[0] == rows))
             continue;
         try.rows = (int)imin(rows, ny);
         for (try.nb = 1; try.nb <= 4 && try.nb <= vec; try.nb++)
@@ -114,7 +115,7 @@ static bool possible(const Pass *p, const Graph *g, const Node *n)
     const Type *w = &g->value.v[n->in[1]].type;
     const Attrs *a = &n->attr;
     return n->op == OP_conv2d && a->groups == 1 && w->dim[2] == 3 && w->dim[3] == 3 && a->stride.v[0] == 1 && a->stride.v[1] == 1 &&
-           a->dilation.v[0] == 1 && a->dilation.v[1] == 1 && !node_reduces(n) && !node_window(n) && !p->strict && !p->least && !p->target->mcu;
+           a->dilation.v[0] == 1 && a->dilation.v[1] == 1 && !node_window(n) && !p->strict && !p->least && !p->target->mcu;
 }
 
 void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, double cost, int64_t *room)
@@ -138,7 +139,7 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
             continue;
         Schedule try = direct;
         try.impl = IMPL_WINOGRAD, try.peel = false, try.parts = (int)imax(1, p->threads);
-        double estimate = choose_blocks(&c, &w, &try);
+        double estimate = choose_blocks(&c, &w, &try, node_reduces(n));
         if (any || estimate < least) {
             *s = try;
             least = estimate, grows = more;

@@ -30,6 +30,8 @@ typedef struct Wino {
     const Ix *blk, *pos, *t;    /* of the product being written */
     const Ix *pass;             /* which of the register tiles over all tiles, of `passes` */
     int64_t passes;
+    const Ix *ch;               /* the vector of outputs at work, ch_valid of its lanes, where its loop is outside the tiles' */
+    int ch_valid;
 } Wino;
 
 WinoPlan winograd_plan(const Schedule *s, const Type *in, const Type *out)
@@ -261,18 +263,31 @@ static void products(KC *kc, Wino *c)
     kb_end(b);
 }
 
-/* A tile of which ny x nx outputs are inside the map; rows from, from + step, ... of them. */
-typedef struct OutTile { const Ix *ty, *tx, *t; int ny, nx, from, step; } OutTile;
+/* A tile of which ny x nx outputs are inside the map; rows from, from + step, ... of them. oc: the first of its channels. */
+typedef struct OutTile { const Wino *c; const Ix *ty, *tx, *t, *oc; int ny, nx, from, step; } OutTile;
+
+static void output_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
+{
+    const OutTile *a = user;
+    (void)j;
+    coord[0] = a->c->n, coord[1] = a->oc;
+    coord[2] = ADD(MULC(a->ty, a->c->w.m), ADDC(MULC(r, a->step), a->from));
+    coord[3] = ADD(MULC(a->tx, a->c->w.m), q);
+}
 
 static void output_vector(KC *kc, const Wino *c, const Ix *ch, int lanes, int valid, void *user)
 {
-    const OutTile *a = user;
+    OutTile *a = user;
     const Winograd *w = &c->w;
     const Seg *s = c->s;
     const Expr *r[WINO_MAX_N][WINO_MAX_N], *d[WINO_MAX_N] = {0}, *out[WINO_MAX_N], *bias = NULL;
-    const Ix *oc = ADDC(ADD(MULC(c->blk, (int64_t)s->nb * lanes), ch), s->first);
+    bool reduces = node_reduces(kc->n);
+    int rows = (a->ny - a->from + a->step - 1) / a->step, tile = -1;
+    a->oc = ADDC(ADD(MULC(c->blk, (int64_t)s->nb * lanes), ch), s->first);
     if (c->bias >= 0)
-        bias = kc_reg(kc, "b", kc_load_param(kc, c->bias, oc, true, lanes, valid));
+        bias = kc_reg(kc, "b", kc_load_param(kc, c->bias, a->oc, true, lanes, valid));
+    if (reduces)
+        tile = kb_tile(&kc->b, "y", rows * a->nx, 0, x_const(&kc->b, vt(DT_F32, lanes), 0));
     for (int j = 0; j < w->n; j++) {
         for (int i = 0; i < w->n; i++) {
             bool used = false;
@@ -289,19 +304,24 @@ static void output_vector(KC *kc, const Wino *c, const Ix *ch, int lanes, int va
     for (int i = a->from; i < a->ny; i += a->step) {
         output_rows(kc, w, 0, 1, a->nx, r[i], out);
         for (int j = 0; j < a->nx; j++) {
-            const Ix *coord[4] = {c->n, oc, ADDC(MULC(a->ty, w->m), i), ADDC(MULC(a->tx, w->m), j)};
+            const Ix *coord[4], *at = IXC((i - a->from) / a->step * a->nx + j);
             const Expr *y = bias ? x_bin(&kc->b, X_add, out[j], bias) : out[j];
-            kc_store_results(kc, y, coord, 1, lanes, valid);
+            output_coord(kc, a, IXC((i - a->from) / a->step), IXC(j), 0, coord);
+            reduces ? kb_set(&kc->b, tile, at, NULL, y) : kc_store_results(kc, y, coord, 1, lanes, valid);
         }
     }
+    if (reduces)
+        kc_finish(kc, &(Finish){rows, a->nx, 1, lanes, valid, 1, &tile, output_coord, a, NULL, false});
 }
+
+static int64_t block_channels(const Wino *c) { return (int64_t)(c->s->nb - 1) * c->lanes + c->s->last_n; }
 
 /* Tile rows lo..hi of the block, each with ny rows inside the map. */
 static void output_tiles(KC *kc, Wino *c, const Ix *lo, const Ix *hi, int ny)
 {
     KB *b = &kc->b;
-    int64_t width = c->ot.dim[3], m = c->w.m, whole = width / m, valid = (int64_t)(c->s->nb - 1) * c->lanes + c->s->last_n;
-    OutTile a = {.ny = ny};
+    int64_t width = c->ot.dim[3], m = c->w.m, whole = width / m;
+    OutTile a = {.c = c, .ny = ny};
     const Ix *r = IXV(kb_for(b, LOOP_SERIAL, "ty", lo, hi, 1));
     for (int edge = 0; edge < 2; edge++) {
         a.nx = (int)(edge ? width % m : m);
@@ -312,15 +332,17 @@ static void output_tiles(KC *kc, Wino *c, const Ix *lo, const Ix *hi, int ny)
         a.t = ADD(ADD(c->tile, MULC(r, c->p.nx)), a.tx);
         a.step = ny * c->w.n > 24 ? 2 : 1; /* as many vectors wait for the second pass */
         for (a.from = 0; a.from < a.step; a.from++)
-            vectors(kc, c, valid, c->lanes, output_vector, &a);
+            if (c->ch)
+                output_vector(kc, c, c->ch, c->lanes, c->ch_valid, &a);
+            else
+                vectors(kc, c, block_channels(c), c->lanes, output_vector, &a);
         if (!edge)
             kb_end(b);
     }
     kb_end(b);
 }
 
-/* The outputs of `rows` tile rows from c->row on. */
-static void output(KC *kc, Wino *c, int64_t rows)
+static void all_tiles(KC *kc, Wino *c, int64_t rows)
 {
     int64_t m = c->w.m, whole = c->ot.dim[2] / m, edge = c->ot.dim[2] % m;
     const Ix *left = ix_sub(kc->A, IXC(whole), c->row); /* whole tile rows from c->row on */
@@ -329,6 +351,26 @@ static void output(KC *kc, Wino *c, int64_t rows)
         output_tiles(kc, c, IXC(0), end, (int)m);
     if (edge)
         output_tiles(kc, c, ix_max(kc->A, IXC(0), left), IXC(rows), (int)edge);
+}
+
+/* A vector of channels whose sums over the map are in registers meanwhile. */
+static void output_totals(KC *kc, const Wino *c, const Ix *ch, int lanes, int valid, void *user)
+{
+    Wino *all = user;
+    all->ch = ch, all->ch_valid = valid;
+    kc_totals(kc, 1, lanes);
+    all_tiles(kc, all, c->p.ny);
+    kc_store_totals(kc, 0, c->n, ADDC(ADD(MULC(c->blk, (int64_t)c->s->nb * lanes), ch), c->s->first), valid);
+    all->ch = NULL;
+}
+
+/* The outputs of `rows` tile rows from c->row on: of the whole map where it is reduced. */
+static void output(KC *kc, Wino *c, int64_t rows)
+{
+    if (node_reduces(kc->n))
+        vectors(kc, c, block_channels(c), c->lanes, output_totals, c);
+    else
+        all_tiles(kc, c, rows);
 }
 
 /* Calls fn with c->n, c->row and c->tile set: for the block of tile rows at hand, or for all images. */
