@@ -449,6 +449,13 @@ static ValueId depthwise(Gen *s, ValueId x)
     return node(s, OP_conv2d, &a, in, chance(s, 50) ? 3 : 2);
 }
 
+/* x by a number per channel that all of x decides. */
+static ValueId gated(Gen *s, ValueId x)
+{
+    ValueId in[2] = {x, one(s, OP_sigmoid, over_map(s, x, true))};
+    return node(s, OP_mul, NULL, in, 2);
+}
+
 /* What movement is for: units of ShuffleNetV2, or maps that concat joins, and a reader of the result. */
 static ValueId units(Gen *s)
 {
@@ -467,6 +474,8 @@ static ValueId units(Gen *s)
         ValueId in[3] = {x, -1, -1};
         y = shuffles ? node(s, OP_slice, &a, &x, 1) : x;
         in[1] = one(s, OP_relu, dense(s, y, shuffles ? half : pick(s, 1, 9), chance(s, 70) ? 1 : 3));
+        if (chance(s, 40))
+            in[1] = gated(s, in[1]);
         if (shuffles) {
             a.start.v[0] = 0, a.end.v[0] = half;
             in[0] = node(s, OP_slice, &a, &x, 1);
