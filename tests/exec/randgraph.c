@@ -36,6 +36,9 @@ static ValueId constant_in(Gen *s, Type t, double lo, double hi)
 static ValueId node(Gen *s, Op op, const Attrs *a, const ValueId *in, int nin)
 {
     const char *err = NULL;
+    for (int k = 0; k < nin; k++)
+        if (in[k] < 0) /* was refused itself */
+            return -1;
     int i = graph_add(s->g, op, a, in, nin, NULL, (Loc){0}, &err);
     if (i < 0)
         return -1;
@@ -430,6 +433,8 @@ static ValueId movement(Gen *s)
 /* A dense convolution without bias: k x k, stride 1, same size. */
 static ValueId dense(Gen *s, ValueId x, int64_t out, int64_t k)
 {
+    if (x < 0)
+        return -1;
     const Type *t = type_of(s, x);
     Attrs a = defaults(OP_conv2d);
     int64_t wd[4] = {out, t->dim[1], k, k};
@@ -440,6 +445,8 @@ static ValueId dense(Gen *s, ValueId x, int64_t out, int64_t k)
 
 static ValueId depthwise(Gen *s, ValueId x)
 {
+    if (x < 0)
+        return -1;
     Attrs a = defaults(OP_conv2d);
     int64_t c = type_of(s, x)->dim[1], wd[4] = {c, 1, 3, 3}, stride = pick(s, 1, 2);
     a.pad = (Ints){4, {1, 1, 1, 1}};
@@ -486,6 +493,8 @@ static ValueId units(Gen *s)
         if (shuffles)
             x = node(s, OP_channel_shuffle, &a, &x, 1);
     }
+    if (x < 0)
+        return -1;
     switch (pick(s, 0, 4)) {
     case 0: return dense(s, x, pick(s, 1, 20), chance(s, 60) ? 1 : 3);
     case 1: return dense(s, depthwise(s, x), pick(s, 1, 20), 1);
