@@ -9,7 +9,8 @@
    concat alone connects maps, their channels lie side by side in one map, so that every reader sees a plain one. Where
    channels are shuffled, each map is a block of its own, and readers go by tables: the kernels of convolutions and
    linear layers sort theirs, with their weights, so that they read runs. A depthwise convolution writes its result in
-   the order in which it reads. What cannot be a view keeps its kernel, and `why` says for what reason. Needs F_LAYOUT,
+   the order in which it reads. Where a map's result lies in a group, its operand that dies there is written to that very
+   place: the map changes it while it is near, and finds no other memory to write to. What cannot be a view keeps its kernel, and `why` says for what reason. Needs F_LAYOUT,
    keeps everything. */
 #include <string.h>
 
@@ -419,6 +420,31 @@ static void permute(Mover *m, const Node *n, int id)
                            .stride = {t->dim[2] * row, 0, row, cstride}};
 }
 
+/* Does the node read v, which nobody else does, at the index that it writes next? */
+static bool dies_in_place(const Mover *m, const Node *n, ValueId v)
+{
+    const Value *a = value(m, v), *out = value(m, n->out[0].value);
+    return v >= 0 && in_arena(a) && !a->layout.group && a->layout.order == ORDER_NHWC && type_eq(&a->type, &out->type) &&
+           value_uses(m->g, v) == 1;
+}
+
+/* The operand whose place is the result's own, where that is a map of a group; -1: none. */
+static ValueId in_place(const Mover *m, const Node *n)
+{
+    if (n->op == OP_NONE || n->view || n->nout != 1 || n->out[0].red != RED_NONE)
+        return -1;
+    const Layout *l = &value(m, n->out[0].value)->layout;
+    if (!l->group || l->order != ORDER_NHWC)
+        return -1;
+    if (op_is(n->op, P_IN_PLACE) && dies_in_place(m, n, n->in[0]))
+        return n->in[0];
+    for (int s = 0; s < n->nstep; s++)
+        for (int k = 0; k < n->step[s].nin; k++)
+            if (n->step[s].in[k] >= 0 && dies_in_place(m, n, n->step[s].in[k]))
+                return n->step[s].in[k];
+    return -1;
+}
+
 static void commit(Mover *m)
 {
     Graph *g = m->g;
@@ -446,6 +472,11 @@ static void commit(Mover *m)
     for (int i = 0; i < g->node.n; i++)
         if (goes_by_table(m, &g->node.v[i]))
             permute(m, &g->node.v[i], ++id);
+    for (int i = g->node.n - 1; i >= 0; i--) { /* chains from their ends */
+        ValueId v = in_place(m, &g->node.v[i]);
+        if (v >= 0)
+            value(m, v)->layout = value(m, g->node.v[i].out[0].value)->layout;
+    }
 }
 
 bool pass_eliminate_movement(Pass *p, Graph *g)

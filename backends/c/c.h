@@ -27,6 +27,7 @@ typedef struct KernelText {
     const char *index;     /* type of its index variables: int, or long long where offsets need it */
     int64_t iterations;    /* of its parallel loop where it takes a range of them (threads only), else 0 */
     bool head;             /* head_name holds the statements before that loop; it comes first and alone */
+    bool beside;           /* unless it runs beside them: part_name takes one index more, of which 0 is the head */
 } KernelText;
 
 /* One NAME.c under construction. */
@@ -116,6 +117,8 @@ void c_kernel_comment(CFile *, Buf *, int kernel);
 /* The loop that threads may share, NULL where there is none or where it cannot be divided. */
 const Stmt *c_shared_loop(CFile *, const Kernel *);
 bool c_stores(const Block *);
+/* May the statements before that loop run beside it? */
+bool c_beside(CFile *, const Kernel *, const Block *before, const Stmt *loop);
 Block c_without_stores(Arena *, const Block *);
 /* Prints one kernel's function or functions behind its comment. */
 void c_kernel(CFile *, Buf *, int kernel);

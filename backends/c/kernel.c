@@ -382,6 +382,7 @@ static void part_function(CFile *c, Buf *out, int kernel, const Stmt *s)
     before.n--;
     t->iterations = (s->hi->c - s->lo->c + s->step - 1) / s->step;
     t->head = c_stores(&before);
+    t->beside = t->head && c_beside(c, m, &before, s);
     if (t->head) {
         KPrint h = begin(c, out, m, &before);
         signature(&h, t->head_name, "");

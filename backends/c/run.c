@@ -125,7 +125,7 @@ static void plain_call(CFile *c, Buf *b, const char *name, const Call *call, con
 static void one_call(CFile *c, Buf *b, const Call *call, RunKind kind)
 {
     const KernelText *t = &c->kernel[call->kernel];
-    if (t->head)
+    if (t->head && !(t->beside && kind == RUN_MT))
         plain_call(c, b, t->head_name, call, ");");
     if (!t->iterations)
         plain_call(c, b, t->name, call, ");");
@@ -137,7 +137,7 @@ static void one_call(CFile *c, Buf *b, const Call *call, RunKind kind)
         buf_printf(b, "        struct %s args = {", t->args_name);
         arguments(c, b, (int)(b->n - start), call, "};");
         buf_printf(b, "\n        %s->parallel_for(%s->ctx, %lld, %s, &args);\n    }\n", c->executor, c->executor,
-                   (long long)t->iterations, t->part_name);
+                   (long long)t->iterations + t->beside, t->part_name);
     }
 }
 

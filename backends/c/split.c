@@ -59,20 +59,26 @@ static void find_loaded(const Kernel *k, const Block *b, bool *loaded)
     }
 }
 
-/* What comes before the parallel loop is computed again by every part, its stores left out: they have been done by
-   then. That is the same only if those statements do not read what they store. */
-static bool repeatable(CFile *c, const Kernel *k, const Block *b)
+/* Does `reads` read what `writes` stores? */
+static bool reads_stored(CFile *c, const Kernel *k, const Block *reads, const Block *writes)
 {
     bool *stored = NEW(c->A, bool, k->param.n + 1), *loaded = NEW(c->A, bool, k->param.n + 1);
-    find_stored(k, b, stored);
-    find_loaded(k, b, loaded);
+    find_stored(k, writes, stored);
+    find_loaded(k, reads, loaded);
     for (int i = 0; i < k->param.n; i++)
         for (int j = 0; j < k->param.n; j++)
             if (stored[i] && loaded[j] && (i == j || (k->param.v[i].alias && k->param.v[j].alias)))
-                return false;
-    return true;
+                return true;
+    return false;
 }
 
+bool c_beside(CFile *c, const Kernel *k, const Block *before, const Stmt *loop)
+{
+    return !reads_stored(c, k, &loop->body, before) && !reads_stored(c, k, before, &loop->body);
+}
+
+/* What comes before the parallel loop is computed again by every part, its stores left out: the head does them. That is
+   the same only if those statements do not read what they store. */
 const Stmt *c_shared_loop(CFile *c, const Kernel *k)
 {
     if (!c->o->threads || !k->body.n)
@@ -83,7 +89,20 @@ const Stmt *c_shared_loop(CFile *c, const Kernel *k)
     int64_t n = (s->hi->c - s->lo->c + s->step - 1) / s->step;
     Block before = k->body;
     before.n--;
-    return n > 1 && n <= INT32_MAX && repeatable(c, k, &before) ? s : NULL;
+    return n > 1 && n <= INT32_MAX && !reads_stored(c, k, &before, &before) ? s : NULL;
+}
+
+/* A call of a function of the kernel with the members of args, and more. */
+static void call_with_members(CFile *c, Buf *out, int indent, const char *name, const Kernel *k, const char *more)
+{
+    Names member = names_new(c->A, c->isa, NULL);
+    indent += (int)strlen(name) + 1;
+    buf_printf(out, "%s(", name);
+    for (int i = 0; i < k->param.n; i++)
+        c_wrap(out, indent, arena_printf(c->A, "a->%s%s", names_take(&member, k->param.v[i].name),
+                                         *more || i < k->param.n - 1 ? ", " : ");"));
+    if (*more)
+        c_wrap(out, indent, more);
 }
 
 void c_part_function(CFile *c, Buf *out, int kernel)
@@ -91,17 +110,21 @@ void c_part_function(CFile *c, Buf *out, int kernel)
     const Kernel *k = &c->p->kernel.v[kernel];
     const KernelText *t = &c->kernel[kernel];
     Names member = names_new(c->A, c->isa, NULL);
-    Buf call = {0};
     buf_printf(out, "\nstruct %s {\n", t->args_name);
-    buf_printf(&call, "    %s(", t->name);
     for (int i = 0; i < k->param.n; i++) {
         const KParam *p = &k->param.v[i];
-        const char *name = names_take(&member, p->name);
-        buf_printf(out, "    %s%s *%s;\n", c_readonly(p->access), c_dtype(p->elem), name);
-        c_wrap(&call, (int)strlen(t->name) + 5, arena_printf(c->A, "a->%s, ", name));
+        buf_printf(out, "    %s%s *%s;\n", c_readonly(p->access), c_dtype(p->elem), names_take(&member, p->name));
     }
-    c_wrap(&call, (int)strlen(t->name) + 5, arena_printf(c->A, "(%s)begin, (%s)end);", t->index, t->index));
     buf_printf(out, "};\n\nstatic void %s(void *arg, size_t begin, size_t end)\n{\n", t->part_name);
-    buf_printf(out, "    const struct %s *a = (const struct %s *)arg;\n%s\n}\n", t->args_name, t->args_name, call.s);
-    buf_free(&call);
+    buf_printf(out, "    const struct %s *a = (const struct %s *)arg;\n", t->args_name, t->args_name);
+    const char *begin = "begin", *end = "end";
+    if (t->beside) {
+        buf_puts(out, "    if (begin == 0)\n        ");
+        call_with_members(c, out, 8, t->head_name, k, "");
+        buf_putc(out, '\n');
+        begin = "(begin - (begin > 0))", end = "(end - 1)";
+    }
+    buf_puts(out, "    ");
+    call_with_members(c, out, 4, t->name, k, arena_printf(c->A, "(%s)%s, (%s)%s);", t->index, begin, t->index, end));
+    buf_puts(out, "\n}\n");
 }

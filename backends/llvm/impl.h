@@ -37,6 +37,7 @@ typedef struct LKernel {
     LLVMValueRef fn, head, part; /* head, part: see KernelText; part is what the executor calls */
     LLVMTypeRef type, head_type, args;
     int64_t iterations;    /* of the loop that threads share, else 0 */
+    bool beside;           /* as in KernelText */
 } LKernel;
 
 /* A function of dsq_math.h, compiled for so many lanes. */

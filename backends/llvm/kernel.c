@@ -206,8 +206,20 @@ static void part_function(LMod *m, int kernel)
         LLVMValueRef at = LLVMBuildStructGEP2(m->b, l->args, LLVMGetParam(l->part, 0), (unsigned)i, "");
         arg[i] = LLVMBuildLoad2(m->b, m->ptr, at, "");
     }
-    arg[k->param.n] = LLVMGetParam(l->part, 1);
-    arg[k->param.n + 1] = LLVMGetParam(l->part, 2);
+    LLVMValueRef first = LLVMGetParam(l->part, 1), last = LLVMGetParam(l->part, 2);
+    if (l->beside) {
+        LLVMValueRef zero = l_int(m, 0), one = l_int(m, 1), whole = LLVMBuildICmp(m->b, LLVMIntEQ, first, zero, "");
+        LLVMBasicBlockRef head = l_block(m, "head"), rest = l_block(m, "rest");
+        LLVMBuildCondBr(m->b, whole, head, rest);
+        LLVMPositionBuilderAtEnd(m->b, head);
+        l_call(m, l->head_type, l->head, arg, k->param.n);
+        LLVMBuildBr(m->b, rest);
+        LLVMPositionBuilderAtEnd(m->b, rest);
+        first = LLVMBuildSelect(m->b, whole, zero, LLVMBuildSub(m->b, first, one, ""), "");
+        last = LLVMBuildSub(m->b, last, one, "");
+    }
+    arg[k->param.n] = first;
+    arg[k->param.n + 1] = last;
     l_call(m, l->type, l->fn, arg, k->param.n + 2);
     LLVMBuildRetVoid(m->b);
 }
@@ -227,6 +239,7 @@ static void divided(LMod *m, int kernel, const Stmt *s)
     before.n--;
     l->iterations = (s->hi->c - s->lo->c + s->step - 1) / s->step;
     if (c_stores(&before)) {
+        l->beside = c_beside(&m->c, src, &before, s);
         l->head_type = signature(m, src, 0);
         LKern h = begin(m, kernel, m->c.kernel[kernel].head_name, l->head_type);
         l->head = h.fn;

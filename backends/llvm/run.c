@@ -136,7 +136,7 @@ static void parallel_call(Run *r, const LKernel *k, LLVMValueRef *arg, int n, LL
     for (int i = 0; i < n; i++)
         LLVMBuildStore(m->b, arg[i], LLVMBuildStructGEP2(m->b, k->args, args, (unsigned)i, ""));
     LLVMTypeRef t[] = {m->ptr, m->iptr, m->ptr, m->ptr};
-    LLVMValueRef with[] = {executor_member(r, 0), l_int(m, k->iterations), k->part, args};
+    LLVMValueRef with[] = {executor_member(r, 0), l_int(m, k->iterations + k->beside), k->part, args};
     l_call(m, LLVMFunctionType(m->none, t, 4, false), executor_member(r, 2), with, 4);
 }
 
@@ -149,7 +149,7 @@ static void one_call(Run *r, const Call *c, LLVMValueRef args)
     LLVMValueRef *arg = NEW(m->A, LLVMValueRef, n + 2);
     for (int i = 0; i < n; i++)
         arg[i] = argument(r, &src->param.v[i], c->arg.v[i]);
-    if (k->head)
+    if (k->head && !(k->beside && r->kind == RUN_MT))
         l_call(m, k->head_type, k->head, arg, n);
     if (k->iterations && r->kind == RUN_MT) {
         parallel_call(r, k, arg, n, args);

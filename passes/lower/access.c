@@ -393,11 +393,31 @@ static void zero_box(KC *kc, int param, const int64_t *lo, const int64_t *hi)
         kb_end(&kc->b);
 }
 
+static bool same_place(const KC *kc, ValueId a, ValueId b)
+{
+    const Value *x = &kc->l->g->value.v[a], *y = &kc->l->g->value.v[b];
+    return y->kind == VAL_NODE && x->region == y->region && x->offset == y->offset && type_eq(&x->type, &y->type) &&
+           layout_eq(&x->layout, &y->layout, &x->type);
+}
+
+bool kc_over_operand(const KC *kc, ValueId id)
+{
+    const Node *n = kc->n;
+    for (int k = 0; k < n->nin; k++)
+        if (n->in[k] >= 0 && same_place(kc, id, n->in[k]))
+            return true;
+    for (int i = 0; i < n->nstep; i++)
+        for (int k = 0; k < n->step[i].nin; k++)
+            if (n->step[i].in[k] >= 0 && same_place(kc, id, n->step[i].in[k]))
+                return true;
+    return false;
+}
+
 static void zero_border(KC *kc, ValueId id)
 {
     const Value *v = val(kc, id);
     const int64_t *b = v->layout.border;
-    if (v->layout.order != ORDER_NHWC || !(b[0] | b[1] | b[2] | b[3]))
+    if (v->layout.order != ORDER_NHWC || !(b[0] | b[1] | b[2] | b[3]) || kc_over_operand(kc, id)) /* whoever made the operand has zeroed it */
         return;
     int p = operand(kc, id, ACC_WO, false)->param;
     int64_t d[MAX_IX], c = v->layout.first - param_shift(v);

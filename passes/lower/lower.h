@@ -67,6 +67,8 @@ bool kc_vector(const KC *, ValueId, const Type *frame, int vdim);
 /* The same for a rank-1 constant along one axis of the frame. */
 const Expr *kc_load_param(KC *, ValueId, const Ix *at, bool vector, int lanes, int n);
 void kc_store(KC *, ValueId, const Ix *const *coord, int vdim, const Expr *, int n);
+/* Does the kernel write this result where one of its operands lies? */
+bool kc_over_operand(const KC *, ValueId result);
 /* Zeroes the borders of what this kernel writes; must come before its loops. */
 void kc_zero_borders(KC *);
 /* The dimension whose elements lie side by side in a value: 1 for NHWC, else the last one larger than 1. */

@@ -4,44 +4,67 @@
 /* Below this many elements a parallel region costs more than it saves. */
 enum { PARALLEL_MIN = 4096 };
 
+/* The walk along vdim at one place of the other dimensions: size elements in steps of lanes and what is left. */
+typedef struct Walk { const Ix **coord; int vdim, lanes; int64_t size, whole; const char *name; BodyFn *body; void *user; } Walk;
+
+static void whole_vectors(KC *kc, const Walk *w, LoopKind kind)
+{
+    if (!w->whole)
+        return;
+    w->coord[w->vdim] = IXV(kb_for(&kc->b, kind, w->name, IXC(0), IXC(w->whole), w->lanes));
+    w->body(kc, w->coord, w->lanes, w->lanes, w->user);
+    kb_end(&kc->b);
+}
+
+static void tail(KC *kc, const Walk *w)
+{
+    if (w->whole == w->size)
+        return;
+    w->coord[w->vdim] = IXC(w->whole);
+    w->body(kc, w->coord, w->lanes, (int)(w->size - w->whole), w->user);
+}
+
+/* Does the kernel read where it writes, and store in part what it will load next? Machines wait for such a store. */
+static bool tail_apart(const KC *kc, const Walk *w, int loops)
+{
+    bool over = false;
+    for (int i = 0; i < kc->n->nout; i++)
+        over = over || kc_over_operand(kc, kc->n->out[i].value);
+    return over && loops > 1 && w->lanes > 1 && w->whole && w->whole < w->size;
+}
+
 void kc_nest(KC *kc, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *body, void *user)
 {
     static const char *const names4[] = {"n", "c", "y", "x"}, *const names[] = {"i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7"};
+    const char *const *name = frame->rank == 4 ? names4 : names;
     int dims[MAX_RANK], nd = 0;
     const Ix *coord[MAX_RANK];
     for (int i = 0; i < frame->rank; i++) {
         coord[i] = IXC(0);
-        if (i != vdim)
+        if (i != vdim && frame->dim[i] > 1)
             dims[nd++] = i;
     }
-    int opened = 0;
     parallel = parallel && type_elems(frame) >= PARALLEL_MIN;
-    for (int k = 0; k < nd; k++) {
-        int d = dims[k];
-        if (frame->dim[d] == 1)
-            continue;
-        LoopKind kind = parallel && !opened ? LOOP_PARALLEL : LOOP_SERIAL;
-        coord[d] = IXV(kb_for(&kc->b, kind, frame->rank == 4 ? names4[d] : names[d], IXC(0), IXC(frame->dim[d]), 1));
-        opened++;
-    }
     int64_t size = frame->rank ? frame->dim[vdim] : 1;
     while (lanes > kc->t->min_lanes && lanes / 2 >= size)
         lanes /= 2;
     if (size == 1)
         lanes = 1;
-    int64_t whole = size / lanes * lanes;
-    if (whole) {
-        LoopKind kind = parallel && !opened && whole == size ? LOOP_PARALLEL : LOOP_SERIAL;
-        int v = kb_for(&kc->b, kind, frame->rank == 4 ? names4[vdim] : names[vdim], IXC(0), IXC(whole), lanes);
-        coord[vdim] = IXV(v);
-        body(kc, coord, lanes, lanes, user);
-        kb_end(&kc->b);
+    Walk w = {coord, vdim, lanes, size, size / lanes * lanes, frame->rank ? name[vdim] : names[0], body, user};
+    bool apart = tail_apart(kc, &w, nd);
+    for (int k = 0; k < nd - apart; k++)
+        coord[dims[k]] = IXV(kb_for(&kc->b, parallel && !k ? LOOP_PARALLEL : LOOP_SERIAL, name[dims[k]], IXC(0), IXC(frame->dim[dims[k]]), 1));
+    for (int part = 0; part <= apart; part++) {
+        if (apart)
+            coord[dims[nd - 1]] = IXV(kb_for(&kc->b, LOOP_SERIAL, name[dims[nd - 1]], IXC(0), IXC(frame->dim[dims[nd - 1]]), 1));
+        if (!apart || part == 0)
+            whole_vectors(kc, &w, parallel && !nd && w.whole == size ? LOOP_PARALLEL : LOOP_SERIAL);
+        if (!apart || part == 1)
+            tail(kc, &w);
+        if (apart)
+            kb_end(&kc->b);
     }
-    if (whole < size) {
-        coord[vdim] = IXC(whole);
-        body(kc, coord, lanes, (int)(size - whole), user);
-    }
-    while (opened--)
+    for (int k = 0; k < nd - apart; k++)
         kb_end(&kc->b);
 }
 

@@ -61,17 +61,18 @@ class Net:
     """A network with its parameters as files: model.onnx, and a library for every backend. None exists where the spec
     lacks a parameter."""
 
-    def __init__(self, name, variant, folder):
-        self.name, self.variant = name, variant
+    def __init__(self, name, variant, folder, flags=(), onnx=True):
+        self.name, self.variant, self.flags = name, variant, flags
         self.folder = os.path.join(folder, '-'.join([name] + variant.split('=')[1:]))
         self.spec = ['specs/%s.yaml' % name, '--weights=random:1'] + (['--set=' + variant] if variant else [])
         os.makedirs(self.folder, exist_ok=True)
-        dsqc('export', *self.spec, '-q', '-o', self.folder + '/model.onnx')
+        if onnx:
+            dsqc('export', *self.spec, '-q', '-o', self.folder + '/model.onnx')
 
     def compile(self, backend, threads):
         out = '%s/%s-%d' % (self.folder, backend, threads)
         dsqc('compile', *self.spec, '--emit=shared', '--weights-as=file', '--backend=' + backend, '-q', '-o', out,
-             *(['--threads'] if threads > 1 else []))
+             *self.flags, *(['--threads'] if threads > 1 else []))
         with open('%s/%s.json' % (out, self.name)) as f:
             self.gflop = 2e-9 * json.load(f)['macs']
         with open('%s/%s.h' % (out, self.name)) as f:

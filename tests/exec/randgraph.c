@@ -36,6 +36,9 @@ static ValueId constant_in(Gen *s, Type t, double lo, double hi)
 static ValueId node(Gen *s, Op op, const Attrs *a, const ValueId *in, int nin)
 {
     const char *err = NULL;
+    for (int k = 0; k < nin; k++)
+        if (in[k] < 0) /* was refused itself */
+            return -1;
     int i = graph_add(s->g, op, a, in, nin, NULL, (Loc){0}, &err);
     if (i < 0)
         return -1;
@@ -432,6 +435,8 @@ static ValueId movement(Gen *s)
 /* A dense convolution without bias: k x k, stride 1, same size. */
 static ValueId dense(Gen *s, ValueId x, int64_t out, int64_t k)
 {
+    if (x < 0)
+        return -1;
     const Type *t = type_of(s, x);
     Attrs a = defaults(OP_conv2d);
     int64_t wd[4] = {out, t->dim[1], k, k};
@@ -442,6 +447,8 @@ static ValueId dense(Gen *s, ValueId x, int64_t out, int64_t k)
 
 static ValueId depthwise(Gen *s, ValueId x)
 {
+    if (x < 0)
+        return -1;
     Attrs a = defaults(OP_conv2d);
     int64_t c = type_of(s, x)->dim[1], wd[4] = {c, 1, 3, 3}, stride = pick(s, 1, 2);
     a.pad = (Ints){4, {1, 1, 1, 1}};
@@ -449,6 +456,13 @@ static ValueId depthwise(Gen *s, ValueId x)
     a.groups = c;
     ValueId in[3] = {x, constant(s, shape(4, wd), 0.33, 0), constant(s, shape(1, &c), 0.2, 0)};
     return node(s, OP_conv2d, &a, in, chance(s, 50) ? 3 : 2);
+}
+
+/* x by a number per channel that all of x decides. */
+static ValueId gated(Gen *s, ValueId x)
+{
+    ValueId in[2] = {x, one(s, OP_sigmoid, over_map(s, x, true))};
+    return node(s, OP_mul, NULL, in, 2);
 }
 
 /* What movement is for: units of ShuffleNetV2, or maps that concat joins, and a reader of the result. */
@@ -469,6 +483,8 @@ static ValueId units(Gen *s)
         ValueId in[3] = {x, -1, -1};
         y = shuffles ? node(s, OP_slice, &a, &x, 1) : x;
         in[1] = one(s, OP_relu, dense(s, y, shuffles ? half : pick(s, 1, 9), chance(s, 70) ? 1 : 3));
+        if (chance(s, 40))
+            in[1] = gated(s, in[1]);
         if (shuffles) {
             a.start.v[0] = 0, a.end.v[0] = half;
             in[0] = node(s, OP_slice, &a, &x, 1);
@@ -479,6 +495,8 @@ static ValueId units(Gen *s)
         if (shuffles)
             x = node(s, OP_channel_shuffle, &a, &x, 1);
     }
+    if (x < 0)
+        return -1;
     switch (pick(s, 0, 4)) {
     case 0: return dense(s, x, pick(s, 1, 20), chance(s, 60) ? 1 : 3);
     case 1: return dense(s, depthwise(s, x), pick(s, 1, 20), 1);

@@ -341,18 +341,34 @@ static inline void use_printed_names(void)
 {
     P->name = "class_1";
 }
-/* Zeroes an edge, reads a bias, then y = x + bias for every third index from 2 on: the edge belongs to the caller, the
-   bias to every part. */
+/* Zeroes an edge, reads a bias, then y = x + bias for every third index from 2 on: the edge is one more index, the bias
+   belongs to every part. */
 static inline void edge_kernel(int in, int out, int at)
 {
     begin_kernel("edge");
     int p = param("x", DT_F32, ACC_RO, 1, 32, 0, 0), q = param("y", DT_F32, ACC_WO, 1, 32, 0, 0);
-    int i = serial("i", C(0), C(32), 1);
-    store1(q, V(i), f32(-4), 0);
+    int i = serial("i", C(0), C(33), 3);
+    for (int k = 0; k < 2; k++)
+        store1(q, ix_addc(A, V(i), k), f32(-4), 0);
+    kb_end(&B);
+    int end = serial("end", C(23), C(32), 3);
+    store1(q, V(end), f32(-4), 0);
     kb_end(&B);
     int bias = kb_let(&B, "bias", load1(p, C(1), 1, 0));
     int y = kb_for(&B, LOOP_PARALLEL, "y", C(2), C(21), 3);
     store1(q, V(y), x_bin(&B, X_add, load1(p, V(y), 1, 0), x_reg(&B, bias)), 0);
+    kb_end(&B);
+    CALL({in, 0}, {out, at});
+}
+
+/* The loop reads what was stored before it: that comes first. */
+static inline void leading_kernel(int in, int out, int at)
+{
+    begin_kernel("leading");
+    int p = param("x", DT_F32, ACC_RO, 1, 32, 0, 0), q = param("y", DT_F32, ACC_RW, 1, 32, 0, 0);
+    store1(q, C(0), load1(p, C(3), 1, 0), 0);
+    int y = kb_for(&B, LOOP_PARALLEL, "y", C(1), C(32), 1);
+    store1(q, V(y), x_bin(&B, X_mul, load1(p, V(y), 1, 0), load1(q, C(0), 1, 0)), 0);
     kb_end(&B);
     CALL({in, 0}, {out, at});
 }
@@ -376,9 +392,10 @@ static inline void build_threaded(const Target *t)
 {
     build_conv(t);
     int out = 1;
-    int64_t n = type_elems(&P->buf.v[out].type), more = n + 64;
+    int64_t n = type_elems(&P->buf.v[out].type), more = n + 96;
     P->buf.v[out].type = type_make(DT_F32, 1, &more);
     edge_kernel(0, out, (int)n);
     counting_kernel(0, out, (int)n + 32);
+    leading_kernel(0, out, (int)n + 64);
 }
 #endif

@@ -542,11 +542,14 @@ static const Life *lives(Arena *A, const Graph *g)
     return life;
 }
 
-/* Words in use while node i runs: what it or a later node reads and a node before it or itself wrote. */
+/* Words in use while node i runs: what it or a later node reads and a node before it or itself wrote, and its scratch. */
 static int64_t alive_bytes(const Memory *m, int i, const Life *life)
 {
+    const Node *n = &m->g->node.v[i];
     char *used = NEW(m->A, char, m->words);
-    int64_t n = 0;
+    int64_t words = 0;
+    if (n->scratch)
+        memset(used + n->scratch_offset / 4, 1, (size_t)round_up(n->scratch, m->align) / 4);
     for (int v = 0; v < m->g->value.n; v++)
         if (in_arena(m->g, v) && life[v].first <= i && i <= life[v].last)
             memset(used + m->g->value.v[v].offset / 4, 1, (size_t)round_up(m->g->value.v[v].bytes, m->align) / 4);
@@ -554,8 +557,8 @@ static int64_t alive_bytes(const Memory *m, int i, const Life *life)
     if (node->scratch)
         memset(used + node->scratch_offset / 4, 1, (size_t)round_up(node->scratch, m->align) / 4);
     for (int64_t w = 0; w < m->words; w++)
-        n += used[w];
-    return 4 * n;
+        words += used[w];
+    return 4 * words;
 }
 
 static const char *check_plan(Arena *A, const Graph *g, const Target *t)
