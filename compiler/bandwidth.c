@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -102,7 +101,7 @@ Bandwidth measure_bandwidth(int threads)
     if (b.l3_bytes)
         b.l3 = measure_range(p, imax(b.l3_bytes / 4, imin(4 * b.l2_bytes, b.l3_bytes / 2)), threads);
     b.memory = measure_range(p, far, threads);
-    munmap(p, (size_t)far);
+    huge_free(p, (size_t)far);
     return b;
 }
 

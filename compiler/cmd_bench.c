@@ -114,7 +114,7 @@ static void bench(const Job *j, Model *m)
     Peak before = measure_peak(model_threads(m), ANY_LANES);
     measure(j, m, io, &r);
     if (j->opt->layers)
-        r.layer_ms = time_calls(j->arena, j->program->call.n, m, io, r.runs);
+        r.layer_ms = time_calls(j->arena, j->program->call.n, m, io, r.runs, "layers");
     Peak after = measure_peak(model_threads(m), ANY_LANES);
     r.peak_gflops = fmax(before.gflops, after.gflops);
     measure_roofline(j, &r, (Peak){r.peak_gflops, before.isa});

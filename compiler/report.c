@@ -8,6 +8,7 @@
 
 #include "../passes/edit.h"
 #include "../passes/rules.h"
+#include "../passes/schedule.h"
 #include "io/io.h"
 
 static void finish(Buf *b, json_t *root)
@@ -127,6 +128,8 @@ static json_t *options_json(const Job *j)
     json_object_set_new(opts, "set", set);
     if (o->rules.n)
         json_object_set_new(opts, "rules_sha256", rules_sha_json(j->rules));
+    if (j->schedules)
+        put_sha(opts, "schedule_sha256", j->schedules->sha256);
     return opts;
 }
 
