@@ -9,7 +9,7 @@
 #include "io/io.h"
 
 static const char format[] = "dsqc schedule 1";
-enum { MAX_BYTES = 16 << 20 };
+enum { MAX_BYTES = 4 << 20 };
 
 /* ---- places ---- */
 
@@ -55,25 +55,29 @@ static const char *member(const char *p, const char *key)
     return NULL;
 }
 
-static const char *element(const char *p, size_t index)
+/* The first element of the list at p, and the one behind an element. */
+static const char *first(const char *p) { return skip_space(p + 1); }
+static const char *behind(const char *p)
 {
-    for (p = skip_space(p + 1); index > 0; index--)
-        p = skip_space(skip_space(skip_value(p)) + 1);
-    return p;
+    p = skip_space(skip_value(p));
+    return skip_space(p + (*p == ','));
 }
 
-typedef struct Source { Arena *A; const char *text; int file; } Source;
+typedef struct Source { Arena *A; const char *text; int file; VEC(const char *) line; /* where each begins */ } Source;
 
 static Loc place(const Source *s, const char *at)
 {
     if (!at)
         return loc_file(s->file);
-    int line = 1;
-    const char *begin = s->text;
-    for (const char *p = s->text; p < at; p++)
-        if (*p == '\n')
-            line++, begin = p + 1;
-    return (Loc){.file = s->file, .line = line, .col = (int)(at - begin) + 1, .len = (int)(skip_value(at) - at)};
+    int lo = 0;
+    for (int hi = s->line.n; hi - lo > 1;) {
+        int mid = lo + (hi - lo) / 2;
+        if (s->line.v[mid] <= at)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return (Loc){.file = s->file, .line = lo + 1, .col = (int)(at - s->line.v[lo]) + 1, .len = (int)(skip_value(at) - at)};
 }
 
 /* ---- reading ---- */
@@ -99,13 +103,14 @@ static const json_t *list_of(const Source *s, const json_t *root, const char *ke
 {
     const json_t *v = json_object_get(root, key);
     *at = v ? member(s->text, key) : NULL;
-    if (json_is_array(v))
+    if (*at && json_is_array(v))
         return v;
-    error_at(place(s, *at), v ? "\"%s\" is no list" : "\"%s\" is missing", key);
+    error_at(place(s, *at), *at ? "\"%s\" is no list" : "\"%s\" is missing", key);
     return NULL;
 }
 
-static bool read_layer(const Source *s, const json_t *o, const char *at, Schedules *all)
+/* known: index in `all` by name and shape */
+static bool read_layer(const Source *s, const json_t *o, const char *at, Schedules *all, Map *known)
 {
     Chosen c = {0};
     if (!json_is_object(o)) {
@@ -121,12 +126,14 @@ static bool read_layer(const Source *s, const json_t *o, const char *at, Schedul
         error_at(c.at, "layer '%s': %s", c.layer, wrong);
         return false;
     }
-    for (int i = 0; i < all->layer.n; i++)
-        if (!strcmp(all->layer.v[i].layer, c.layer) && !strcmp(all->layer.v[i].shape, c.shape)) {
-            error_at(c.layer_at, "layer '%s' stands twice", c.layer);
-            note_at(all->layer.v[i].layer_at, "here for the first time");
-            return false;
-        }
+    const char *key = arena_printf(s->A, "%s\n%s", c.layer, c.shape);
+    int before = map_get(known, key);
+    if (before >= 0) {
+        error_at(c.layer_at, "layer '%s' stands twice", c.layer);
+        note_at(all->layer.v[before].layer_at, "here for the first time");
+        return false;
+    }
+    map_put(known, key, all->layer.n);
     PUSH(s->A, &all->layer, c);
     return true;
 }
@@ -136,8 +143,10 @@ static bool read_layers(const Source *s, const json_t *root, ScheduleFile *f)
     const char *at;
     const json_t *list = list_of(s, root, "layers", &at);
     bool ok = list;
-    for (size_t i = 0; i < json_array_size(list); i++)
-        ok = read_layer(s, json_array_get(list, i), element(at, i), &f->layers) && ok;
+    Map known = map_new(s->A);
+    at = list ? first(at) : NULL;
+    for (size_t i = 0; i < json_array_size(list) && !diag_full(); i++, at = behind(at))
+        ok = read_layer(s, json_array_get(list, i), at, &f->layers, &known) && ok;
     return ok;
 }
 
@@ -147,18 +156,18 @@ static bool read_measured(const Source *s, const json_t *root, ScheduleFile *f)
     if (!json_object_get(root, "measured")) /* written by a person */
         return true;
     const json_t *list = list_of(s, root, "measured", &at);
-    for (size_t i = 0; i < json_array_size(list); i++) {
+    at = list ? first(at) : NULL;
+    for (size_t i = 0; i < json_array_size(list); i++, at = behind(at)) {
         const json_t *o = json_array_get(list, i);
-        const char *here = element(at, i);
         Measured m = {.again = json_is_true(json_object_get(o, "again"))};
         if (!json_is_object(o) || !json_is_number(json_object_get(o, "ratio")) || !json_is_number(json_object_get(o, "noise"))) {
-            error_at(place(s, here), "what was measured has a \"ratio\" and a \"noise\"");
+            error_at(place(s, at), "what was measured has a \"ratio\" and a \"noise\"");
             return false;
         }
         m.ratio = json_number_value(json_object_get(o, "ratio"));
         m.noise = json_number_value(json_object_get(o, "noise"));
-        if (!(m.layer = text_of(s, o, here, "layer", NULL)) || !(m.shape = text_of(s, o, here, "shape", NULL)) ||
-            !(m.schedule = text_of(s, o, here, "schedule", NULL)))
+        if (!(m.layer = text_of(s, o, at, "layer", NULL)) || !(m.shape = text_of(s, o, at, "shape", NULL)) ||
+            !(m.schedule = text_of(s, o, at, "schedule", NULL)))
             return false;
         PUSH(s->A, &f->measured, m);
     }
@@ -188,6 +197,8 @@ ScheduleFile *schedule_file_read(Arena *A, const char *path)
     if (!s.text)
         return NULL;
     s.file = diag_file(path, s.text, n);
+    for (const char *p = s.text; p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
+        PUSH(A, &s.line, p);
     json_t *root = json_loadb(s.text, n, JSON_REJECT_DUPLICATES, &e);
     if (!root)
         error_at((Loc){.file = s.file, .line = (int)imax(e.line, 1), .col = (int)imax(e.column, 1), .len = 1}, "%s", e.text);

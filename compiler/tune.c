@@ -136,6 +136,15 @@ static bool build_or_say(const Tune *t, Build *b)
     return ok;
 }
 
+/* Was the network that was built the one with every group's best? */
+static bool all_best(const Tune *t)
+{
+    for (int i = 0; i < t->group.n; i++)
+        if (!schedule_eq(t->job->arena, &t->group.v[i].now, &t->group.v[i].best))
+            return false;
+    return true;
+}
+
 /* One build and its times, of which the groups that tried something learn. last: all have their best. */
 static bool step(Tune *t, bool last)
 {
@@ -159,7 +168,7 @@ static bool step(Tune *t, bool last)
     if (times && last)
         t->base_ms = times[t->group.n].base, t->tuned_ms = t->base_ms * times[t->group.n].ratio;
     build_close(&b);
-    t->file.complete = times && last;
+    t->file.complete = times && last && all_best(t);
     return times && tune_save(t);
 }
 
@@ -202,9 +211,12 @@ bool tune_run(Tune *t)
             return false;
     }
     tune_keep_room(t);
-    for (int i = 0; i < t->group.n; i++)
-        t->group.v[i].now = t->group.v[i].best;
-    bool ok = t->file.complete || (!*t->stop && step(t, true));
+    bool ok = true;
+    while (ok && !t->file.complete) { /* again without those that turned out no better */
+        for (int i = 0; i < t->group.n; i++)
+            t->group.v[i].now = t->group.v[i].best;
+        ok = !*t->stop && step(t, true);
+    }
     progress_end();
     return ok;
 }

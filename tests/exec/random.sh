@@ -8,3 +8,6 @@ random=$BUILD/tests/exec/random
 "$random" "$first" 275 generic native x86-64-v3
 "$random" "$first" 50 aarch64
 "$random" --products "$first" 50 generic native x86-64-v3 aarch64
+# any schedule that dsqc tune may try, or a person write
+"$random" --schedules "$first" 25 generic native x86-64-v3 aarch64 llvm:native:4
+"$random" --products --schedules "$first" 25 llvm:native llvm:x86-64-v3
