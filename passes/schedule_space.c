@@ -9,7 +9,7 @@
 
 static bool lanes_fit(const Target *t, int lanes)
 {
-    return lanes >= t->min_lanes && lanes <= t->lanes && !(lanes & (lanes - 1));
+    return lanes >= imax(1, t->min_lanes) && lanes <= t->lanes && !(lanes & (lanes - 1));
 }
 
 static const char *tile_wrong(Arena *A, const Target *t, int pixels, int nb, int most_nb)
@@ -177,7 +177,8 @@ static void try_direct(Space *sp, Schedule s)
     s.impl = sp->n->attr.groups > 1 ? IMPL_CONV_GROUP : IMPL_CONV_TILE;
     s.wino = 0;
     s.oc_outer |= node_reduces(sp->n);
-    try_tiles(sp, &s, 1);
+    if (lanes_fit(sp->p->target, s.lanes))
+        try_tiles(sp, &s, 1);
 }
 
 static void near_winograd(Space *sp)

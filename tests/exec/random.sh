@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Random graphs on every vector width that the interpreter has; the machine's own targets also as compiled C and through LLVM:
 # three of four are strict, so that both backends agree to the bit on more than 200 strict graphs for each of these targets.
-set -u
+set -eu
 first=${DSQ_SEED:-1}
 echo "  seeds from $first"
 random=$BUILD/tests/exec/random
