@@ -10,7 +10,7 @@ typedef struct BackendOptions {
     bool threads;          /* NAME_run_mt */
     bool strict;
     bool trace;            /* NAME_run_trace(..., void (*hook)(void *, int call), void *): hook(-1) first, then after
-                              every call */
+                              every call; with threads a const dsq_executor * stands in front of the hook */
     bool shared_object;    /* for dlopen by dsqc itself */
     const char *cflags;    /* shown in the header's first comment; NULL: the target's */
     const char *version;   /* dsqc's */

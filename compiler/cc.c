@@ -94,6 +94,11 @@ const char *workdir_new(Arena *A)
     return NULL;
 }
 
+void workdir_remove(const char *dir)
+{
+    nftw(dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
 /* ---- command lines ---- */
 
 void words_add(Words *w, const char *text)

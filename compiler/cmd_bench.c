@@ -1,6 +1,7 @@
 /* dsqc bench */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cmd.h"
 #include "io/io.h"
@@ -12,8 +13,9 @@
 const char help_bench[] =
     "Compiles the network for this machine, runs it on random inputs, and prints the latency of an\n"
     "inference, the GFLOP/s (a multiply-add counts two) and the share of the peak that this core\n"
-    "reaches on multiply-adds in registers, measured just before and after. With --layers it also\n"
-    "times every kernel, in runs of their own. Without weights in the spec they are random.\n";
+    "reaches on multiply-adds in registers, measured just before and after; and how much of that time\n"
+    "the network's roofline would take (dsqc info --roofline). With --layers it also times every\n"
+    "kernel, in runs of their own. Without weights in the spec they are random.\n";
 const char examples_bench[] =
     "  dsqc bench specs/resnet18.yaml\n"
     "  dsqc bench specs/shufflenet_v2_x1_0.yaml --layers --threads=2\n"
@@ -90,20 +92,32 @@ static void print_text(const Job *j, const BenchResult *r, const char *isa)
     printf("  speed   %.1f GFLOP/s, %.1f %% of the measured peak of %s (%.1f GFLOP/s, %s)\n", r->gflops,
            100 * r->gflops / r->peak_gflops,
            r->threads > 1 ? arena_printf(j->arena, "%d cores", r->threads) : "this core", r->peak_gflops, isa);
+    printf("  roofline %s, %.0f %% of it reached (every multiply-add at the peak: %s)\n", ms_text(j->arena, r->roof.ms),
+           100 * r->roof.ms / r->median_ms, ms_text(j->arena, r->roof.direct_ms));
     if (r->layer_ms)
         print_layers(j, r);
+}
+
+/* With what the code may use at most, which is less than the machine has where the target has narrower vectors. */
+static void measure_roofline(const Job *j, BenchResult *r, Peak peak)
+{
+    Bandwidth speed = measure_bandwidth(r->threads);
+    Peak narrow = measure_peak(r->threads, j->target->lanes);
+    r->roof = roofline_counts(j);
+    roofline_times(&r->roof, r->threads, strcmp(narrow.isa, peak.isa) ? narrow : peak, &speed);
 }
 
 static void bench(const Job *j, Model *m)
 {
     float **io = random_io(j->arena, j->graph);
     BenchResult r = {0};
-    Peak before = measure_peak(model_threads(m));
+    Peak before = measure_peak(model_threads(m), ANY_LANES);
     measure(j, m, io, &r);
     if (j->opt->layers)
-        r.layer_ms = time_calls(j->arena, j->program->call.n, m, io, r.runs);
-    Peak after = measure_peak(model_threads(m));
+        r.layer_ms = time_calls(j->arena, j->program->call.n, m, io, r.runs, "layers");
+    Peak after = measure_peak(model_threads(m), ANY_LANES);
     r.peak_gflops = fmax(before.gflops, after.gflops);
+    measure_roofline(j, &r, (Peak){r.peak_gflops, before.isa});
     if (!j->opt->json) {
         print_text(j, &r, before.isa);
         return;

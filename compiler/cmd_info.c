@@ -1,6 +1,6 @@
 /* dsqc info */
 #include <stdio.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "report.h"
@@ -11,10 +11,16 @@ const char help_info[] =
     "multiply-adds, flash (constants as they are packed) and RAM, per kernel and in total. No C is\n"
     "written. RAM of a kernel is the part of the arena in use while it runs; inputs and outputs\n"
     "are the caller's and not counted. The lower bound is what is alive at once at the worst moment;\n"
-    "'proved optimal' where a search has shown that no smaller arena holds these results.\n";
+    "'proved optimal' where a search has shown that no smaller arena holds these results.\n\n"
+    "--roofline prints the least time of an inference instead: for each layer the multiply-adds of the\n"
+    "cheapest algorithm (direct, or Winograd's in the cheapest tile whose rounding is allowed) at the\n"
+    "measured peak, or the time in which its weights are read once from the cache or memory that\n"
+    "holds them all, whichever is longer. Transforms and activations are free in it. A target that\n"
+    "this machine cannot run gets counts without times.\n";
 const char examples_info[] =
     "  dsqc info specs/resnet18.yaml\n"
     "  dsqc info specs/resnet18.yaml --set pool=square_pooling --set classes=10\n"
+    "  dsqc info specs/resnet18.yaml --roofline --threads=2\n"
     "  dsqc info specs/tiny/dscnn.yaml --target=cortex-m4 --json | jq .arena_bytes\n";
 
 static void print_ports(Arena *A, const Graph *g, const char *title, const ValueId *v, int n)
@@ -56,6 +62,11 @@ static void print_text(Arena *A, const Job *j, const Figures *f)
     table_print(&t);
 }
 
+static int threads_here(const Options *o)
+{
+    return o->threads < 0 ? (int)imax(1, sysconf(_SC_NPROCESSORS_ONLN)) : (int)imax(1, o->threads);
+}
+
 int cmd_info(Arena *A, const Options *o)
 {
     Job j;
@@ -65,11 +76,16 @@ int cmd_info(Arena *A, const Options *o)
     if (!job_compile(&j))
         return 1;
     Figures f = figures(&j);
+    Roofline roof;
+    if (o->roofline)
+        roof = roofline_here(&j, threads_here(o));
     if (o->json) {
         Buf b = {0};
-        info_json(&b, &j, &f);
+        info_json(&b, &j, &f, o->roofline ? &roof : NULL);
         fwrite(b.s, 1, b.n, stdout);
         buf_free(&b);
+    } else if (o->roofline) {
+        roofline_print(&j, &roof);
     } else {
         print_text(A, &j, &f);
     }

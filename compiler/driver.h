@@ -15,6 +15,7 @@ typedef struct Job {
     Spec *spec;
     Weights weights;
     const struct Rules *rules; /* of --rules and the bundled ones; NULL without --rules */
+    const struct Schedules *schedules; /* of --schedule; NULL without */
     const Graph *written;  /* as the spec says, with weights, untouched by passes: the reference evaluates it */
     Graph *graph;          /* after the passes */
     Program *program;      /* its kernels */
@@ -25,7 +26,7 @@ int job_open(Job *, Arena *, const Options *);
 void job_close(Job *);
 
 bool job_read_rules(Job *); /* --rules: fills rules. False after a message. */
-bool job_read(Job *);      /* rules, spec and weights: fills rules, spec, weights, written. False after a message. */
+bool job_read(Job *);      /* rules, spec, weights and schedules: fills all of these and written. False after a message. */
 bool job_compile(Job *);   /* the whole way: fills everything. False after a message. */
 /* What job_compile does behind job_read; program stays NULL where --stop-after names a pass on graphs. */
 bool job_build(Job *, const PassOptions *);

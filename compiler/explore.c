@@ -171,7 +171,7 @@ static bool time_kernels(Explore *e, float *const *io)
     Model *m = model_build(j, MODEL_TRACE, 1);
     if (!m)
         return false;
-    e->call_ms = time_calls(j->arena, j->program->call.n, m, io, (int)imax(e->runs, 3));
+    e->call_ms = time_calls(j->arena, j->program->call.n, m, io, (int)imax(e->runs, 3), "layers");
     model_close(m);
     return true;
 }

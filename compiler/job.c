@@ -9,6 +9,7 @@
 
 #include "../backends/llvm/llvm.h"
 #include "../passes/rules.h"
+#include "schedule_file.h"
 
 /* ---- options ---- */
 
@@ -43,7 +44,7 @@ PassOptions job_pass_options(const Job *j)
     return (PassOptions){.target = j->target, .opt = o->level, .strict = o->strict, .verify_each = o->verify_each,
                          .threads = o->threads < 0 ? DEFAULT_THREADS : o->threads,
                          .winograd = !wino || !strcmp(wino, "auto") ? 0 : !strcmp(wino, "off") ? WINOGRAD_OFF : atoi(wino),
-                         .time_passes = o->time_passes, .rules = j->rules, .passes = passes, .disable = o->disable_pass,
+                         .time_passes = o->time_passes, .rules = j->rules, .schedules = j->schedules, .passes = passes, .disable = o->disable_pass,
                          .print_after = dump && is_loop_stage(dump) ? NULL : dump,
                          .stop_after = stop && o->command != CMD_opt && is_loop_stage(stop) ? NULL : stop};
 }
@@ -104,6 +105,8 @@ int job_open(Job *j, Arena *A, const Options *o)
     for (int i = 0; i < o->set.n; i++)
         if (!strchr(o->set.v[i], '=') || o->set.v[i][0] == '=')
             return usage_error(o->command, "--set takes NAME=VALUE, not '%s'", o->set.v[i]);
+    if (o->schedule && list_has(o->disable_pass, "choose-kernels"))
+        return usage_error(o->command, "--schedule and --disable-pass=choose-kernels exclude each other");
     PassOptions po = job_pass_options(j);
     return passes_check_options(&po) ? 0 : 2;
 }
@@ -282,6 +285,17 @@ bool job_read_rules(Job *j)
     return j->rules || !files->n;
 }
 
+static bool read_schedules(Job *j)
+{
+    if (!j->opt->schedule)
+        return true;
+    const ScheduleFile *f = schedule_file_read(j->arena, j->opt->schedule);
+    if (!f || !schedule_file_fits(f, j))
+        return false;
+    j->schedules = &f->layers;
+    return true;
+}
+
 bool job_read(Job *j)
 {
     const Options *o = j->opt;
@@ -301,5 +315,5 @@ bool job_read(Job *j)
     if (!source || !weights_bind(j->arena, j->spec->graph, source, false, &j->weights))
         return false;
     j->written = j->spec->graph;
-    return true;
+    return read_schedules(j);
 }

@@ -46,15 +46,17 @@ static void tick(void *user, int call)
     c->last = now_ms();
 }
 
-double *time_calls(Arena *A, int ncalls, Model *m, float *const *io, int runs)
+double *time_calls(Arena *A, int ncalls, Model *m, float *const *io, int runs, const char *what)
 {
     CallClock c = {.ms = NEW(A, double, (int64_t)ncalls * runs), .runs = runs};
     double *call = NEW(A, double, ncalls);
     for (c.run = 0; c.run < runs; c.run++) {
-        progress("layers: run %d of %d", c.run + 1, runs);
+        if (what)
+            progress("%s: run %d of %d", what, c.run + 1, runs);
         model_trace(m, io, tick, &c);
     }
-    progress_end();
+    if (what)
+        progress_end();
     for (int i = 0; i < ncalls; i++)
         call[i] = median(c.ms + (size_t)i * (size_t)runs, runs);
     return call;

@@ -14,16 +14,21 @@
 struct Model {
     const Job *job;
     void *library, *arena;
+    const char *dir;        /* of the library */
     LlvmCode *code;         /* in place of library */
+    void *weights;          /* of the code */
+    size_t weights_bytes, arena_bytes;
     dsq_pool *pool;
     int (*run)(float *const *io, void *arena);
     int (*run_mt)(float *const *io, void *arena, const dsq_executor *);
     int (*trace)(float *const *io, void *arena, TraceFn *hook, void *user);
+    int (*trace_mt)(float *const *io, void *arena, const dsq_executor *, TraceFn *hook, void *user); /* then no trace */
 };
+
+static const size_t page = (size_t)2 << 20;
 
 void *huge_alloc(size_t n)
 {
-    const size_t page = (size_t)2 << 20;
     n = (n / page + 1) * page;
     uint8_t *p = mmap(NULL, n + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
@@ -31,6 +36,11 @@ void *huge_alloc(size_t n)
     p += (page - (uintptr_t)p % page) % page;
     madvise(p, n, MADV_HUGEPAGE);
     return p;
+}
+
+void huge_free(void *p, size_t n)
+{
+    munmap(p, (n / page + 1) * page);
 }
 
 float **io_alloc(Arena *A, const Graph *g)
@@ -56,9 +66,10 @@ static void write_adapter(Buf *b, const Job *j, unsigned flags)
     if (flags & MODEL_THREADS)
         buf_printf(b, "int dsqc_run_mt(float *const *io, void *arena, const dsq_executor *e)\n"
                       "{ return %s_run_mt(%sarena, e); }\n", name, args.s);
+    const char *type = flags & MODEL_THREADS ? "const dsq_executor *e, " : "", *e = flags & MODEL_THREADS ? "e, " : "";
     if (flags & MODEL_TRACE)
-        buf_printf(b, "int dsqc_trace(float *const *io, void *arena, void (*hook)(void *, int), void *user)\n"
-                      "{ return %s_run_trace(%sarena, hook, user); }\n", name, args.s);
+        buf_printf(b, "int dsqc_trace(float *const *io, void *arena, %svoid (*hook)(void *, int), void *user)\n"
+                      "{ return %s_run_trace(%sarena, %shook, user); }\n", type, name, args.s, e);
     buf_free(&args);
 }
 
@@ -117,6 +128,12 @@ static bool find(const Job *j, void *library, const char *name, void *function)
     return p;
 }
 
+/* Where the traced run belongs, of the two signatures. */
+static void *trace_of(Model *m, unsigned flags)
+{
+    return flags & MODEL_THREADS ? (void *)&m->trace_mt : (void *)&m->trace;
+}
+
 static bool load(Model *m, const char *library, unsigned flags)
 {
     m->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
@@ -125,7 +142,7 @@ static bool load(Model *m, const char *library, unsigned flags)
         return false;
     }
     if (!find(m->job, m->library, "dsqc_run", &m->run) ||
-        ((flags & MODEL_TRACE) && !find(m->job, m->library, "dsqc_trace", &m->trace)) ||
+        ((flags & MODEL_TRACE) && !find(m->job, m->library, "dsqc_trace", trace_of(m, flags))) ||
         ((flags & MODEL_THREADS) && !find(m->job, m->library, "dsqc_run_mt", &m->run_mt)))
         return false;
     return true;
@@ -140,12 +157,24 @@ static bool start_threads(Model *m, int threads)
     return true;
 }
 
+/* llvm_load asks for one place. */
+static void *weights_place;
+static size_t weights_bytes;
+
+static void *place_weights(size_t n)
+{
+    weights_bytes = n;
+    return weights_place = huge_alloc(n);
+}
+
 static bool build_llvm(Model *m, unsigned flags)
 {
     const Job *j = m->job;
     BackendOptions bo = options(j, flags);
     progress("compiling %s ...", j->spec->name);
-    m->code = llvm_load(j->arena, j->program, &bo, huge_alloc);
+    weights_place = NULL;
+    m->code = llvm_load(j->arena, j->program, &bo, place_weights);
+    m->weights = weights_place, m->weights_bytes = weights_bytes;
     progress_end();
     if (!m->code)
         return false;
@@ -153,7 +182,7 @@ static bool build_llvm(Model *m, unsigned flags)
                    llvm_function(m->code, LLVM_RUN_TRACE)};
     memcpy(&m->run, &run[0], sizeof run[0]);
     memcpy(&m->run_mt, &run[1], sizeof run[1]);
-    memcpy(&m->trace, &run[2], sizeof run[2]);
+    memcpy(trace_of(m, flags), &run[2], sizeof run[2]);
     return true;
 }
 
@@ -170,7 +199,8 @@ static Model *start(Model *m, bool loaded, int threads)
 {
     if (!loaded || !start_threads(m, threads))
         return NULL;
-    m->arena = huge_alloc((size_t)m->job->program->arena_bytes);
+    m->arena_bytes = (size_t)m->job->program->arena_bytes;
+    m->arena = huge_alloc(m->arena_bytes);
     return m;
 }
 
@@ -188,6 +218,7 @@ Model *model_load(const Job *j, const Built *b, int threads)
                                     name)))
         return NULL;
     Model *m = model_new(j);
+    m->dir = b->dir;
     return start(m, load(m, library, b->flags), threads);
 }
 
@@ -211,6 +242,11 @@ void model_close(Model *m)
         llvm_unload(m->code);
     else
         dlclose(m->library);
+    if (m->weights)
+        huge_free(m->weights, m->weights_bytes);
+    huge_free(m->arena, m->arena_bytes);
+    if (m->dir)
+        workdir_remove(m->dir);
 }
 
 int model_threads(const Model *m)
@@ -231,7 +267,7 @@ void model_run(Model *m, float *const *io)
 
 void model_trace(Model *m, float *const *io, TraceFn *hook, void *user)
 {
-    expect_ok(m->trace(io, m->arena, hook, user));
+    expect_ok(m->pool ? m->trace_mt(io, m->arena, dsq_pool_executor(m->pool), hook, user) : m->trace(io, m->arena, hook, user));
 }
 
 const uint8_t *model_arena(const Model *m)

@@ -24,6 +24,7 @@ const uint8_t *model_arena(const Model *);
 
 /* Memory for the inputs and outputs of a graph in that order, 64-byte aligned, zeroed. */
 float **io_alloc(Arena *, const Graph *);
-/* Zeroed memory on a 2 MB boundary, in huge pages where the system gives them; lives as long as the process. */
+/* Zeroed memory on a 2 MB boundary, in huge pages where the system gives them. */
 void *huge_alloc(size_t n);
+void huge_free(void *, size_t n);
 #endif

@@ -9,6 +9,7 @@
     X(run, "SPEC", "one inference: pictures or arrays in, labels or arrays out")                                       \
     X(verify, "SPEC", "compare every fused group of the compiled code with the reference")                             \
     X(bench, "SPEC", "latency, per layer on demand, and the share of this core's peak")                                \
+    X(tune, "SPEC", "measure other schedules than the cost model's and keep the fastest")                              \
     X(explore, "SPEC", "what each pass buys, as a table and as a page for the browser")                                \
     X(info, "SPEC", "inputs, outputs, parameters, MACs, flash and RAM per layer")                                      \
     X(export, "SPEC", "write the network with its weights as an ONNX model")                                            \
@@ -25,7 +26,7 @@ enum { COMMANDS(X) CMD_ALL = (1 << NCOMMANDS) - 1 };
 #undef X
 enum {
     BUILDS = CMD_compile | CMD_run | CMD_verify | CMD_bench | CMD_explore,
-    TAKES_SPEC = BUILDS | CMD_info | CMD_export
+    TAKES_SPEC = BUILDS | CMD_info | CMD_export | CMD_tune
 };
 
 typedef struct TextList { const char **v; int n, cap; } TextList;
@@ -40,14 +41,15 @@ typedef struct Options {
     int command;             /* CMD_x */
     const char *file;        /* the operand; "-": standard input */
     OptCType_LIST set, inputs, outputs, rules;
-    OptCType_TEXT weights, output, report, target, triple, cpu, features, passes, disable_pass, print_ir_after, stop_after, html;
+    OptCType_TEXT weights, output, report, target, triple, cpu, features, passes, disable_pass, print_ir_after, stop_after, html,
+        schedule;
     OptCType_CHOICE weights_as, engine, backend, winograd;
     OptCType_CHOICES emit;
     OptCType_INT top, seed, runs;
     OptCType_REAL tolerance;
     OptCType_COUNT threads;
     OptCType_LEVEL level;
-    OptCType_FLAG check, layers, json, markdown, no_time, strict, verify_each, time_passes, loops, print_data, quiet, help;
+    OptCType_FLAG check, layers, roofline, json, markdown, no_time, strict, verify_each, time_passes, loops, print_data, quiet, help;
 } Options;
 
 extern const char *const command_names[NCOMMANDS];

@@ -2,12 +2,12 @@
    instruction, a multiplication and an addition in its place. */
 #include "peak.h"
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/base.h"
 #include "term.h"
+#include "together.h"
 #if defined __x86_64__
 #include <immintrin.h>
 #elif defined __aarch64__
@@ -128,33 +128,28 @@ static void *measure(void *arg)
 
 static double measure_isa(const Isa *isa, int threads)
 {
-    enum { MOST = 256 };
-    Load load[MOST] = {0};
-    pthread_t id[MOST];
+    Load load[MOST_TOGETHER] = {0};
     pthread_barrier_t begin;
     double sum = 0;
-    threads = (int)imin(threads, MOST);
+    threads = (int)imin(threads, MOST_TOGETHER);
     pthread_barrier_init(&begin, NULL, (unsigned)threads);
     for (int i = 0; i < threads; i++)
         load[i] = (Load){isa, &begin, 0};
-    for (int i = 1; i < threads; i++)
-        if (pthread_create(&id[i], NULL, measure, &load[i]))
-            out_of_memory();
-    measure(&load[0]);
-    for (int i = 1; i < threads; i++)
-        pthread_join(id[i], NULL);
+    run_together(threads, measure, load, sizeof *load);
     pthread_barrier_destroy(&begin);
     for (int i = 0; i < threads; i++)
         sum += load[i].gflops;
     return sum;
 }
 
-Peak measure_peak(int threads)
+Peak measure_peak(int threads, int lanes)
 {
     Isa isa[4];
     Peak best = {0, ""};
-    for (int i = 0, n = find_isas(isa); i < n; i++) {
-        double gflops = isa[i].here ? measure_isa(&isa[i], threads) : 0;
+    int n = find_isas(isa);
+    for (int i = 0; i < n; i++) {
+        bool allowed = isa[i].here && (isa[i].lanes <= lanes || i == n - 1); /* every machine has the last */
+        double gflops = allowed ? measure_isa(&isa[i], threads) : 0;
         if (gflops > best.gflops)
             best = (Peak){gflops, isa[i].name};
     }

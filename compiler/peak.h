@@ -3,6 +3,8 @@
 /* The single-precision multiply-add peak of this machine, measured. */
 
 typedef struct Peak { double gflops; const char *isa; } Peak;
-/* Of the best instruction set of this processor, on so many threads at once; takes about 0.1 s. */
-Peak measure_peak(int threads);
+enum { ANY_LANES = 1 << 20 };
+/* Of the best instruction set of this processor with vectors of at most so many lanes, on so many threads at once; takes
+   about 0.1 s. */
+Peak measure_peak(int threads, int lanes);
 #endif

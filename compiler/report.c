@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../passes/edit.h"
 #include "../passes/rules.h"
+#include "../passes/schedule.h"
 #include "io/io.h"
 
 static void finish(Buf *b, json_t *root)
@@ -126,6 +128,8 @@ static json_t *options_json(const Job *j)
     json_object_set_new(opts, "set", set);
     if (o->rules.n)
         json_object_set_new(opts, "rules_sha256", rules_sha_json(j->rules));
+    if (j->schedules)
+        put_sha(opts, "schedule_sha256", j->schedules->sha256);
     return opts;
 }
 
@@ -219,7 +223,52 @@ static json_t *ports_json(const Graph *g, const ValueId *v, int n)
     return list;
 }
 
-void info_json(Buf *b, const Job *j, const Figures *f)
+static void put_time(json_t *o, const char *key, const Roofline *r, double v)
+{
+    json_object_set_new(o, key, r->threads ? json_real(round(v * 1e6) / 1e6) : json_null());
+}
+
+/* Figures that are not known are null. */
+static void put_speed(json_t *o, const char *key, double gbs)
+{
+    json_object_set_new(o, key, gbs > 0 ? json_real(round(gbs * 1e3) / 1e3) : json_null());
+}
+
+static json_t *roofline_json(const Job *j, const Roofline *r)
+{
+    json_t *o = json_object(), *layers = json_array(), *speed = json_object();
+    put_int(o, "threads", r->threads);
+    put_time(o, "peak_gflops", r, r->peak.gflops);
+    put_speed(speed, "L2", r->speed.l2);
+    put_speed(speed, "L3", r->speed.l3);
+    put_speed(speed, "memory", r->speed.memory);
+    json_object_set_new(o, "read_gbs", speed);
+    put_text(o, "weights_from", r->from);
+    put_int(o, "macs", r->macs);
+    put_int(o, "least_macs", r->least);
+    put_int(o, "weights_bytes", r->weights_bytes);
+    put_time(o, "direct_ms", r, r->direct_ms);
+    put_time(o, "roofline_ms", r, r->ms);
+    for (int i = 0; i < r->layer.n; i++) {
+        const RoofLayer *l = &r->layer.v[i];
+        const Node *n = &j->graph->node.v[l->node];
+        json_t *e = json_object();
+        json_object_set_new(e, "layers", layers_json(node_title(n)));
+        put_text(e, "op", op_info[n->op].name);
+        put_text(e, "cheapest", roofline_algorithm(j->arena, l));
+        put_int(e, "macs", l->macs);
+        put_int(e, "least_macs", l->least);
+        put_int(e, "weights_bytes", l->weights_bytes);
+        put_time(e, "compute_ms", r, l->compute_ms);
+        put_time(e, "weights_ms", r, l->weights_ms);
+        put_time(e, "ms", r, l->ms);
+        json_array_append_new(layers, e);
+    }
+    json_object_set_new(o, "layers", layers);
+    return o;
+}
+
+void info_json(Buf *b, const Job *j, const Figures *f, const Roofline *roof)
 {
     const Graph *g = j->graph;
     json_t *r = json_object(), *layers = json_array();
@@ -247,6 +296,8 @@ void info_json(Buf *b, const Job *j, const Figures *f)
         json_array_append_new(layers, l);
     }
     json_object_set_new(r, "layers", layers);
+    if (roof)
+        json_object_set_new(r, "roofline", roofline_json(j, roof));
     finish(b, r);
 }
 
@@ -264,6 +315,9 @@ void bench_json(Buf *b, const Job *j, const BenchResult *m)
     put_real(r, "gflop", m->gflop);
     put_real(r, "gflops", m->gflops);
     put_real(r, "peak_gflops", m->peak_gflops);
+    put_real(r, "direct_ms", m->roof.direct_ms);
+    put_real(r, "roofline_ms", m->roof.ms);
+    put_real(r, "roofline_share", m->roof.ms / m->median_ms);
     if (m->layer_ms) {
         json_t *layers = json_array();
         for (int i = 0; i < j->program->call.n; i++) {

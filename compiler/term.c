@@ -91,16 +91,30 @@ void table_print(const Table *t)
     }
 }
 
-void progress(const char *fmt, ...)
+static void put_progress(const char *fmt, va_list ap, const char *end)
 {
     if (!isatty(STDERR_FILENO) || plain())
         return;
-    va_list ap;
-    va_start(ap, fmt);
     fflush(stdout);
     fprintf(stderr, "\r\033[K");
     vfprintf(stderr, fmt, ap);
+    fputs(end, stderr);
     fflush(stderr);
+}
+
+void progress(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    put_progress(fmt, ap, "");
+    va_end(ap);
+}
+
+void progress_line(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    put_progress(fmt, ap, "\n");
     va_end(ap);
 }
 

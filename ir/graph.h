@@ -213,6 +213,8 @@ enum { PRINT_LAYOUT = 1, PRINT_LOC = 2, PRINT_DATA = 4 /* all constants' numbers
 void graph_print(Buf *, const Graph *, unsigned flags);
 /* One node as graph_print has it, names and place left out; value v is called %number[v], by its name where that is 0. */
 void node_print(Buf *, const Graph *, const Node *, const int *number);
+/* Attributes as they stand there, " {stride=[2,2], groups=4}", without those that have their defaults. in: operand 0. */
+void attrs_print(Buf *, Arena *, Op, const Attrs *, const Type *in);
 /* Parses graph text; errors go to diag with places in `file` (diag_file). NULL on error. Layouts, offsets and the
    numbers of small constants are read where they are printed. */
 Graph *graph_parse(Arena *, const char *text, int file);

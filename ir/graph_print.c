@@ -145,6 +145,11 @@ static void put_attrs(const Print *p, Op op, const Attrs *t, const Type *in)
         buf_putc(p->b, '}');
 }
 
+void attrs_print(Buf *b, Arena *A, Op op, const Attrs *t, const Type *in)
+{
+    put_attrs(&(Print){.b = b, .arena = A}, op, t, in);
+}
+
 /* ---- nodes ---- */
 
 static void put_step(const Print *p, const Node *n, int k, const Type *anchor)

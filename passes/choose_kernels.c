@@ -6,6 +6,7 @@
    cycles: fused multiply-adds, at least the latency of a dependent chain, loads beside them, and whole tiles only as
    far as the map has pixels; where the pass is disabled, one vector of one pixel, or of one window. */
 #include "lower/winograd.h"
+#include "schedule.h"
 
 /* Registers that may hold accumulators. */
 static int accumulators(const Target *t) { return t->lanes == 1 ? 16 : t->vregs >= 32 ? 28 : 12; }
@@ -47,6 +48,14 @@ static double map_cost(const Target *t, int64_t h, int64_t w, int rows, int px, 
     return cost;
 }
 
+double conv_tile_cost(const Target *t, const Schedule *s, const ConvMap *m)
+{
+    int64_t vec = (m->channels + s->lanes - 1) / s->lanes;
+    int rest = (int)(vec % s->nb);
+    return (double)(vec / s->nb) * map_cost(t, m->h, m->w, s->rows, s->px, s->nb, m->red) +
+           (rest ? map_cost(t, m->h, m->w, s->rows, s->px, rest, m->red) : 0);
+}
+
 /* red: reduction steps of an output, input channels times taps. Tiles are made of whole windows of kh x kw. Returns the
    cost of one of the steps over the map; 0: there is no tile that fits. */
 static double conv_tile(const Target *t, Schedule *s, int64_t h, int64_t w, int64_t channels, int64_t red, int kh, int kw)
@@ -58,8 +67,8 @@ static double conv_tile(const Target *t, Schedule *s, int64_t h, int64_t w, int6
             for (int px = kw; tile_fits(t, rows * px, nb) && px <= w; px += kw) {
                 if (t->lanes == 1 && rows * px > 4)
                     break;
-                int rest = (int)(vec % nb);
-                double cost = (double)(vec / nb) * map_cost(t, h, w, rows, px, nb, red) + (rest ? map_cost(t, h, w, rows, px, rest, red) : 0);
+                Schedule try = {.lanes = s->lanes, .rows = rows, .px = px, .nb = nb};
+                double cost = conv_tile_cost(t, &try, &(ConvMap){h, w, channels, red});
                 if (best == 0 || cost < best * 0.999) {
                     best = cost;
                     s->rows = rows, s->px = px, s->nb = nb;
@@ -92,7 +101,7 @@ static bool check_phases(const Graph *g, const Node *n, const Type *out)
 }
 
 /* Does the border that the windows reach into outweigh the map? Then they are clipped instead. */
-static bool wide_border(const Graph *g, const Node *n)
+bool wide_border(const Graph *g, const Node *n)
 {
     const int64_t *in = g->value.v[n->in[0]].type.dim;
     int64_t b[4] = {0};
@@ -108,20 +117,26 @@ static bool depthwise(const Graph *g, const Node *n)
            g->value.v[n->in[1]].type.dim[0] == groups;
 }
 
+ConvMap conv_map(const Graph *g, const Node *n)
+{
+    Type out = node_step_type(g, n, 0);
+    ConvMap m = {out.dim[2], out.dim[3], out.dim[1] / n->attr.groups, type_elems(&g->value.v[n->in[1]].type) / out.dim[1]};
+    if (n->op == OP_conv_transpose2d)
+        m.h = imax(1, m.h / n->attr.stride.v[0]), m.w = imax(1, m.w / n->attr.stride.v[1]);
+    return m;
+}
+
 /* Chooses the tile of a convolution that is not depthwise; returns its cost. k: of the windows, NULL: none. */
 static double dense_conv(const Target *t, const Graph *g, const Node *n, Schedule *s, const Ints *k)
 {
     const Type *w = &g->value.v[n->in[1]].type;
-    Type out = node_step_type(g, n, 0);
-    int64_t channels = out.dim[1] / n->attr.groups, h = out.dim[2], wd = out.dim[3];
-    if (n->op == OP_conv_transpose2d)
-        h = imax(1, h / n->attr.stride.v[0]), wd = imax(1, wd / n->attr.stride.v[1]);
+    ConvMap m = conv_map(g, n);
     int kh = k ? (int)k->v[0] : 1, kw = k ? (int)k->v[1] : 1;
     s->impl = n->attr.groups > 1 ? IMPL_CONV_GROUP : IMPL_CONV_TILE;
-    double cost = conv_tile(t, s, h, wd, channels, type_elems(w) / out.dim[1], kh, kw);
+    double cost = conv_tile(t, s, m.h, m.w, m.channels, m.red, kh, kw);
     if (!cost) /* larger than it should be, but whole */
         s->rows = kh, s->px = kw, s->nb = 1;
-    s->oc_outer = !s->peel && channels > s->nb * s->lanes && (h * wd <= 28 * 28 || type_elems(w) * 4 > t->l2 / 4);
+    s->oc_outer = !s->peel && m.channels > s->nb * s->lanes && (m.h * m.w <= 28 * 28 || type_elems(w) * 4 > t->l2 / 4);
     return cost;
 }
 
@@ -131,14 +146,14 @@ static bool padded(const Node *n)
     return pad[0] | pad[1] | pad[2] | pad[3];
 }
 
-static bool peels(const Target *t, const Graph *g, const Node *n)
+bool conv_peels(const Target *t, const Graph *g, const Node *n)
 {
     return wide_border(g, n) || (n->op == OP_conv2d && (t->mcu || t->lanes == 1 || g->value.v[n->in[0]].kind == VAL_INPUT));
 }
 
 bool conv_takes_window(const Target *t, const Graph *g, const Node *n, const Ints *k)
 {
-    Schedule free = {.lanes = lanes_for(t, node_step_type(g, n, 0).dim[1] / n->attr.groups), .peel = peels(t, g, n)}, whole = free;
+    Schedule free = {.lanes = lanes_for(t, node_step_type(g, n, 0).dim[1] / n->attr.groups), .peel = conv_peels(t, g, n)}, whole = free;
     if (depthwise(g, n) || (free.peel && padded(n)))
         return false;
     double best = dense_conv(t, g, n, &free, NULL), cost = dense_conv(t, g, n, &whole, k);
@@ -153,7 +168,7 @@ static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, i
     s->lanes = lanes_for(t, out.dim[1] / n->attr.groups);
     if (n->op == OP_conv_transpose2d && !check_phases(g, n, &out))
         return;
-    s->peel = peels(t, g, n);
+    s->peel = conv_peels(t, g, n);
     if (depthwise(g, n)) {
         s->impl = IMPL_DEPTHWISE;
         s->lanes = lanes_for(t, out.dim[1]);
@@ -217,11 +232,13 @@ bool pass_choose_kernels(Pass *p, Graph *g)
             s->rows = window ? (int)window->v[0] : 1;
             s->px = window ? (int)window->v[1] : 1;
             s->nb = 1;
-        }
+        } else
+            schedules_take(p, g, n, s);
         n->sched = s;
         if (s->impl == IMPL_WINOGRAD)
             n->scratch = winograd_scratch(g, n);
     }
+    schedules_check(p, g);
     return true;
 }
 

@@ -8,6 +8,8 @@
 /* Results may be so far from exact ones, relative to the largest (README, "Numbers"). */
 static const double error_allowed = 1e-4;
 
+bool winograd_allowed(const Winograd *w) { return winograd_error(w) <= error_allowed; }
+
 /* What a vector costs per lane that comes from L2, from L3 and from memory: about 40, 16 and 8 bytes a cycle, in which
    two multiply-adds are done. */
 static const double from_l2 = 0.2, from_l3 = 0.5, from_memory = 1;
@@ -152,7 +154,7 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
     for (int m = any ? p->winograd : WINO_MIN; m <= (any ? p->winograd : WINO_MAX) && m + c.conv.r - 1 <= WINO_MAX_N; m++) {
         Winograd w = winograd_make(m, c.conv.r);
         int64_t more = 4 * (out.dim[1] * channels(&c) * w.n * w.n - type_elems(weight));
-        if (winograd_error(&w) > error_allowed || (!any && more > *room))
+        if (!winograd_allowed(&w) || (!any && more > *room))
             continue;
         Schedule try = direct;
         try.impl = IMPL_WINOGRAD, try.peel = band, try.parts = (int)imax(1, p->threads);

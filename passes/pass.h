@@ -13,6 +13,7 @@ typedef struct Pass {
     int threads;           /* the code is for so many threads, 0: for one */
     int winograd;          /* 0: where it pays; WINOGRAD_OFF; 2..6: this tile wherever it is possible */
     const struct Rules *rules; /* of the algebra pass; NULL: the bundled ones */
+    const struct Schedules *schedules; /* in place of choose-kernels' own choices; NULL: none */
     bool least;            /* disabled, but REDUCIBLE: do only what later passes cannot do without */
     Arena *scratch;        /* emptied after the pass */
 } Pass;
@@ -44,6 +45,7 @@ typedef struct PassOptions {
     bool strict, verify_each, time_passes;
     int threads, winograd;         /* as in Pass */
     const struct Rules *rules;     /* NULL: the bundled ones */
+    const struct Schedules *schedules; /* NULL: none */
     const char *passes;            /* comma list: run exactly these; NULL: all of the level */
     const char *disable;           /* comma list */
     const char *print_after;       /* a pass, "all" or NULL; dumps go to stderr */
@@ -62,7 +64,7 @@ bool passes_run_rows(Graph *, const PassOptions *, const PassInfo *, int n);
 /* Loop kernels for every node, constants packed. g must have schedules, layouts and offsets. */
 Program *lower_graph(Arena *, const Graph *, const Target *, bool strict);
 
-/* A kernel choice. Prints to and reads from one line of text; --schedule will read it. */
+/* A kernel choice. Prints to one line of text, which --schedule reads (passes/schedule.c). */
 typedef enum Impl { IMPL_GENERIC, IMPL_CONV_TILE, IMPL_DEPTHWISE, IMPL_CONV_GROUP, IMPL_WINOGRAD } Impl;
 typedef struct Schedule {
     Impl impl;

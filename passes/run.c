@@ -303,7 +303,7 @@ static bool least(const PassInfo *p, const PassOptions *o)
 static bool run_one(const PassInfo *info, Graph *g, const PassOptions *o, const Verify *ref)
 {
     Pass p = {.target = o->target, .opt = o->opt, .strict = o->strict, .threads = o->threads, .winograd = o->winograd,
-              .rules = o->rules, .least = least(info, o),
+              .rules = o->rules, .schedules = o->schedules, .least = least(info, o),
               .scratch = arena_new()};
     bug_context(info->name, NULL);
     int errors = diag_errors(), fired = g->fired.n;

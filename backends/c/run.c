@@ -8,6 +8,12 @@ static bool is_io(const PBuf *p)
     return p->kind != BUF_CONST;
 }
 
+/* Does this kind of run call an executor? */
+static bool parallel(const CFile *c, RunKind kind)
+{
+    return kind == RUN_MT || (kind == RUN_TRACE && c->o->threads);
+}
+
 /* Inputs, outputs, arena, and what the kind of run wants besides. */
 static void parameters(CFile *c, Buf *b, int indent, RunKind kind)
 {
@@ -22,8 +28,8 @@ static void parameters(CFile *c, Buf *b, int indent, RunKind kind)
     c_wrap(b, indent, arena_printf(c->A, "void *%s%s", c->arena, file || kind != RUN ? ", " : ")"));
     if (file)
         c_wrap(b, indent, arena_printf(c->A, "const void *%s%s", c->weights, kind != RUN ? ", " : ")"));
-    if (kind == RUN_MT)
-        c_wrap(b, indent, arena_printf(c->A, "const dsq_executor *%s)", c->executor));
+    if (parallel(c, kind))
+        c_wrap(b, indent, arena_printf(c->A, "const dsq_executor *%s%s", c->executor, kind == RUN_TRACE ? ", " : ")"));
     if (kind == RUN_TRACE)
         c_wrap(b, indent, arena_printf(c->A, "void (*%s)(void *%s, int call), void *%s)", c->hook, c->user, c->user));
 }
@@ -79,7 +85,7 @@ static void check(CFile *c, Buf *b, RunKind kind)
             c_wrap(b, 22, arena_printf(c->A, "%s, ", c->buf[i]));
     bool file = c->o->weights_as == WEIGHTS_FILE;
     c_wrap(b, 22, file ? arena_printf(c->A, "%s, %s)", c->arena, c->weights) : arena_printf(c->A, "%s)", c->arena));
-    if (kind == RUN_MT)
+    if (parallel(c, kind))
         c_wrap(b, 8, arena_printf(c->A, " || !%s || !%s->parallel_for", c->executor, c->executor));
     if (kind == RUN_TRACE)
         c_wrap(b, 8, arena_printf(c->A, " || !%s", c->hook));
@@ -129,7 +135,7 @@ static void one_call(CFile *c, Buf *b, const Call *call, RunKind kind)
         plain_call(c, b, t->head_name, call, ");");
     if (!t->iterations)
         plain_call(c, b, t->name, call, ");");
-    else if (kind != RUN_MT)
+    else if (!parallel(c, kind))
         plain_call(c, b, t->name, call, arena_printf(c->A, ", 0, %lld);", (long long)t->iterations));
     else {
         buf_puts(b, "    {\n");

@@ -6,7 +6,7 @@
 typedef struct Run {
     LMod *m;
     RunKind kind;
-    LLVMValueRef fn, *buf, arena, weights, more[2]; /* more: executor; hook and user */
+    LLVMValueRef fn, *buf, arena, weights, more[3], *hook; /* more: executor; hook and user: at `hook` */
 } Run;
 
 static bool by_argument(const LMod *m) { return m->weights_in == IN_ARGUMENT; }
@@ -19,11 +19,14 @@ static int ports(const Program *p)
     return n;
 }
 
-static int extra(RunKind kind) { return kind == RUN ? 0 : kind == RUN_MT ? 1 : 2; }
+/* Does this kind of run call an executor? */
+static bool parallel(const LMod *m, RunKind kind) { return kind == RUN_MT || (kind == RUN_TRACE && m->o->threads); }
+
+static int extra(const LMod *m, RunKind kind) { return parallel(m, kind) + (kind == RUN_TRACE ? 2 : 0); }
 
 static LLVMTypeRef signature(LMod *m, RunKind kind)
 {
-    int n = ports(m->p) + 1 + by_argument(m) + extra(kind);
+    int n = ports(m->p) + 1 + by_argument(m) + extra(m, kind);
     LLVMTypeRef *t = NEW(m->A, LLVMTypeRef, n);
     for (int i = 0; i < n; i++)
         t[i] = m->ptr;
@@ -42,8 +45,9 @@ static void take_parameters(Run *r)
                 r->buf[i] = LLVMGetParam(r->fn, n++);
     r->arena = LLVMGetParam(r->fn, n++);
     r->weights = by_argument(m) ? LLVMGetParam(r->fn, n++) : m->weights;
-    for (int i = 0; i < extra(r->kind); i++)
+    for (int i = 0; i < extra(m, r->kind); i++)
         r->more[i] = LLVMGetParam(r->fn, n++);
+    r->hook = r->more + parallel(m, r->kind);
 }
 
 /* ---- arguments ---- */
@@ -94,10 +98,10 @@ static void check(Run *r)
         refuse(m, &bad, r->arena, m->p->arena_align);
     if (by_argument(m))
         refuse(m, &bad, r->weights, 64);
-    if (r->kind != RUN)
-        refuse(m, &bad, r->more[0], 1);
+    for (int i = 0; i < parallel(m, r->kind) + (r->kind == RUN_TRACE); i++)
+        refuse(m, &bad, r->more[i], 1);
     return_if(r, bad);
-    if (r->kind == RUN_MT)
+    if (parallel(m, r->kind))
         return_if(r, LLVMBuildIsNull(m->b, executor_member(r, 2), ""));
 }
 
@@ -124,9 +128,9 @@ static void hook(Run *r, int call)
 {
     LMod *m = r->m;
     LLVMTypeRef t[] = {m->ptr, m->i32};
-    LLVMValueRef arg[] = {r->more[1], LLVMConstInt(m->i32, (unsigned long long)call, true)};
+    LLVMValueRef arg[] = {r->hook[1], LLVMConstInt(m->i32, (unsigned long long)call, true)};
     if (r->kind == RUN_TRACE)
-        l_call(m, LLVMFunctionType(m->none, t, 2, false), r->more[0], arg, 2);
+        l_call(m, LLVMFunctionType(m->none, t, 2, false), r->hook[0], arg, 2);
 }
 
 /* executor->parallel_for(executor->ctx, iterations, part, &args) */
@@ -151,7 +155,7 @@ static void one_call(Run *r, const Call *c, LLVMValueRef args)
         arg[i] = argument(r, &src->param.v[i], c->arg.v[i]);
     if (k->head && !(k->beside && r->kind == RUN_MT))
         l_call(m, k->head_type, k->head, arg, n);
-    if (k->iterations && r->kind == RUN_MT) {
+    if (k->iterations && parallel(m, r->kind)) {
         parallel_call(r, k, arg, n, args);
         return;
     }
@@ -182,7 +186,7 @@ static void run_function(LMod *m, RunKind kind)
     l_debug_function(m, r.fn, name, 1);
     take_parameters(&r);
     LLVMValueRef args = NULL; /* of parts, one after the other */
-    if (kind == RUN_MT)
+    if (parallel(m, kind))
         args = LLVMBuildAlloca(m->b, LLVMArrayType2(m->ptr, (uint64_t)imax(1, most_arguments(m->p))), "args");
     check(&r);
     hook(&r, -1);
@@ -208,8 +212,8 @@ void l_run(LMod *m)
 
 static void adapter(LMod *m, RunKind kind, const char *name)
 {
-    int n = ports(m->p), more = extra(kind);
-    LLVMTypeRef t[] = {m->ptr, m->ptr, m->ptr, m->ptr};
+    int n = ports(m->p), more = extra(m, kind);
+    LLVMTypeRef t[] = {m->ptr, m->ptr, m->ptr, m->ptr, m->ptr};
     LLVMValueRef fn = l_function(m, name, LLVMFunctionType(m->i32, t, (unsigned)(2 + more), false), true);
     LLVMValueRef *arg = NEW(m->A, LLVMValueRef, n + 1 + more);
     LLVMPositionBuilderAtEnd(m->b, LLVMAppendBasicBlockInContext(m->ctx, fn, ""));

@@ -30,7 +30,7 @@ _dsqc()
             sed -n "s/^ *$option=\([a-z|-]*\).*/\1/p" | tr '|' ' ')" -- "$word")
         return
         ;;
-    --weights | --rules | --input | --output | --report | --html | -o | -i)
+    --weights | --rules | --schedule | --input | --output | --report | --html | -o | -i)
         mapfile -t COMPREPLY < <(compgen -P "$prefix" -f -- "$word")
         compopt -o filenames 2>/dev/null
         return

@@ -13,6 +13,7 @@ Winograd winograd_make(int m, int r);
 /* How far single-precision results may be from exact ones, relative to the largest: eight times the standard deviation
    for independent inputs and taps of one variance, whose products are rounded once. (Measured: 3 to 5 times.) */
 double winograd_error(const Winograd *);
+bool winograd_allowed(const Winograd *); /* is that within what is promised? */
 /* u[n][n] = G g Gt for taps g[r][r]. */
 void winograd_weights(const Winograd *, const float *g, double *u);
 

@@ -38,6 +38,7 @@ def dsqc(*words):
     done = subprocess.run([DSQC, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         raise engines.Failure('dsqc %s: status %d\n%s' % (' '.join(words), done.returncode, done.stdout))
+    return done.stdout
 
 
 def find_engines():
@@ -79,6 +80,10 @@ class Net:
             sizes = re.findall(r'^#define \w+_(ELEMS|ARENA_BYTES) +(\d+)u', f.read(), re.M)
         (_, self.input), (_, output), (_, arena) = sizes
         return '%s/lib%s.so' % (out, self.name), self.name, threads, self.input, output, arena, '%s/%s.bin' % (out, self.name)
+
+    def roofline(self, threads):
+        told = dsqc('info', *self.spec, '--roofline', '--json', '--threads=%d' % threads)
+        return json.loads(told)['roofline']['roofline_ms']
 
     def start(self, kind, threads):
         if kind in ('c', 'llvm'):
@@ -127,8 +132,8 @@ class Clock:
 
 
 def measure(nets, kinds, running, args, threads):
-    """A row for every network: name, variant, threads, gflop, peak, and by kind ms (medians), ratio to dsqc, the least of
-    all rounds, and what the variant adds in %."""
+    """A row for every network: name, variant, threads, gflop, peak, roofline (ms), and by kind ms (medians), ratio to
+    dsqc, the least of all rounds, and what the variant adds in %."""
     clock = Clock(running, args.slice, args.clock)
     ms = {(net.variant, kind): [] for net in nets for kind in kinds}
     added = {key: [] for key in ms}
@@ -147,7 +152,7 @@ def measure(nets, kinds, running, args, threads):
                     ms[v, kind].append(took[v])
                 added[net.variant, kind].append(100 * (took[net.variant] / took[''] - 1))
     return [{'net': net.name, 'variant': net.variant, 'threads': threads, 'gflop': net.gflop,
-             'peak': statistics.median(peaks),
+             'peak': statistics.median(peaks), 'roofline': net.roofline(threads),
              'ms': {k: statistics.median(ms[net.variant, k]) for k in kinds},
              'ratio': {k: statistics.median(x / y for x, y in zip(ms[net.variant, k], ms[net.variant, 'c'])) for k in kinds},
              'least': {k: min(ms[net.variant, k]) for k in kinds},
@@ -173,10 +178,11 @@ def table(heading, rows):
 def markdown(rows, kinds, machine, command):
     peers = [k for k in kinds if k != 'c']
     times = [['`%s`' % r['net'] + (' ' + r['variant'] if r['variant'] else ''), str(r['threads']), '%.3g' % r['gflop']] +
-             ['%.3g' % r['ms'][k] for k in kinds] + ['%.0f %%' % (100 * r['gflop'] / r['ms']['c'] * 1e3 / r['peak'])] +
+             ['%.3g' % r['ms'][k] for k in kinds] + ['%.0f %%' % (100 * r['gflop'] / r['ms']['c'] * 1e3 / r['peak']), '%.3g' % r['roofline'],
+              '%.0f %%' % (100 * r['roofline'] / r['ms']['c'])] +
              ['%.2f' % r['ratio'][k] for k in peers] for r in rows]
     text = '%s, `%s`; medians of interleaved rounds.\n\n' % (machine, command)
-    text += table(['network', 'threads', 'GFLOP'] + [TITLES[k] + ', ms' for k in kinds] + ['of FMA peak'] +
+    text += table(['network', 'threads', 'GFLOP'] + [TITLES[k] + ', ms' for k in kinds] + ['of FMA peak', 'roofline, ms', 'of it'] +
                   [TITLES[k] + ' ÷ dsqc' for k in peers], times)
     adds = [['`%s` %s' % (r['net'], r['variant']), str(r['threads'])] + ['%+.1f %%' % r['added'][k] for k in kinds]
             for r in rows if r['variant']]

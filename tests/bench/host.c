@@ -131,7 +131,7 @@ static void answer(const char *line)
     else if (!strncmp(line, "time", n))
         time_runs(args);
     else if (!strncmp(line, "peak", n))
-        printf("%.3f\n", measure_peak(atoi(args)).gflops);
+        printf("%.3f\n", measure_peak(atoi(args), ANY_LANES).gflops);
     else if (strncmp(line, "load", n) && strncmp(line, "run", n))
         fail("load, run, time or peak");
     fflush(stdout);

@@ -234,7 +234,7 @@ expect 'verify loops' 0 'worst [0-9.e-]+' '' verify "$spec" --runs 1 --engine=lo
 expect 'verify beyond tolerance' 1 'conv1.*beyond tolerance' "error: 'conv1.*of the largest magnitude away" verify "$spec" --tolerance 1e-12
 expect 'bench' 0 'median +[0-9.]+ [mu]s' '' bench "$spec" --runs 5 --layers
 expect 'bench json' 0 'median_ms' '' bench "$spec" --runs 5 --json --threads 2
-check 'bench json keys' jq -es '.[0] | (keys == ["backend","gflop","gflops","median_ms","min_ms","name","p95_ms","peak_gflops","runs","target","threads"]) and
+check 'bench json keys' jq -es '.[0] | (keys == ["backend","direct_ms","gflop","gflops","median_ms","min_ms","name","p95_ms","peak_gflops","roofline_ms","roofline_share","runs","target","threads"]) and
     .runs == 5 and .threads == 2 and .min_ms <= .median_ms and .median_ms <= .p95_ms and .peak_gflops > 1' "$WORK/out.txt"
 expect 'info' 0 '^  parameters +260$' '' info "$spec"
 expect 'info json' 0 'arena_bytes' '' info "$spec" --json --set classes=5

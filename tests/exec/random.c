@@ -1,4 +1,4 @@
-/* random [--products] FIRST COUNT TARGET[:M]...: random graphs through the whole compiler, for each target:
+/* random [--products] [--schedules] FIRST COUNT TARGET[:M]...: random graphs through the whole compiler, for each target:
 
      reference of the graph as written  ~  loop interpreter (1e-5 of the largest magnitude)
      interpreter before the loop passes  =  after them, to the bit
@@ -6,6 +6,7 @@
      interpreter  =  what LLVM makes of it in this process, to the bit, likewise
 
    With M, graphs of square convolutions, which Winograd's kernels compute in tiles of M outputs (within 1e-4).
+   With --schedules every layer has one that is some steps away from the cost model's, as dsqc tune would try it.
    A target "llvm:NAME" leaves the C out, which takes most of the time.
 
    Prints "ok random/TARGET/SEED" (product/...) or "not ok ..." with the reason below it. */
@@ -17,11 +18,12 @@
 
 #include "../../backends/llvm/llvm.h"
 #include "../../compiler/cc.h"
-#include "../../passes/pass.h"
+#include "../../passes/schedule.h"
 #include "randgraph.h"
 
 static bool products; /* graphs of one product each */
-static const char *kind(void) { return products ? "product" : "random"; }
+static bool scheduled; /* other schedules than the cost model's */
+static const char *kind(void) { return scheduled ? products ? "scheduled product" : "scheduled" : products ? "product" : "random"; }
 
 enum { SIZE = 9, BATCH = 25, MAX_PORTS = 8 };
 
@@ -29,7 +31,7 @@ typedef struct Case {
     uint64_t seed;
     int winograd;              /* M, or 0 */
     Arena *A;
-    Graph *g, *written;
+    Graph *g, *written, *chosen;
     Program *p;
     float *io[MAX_PORTS];      /* inputs, then the interpreter's outputs */
     double *ref[MAX_PORTS];    /* per output */
@@ -120,6 +122,59 @@ static const char *some_disabled(Arena *A, uint64_t seed)
     return list;
 }
 
+/* ---- other schedules ---- */
+
+static void keep_chosen(void *user, const PassInfo *info, const Graph *g, double ms, bool changed)
+{
+    (void)ms, (void)changed;
+    Case *c = user;
+    if (info && !strcmp(info->name, "choose-kernels"))
+        c->chosen = graph_clone(c->A, g);
+}
+
+/* One to three steps from neighbour to neighbour. */
+static Schedule wander(Case *c, const Pass *p, const Node *n, Rng *r)
+{
+    Schedule s = *n->sched;
+    for (int steps = 1 + (int)(rng_next(r) % 3); steps > 0; steps--) {
+        ScheduleList near = schedule_neighbours(c->A, p, c->chosen, n, n->sched, &s);
+        if (near.s.n)
+            s = near.s.v[rng_next(r) % (uint64_t)near.s.n];
+    }
+    return s;
+}
+
+/* For every layer of the graph as choose-kernels has left it. The text of each must read as it was. */
+static const Schedules *other_schedules(Case *c, const PassOptions *o)
+{
+    Schedules *all = NEW(c->A, Schedules, 1);
+    Pass p = {.target = o->target, .opt = o->opt, .strict = o->strict, .threads = o->threads, .winograd = o->winograd, .scratch = c->A};
+    Rng r = rng_seed(c->seed, "schedules");
+    for (int i = 0; i < c->chosen->node.n; i++) {
+        const Node *n = &c->chosen->node.v[i];
+        Chosen one = {0};
+        if (n->op == OP_NONE || !has_schedule(n))
+            continue;
+        one.layer = layer_name(n), one.shape = layer_shape(c->A, c->chosen, n), one.s = wander(c, &p, n, &r);
+        const char *text = schedule_text(c->A, &one.s), *wrong = schedule_parse(c->A, text, &one.s);
+        if (wrong)
+            c->wrong = arena_printf(c->A, "schedule '%s': %s", text, wrong);
+        PUSH(c->A, &all->layer, one);
+    }
+    return all;
+}
+
+/* The same pass options, with schedules. */
+static bool schedule(Case *c, PassOptions *o)
+{
+    PassOptions first = *o;
+    first.observe = keep_chosen, first.observer = c, first.verify_each = false;
+    if (!passes_run(c->A, graph_clone(c->A, c->g), &first))
+        return false;
+    o->schedules = other_schedules(c, o);
+    return !c->wrong;
+}
+
 static const char *compile(Case *c, const Target *t)
 {
     c->g = products ? randproduct(c->A, c->seed) : c->winograd ? randgraph_square(c->A, c->seed, SIZE) : randgraph(c->A, c->seed, SIZE);
@@ -129,6 +184,8 @@ static const char *compile(Case *c, const Target *t)
     bool strict = c->seed % 4 && !c->winograd;
     PassOptions o = {.target = t, .opt = 2, .verify_each = true, .strict = strict, .threads = (int)(c->seed % 4),
                      .winograd = c->winograd ? c->winograd : WINOGRAD_OFF, .disable = some_disabled(c->A, c->seed)};
+    if (scheduled && !schedule(c, &o))
+        return c->wrong ? c->wrong : "it does not compile with the cost model's schedules";
     if (!passes_run(c->A, c->g, &o))
         return "a pass changed the numbers";
     c->p = lower_graph(c->A, c->g, t, strict);
@@ -302,8 +359,10 @@ int main(int argc, char **argv)
 {
     products = argc > 1 && !strcmp(argv[1], "--products");
     argc -= products, argv += products;
+    scheduled = argc > 1 && !strcmp(argv[1], "--schedules");
+    argc -= scheduled, argv += scheduled;
     if (argc < 4) {
-        fprintf(stderr, "usage: random [--products] FIRST COUNT [llvm:]TARGET[:M]...\n");
+        fprintf(stderr, "usage: random [--products] [--schedules] FIRST COUNT [llvm:]TARGET[:M]...\n");
         return 2;
     }
     uint64_t first = strtoull(argv[1], NULL, 10);

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Random graphs on every vector width that the interpreter has; the machine's own targets also as compiled C and through LLVM:
 # three of four are strict, so that both backends agree to the bit on more than 200 strict graphs for each of these targets.
-set -u
+set -eu
 first=${DSQ_SEED:-1}
 echo "  seeds from $first"
 random=$BUILD/tests/exec/random
 "$random" "$first" 275 generic native x86-64-v3
 "$random" "$first" 50 aarch64
 "$random" --products "$first" 50 generic native x86-64-v3 aarch64
+# any schedule that dsqc tune may try, or a person write
+"$random" --schedules "$first" 25 generic native x86-64-v3 aarch64 llvm:native:4
+"$random" --products --schedules "$first" 25 llvm:native llvm:x86-64-v3

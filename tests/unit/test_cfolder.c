@@ -54,6 +54,13 @@ static void hook(void *user, int which)
         traced[ntraced++] = which;
 }
 
+static void check_trace(void)
+{
+    CU_ASSERT_EQUAL(ntraced, 4);
+    for (int i = 0; i < ntraced; i++)
+        CU_ASSERT_EQUAL(traced[i], i - 1);
+}
+
 static void test_trace(void)
 {
     begin_test();
@@ -69,9 +76,33 @@ static void test_trace(void)
         ntraced = 0;
         CU_ASSERT_EQUAL(r(io.got[0], io.got[1], io.arena, hook, traced), DSQ_OK);
         compare(&io, "run_trace");
-        CU_ASSERT_EQUAL(ntraced, 4);
-        for (int i = 0; i < ntraced; i++)
-            CU_ASSERT_EQUAL(traced[i], i - 1);
+        check_trace();
+        dlclose(lib);
+    }
+    end_test();
+}
+
+/* With threads a traced run takes an executor, too. */
+static void test_threads_trace(void)
+{
+    begin_test();
+    BackendOptions o = options("generic");
+    Parts parts = {0};
+    dsq_executor e = {.ctx = &parts, .threads = 3, .parallel_for = parallel_for};
+    o.trace = o.threads = true;
+    build_conv(o.target);
+    Io io = interpret(true);
+    void *lib = emit(&o) ? compile(&o, "cc", WARNINGS) : NULL, *f = symbol(lib, "run_trace");
+    if (f) {
+        int (*r)(const float *, float *, void *, const dsq_executor *, void (*)(void *, int), void *);
+        memcpy(&r, &f, sizeof r);
+        clear_outputs(&io);
+        ntraced = 0;
+        CU_ASSERT_EQUAL(r(io.got[0], io.got[1], io.arena, &e, hook, traced), DSQ_OK);
+        compare(&io, "run_trace with threads");
+        check_trace();
+        CU_ASSERT(parts.loops > 0);
+        CU_ASSERT_EQUAL(r(io.got[0], io.got[1], io.arena, NULL, hook, traced), DSQ_EINVAL);
         dlclose(lib);
     }
     end_test();
@@ -307,6 +338,7 @@ void suite_cfolder(void)
     CU_pSuite s = CU_add_suite("cfolder", NULL, NULL);
     CU_add_test(s, "threads", test_threads);
     CU_add_test(s, "trace", test_trace);
+    CU_add_test(s, "threads and trace", test_threads_trace);
     CU_add_test(s, "weights as arrays, by the assembler, as a file", test_weights_as);
     CU_add_test(s, "self test", test_selftest);
     CU_add_test(s, "bad arguments", test_bad_arguments);

@@ -15,7 +15,7 @@ typedef union LlvmFn {
     void *sym;
     int (*run)(float *const *, void *);
     int (*mt)(float *const *, void *, const dsq_executor *);
-    int (*trace)(float *const *, void *, void (*)(void *, int), void *);
+    int (*trace)(float *const *, void *, const dsq_executor *, void (*)(void *, int), void *);
 } LlvmFn;
 
 static LlvmFn function(const LlvmCode *code, LlvmRun kind)
@@ -149,13 +149,14 @@ static void test_siblings(void)
         CU_ASSERT_EQUAL(mt.mt(io.got, io.arena, &e), DSQ_OK);
         compare(&io, "run_mt");
         clear_outputs(&io);
-        CU_ASSERT_EQUAL(trace.trace(io.got, io.arena, hear, &h), DSQ_OK);
+        CU_ASSERT_EQUAL(trace.trace(io.got, io.arena, &e, hear, &h), DSQ_OK);
         compare(&io, "run_trace");
         CU_ASSERT(h.in_order);
         CU_ASSERT_EQUAL(h.n, P->call.n + 1);
         CU_ASSERT_EQUAL(mt.mt(io.got, io.arena, NULL), DSQ_EINVAL);
         CU_ASSERT_EQUAL(mt.mt(io.got, io.arena, &nothing), DSQ_EINVAL);
-        CU_ASSERT_EQUAL(trace.trace(io.got, io.arena, NULL, &h), DSQ_EINVAL);
+        CU_ASSERT_EQUAL(trace.trace(io.got, io.arena, &e, NULL, &h), DSQ_EINVAL);
+        CU_ASSERT_EQUAL(trace.trace(io.got, io.arena, &nothing, hear, &h), DSQ_EINVAL);
         CU_ASSERT_EQUAL(run.run(io.got, NULL), P->arena_bytes ? DSQ_EINVAL : DSQ_OK);
         CU_ASSERT_EQUAL(run.run(io.got, (char *)io.arena + 4), P->arena_bytes ? DSQ_EINVAL : DSQ_OK);
         float *without[MAX_IO] = {0}, *odd[MAX_IO];
