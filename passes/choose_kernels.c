@@ -105,7 +105,9 @@ bool wide_border(const Graph *g, const Node *n)
 {
     const int64_t *in = g->value.v[n->in[0]].type.dim;
     int64_t b[4] = {0};
-    conv_border(g, n, b);
+    Node direct = *n;
+    direct.sched = NULL; /* Winograd's tiles reach further */
+    conv_border(g, &direct, b);
     double whole = (double)(b[0] + in[2] + b[2]) * (double)(b[1] + in[3] + b[3]);
     return whole > 4 * (double)in[2] * (double)in[3] + 64;
 }

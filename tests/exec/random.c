@@ -167,6 +167,9 @@ static const Schedules *other_schedules(Case *c, const PassOptions *o)
 /* The same pass options, with schedules. */
 static bool schedule(Case *c, PassOptions *o)
 {
+    for (int i = 0; i < c->g->node.n; i++) /* a schedule is found by its layer's name */
+        if (!c->g->node.v[i].name)
+            c->g->node.v[i].name = arena_printf(c->A, "layer%d", i);
     PassOptions first = *o;
     first.observe = keep_chosen, first.observer = c, first.verify_each = false;
     if (!passes_run(c->A, graph_clone(c->A, c->g), &first))
