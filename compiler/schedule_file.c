@@ -197,8 +197,9 @@ ScheduleFile *schedule_file_read(Arena *A, const char *path)
     if (!s.text)
         return NULL;
     s.file = diag_file(path, s.text, n);
-    for (const char *p = s.text; p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
-        PUSH(A, &s.line, p);
+    PUSH(A, &s.line, s.text);
+    for (const char *p = s.text; (p = strchr(p, '\n'));)
+        PUSH(A, &s.line, ++p);
     json_t *root = json_loadb(s.text, n, JSON_REJECT_DUPLICATES, &e);
     if (!root)
         error_at((Loc){.file = s.file, .line = (int)imax(e.line, 1), .col = (int)imax(e.column, 1), .len = 1}, "%s", e.text);
