@@ -83,20 +83,35 @@ static void clear_band(KC *kc, const Wino *c, int64_t rows)
     kb_end(b);
 }
 
-/* Phase py, px of all input channels. */
-static void fill_phase(KC *kc, const Wino *c, const Ix *top, int64_t rows, int64_t py, int64_t px)
+/* A rectangle of phases: as many pixels of the band have them. */
+typedef struct Phases { int64_t py, px, ny, nx; } Phases;
+
+/* All channels of those phases of a pixel, side by side. */
+static void fill_pixel(KC *kc, const Wino *c, const Ix *top, const Ix *y, const Ix *x, const Ix *ch, int64_t channels, const Phases *f)
+{
+    int64_t s = c->conv.stride;
+    for (int64_t py = f->py; py < f->py + f->ny; py++)
+        for (int64_t px = f->px; px < f->px + f->nx; px++)
+            for (int64_t k = 0; k < channels; k++) {
+                const Ix *from[4] = {c->n, ADDC(ch, k), ADDC(MULC(ADD(top, y), s), py), ADDC(MULC(ADDC(x, c->conv.first[1]), s), px)};
+                const Ix *at = ADD(MULC(x, c->p.channels), ADDC(ch, (py * s + px) * c->it.dim[1] + k));
+                kb_store(&kc->b, c->band, (const Ix *[]){c->v_part, y, at}, kc_load(kc, c->in, &c->it, from, 1, 1, 1), 0);
+            }
+}
+
+static void fill_phases(KC *kc, const Wino *c, const Ix *top, int64_t rows, Phases f)
 {
     KB *b = &kc->b;
     int64_t s = c->conv.stride, channels = c->it.dim[1], columns = c->p.band_row / c->p.channels;
-    int64_t left = c->conv.first[1], x0 = imax(0, -left), x1 = imin(columns, ceil_div(c->it.dim[3] - px, s) - left);
+    int64_t left = c->conv.first[1], x0 = imax(0, -left), x1 = imin(columns, ceil_div(c->it.dim[3] - f.px, s) - left);
     const Ix *y0 = ix_max(kc->A, IXC(0), MULC(top, -1));
-    const Ix *y1 = ix_min(kc->A, IXC(rows), ix_sub(kc->A, IXC(ceil_div(c->it.dim[2] - py, s)), top));
-    const Ix *y = IXV(kb_for(b, LOOP_SERIAL, "y", y0, y1, 1)), *ch = IXV(kb_for(b, LOOP_SERIAL, "c", IXC(0), IXC(channels), 1));
+    const Ix *y1 = ix_min(kc->A, IXC(rows), ix_sub(kc->A, IXC(ceil_div(c->it.dim[2] - f.py, s)), top));
+    const Ix *y = IXV(kb_for(b, LOOP_SERIAL, "y", y0, y1, 1));
+    bool few = channels <= 4; /* as of an image: they are written out */
+    const Ix *ch = few ? IXC(0) : IXV(kb_for(b, LOOP_SERIAL, "c", IXC(0), IXC(channels), 1));
     const Ix *x = IXV(kb_for(b, LOOP_SERIAL, "x", IXC(x0), IXC(x1), 1));
-    const Ix *coord[4] = {c->n, ch, ADDC(MULC(ADD(top, y), s), py), ADDC(MULC(ADDC(x, left), s), px)};
-    const Ix *at = ADD(MULC(x, c->p.channels), ADDC(ch, (py * s + px) * channels));
-    kb_store(b, c->band, (const Ix *[]){c->v_part, y, at}, kc_load(kc, c->in, &c->it, coord, 1, 1, 1), 0);
-    for (int i = 0; i < 3; i++)
+    fill_pixel(kc, c, top, y, x, ch, few ? channels : 1, &f);
+    for (int i = 0; i < (few ? 2 : 3); i++)
         kb_end(b);
 }
 
@@ -105,10 +120,11 @@ static void fill_band(KC *kc, const Wino *c, int64_t rows)
 {
     int64_t band = rows * c->w.m + c->w.r - 1;
     const Ix *top = ADDC(MULC(c->row, c->w.m), c->conv.first[0]);
+    int64_t s = c->conv.stride, ny = c->it.dim[2] % s ? 1 : s, nx = c->it.dim[3] % s ? 1 : s; /* with a rest: one at a time */
     clear_band(kc, c, band);
-    for (int64_t py = 0; py < c->conv.stride; py++)
-        for (int64_t px = 0; px < c->conv.stride; px++)
-            fill_phase(kc, c, top, band, py, px);
+    for (int64_t py = 0; py < s; py += ny)
+        for (int64_t px = 0; px < s; px += nx)
+            fill_phases(kc, c, top, band, (Phases){py, px, ny, nx});
 }
 
 /* ---- loops ---- */
