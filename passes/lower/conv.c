@@ -179,7 +179,7 @@ static float *pack_set(const Conv *c, const Seg *s, const float *w, const Phase 
                 for (k[2] = 0; k[2] < n[2]; k[2]++, p += wide)
                     for (int64_t j = 0; j < wide; j++) {
                         int64_t o = s->first + b * wide + j;
-                        if (o >= c->og && s->pairs)
+                        if (o >= c->og && s->pairs) /* the upper half */
                             o -= c->lanes / 2;
                         if (o < c->og)
                             p[j] = weight_at(c, w, v, h, g, o, k);
@@ -216,7 +216,8 @@ static void pack(KC *kc, Conv *c, int i)
 static void pair(KC *kc, Conv *c, Seg *s)
 {
     int64_t n = c->lanes, reduction = c->cg * c->v.w.k * c->h.w.k;
-    s->pairs = c->groups == 1 && s->blocks == 1 && !c->transposed && reduction < 2 * SUM_BLOCK && kc_can_pair(kc, s->nb, c->lanes, s->last_n);
+    s->pairs = c->groups == 1 && s->blocks == 1 && !c->transposed && reduction < 2 * SUM_BLOCK &&
+               kc_can_pair(kc, s->nb, c->lanes, s->last_n);
     if (!s->pairs)
         return;
     float *upper = NEW(kc->l->A, float, n), *twice = NEW(kc->l->A, float, n);

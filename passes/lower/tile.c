@@ -65,8 +65,10 @@ static void multiply_pairs(KC *kc, const Contract *c, const int *acc, const Expr
             add_product(kc, acc[j], p, x, w[j]);
         for (int j = 0; j < last && y; j++)
             add_product(kc, acc[j], p + 1, y, w[j]);
-        if (y)
-            x = x_reg(b, kb_let(b, "xx", x_select_gt(b, x_load(b, c->mask, (const Ix *[]){IXC(0)}, c->lanes, 0), x_const(b, x->type, 0), y, x)));
+        if (y) {
+            const Expr *upper = x_load(b, c->mask, (const Ix *[]){IXC(0)}, c->lanes, 0);
+            x = x_reg(b, kb_let(b, "both", x_select_gt(b, upper, x_const(b, x->type, 0), y, x)));
+        }
         add_product(kc, acc[last], p / 2, x, w[last]);
     }
 }
