@@ -162,6 +162,13 @@ bool conv_takes_window(const Target *t, const Graph *g, const Node *n, const Int
     return cost && cost <= 1.1 * best;
 }
 
+static Slide conv_slide(const Graph *g, const Node *n, int dim)
+{
+    const Attrs *a = &n->attr;
+    return (Slide){.in = g->value.v[n->in[0]].type.dim[2 + dim], .out = node_step_type(g, n, 0).dim[2 + dim],
+                   .k = g->value.v[n->in[1]].type.dim[2 + dim], .s = a->stride.v[dim], .d = a->dilation.v[dim], .p = a->pad.v[dim]};
+}
+
 /* room: bytes by which the weights may grow. */
 static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, int64_t *room)
 {
@@ -175,8 +182,8 @@ static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, i
         s->impl = IMPL_DEPTHWISE;
         s->lanes = lanes_for(t, out.dim[1]);
         s->peel = wide_border(g, n) || t->mcu || t->lanes == 1;
-        s->px = (int)imin(out.dim[3], t->lanes == 1 ? 4 : 7);
-        s->rows = s->nb = 1;
+        Slide v = conv_slide(g, n, 0), h = conv_slide(g, n, 1);
+        choose_depthwise(p, &v, &h, out.dim[1], s);
         return;
     }
     const Ints *k = node_window(n);

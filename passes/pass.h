@@ -69,7 +69,7 @@ typedef enum Impl { IMPL_GENERIC, IMPL_CONV_TILE, IMPL_DEPTHWISE, IMPL_CONV_GROU
 typedef struct Schedule {
     Impl impl;
     int lanes;             /* vector width along output channels (or the last dimension) */
-    int px, rows, nb;      /* register tile: rows x px pixels x nb vectors */
+    int px, rows, nb;      /* register tile: rows x px pixels x nb vectors. Depthwise: of one, nb go along a row together */
     bool oc_outer;         /* output channel blocks outermost (weights read once), else rows */
     bool symmetric;        /* a matrix times its own transpose: one half is computed, each result stored twice */
     bool peel;             /* no border in memory: edge pixels run with clipped windows, Winograd's tiles in bands */

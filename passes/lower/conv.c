@@ -6,7 +6,8 @@
    the pixels at the left and right edge run as tiles of one pixel that clip kx. */
 #include "lower.h"
 
-typedef struct Seg { int64_t first; int blocks, nb, last_n, wparam; } Seg; /* output channels of one block shape */
+/* Output channels of one block shape. pairs: two pixels share the last vector, bias: its channels twice. */
+typedef struct Seg { int64_t first; int blocks, nb, last_n, wparam; bool pairs; int bias, mask; } Seg;
 
 typedef struct Conv {
     ValueId in, bias;
@@ -39,6 +40,8 @@ static const Expr *conv_init(KC *kc, void *user, int j)
     Conv *c = user;
     if (c->bias < 0)
         return x_const(&kc->b, vt(DT_F32, c->lanes), 0);
+    if (c->s->pairs && j == c->s->nb - 1)
+        return x_load(&kc->b, c->s->bias, (const Ix *[]){IXC(0)}, c->lanes, 0);
     int valid = j == c->s->nb - 1 ? c->s->last_n : c->lanes;
     return kc_load_param(kc, c->bias, channel(kc, c, j), true, c->lanes, valid);
 }
@@ -111,6 +114,7 @@ static void tile(KC *kc, Conv *c, int px, bool clip_x)
         if (clip_x)
             kc_clip(kc, &c->h.w, c->x, &t.red[ix].lo, &t.red[ix].hi);
     }
+    t.pairs = c->s->pairs, t.mask = c->s->mask;
     kc_contract(kc, &t);
 }
 
@@ -175,6 +179,8 @@ static float *pack_set(const Conv *c, const Seg *s, const float *w, const Phase 
                 for (k[2] = 0; k[2] < n[2]; k[2]++, p += wide)
                     for (int64_t j = 0; j < wide; j++) {
                         int64_t o = s->first + b * wide + j;
+                        if (o >= c->og && s->pairs) /* the upper half */
+                            o -= c->lanes / 2;
                         if (o < c->og)
                             p[j] = weight_at(c, w, v, h, g, o, k);
                     }
@@ -206,6 +212,27 @@ static void pack(KC *kc, Conv *c, int i)
     s->wparam = kc_const(kc, i ? "wt" : "w", name, DT_F32, 6, dim, all);
 }
 
+/* What shared vectors need besides their weights. */
+static void pair(KC *kc, Conv *c, Seg *s)
+{
+    int64_t n = c->lanes, reduction = c->cg * c->v.w.k * c->h.w.k;
+    s->pairs = c->groups == 1 && s->blocks == 1 && !c->transposed && reduction < 2 * SUM_BLOCK &&
+               kc_can_pair(kc, s->nb, c->lanes, s->last_n);
+    if (!s->pairs)
+        return;
+    float *upper = NEW(kc->l->A, float, n), *twice = NEW(kc->l->A, float, n);
+    const Value *bias = c->bias >= 0 ? &kc->l->g->value.v[c->bias] : NULL;
+    const float *from = bias ? tensor_f32(kc->l->A, bias->tensor) : NULL;
+    for (int64_t i = 0; i < n; i++) {
+        upper[i] = i >= n / 2;
+        if (bias && i % (n / 2) < s->last_n)
+            twice[i] = from[type_elems(&bias->type) > 1 ? s->first + (s->nb - 1) * n + i % (n / 2) : 0];
+    }
+    s->mask = kc_const(kc, "upper", arena_printf(kc->l->A, "upper.%lld", (long long)n), DT_F32, 1, &n, upper);
+    if (bias)
+        s->bias = kc_const(kc, "bias_t", arena_printf(kc->l->A, "%s.twice", bias->name), DT_F32, 1, &n, twice);
+}
+
 static void segments(KC *kc, Conv *c)
 {
     int64_t vec = (c->og + c->lanes - 1) / c->lanes, nb = imin(kc->s.nb, vec), full = c->og / (nb * c->lanes);
@@ -217,8 +244,10 @@ static void segments(KC *kc, Conv *c)
         int64_t nv = (rest + c->lanes - 1) / c->lanes;
         c->seg[c->nseg++] = (Seg){.first = full * nb * c->lanes, .blocks = 1, .nb = (int)nv, .last_n = (int)(rest - (nv - 1) * c->lanes)};
     }
-    for (int i = 0; i < c->nseg; i++)
+    for (int i = 0; i < c->nseg; i++) {
+        pair(kc, c, &c->seg[i]);
         pack(kc, c, i);
+    }
 }
 
 static Conv *conv_new(KC *kc)

@@ -76,6 +76,8 @@ int value_vdim(const Graph *, ValueId);
 
 /* ---- loops (nest.c) ---- */
 typedef void BodyFn(KC *, const Ix *const *coord, int lanes, int n, void *user);
+/* Below this many elements a parallel region costs more than it saves. */
+enum { PARALLEL_MIN = 4096 };
 /* Calls body once for whole vectors and once for the tail inside loops over all elements of frame. vdim is walked
    innermost, in steps of lanes: [N][H][W][C] for NHWC, row-major otherwise. The outermost loop is parallel when `parallel`. */
 void kc_nest(KC *, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *, void *user);
@@ -90,6 +92,10 @@ int kc_fold(KC *, const char *name, XOp, const Expr *init, const Expr *zero, int
 typedef struct Slide { int64_t in, out, k, s, d, p; } Slide;
 /* The slide of the node's operand 0 along H (dim 0) or W (dim 1), from its stride, dilation and pad. */
 Slide kc_slide(const KC *, int64_t k, int dim);
+/* The one of n outputs, counted from the first, of whose windows' elements the i-th is tap k; -1: none. */
+int64_t slide_output(const Slide *, int64_t n, int64_t i, int64_t k);
+/* How many elements the windows of n outputs span. */
+int64_t slide_span(const Slide *, int64_t n);
 /* One dimension of a convolution: outputs o0 + ostep * i, taps k0 + kstep * j, input position i * w.s + j * w.d - w.p.
    d is negative in transposed convolutions. */
 typedef struct Phase { Slide w; int64_t k0, kstep, o0, ostep; } Phase;
@@ -147,6 +153,8 @@ typedef struct Contract {
     int blocks;                           /* the sum of everything inside the first so many loops is added up apart */
     int64_t rest;                         /* with one block loop: steps of red[1] behind the last whole block */
     int vdim;
+    bool pairs;                           /* two pixels share the last vector: kc_can_pair */
+    int mask;                             /* pairs: a parameter of `lanes` numbers, those of the upper half positive */
     void *user;
     const Expr *(*init)(KC *, void *, int j);                                             /* bias of vector j, or 0 */
     const Expr *(*x)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red);    /* scalar input */
@@ -157,7 +165,17 @@ typedef struct Contract {
     void (*store)(KC *, void *, const Ix *row, const Ix *px, int j, const Expr *sum);     /* NULL: kc_finish follows */
 } Contract;
 void kc_contract(KC *, const Contract *);
+/* Can two pixels share the last vector, which is at most half full, the second in the upper half? Its weights and its
+   init then hold its channels twice. Not in sums of blocks. */
+bool kc_can_pair(const KC *, int nb, int lanes, int last_n);
 
+/* Does a depthwise kernel load each input of a tile once, for all sums that it is part of? Else it goes tap by tap, one
+   row at a time. (depthwise.c) */
+bool dw_by_inputs(const Target *, const Schedule *, int64_t taps);
+/* Do so many weights fit the registers beside a tile's sums? */
+bool dw_weights_stay(const Target *, int64_t taps, int64_t tile);
+/* Chooses the tile and the order of the loops; s has lanes and peel. (passes/choose_depthwise.c) */
+void choose_depthwise(const Pass *, const Slide *v, const Slide *h, int64_t channels, Schedule *s);
 /* Channels in the order in which they lie, at[c] elements on, as whole vectors: vector v begins start[v] elements on,
    channel c is lane slot[c] % lanes of vector slot[c] / lanes. A vector holds channels that lie side by side; where
    those are fewer than its lanes, the others are not channels of this value. (depthwise.c) */

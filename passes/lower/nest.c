@@ -1,9 +1,6 @@
 /* Loop nests over all elements of a type, windows along a row, and sums whose rounding error stays small. */
 #include "lower.h"
 
-/* Below this many elements a parallel region costs more than it saves. */
-enum { PARALLEL_MIN = 4096 };
-
 /* The walk along vdim at one place of the other dimensions: size elements in steps of lanes and what is left. */
 typedef struct Walk { const Ix **coord; int vdim, lanes; int64_t size, whole; const char *name; BodyFn *body; void *user; } Walk;
 
@@ -108,6 +105,14 @@ Slide kc_slide(const KC *kc, int64_t k, int dim)
     return (Slide){.in = kc_type(kc, kc->n->in[0])->dim[2 + dim], .out = kc->frame.dim[2 + dim], .k = k,
                    .s = a->stride.v[dim], .d = a->dilation.n ? a->dilation.v[dim] : 1, .p = a->pad.v[dim]};
 }
+
+int64_t slide_output(const Slide *s, int64_t n, int64_t i, int64_t k)
+{
+    int64_t o = i - k * s->d;
+    return o < 0 || o % s->s || o / s->s >= n ? -1 : o / s->s;
+}
+
+int64_t slide_span(const Slide *s, int64_t n) { return (n - 1) * s->s + (s->k - 1) * s->d + 1; }
 
 void kc_clip(KC *kc, const Slide *w, const Ix *o, const Ix **lo, const Ix **hi)
 {

@@ -1,4 +1,7 @@
-/* Max and average pooling: vectors along channels, windows clipped to the input by their loop bounds. */
+/* Max and average pooling: vectors along channels, windows clipped to the input by their loop bounds.
+
+   Maxima in vectors are taken for px pixels of a row together: those of the columns that their windows span, of which
+   neighbours share, then those of each window's columns. */
 #include <float.h>
 #include <math.h>
 
@@ -8,6 +11,9 @@ typedef struct Pool {
     Slide v, h;
     int vdim, counts;      /* counts: parameter with the divisor of each (row, column), -1: the constant */
     double divisor;
+    /* maxima of columns */
+    const Ix *n, *y, *c;
+    int lanes, valid;
 } Pool;
 
 /* Elements that PyTorch divides a window's sum by. */
@@ -66,6 +72,102 @@ static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
     kc_store_results(kc, r, coord, p->vdim, lanes, n);
 }
 
+/* ---- maxima of columns ---- */
+
+/* Bytes of the results that a row of tiles makes before it goes on to the next channels: maps usually come from beyond
+   L1, in the order in which they lie. */
+enum { NEAR = 512 };
+
+/* As many as leave half of the registers to columns. */
+static int pixels(const KC *kc, const Pool *p)
+{
+    int px = 1;
+    while (px < p->h.out && (px + 1) * kc->frame.dim[1] * 4 <= NEAR && slide_span(&p->h, px + 1) <= kc->t->vregs / 2)
+        px++;
+    return px;
+}
+
+static const Expr *window_max(KC *kc, const Pool *p, const int *col, int64_t q)
+{
+    KB *b = &kc->b;
+    int acc = kb_let(b, "acc", x_reg(b, col[q * p->h.s]));
+    for (int64_t kx = 1; kx < p->h.k; kx++)
+        kb_set(b, acc, NULL, NULL, x_gather(b, X_max, acc, x_reg(b, col[q * p->h.s + kx * p->h.d])));
+    return x_reg(b, acc);
+}
+
+/* A register for each column of px windows. */
+static int *columns(KC *kc, const Pool *p, int px)
+{
+    int64_t span = slide_span(&p->h, px);
+    int *col = NEW(kc->A, int, span);
+    for (int64_t j = 0; j < span; j++) {
+        bool read = false;
+        for (int64_t kx = 0; kx < p->h.k; kx++)
+            read = read || slide_output(&p->h, px, j, kx) >= 0;
+        col[j] = read ? kb_let(&kc->b, "col", x_const(&kc->b, vt(DT_F32, p->lanes), -INFINITY)) : -1;
+    }
+    return col;
+}
+
+/* px windows of a vector of channels. */
+static void windows(KC *kc, Pool *p, const Ix *x, int px)
+{
+    KB *b = &kc->b;
+    int *col = columns(kc, p, px);
+    const Ix *lo, *hi;
+    kc_clip(kc, &p->v, p->y, &lo, &hi);
+    const Ix *ky = IXV(kb_for(b, LOOP_SERIAL, "ky", lo, hi, 1));
+    for (int64_t j = 0; j < slide_span(&p->h, px); j++)
+        if (col[j] >= 0) {
+            const Ix *ic[4] = {p->n, p->c, ADDC(ADD(MULC(p->y, p->v.s), MULC(ky, p->v.d)), -p->v.p), ADDC(MULC(x, p->h.s), j - p->h.p)};
+            const Expr *in = kc_load(kc, kc->n->in[0], kc_type(kc, kc->n->in[0]), ic, p->vdim, p->lanes, p->valid);
+            kb_set(b, col[j], NULL, NULL, x_gather(b, X_max, col[j], in));
+        }
+    kb_end(b);
+    for (int64_t q = 0; q < px; q++)
+        kc_store_results(kc, window_max(kc, p, col, q), (const Ix *[]){p->n, p->c, p->y, ADDC(x, q)}, p->vdim, p->lanes, p->valid);
+}
+
+/* Those that leave the input come one by one, without sharing. */
+static void vector(KC *kc, Pool *p, const Ix *x, int px, bool clip_x)
+{
+    if (clip_x)
+        body(kc, (const Ix *[]){p->n, p->c, p->y, x}, p->lanes, p->valid, p);
+    else
+        windows(kc, p, x, px);
+}
+
+/* All channels, which lie side by side. */
+static void max_tile(KC *kc, const Ix *x, int px, bool clip_x, void *user)
+{
+    Pool *p = user;
+    int64_t channels = kc->frame.dim[1], whole = channels / p->lanes * p->lanes;
+    if (whole) {
+        p->c = IXV(kb_for(&kc->b, LOOP_SERIAL, "c", IXC(0), IXC(whole), p->lanes)), p->valid = p->lanes;
+        vector(kc, p, x, px, clip_x);
+        kb_end(&kc->b);
+    }
+    p->c = IXC(whole), p->valid = (int)(channels - whole);
+    if (p->valid)
+        vector(kc, p, x, px, clip_x);
+}
+
+static void max_rows(KC *kc, Pool *p)
+{
+    KB *b = &kc->b;
+    const int64_t *dim = kc->frame.dim;
+    bool batch = dim[0] > 1, parallel = type_elems(&kc->frame) >= PARALLEL_MIN;
+    p->n = batch ? IXV(kb_for(b, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "n", IXC(0), IXC(dim[0]), 1)) : IXC(0);
+    p->y = IXV(kb_for(b, parallel && !batch ? LOOP_PARALLEL : LOOP_SERIAL, "y", IXC(0), IXC(dim[2]), 1));
+    while (p->lanes > kc->t->min_lanes && p->lanes / 2 >= dim[1])
+        p->lanes /= 2;
+    kc_columns(kc, &p->h, true, pixels(kc, p), max_tile, p);
+    kb_end(b);
+    if (batch)
+        kb_end(b);
+}
+
 void lower_pool(KC *kc)
 {
     const Attrs *a = &kc->n->attr;
@@ -75,6 +177,10 @@ void lower_pool(KC *kc)
     p.vdim = value_vdim(kc->l->g, kc_out(kc));
     const Type *it = kc_type(kc, kc->n->in[0]);
     int lanes = p.vdim == 1 && kc_vector(kc, kc->n->in[0], it, 1) && kc_epilogue_vector(kc, 1) ? kc->s.lanes : 1;
+    p.lanes = lanes;
     kc_zero_borders(kc);
-    kc_nest(kc, &kc->frame, p.vdim, lanes, true, body, &p);
+    if (kc->n->op == OP_max_pool && lanes > 1 && pixels(kc, &p) > 1)
+        max_rows(kc, &p);
+    else
+        kc_nest(kc, &kc->frame, p.vdim, lanes, true, body, &p);
 }

@@ -29,12 +29,80 @@ static void close(KC *kc, int n)
         kb_end(&kc->b);
 }
 
+/* ---- two pixels that share their last vector ---- */
+
+bool kc_can_pair(const KC *kc, int nb, int lanes, int last_n)
+{
+    const Node *n = kc->n;
+    return nb > 1 && lanes >= 8 && kc->t->vregs >= 32 && last_n * 2 <= lanes && n->nout == 1 && n->out[0].red == RED_NONE;
+}
+
+/* Of vector j. */
+static int registers(const Contract *c, int j)
+{
+    int n = c->rows * c->px;
+    return c->pairs && j == c->nb - 1 ? (n + 1) / 2 : n;
+}
+
+static const Expr *pair_x(KC *kc, const Contract *c, int p, const Ix *const *red)
+{
+    const Expr *x = c->x(kc, c->user, IXC(p / c->px), IXC(p % c->px), red);
+    return x_reg(&kc->b, kb_let(&kc->b, "x", x_splat(&kc->b, x, c->lanes)));
+}
+
+static void add_product(KC *kc, int acc, int p, const Expr *x, const Expr *w)
+{
+    kb_set(&kc->b, acc, IXC(p), NULL, x_fma(&kc->b, kc->t->fma, x, w, x_tile(&kc->b, acc, IXC(p), NULL)));
+}
+
+static void multiply_pairs(KC *kc, const Contract *c, const int *acc, const Expr *const *w, const Ix *const *red)
+{
+    KB *b = &kc->b;
+    int last = c->nb - 1, n = c->rows * c->px;
+    for (int p = 0; p < n; p += 2) {
+        const Expr *x = pair_x(kc, c, p, red), *y = p + 1 < n ? pair_x(kc, c, p + 1, red) : NULL;
+        for (int j = 0; j < last; j++)
+            add_product(kc, acc[j], p, x, w[j]);
+        for (int j = 0; j < last && y; j++)
+            add_product(kc, acc[j], p + 1, y, w[j]);
+        if (y) {
+            const Expr *upper = x_load(b, c->mask, (const Ix *[]){IXC(0)}, c->lanes, 0);
+            x = x_reg(b, kb_let(b, "both", x_select_gt(b, upper, x_const(b, x->type, 0), y, x)));
+        }
+        add_product(kc, acc[last], p / 2, x, w[last]);
+    }
+}
+
+/* The pixel's own vectors and what it has of the one that it shares. The upper half is stored with what lies below it,
+   over channels of the pixel's vector before that one, which comes behind it; it may lie where an operand of the
+   epilogue does, so that all results come before the first store. */
+static void store_paired(KC *kc, const Contract *c, const int *acc, int p)
+{
+    int last = c->nb - 1, half = p % 2 * c->lanes / 2;
+    const Out *out = &kc->n->out[0];
+    const Ix *coord[8][MAX_RANK];
+    const Expr *x[8];
+    for (int j = 0; j <= last; j++) {
+        c->coord(kc, c->user, IXC(p / c->px), IXC(p % c->px), j, coord[j]);
+        if (j == last)
+            coord[j][c->vdim] = ADDC(coord[j][c->vdim], -half);
+        const Expr *sum = x_tile(&kc->b, acc[j], IXC(j == last ? p / 2 : p), NULL);
+        x[j] = kc_reg(kc, "t", kc_epilogue(kc, sum, coord[j], c->vdim, c->lanes, j == last ? half + c->last_n : c->lanes)[out->step]);
+    }
+    for (int j = last; j >= 0; j--)
+        kc_store(kc, out->value, coord[j], c->vdim, x[j], j == last ? half + c->last_n : c->lanes);
+}
+
 static void multiply(KC *kc, const Contract *c, const int *acc, const Ix *const *red)
 {
     KB *b = &kc->b;
     const Expr *w[8];
     for (int j = 0; j < c->nb; j++)
         w[j] = x_reg(b, kb_let(b, arena_printf(kc->A, "w%d", j), c->w(kc, c->user, j, red)));
+    if (c->pairs) {
+        multiply_pairs(kc, c, acc, w, red);
+        return;
+    }
     const Ix *r, *q;
     int n = pixels(kc, c, &r, &q);
     const Ix *p = tile_index(kc, c, r, q);
@@ -61,7 +129,7 @@ static void reduce(KC *kc, const Contract *c, const int *acc, const Ix **red, in
 static void tiles(KC *kc, const Contract *c, const char *name, int *acc, const Expr *const *init)
 {
     for (int j = 0; j < c->nb; j++)
-        acc[j] = kb_tile(&kc->b, arena_printf(kc->A, "%s%d", name, j), c->rows * c->px, 0, init[j]);
+        acc[j] = kb_tile(&kc->b, arena_printf(kc->A, "%s%d", name, j), registers(c, j), 0, init[j]);
 }
 
 void kc_contract(KC *kc, const Contract *c)
@@ -92,6 +160,11 @@ void kc_contract(KC *kc, const Contract *c)
         red[1] = IXV(kb_for(b, LOOP_SERIAL, c->red[1].name, IXC(0), IXC(c->rest), 1));
         multiply(kc, c, acc, red);
         kb_end(b);
+    }
+    if (c->pairs) {
+        for (int p = 0; p < c->rows * c->px; p++)
+            store_paired(kc, c, acc, p);
+        return;
     }
     if (!c->store) {
         kc_finish(kc, &(Finish){c->rows, c->px, c->nb, c->lanes, c->last_n, c->vdim, acc, c->coord, c->user, c->twin, c->even});

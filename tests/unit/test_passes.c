@@ -361,7 +361,8 @@ static const char *check_schedule(const Graph *g, const Node *n, const Target *t
         return "vectors that the target has not";
     if (s->impl == IMPL_WINOGRAD)
         return check_winograd(g, n, t);
-    if (t->lanes > 1 && s->px * s->rows * s->nb + s->nb + 1 > t->vregs)
+    int vectors = s->impl == IMPL_DEPTHWISE ? 1 : s->nb; /* a depthwise kernel's come one after the other */
+    if (t->lanes > 1 && s->px * s->rows * vectors + vectors + 1 > t->vregs)
         return "the tile does not fit the registers";
     if (s->peel && ((s->rows > 1 && !window) || (s->oc_outer && !map)))
         return "clipped windows in several rows or by channel blocks";

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# Kernels with little work for each element that they read: depthwise convolutions, max_pool, convolutions whose last vector
+# of channels is at most half full. Their numbers where tiles, blocks and vectors do not come out even, and what they are
+# made of on a machine with 32 registers of 16 lanes: how often an input is loaded, how many multiply-adds there are.
+set -u
+
+# spec SHAPE LAYER...: m.yaml
+spec()
+{
+    printf 'name: m\ninput:\n  image: "f32%s"\nnetwork:\n' "$1" >"$WORK/m.yaml"
+    shift
+    printf '  - %s\n' "$@" >>"$WORK/m.yaml"
+    echo 'output: y' >>"$WORK/m.yaml"
+}
+
+# verify NAME ENGINE: m.yaml for targets of several vector widths
+verify()
+{
+    local target
+    for target in x86-64-v4 x86-64-v3 aarch64 generic; do
+        if "$DSQC" verify "$WORK/m.yaml" --weights random:1 --runs 1 -q --engine=loops --target=$target >"$WORK/log" 2>&1; then
+            echo "ok $1, $target"
+        else
+            echo "not ok $1, $target"
+            sed 's/^/    /' "$WORK/log" "$WORK/m.yaml" | head -30
+        fi
+    done
+    if "$DSQC" verify "$WORK/m.yaml" --weights random:1 --runs 1 -q >"$WORK/log" 2>&1; then
+        echo "ok $1, C"
+    else
+        echo "not ok $1, C"
+        sed 's/^/    /' "$WORK/log" "$WORK/m.yaml" | head -30
+    fi
+}
+
+dw() { echo "{op: conv2d, name: dw, out: $1, groups: $1, kernel: $2, stride: $3, pad: $4, dilation: ${5:-1}}"; }
+conv() { echo "{op: conv2d, name: $1, out: $2, kernel: ${3:-1}, pad: $((${3:-1} / 2))}"; }
+
+for channels in 16 40 72 200; do
+    spec '[1,3,15,17]' "$(conv a $channels)" "$(dw $channels 3 1 1)" relu6 "$(conv b 5)"
+    verify "depthwise 3x3, $channels channels"
+    spec '[1,3,15,17]' "$(conv a $channels)" "$(dw $channels 3 2 1)" "$(conv b 5)"
+    verify "depthwise 3x3 of stride 2, $channels channels"
+done
+spec '[2,3,9,11]' "$(conv a 40)" "$(dw 40 5 1 2)" relu '{op: mean, axes: [2, 3]}'
+verify 'depthwise 5x5, a batch, reduced'
+spec '[1,3,13,13]' "$(conv a 40)" "$(dw 40 5 2 2)" "$(conv b 5)"
+verify 'depthwise 5x5 of stride 2'
+spec '[1,3,19,19]' "$(conv a 24)" "$(dw 24 3 2 3 3)" "$(conv b 5)"
+verify 'depthwise with dilation'
+spec '[1,3,14,14]' "$(conv a 24)" "$(dw 24 7 1 3)" "$(conv b 5)"
+verify 'depthwise 7x7'
+
+for pool in 'kernel: 3, stride: 2, pad: 1' 'kernel: 3, stride: 2, ceil_mode: true' 'kernel: 2' 'kernel: [3, 2], stride: 1, dilation: 2, pad: 1'; do
+    spec '[2,3,15,18]' "$(conv a 24)" "{op: max_pool, $pool}" relu
+    verify "max_pool $pool"
+    spec '[1,3,15,18]' "$(conv a 72)" "{op: max_pool, $pool}" "$(conv b 5)"
+    verify "max_pool $pool, 72 channels"
+done
+
+for channels in 24 36 40 50; do
+    spec '[1,3,13,15]' "$(conv a $channels 3)" relu "$(conv b $channels)"
+    verify "convolutions to $channels channels"
+    spec '[1,3,8,9]' "{op: conv2d, name: a, out: $channels, kernel: 1, as: p}" "{op: conv2d, name: b, out: $channels, kernel: 1, in: p}" \
+         'relu' "{op: conv2d, name: c, out: $channels, kernel: 1, as: z}" '{op: add, in: [p, z]}' "$(conv d 4)"
+    verify "$channels channels, an operand in the same place"
+done
+
+# count NAME KERNEL PATTERN N: lines of the kernel that have the pattern
+count()
+{
+    "$DSQC" compile "$WORK/m.yaml" --weights random:1 -q --target=x86-64-v4 --emit=loops -o - >"$WORK/m.loops"
+    local n
+    n=$(awk -v k="@k[0-9]*_$2 " '/^ *kernel/ { on = $0 ~ k } on' "$WORK/m.loops" | grep -c "$3")
+    [ "$n" = "$4" ] && echo "ok $1" || echo "not ok $1: $n instead of $4"
+}
+
+spec '[1,3,14,14]' "$(conv a 16)" "$(dw 16 3 1 1)" relu "$(conv b 5)"
+count 'a depthwise tile of 2x7 pixels loads 4x9 inputs' dw '= load in_at' 36
+count 'for 9 multiply-adds each' dw '= fma(' 126
+count 'its weights are loaded once' dw '= load w_at' 9
+spec '[1,3,57,57]' "$(conv a 16)" '{op: max_pool, kernel: 3, stride: 2}' relu "$(conv b 5)"
+count 'max_pool: 7 pixels share 15 columns' 'max_pool*[a-z_]*' 'load in_at.*, col' 15
+spec '[1,8,14,14]' "$(conv a 24)" relu "$(conv b 5)"
+count '24 channels of 14 pixels are 21 vectors' a '= fma(' 21
