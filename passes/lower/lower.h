@@ -12,6 +12,7 @@ typedef struct Lower {
     int *buf;              /* per value: its PBuf, -1 none yet */
     Map packed;            /* constants in another order, by name */
     Map names;             /* of buffers */
+    bool weights_far;      /* they outgrow L2: in every run, each comes from beyond it */
 } Lower;
 
 enum { MAX_OPERANDS = 64 };
@@ -155,6 +156,10 @@ typedef struct Contract {
     void (*store)(KC *, void *, const Ix *row, const Ix *px, int j, const Expr *sum);     /* NULL: kc_finish follows */
 } Contract;
 void kc_contract(KC *, const Contract *);
+/* Panels of weights, [panels][steps][wide], of which each is read by several passes. */
+typedef struct Panels { int param; int64_t panels, steps, wide, passes; } Panels;
+/* In step `step` of pass `pass` over a panel: fetches what falls to it of the next panel. */
+void kc_prefetch(KC *, const Panels *, const Ix *panel, const Ix *pass, const Ix *step);
 
 /* Channels in the order in which they lie, at[c] elements on, as whole vectors: vector v begins start[v] elements on,
    channel c is lane slot[c] % lanes of vector slot[c] / lanes. A vector holds channels that lie side by side; where

@@ -29,6 +29,18 @@ static void close(KC *kc, int n)
         kb_end(&kc->b);
 }
 
+/* The hardware does not look far enough ahead for what comes from beyond L2. One prefetch a step at most, except where few
+   passes have to do it; where there are many, the last ones fetch what is there already. */
+void kc_prefetch(KC *kc, const Panels *p, const Ix *panel, const Ix *pass, const Ix *step)
+{
+    enum { LINE = 16 };
+    int64_t passes = p->passes >= 8 ? 8 : imin(p->passes, 4), part = p->wide / passes;
+    const Ix *next = ix_min(kc->A, ADDC(panel, 1), IXC(p->panels - 1));
+    const Ix *at = MULC(ADD(MULC(ix_min(kc->A, pass, IXC(passes - 1)), p->steps), step), part);
+    for (int64_t i = 0; i < part; i += LINE)
+        kb_prefetch(&kc->b, p->param, (const Ix *[]){next, ADDC(at, i)});
+}
+
 static void multiply(KC *kc, const Contract *c, const int *acc, const Ix *const *red)
 {
     KB *b = &kc->b;
