@@ -12,11 +12,12 @@
 /* Registers that may hold accumulators. */
 static int accumulators(const Target *t) { return t->lanes == 1 ? 16 : t->vregs >= 32 ? 28 : 12; }
 
-/* Accumulators, one row of weights and one broadcast input at a time must fit: a spill in the inner loop costs more
-   than any tile gains. */
+/* Accumulators, one row of weights and one broadcast input at a time must fit, or a vector of inputs for each pixel and the
+   next row of weights: a spill in the inner loop costs more than any tile gains. */
 bool tile_fits(const Target *t, int pixels, int nb)
 {
-    return pixels * nb <= accumulators(t) && (t->lanes == 1 || pixels * nb + nb + 1 <= t->vregs);
+    int operands = target_by_lane(t) ? pixels + 2 * nb : 1 + nb;
+    return pixels * nb <= accumulators(t) && (t->lanes == 1 || pixels * nb + operands <= t->vregs);
 }
 
 static int lanes_for(const Target *t, int64_t channels)

@@ -61,7 +61,7 @@ static void red_vars(KC *kc, const Conv *c, const Ix *const *red, const Ix **ch,
     *ch = red[c->chan_outer ? 0 : 2], *ky = red[c->chan_outer ? 1 : 0], *kx = red[c->chan_outer ? 2 : 1];
 }
 
-static const Expr *conv_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red)
+static const Expr *conv_xs(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red, int lanes)
 {
     Conv *c = user;
     const Ix *ch, *ky, *kx, *coord[4];
@@ -70,7 +70,12 @@ static const Expr *conv_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix
     coord[1] = ADD(MULC(c->g, c->cg), ch);
     coord[2] = ADDC(ADD(MULC(ADD(c->y, r), c->v.w.s), MULC(ky, c->v.w.d)), -c->v.w.p);
     coord[3] = ADDC(ADD(MULC(ADD(c->x, q), c->h.w.s), MULC(kx, c->h.w.d)), -c->h.w.p);
-    return kc_load_along(kc, c->in, &c->it, coord, c->along, 1);
+    return lanes > 1 ? kc_load(kc, c->in, &c->it, coord, 1, lanes, lanes) : kc_load_along(kc, c->in, &c->it, coord, c->along, 1);
+}
+
+static const Expr *conv_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red)
+{
+    return conv_xs(kc, user, r, q, red, 1);
 }
 
 static const Expr *conv_w(KC *kc, void *user, int j, const Ix *const *red)
@@ -105,6 +110,8 @@ static void tile(KC *kc, Conv *c, int px, bool clip_x)
 {
     Contract t = {.rows = c->rows, .px = px, .nb = c->s->nb, .lanes = c->lanes, .last_n = c->s->last_n, .nred = 3, .vdim = 1,
                   .user = c, .init = conv_init, .x = conv_x, .w = conv_w, .coord = conv_coord};
+    if (!c->chan_outer && !c->order && c->cg % kc->t->lanes == 0 && kc_vector(kc, c->in, &c->it, 1))
+        t.xs = conv_xs;
     int64_t inner = c->cg * c->h.w.k;
     const int64_t *pad = kc->n->attr.pad.v;
     bool inside = !kc->s.peel || !(pad[0] | pad[1] | pad[2] | pad[3]);

@@ -149,6 +149,9 @@ typedef struct Contract {
     void *user;
     const Expr *(*init)(KC *, void *, int j);                                             /* bias of vector j, or 0 */
     const Expr *(*x)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red);    /* scalar input */
+    /* n scalar inputs from that step of the innermost loop on, which takes a multiple of the target's lanes; NULL: they do not
+       lie side by side */
+    const Expr *(*xs)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red, int n);
     const Expr *(*w)(KC *, void *, int j, const Ix *const *red);                          /* vector of weights */
     CoordFn *coord;                                                                       /* of the output */
     void (*twin)(KC *, void *, const Ix *const *coord, int lane, const Ix **at);          /* as Finish.twin */
