@@ -20,6 +20,8 @@ typedef struct Target {
 } Target;
 /* NULL where unknown; "native" is the row that fits this machine best, with -march=native. */
 const Target *target_find(const char *name);
+/* Does its multiply-add take the scalar operand from any lane of a vector, so that one load brings several? */
+bool target_by_lane(const Target *);
 extern const Target targets[];
 extern const int ntargets;
 

@@ -5,17 +5,20 @@
    Needs anchored graphs; keeps everything; gives F_SCHEDULE. The register tile is the one with the lowest estimated
    cycles: fused multiply-adds, at least the latency of a dependent chain, loads beside them, and whole tiles only as
    far as the map has pixels; where the pass is disabled, one vector of one pixel, or of one window. */
+#include <math.h>
+
 #include "lower/winograd.h"
 #include "schedule.h"
 
 /* Registers that may hold accumulators. */
 static int accumulators(const Target *t) { return t->lanes == 1 ? 16 : t->vregs >= 32 ? 28 : 12; }
 
-/* Accumulators, one row of weights and one broadcast input at a time must fit: a spill in the inner loop costs more
-   than any tile gains. */
+/* Accumulators, one row of weights and one broadcast input at a time must fit, or a vector of inputs for each pixel and the
+   next row of weights: a spill in the inner loop costs more than any tile gains. */
 bool tile_fits(const Target *t, int pixels, int nb)
 {
-    return pixels * nb <= accumulators(t) && (t->lanes == 1 || pixels * nb + nb + 1 <= t->vregs);
+    int operands = target_by_lane(t) ? pixels + 2 * nb : 1 + nb;
+    return pixels * nb <= accumulators(t) && (t->lanes == 1 || pixels * nb + operands <= t->vregs);
 }
 
 static int lanes_for(const Target *t, int64_t channels)
@@ -26,25 +29,36 @@ static int lanes_for(const Target *t, int64_t channels)
     return lanes;
 }
 
-/* Cost of one reduction step of a tile, in multiply-adds of a vector. streamed: the weights of a block of output
-   channels do not stay in L1, each vector of them comes from L2 at about the cost of one multiply-add. */
+/* Cost of one reduction step of a tile, in multiply-adds of a vector, of which two are done in a cycle, as many as loads;
+   a chain of them takes four cycles a link. streamed: the weights of a block of output channels do not stay in L1 and
+   arrive at about 28 bytes a cycle. */
 double tile_cost(const Target *t, int pixels, int nb, bool streamed)
 {
-    double fma = pixels * nb, loads = pixels + nb;
+    double fma = pixels * nb, loads = pixels + nb, far = streamed ? nb * t->lanes * 4 / 14.0 : 0;
     if (t->lanes == 1)
         return fma + loads + 2;
-    return imax(imax((int64_t)fma, 8), (int64_t)loads) + 1 + 0.1 * loads + (streamed ? nb : 0);
+    return fmax(fmax(fma, 8), fmax(loads, far)) + 0.5 + 0.05 * loads;
+}
+
+/* The same for each step of a whole tile: accumulators are also begun, sent through the epilogue and stored, and the
+   first and last links of their chains wait. */
+static double whole_tile(const Target *t, int pixels, int nb, int64_t red)
+{
+    bool streamed = red * nb * t->lanes * 4 > t->l1 / 2;
+    double around = t->lanes == 1 ? 0 : 24 + 4.0 * pixels * nb;
+    return tile_cost(t, pixels, nb, streamed) + around / (double)red;
 }
 
 /* Sum over the map cut into rows x px tiles, its ragged edges included. */
 static double map_cost(const Target *t, int64_t h, int64_t w, int rows, int px, int nb, int64_t red)
 {
-    bool streamed = red * nb * t->lanes * 4 > t->l1 / 2;
-    double whole = (double)(h / rows), rest_y = (double)(h % rows ? 1 : 0), cost = 0;
-    int64_t nx = w / px, rx = w % px;
-    cost += whole * ((double)nx * tile_cost(t, rows * px, nb, streamed) + (rx ? tile_cost(t, rows * (int)rx, nb, streamed) : 0));
-    if (rest_y > 0)
-        cost += (double)nx * tile_cost(t, (int)(h % rows) * px, nb, streamed) + (rx ? tile_cost(t, (int)(h % rows * rx), nb, streamed) : 0);
+    int64_t ny = h / rows, nx = w / px;
+    int ry = (int)(h % rows), rx = (int)(w % px);
+    double cost = (double)(ny * nx) * whole_tile(t, rows * px, nb, red);
+    if (rx)
+        cost += (double)ny * whole_tile(t, rows * rx, nb, red);
+    if (ry)
+        cost += (double)nx * whole_tile(t, ry * px, nb, red) + (rx ? whole_tile(t, ry * rx, nb, red) : 0);
     return cost;
 }
 

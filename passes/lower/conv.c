@@ -26,6 +26,8 @@ typedef struct Conv {
     int nseg;
     /* the tile being written */
     const Ix *n, *g, *blk, *y, *x;
+    bool fetch;                 /* the tiles over the map fetch the weights of the next block meanwhile */
+    const Ix *pass;             /* which of them this is */
     const Seg *s;
     int lanes, from, to, rows;  /* segments and rows of the tiles being walked */
 } Conv;
@@ -46,6 +48,10 @@ static const Expr *conv_init(KC *kc, void *user, int j)
     return kc_load_param(kc, c->bias, channel(kc, c, j), true, c->lanes, valid);
 }
 
+/* Tiles along a row of the map; tiles in the map. */
+static int64_t tiles_along(const KC *kc, const Conv *c) { return (c->h.w.out + kc->s.px - 1) / kc->s.px; }
+static int64_t tiles_over(const KC *kc, const Conv *c) { return (c->v.w.out + kc->s.rows - 1) / kc->s.rows * tiles_along(kc, c); }
+
 /* Sums of this many products are added up apart: the rounding of one behind the other grows with their number. */
 enum { SUM_BLOCK = 256 };
 
@@ -58,7 +64,7 @@ static void red_vars(KC *kc, const Conv *c, const Ix *const *red, const Ix **ch,
     *ch = red[c->chan_outer ? 0 : 2], *ky = red[c->chan_outer ? 1 : 0], *kx = red[c->chan_outer ? 2 : 1];
 }
 
-static const Expr *conv_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red)
+static const Expr *conv_xs(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red, int lanes)
 {
     Conv *c = user;
     const Ix *ch, *ky, *kx, *coord[4];
@@ -67,18 +73,31 @@ static const Expr *conv_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix
     coord[1] = ADD(MULC(c->g, c->cg), ch);
     coord[2] = ADDC(ADD(MULC(ADD(c->y, r), c->v.w.s), MULC(ky, c->v.w.d)), -c->v.w.p);
     coord[3] = ADDC(ADD(MULC(ADD(c->x, q), c->h.w.s), MULC(kx, c->h.w.d)), -c->h.w.p);
-    return kc_load_along(kc, c->in, &c->it, coord, c->along, 1);
+    return lanes > 1 ? kc_load(kc, c->in, &c->it, coord, 1, lanes, lanes) : kc_load_along(kc, c->in, &c->it, coord, c->along, 1);
+}
+
+static const Expr *conv_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red)
+{
+    return conv_xs(kc, user, r, q, red, 1);
 }
 
 static const Expr *conv_w(KC *kc, void *user, int j, const Ix *const *red)
 {
     Conv *c = user;
     const Ix *set = ADD(MULC(ADD(MULC(c->pv, c->nh), c->ph), c->groups), c->g); /* weights of this phase and group */
-    const Ix *ch, *ky, *kx, *last = IXC((int64_t)j * c->lanes);
+    const Ix *panel = ADD(MULC(set, c->s->blocks), c->blk), *ch, *ky, *kx, *step;
+    int64_t kh = c->v.w.k, kw = c->h.w.k, wide = (int64_t)c->s->nb * c->lanes;
     red_vars(kc, c, red, &ch, &ky, &kx);
+    if (c->chan_outer)
+        step = ADD(MULC(ADD(MULC(ch, kh), ky), kw), kx);
+    else
+        step = ADD(MULC(ADD(MULC(ky, kw), kx), c->cg), ch);
     if (c->order && j == 0)
         c->along = kc_along(kc, &c->run, ADD(MULC(c->g, c->cg), ch)); /* once for all pixels */
-    const Ix *ix[6] = {set, c->blk, c->chan_outer ? ch : ky, c->chan_outer ? ky : kx, c->chan_outer ? kx : ch, last};
+    if (c->fetch && j == 0)
+        kc_prefetch(kc, &(Panels){c->s->wparam, c->s->blocks * c->nv * c->nh * c->groups, c->cg * kh * kw, wide,
+                                  tiles_over(kc, c)}, panel, c->pass, step);
+    const Ix *ix[2] = {panel, ADDC(MULC(step, wide), (int64_t)j * c->lanes)};
     return x_load(&kc->b, c->s->wparam, ix, c->lanes, 0);
 }
 
@@ -94,6 +113,8 @@ static void tile(KC *kc, Conv *c, int px, bool clip_x)
 {
     Contract t = {.rows = c->rows, .px = px, .nb = c->s->nb, .lanes = c->lanes, .last_n = c->s->last_n, .nred = 3, .vdim = 1,
                   .user = c, .init = conv_init, .x = conv_x, .w = conv_w, .coord = conv_coord};
+    if (!c->chan_outer && !c->order && c->cg % kc->t->lanes == 0 && kc_vector(kc, c->in, &c->it, 1))
+        t.xs = conv_xs;
     int64_t inner = c->cg * c->h.w.k;
     const int64_t *pad = kc->n->attr.pad.v;
     bool inside = !kc->s.peel || !(pad[0] | pad[1] | pad[2] | pad[3]);
@@ -123,6 +144,8 @@ static void channels(KC *kc, const Ix *x, int px, bool clip_x, void *user)
 {
     Conv *c = user;
     c->x = x;
+    if (c->fetch)
+        c->pass = ADD(MULC(ix_div(kc->A, c->y, kc->s.rows), tiles_along(kc, c)), ix_div(kc->A, x, kc->s.px));
     for (int i = c->from; i < c->to; i++) {
         c->s = &c->seg[i];
         bool loop = c->s->blocks > 1 && !kc->s.oc_outer;
@@ -208,8 +231,8 @@ static void pack(KC *kc, Conv *c, int i)
             }
     const char *name = arena_printf(kc->l->A, "%s.tile%s_%dx%d%s", kc->l->g->value.v[wid].name, i ? "_tail" : "", s->nb, c->lanes,
                                     c->chan_outer ? "_c" : "");
-    int64_t dim[6] = {sets, s->blocks, imax(1, n[0]), imax(1, n[1]), imax(1, n[2]), wide};
-    s->wparam = kc_const(kc, i ? "wt" : "w", name, DT_F32, 6, dim, all);
+    int64_t dim[2] = {sets * s->blocks, imax(1, n[0] * n[1] * n[2]) * wide};
+    s->wparam = kc_const(kc, i ? "wt" : "w", name, DT_F32, 2, dim, all);
 }
 
 /* What shared vectors need besides their weights. */
@@ -273,6 +296,7 @@ static Conv *conv_new(KC *kc)
 static void blocks(KC *kc, Conv *c, int i, bool parallel)
 {
     bool loop = c->seg[i].blocks > 1, reduces = node_reduces(kc->n);
+    c->fetch = loop && kc->l->weights_far;
     LoopKind kind = parallel ? LOOP_PARALLEL : LOOP_SERIAL;
     c->blk = loop ? IXV(kb_for(&kc->b, kind, "oc", IXC(0), IXC(c->seg[i].blocks), 1)) : IXC(0);
     if (reduces)

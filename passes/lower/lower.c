@@ -225,10 +225,20 @@ static void lower_node(Lower *l, int index)
     PUSH(l->A, &l->p->call, kc.call);
 }
 
+static bool weights_far(const Graph *g, const Target *t)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < g->value.n; i++)
+        if (g->value.v[i].kind == VAL_CONST)
+            bytes += type_elems(&g->value.v[i].type) * 4;
+    return t->lanes > 1 && bytes > t->l2;
+}
+
 Program *lower_graph(Arena *A, const Graph *g, const Target *t, bool strict)
 {
     (void)strict; /* every kernel so far rounds as the graph does, up to the order of sums */
     Lower l = {.A = A, .g = g, .t = t, .p = NEW(A, Program, 1), .buf = NEW(A, int, g->value.n), .packed = map_new(A), .names = map_new(A)};
+    l.weights_far = weights_far(g, t);
     l.p->arena = A;
     l.p->name = g->name;
     l.p->arena_bytes = g->arena_bytes;

@@ -12,6 +12,7 @@ typedef struct Lower {
     int *buf;              /* per value: its PBuf, -1 none yet */
     Map packed;            /* constants in another order, by name */
     Map names;             /* of buffers */
+    bool weights_far;      /* they outgrow L2: in every run, each comes from beyond it */
 } Lower;
 
 enum { MAX_OPERANDS = 64 };
@@ -158,6 +159,9 @@ typedef struct Contract {
     void *user;
     const Expr *(*init)(KC *, void *, int j);                                             /* bias of vector j, or 0 */
     const Expr *(*x)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red);    /* scalar input */
+    /* n scalar inputs from that step of the innermost loop on, which takes a multiple of the target's lanes; NULL: they do not
+       lie side by side */
+    const Expr *(*xs)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red, int n);
     const Expr *(*w)(KC *, void *, int j, const Ix *const *red);                          /* vector of weights */
     CoordFn *coord;                                                                       /* of the output */
     void (*twin)(KC *, void *, const Ix *const *coord, int lane, const Ix **at);          /* as Finish.twin */
@@ -168,6 +172,10 @@ void kc_contract(KC *, const Contract *);
 /* Can two pixels share the last vector, which is at most half full, the second in the upper half? Its weights and its
    init then hold its channels twice. Not in sums of blocks. */
 bool kc_can_pair(const KC *, int nb, int lanes, int last_n);
+/* Panels of weights, [panels][steps][wide], of which each is read by several passes. */
+typedef struct Panels { int param; int64_t panels, steps, wide, passes; } Panels;
+/* In step `step` of pass `pass` over a panel: fetches what falls to it of the next panel. */
+void kc_prefetch(KC *, const Panels *, const Ix *panel, const Ix *pass, const Ix *step);
 
 /* Does a depthwise kernel load each input of a tile once, for all sums that it is part of? Else it goes tap by tap, one
    row at a time. (depthwise.c) */

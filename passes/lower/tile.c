@@ -9,6 +9,8 @@
      unroll q 0..14 { store out[...] = epilogue(acc0[q]) }       finish.c */
 #include "lower.h"
 
+enum { MAX_PIXELS = 32 };
+
 static const Ix *tile_index(KC *kc, const Contract *c, const Ix *r, const Ix *q) { return ADD(MULC(r, c->px), q); }
 
 /* Opens unrolled loops over the tile's pixels; returns the number to close. */
@@ -27,6 +29,18 @@ static void close(KC *kc, int n)
 {
     while (n--)
         kb_end(&kc->b);
+}
+
+/* The hardware does not look far enough ahead for what comes from beyond L2. One prefetch a step at most, except where few
+   passes have to do it; where there are many, the last ones fetch what is there already. */
+void kc_prefetch(KC *kc, const Panels *p, const Ix *panel, const Ix *pass, const Ix *step)
+{
+    enum { LINE = 16 };
+    int64_t passes = p->passes >= 8 ? 8 : imin(p->passes, 4), part = p->wide / passes;
+    const Ix *next = ix_min(kc->A, ADDC(panel, 1), IXC(p->panels - 1));
+    const Ix *at = MULC(ADD(MULC(ix_min(kc->A, pass, IXC(passes - 1)), p->steps), step), part);
+    for (int64_t i = 0; i < part; i += LINE)
+        kb_prefetch(&kc->b, p->param, (const Ix *[]){next, ADDC(at, i)});
 }
 
 /* ---- two pixels that share their last vector ---- */
@@ -115,13 +129,43 @@ static void multiply(KC *kc, const Contract *c, const int *acc, const Ix *const 
     close(kc, n);
 }
 
+/* Several steps of the innermost loop: a vector of inputs per pixel, each of whose lanes is multiplied in one step. */
+static void multiply_lanes(KC *kc, const Contract *c, const int *acc, const Ix **red, int steps)
+{
+    KB *b = &kc->b;
+    const Expr *x[MAX_PIXELS], *w[8];
+    const Ix **inner = &red[c->nred - 1], *first = *inner;
+    for (int p = 0; p < c->rows * c->px; p++)
+        x[p] = kc_reg(kc, "x", c->xs(kc, c->user, IXC(p / c->px), IXC(p % c->px), red, steps));
+    for (int i = 0; i < steps; i++) {
+        *inner = ADDC(first, i);
+        for (int j = 0; j < c->nb; j++)
+            w[j] = x_reg(b, kb_let(b, arena_printf(kc->A, "w%d", j), c->w(kc, c->user, j, red)));
+        for (int p = 0; p < c->rows * c->px; p++)
+            for (int j = 0; j < c->nb; j++)
+                kb_set(b, acc[j], IXC(p), NULL, x_fma(b, kc->t->fma, x_splat(b, x_lane(b, x[p], i), c->lanes), w[j],
+                                                      x_tile(b, acc[j], IXC(p), NULL)));
+    }
+}
+
+/* Steps that one turn of the innermost loop takes. */
+static int steps(const KC *kc, const Contract *c)
+{
+    return c->xs && target_by_lane(kc->t) && c->lanes == kc->t->lanes && c->rows * c->px <= MAX_PIXELS ? c->lanes : 1;
+}
+
+static void step(KC *kc, const Contract *c, const int *acc, const Ix **red)
+{
+    steps(kc, c) > 1 ? multiply_lanes(kc, c, acc, red, steps(kc, c)) : multiply(kc, c, acc, red);
+}
+
 static void reduce(KC *kc, const Contract *c, const int *acc, const Ix **red, int k)
 {
     if (k == c->nred) {
-        multiply(kc, c, acc, red);
+        step(kc, c, acc, red);
         return;
     }
-    red[k] = IXV(kb_for(&kc->b, LOOP_SERIAL, c->red[k].name, c->red[k].lo, c->red[k].hi, 1));
+    red[k] = IXV(kb_for(&kc->b, LOOP_SERIAL, c->red[k].name, c->red[k].lo, c->red[k].hi, k == c->nred - 1 ? steps(kc, c) : 1));
     reduce(kc, c, acc, red, k + 1);
     kb_end(&kc->b);
 }
@@ -157,8 +201,8 @@ void kc_contract(KC *kc, const Contract *c)
         reduce(kc, c, acc, red, 0);
     if (c->rest) {
         red[0] = c->red[0].hi;
-        red[1] = IXV(kb_for(b, LOOP_SERIAL, c->red[1].name, IXC(0), IXC(c->rest), 1));
-        multiply(kc, c, acc, red);
+        red[1] = IXV(kb_for(b, LOOP_SERIAL, c->red[1].name, IXC(0), IXC(c->rest), steps(kc, c)));
+        step(kc, c, acc, red);
         kb_end(b);
     }
     if (c->pairs) {

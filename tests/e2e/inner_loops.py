@@ -1,0 +1,83 @@
+#!/usr/bin/python3
+"""The innermost loops of convolutions, as compilers make them, read in the disassembly: on NEON a vector loaded at most for
+every three multiply-adds, since the inputs come four channels at a time; on AVX-512 nothing that gcc keeps on the stack."""
+import os
+import re
+import shutil
+import subprocess
+
+WORK, DSQC = os.environ["WORK"], os.environ["DSQC"]
+SPEC, KERNELS = "specs/squeezenet1_1.yaml", "features_11_expand"  # 1x1 and 3x3, side by side in one storage
+
+
+def instructions(objdump, file):
+    """Function by function: [(address, text)]."""
+    functions = {}
+    for line in subprocess.run([objdump, "-d", "--no-show-raw-insn", file], capture_output=True, text=True, check=True).stdout.splitlines():
+        name, at = re.match(r"[0-9a-f]+ <(.*)>:", line), re.match(r"\s+([0-9a-f]+):\s+(.*)", line)
+        if name:
+            code = functions.setdefault(name[1], [])
+        elif at:
+            code.append((int(at[1], 16), at[2]))
+    return functions
+
+
+def innermost(code):
+    """What stands in the loops that have no other inside."""
+    index, loops = {at: i for i, (at, _) in enumerate(code)}, []
+    for i, (_, text) in enumerate(code):
+        jump = re.match(r"(?:j|b|cb|tb)\S*\s+(?:.*,\s*)?([0-9a-f]+) <", text)
+        first = index.get(int(jump[1], 16)) if jump else None
+        if first is not None and first <= i:
+            loops.append((first, i))
+    for a in loops:
+        if not any(a[0] <= b[0] and b[1] <= a[1] and a != b for b in loops):
+            yield [text for _, text in code[a[0]:a[1] + 1]]
+
+
+def vectors_loaded(loop):
+    return sum(2 if re.match(r"ldn?p\s+[qds]", text) else 1 for text in loop if re.match(r"ld\S*\s+\{?[qdsv]\d", text))
+
+
+def neon(loop):
+    fmla, loads = sum(text.startswith("fmla") for text in loop), vectors_loaded(loop)
+    return fmla >= 48 and 3 * loads <= fmla, f"{loads} vectors loaded for {fmla} fmla"
+
+
+def avx512(loop):
+    fma, stack = sum(text.startswith("vfmadd") for text in loop), sum("(%rsp" in text or "(%rbp" in text for text in loop)
+    return fma >= 16 and not stack, f"{stack} of {len(loop)} instructions beside {fma} vfmadd work on the stack"
+
+
+def case(backend, target, objdump, good, multiply):
+    name = f"inner loops, {target}, {backend}"
+    if not shutil.which(objdump):
+        print(f"skip {name}: {objdump} is not installed")
+        return
+    out = f"{WORK}/{target}.{backend}"
+    run = subprocess.run([DSQC, "compile", SPEC, "--weights=random:1", f"--target={target}", f"--backend={backend}",
+                          "--emit=obj", "-o", out], capture_output=True, text=True)
+    if run.returncode:
+        print(f"skip {name}: {run.stderr.strip().splitlines()[0]}" if re.search("without LLVM|not installed|cannot run|not found", run.stderr)
+              else f"not ok {name}\n  {run.stderr}")
+        return
+    seen, bad = 0, []
+    for function, code in instructions(objdump, f"{out}/squeezenet1_1.o").items():
+        if not KERNELS in function:
+            continue
+        work = max(innermost(code), key=lambda loop: sum(text.startswith(multiply) for text in loop)) # not the map's edge
+        seen += 1
+        fine, what = good(work)
+        if not fine:
+            bad.append(f"{function}: {what}")
+    if seen != 2:
+        bad.append(f"{seen} kernels found")
+    print(f"not ok {name}" if bad else f"ok {name}")
+    for text in bad:
+        print(" ", text)
+
+
+for engine in ("c", "llvm"):
+    case(engine, "aarch64", "aarch64-linux-gnu-objdump", neon, "fmla")
+if os.uname().machine == "x86_64":
+    case("c", "x86-64-v4", "objdump", avx512, "vfmadd")
