@@ -1,7 +1,6 @@
 /* dsqc bench */
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cmd.h"
 #include "io/io.h"
@@ -13,9 +12,9 @@
 const char help_bench[] =
     "Compiles the network for this machine, runs it on random inputs, and prints the latency of an\n"
     "inference, the GFLOP/s (a multiply-add counts two) and the share of the peak that this core\n"
-    "reaches on multiply-adds in registers, measured just before and after; and how much of that time\n"
-    "the network's roofline would take (dsqc info --roofline). With --layers it also times every\n"
-    "kernel, in runs of their own. Without weights in the spec they are random.\n";
+    "reaches on multiply-adds in registers with the target's vectors, measured just before and after;\n"
+    "and how much of that time the network's roofline would take (dsqc info --roofline). With --layers\n"
+    "it also times every kernel, in runs of their own. Without weights in the spec they are random.\n";
 const char examples_bench[] =
     "  dsqc bench specs/resnet18.yaml\n"
     "  dsqc bench specs/shufflenet_v2_x1_0.yaml --layers --threads=2\n"
@@ -98,26 +97,19 @@ static void print_text(const Job *j, const BenchResult *r, const char *isa)
         print_layers(j, r);
 }
 
-/* With what the code may use at most, which is less than the machine has where the target has narrower vectors. */
-static void measure_roofline(const Job *j, BenchResult *r, Peak peak)
-{
-    Bandwidth speed = measure_bandwidth(r->threads);
-    Peak narrow = measure_peak(r->threads, j->target->lanes);
-    r->roof = roofline_counts(j);
-    roofline_times(&r->roof, r->threads, strcmp(narrow.isa, peak.isa) ? narrow : peak, &speed);
-}
-
 static void bench(const Job *j, Model *m)
 {
     float **io = random_io(j->arena, j->graph);
     BenchResult r = {0};
-    Peak before = measure_peak(model_threads(m), ANY_LANES);
+    Peak before = measure_peak(model_threads(m), j->target->lanes); /* of the vectors that the code may use */
     measure(j, m, io, &r);
     if (j->opt->layers)
         r.layer_ms = time_calls(j->arena, j->program->call.n, m, io, r.runs, "layers");
-    Peak after = measure_peak(model_threads(m), ANY_LANES);
+    Peak after = measure_peak(model_threads(m), j->target->lanes);
+    Bandwidth speed = measure_bandwidth(r.threads);
     r.peak_gflops = fmax(before.gflops, after.gflops);
-    measure_roofline(j, &r, (Peak){r.peak_gflops, before.isa});
+    r.roof = roofline_counts(j);
+    roofline_times(&r.roof, r.threads, (Peak){r.peak_gflops, before.isa}, &speed);
     if (!j->opt->json) {
         print_text(j, &r, before.isa);
         return;
