@@ -193,17 +193,17 @@ static void interpret(Verify *v, void *arena)
     progress_end();
 }
 
-/* The outputs lie in v->io from a run on one thread; on several they must be the same bits. */
+/* The outputs lie in v->io from a run on several threads; on one they must be the same bits. */
 static bool threads_agree(Verify *v)
 {
     const Graph *g = v->job->written;
-    float **several = io_alloc(v->run, g);
-    memcpy(several, v->io, (size_t)g->input.n * sizeof *several);
-    model_run(v->model, several);
+    float **one = io_alloc(v->run, g);
+    memcpy(one, v->io, (size_t)g->input.n * sizeof *one);
+    model_run_alone(v->model, one);
     for (int o = 0; o < g->output.n; o++) {
         const Value *out = &g->value.v[g->output.v[o]];
         int port = g->input.n + o;
-        if (!memcmp(several[port], v->io[port], (size_t)type_elems(&out->type) * sizeof(float)))
+        if (!memcmp(one[port], v->io[port], (size_t)type_elems(&out->type) * sizeof(float)))
             continue;
         error_at(out->loc, "'%s': %s give other bits than one", out->name,
                  plural(v->run, model_threads(v->model), "thread"));

@@ -17,6 +17,7 @@ int model_threads(const Model *);
 
 /* One inference. io: the memory of every input, then of every output, as io_alloc gives it. */
 void model_run(Model *, float *const *io);
+void model_run_alone(Model *, float *const *io); /* on this thread, whatever else the model has */
 /* The same with a hook, called with -1 first and then with its number after every call of the program. */
 typedef void TraceFn(void *user, int call);
 void model_trace(Model *, float *const *io, TraceFn *hook, void *user);

@@ -117,8 +117,10 @@ void tune_confirm(TuneGroup *g, double ratio, double noise)
 static int64_t growth(const Tune *t, const TuneGroup *g, const Schedule *s)
 {
     const Node *n = &t->g->node.v[g->node.v[0]];
-    int64_t side = s->wino + 2, bytes = type_elems(&t->g->value.v[n->in[1]].type) * 4;
-    return s->impl == IMPL_WINOGRAD ? g->node.n * (bytes / 9 * side * side - bytes) : 0;
+    WinoConv v;
+    if (s->impl != IMPL_WINOGRAD || !winograd_conv(t->g, n, s->peel, &v))
+        return 0;
+    return g->node.n * winograd_growth(t->g, n, &v, s->wino);
 }
 
 /* Where Winograd's weights are bounded altogether, those that gain least have to go. */
@@ -212,8 +214,9 @@ bool tune_take_over(Tune *t, const ScheduleFile *f)
         const Measured *m = &f->measured.v[i];
         TuneGroup *g = tune_group(t, m->layer, m->shape);
         Schedule s;
-        if (!g || schedule_parse(t->job->arena, m->schedule, &s))
-            continue;
+        if (!g || schedule_parse(t->job->arena, m->schedule, &s) ||
+            schedule_wrong(&t->pass, t->g, &t->g->node.v[g->node.v[0]], &g->model, &s))
+            continue; /* as if it had not been measured */
         tune_note(t, g, &s, m->ratio, m->noise, m->again);
         if (m->again)
             tune_confirm(g, m->ratio, m->noise);

@@ -18,6 +18,11 @@ static int64_t weights(const Target *t, int64_t tile, int64_t kh, int64_t kw, in
     return dw_weights_stay(t, kh * kw, tile) ? kh * kw : imin(rows, kh) * kw;
 }
 
+bool dw_tile_fits(const Target *t, int64_t kh, int64_t kw, int rows, int px)
+{
+    return dw_weights_stay(t, weights(t, rows * px, kh, kw, rows), rows * px);
+}
+
 static double dw_tile_cost(const Target *t, const Slide *v, const Slide *h, int rows, int px, bool across)
 {
     int64_t tile = rows * px, taps = v->k * h->k;
@@ -68,7 +73,7 @@ void choose_depthwise(const Pass *p, const Slide *v, const Slide *h, int64_t cha
     double best = 0;
     for (int rows = 1; rows <= 4 && rows <= v->out; rows++)
         for (int px = 1; px <= 14 && px <= h->out; px++) {
-            if (!dw_weights_stay(t, weights(t, rows * px, v->k, h->k, rows), rows * px))
+            if (!dw_tile_fits(t, v->k, h->k, rows, px))
                 break;
             double cost = dw_map_cost(t, v, h, rows, px, across);
             if (best == 0 || cost < best * 0.999)

@@ -14,8 +14,8 @@ bool winograd_allowed(const Winograd *w) { return winograd_error(w) <= error_all
    two multiply-adds are done. */
 static const double from_l2 = 0.2, from_l3 = 0.5, from_memory = 1;
 
-/* Weights of a network up to so many bytes are still in a cache when the next run begins. */
-enum { L3_WEIGHTS = 16 << 20 };
+/* Weights of a network up to so many bytes, transformed, are still in a cache when the next run begins. */
+enum { L3_WEIGHTS = 6 << 20 };
 
 /* The weights of all convolutions may grow to so many times their size. */
 enum { GROWTH = 4 };
@@ -23,13 +23,22 @@ enum { GROWTH = 4 };
 /* Below so many channels what surrounds the transforms costs more than they save. */
 enum { LEAST_CHANNELS = 12 };
 
-int64_t winograd_room(const Graph *g)
+static int64_t conv_weights(const Graph *g)
 {
     int64_t bytes = 0;
     for (int i = 0; i < g->node.n; i++)
         if (g->node.v[i].op == OP_conv2d)
             bytes += type_elems(&g->value.v[g->node.v[i].in[1]].type) * 4;
-    return (GROWTH - 1) * bytes;
+    return bytes;
+}
+
+int64_t winograd_room(const Graph *g) { return (GROWTH - 1) * conv_weights(g); }
+
+int64_t winograd_growth(const Graph *g, const Node *n, const WinoConv *v, int m)
+{
+    const Type *w = &g->value.v[n->in[1]].type;
+    int64_t side = m + v->r - 1;
+    return 4 * (w->dim[0] * v->groups * v->inner * side * side - type_elems(w));
 }
 
 /* Operations of one pass of a transform by k[rows][n] on a vector: its terms, of which rows (else columns) of opposite
@@ -149,11 +158,11 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
     c.out = &out;
     Schedule direct = *s;
     int64_t grows = 0;
-    c.far = s->lanes * (*room > L3_WEIGHTS ? from_memory : from_l3);
+    c.far = s->lanes * (conv_weights(g) > L3_WEIGHTS ? from_memory : from_l3);
     double least = cost + (double)type_elems(weight) / s->lanes * c.far / 2; /* half of it while there is work to do */
     for (int m = any ? p->winograd : WINO_MIN; m <= (any ? p->winograd : WINO_MAX) && m + c.conv.r - 1 <= WINO_MAX_N; m++) {
         Winograd w = winograd_make(m, c.conv.r);
-        int64_t more = 4 * (out.dim[1] * channels(&c) * w.n * w.n - type_elems(weight));
+        int64_t more = winograd_growth(g, n, &c.conv, m);
         if (!winograd_allowed(&w) || (!any && more > *room))
             continue;
         Schedule try = direct;

@@ -119,6 +119,17 @@ const char *layer_shape(Arena *A, const Graph *g, const Node *n)
 
 /* ---- choices of a file ---- */
 
+/* Does another layer have this name, as those have that the spec does not name? */
+static bool shared_name(const Graph *g, const Node *n)
+{
+    for (int i = 0; i < g->node.n; i++) {
+        const Node *o = &g->node.v[i];
+        if (o != n && o->op != OP_NONE && has_schedule(o) && !strcmp(layer_name(o), layer_name(n)))
+            return true;
+    }
+    return false;
+}
+
 /* The choice for the layer; without one of its shape, of its name alone. */
 static const Chosen *find(const Schedules *all, const char *layer, const char *shape)
 {
@@ -140,7 +151,7 @@ void schedules_take(Pass *p, const Graph *g, const Node *n, Schedule *s)
         return;
     const char *layer = layer_name(n), *shape = layer_shape(p->scratch, g, n);
     const Chosen *c = find(p->schedules, layer, shape);
-    if (!c)
+    if (!c || (strcmp(c->shape, shape) && shared_name(g, n)))
         return;
     if (strcmp(c->shape, shape)) {
         error_at(c->shape_at, "layer '%s' is another one here: '%s'", layer, shape);

@@ -84,11 +84,22 @@ static const char *conv_wrong(const Pass *p, const Graph *g, const Node *n, cons
 
 static const char *depthwise_wrong(const Pass *p, const Graph *g, const Node *n, const Schedule *model, const Schedule *s)
 {
-    if (s->rows != model->rows || s->nb != model->nb || s->oc_outer != model->oc_outer || s->peel != model->peel)
-        return "only the pixels and the lanes of a depthwise convolution are free";
-    if (s->px > conv_map(g, n).w)
-        return "the tile is wider than the map";
-    return tile_wrong(p->scratch, p->target, s->rows * s->px, s->nb, 4);
+    const int64_t *k = &g->value.v[n->in[1]].type.dim[2];
+    ConvMap m = conv_map(g, n);
+    if (s->peel != model->peel)
+        return model->peel ? "it needs peel" : "it cannot peel";
+    if (s->px > m.w || s->rows > m.h)
+        return arena_printf(p->scratch, "the tile is larger than the map of %lldx%lld", (long long)m.h, (long long)m.w);
+    if (!dw_by_inputs(p->target, s, k[0] * k[1])) {
+        if (s->rows != 1 || s->nb != model->nb || s->oc_outer != model->oc_outer)
+            return "only the pixels and the lanes of a depthwise convolution are free here";
+        return tile_wrong(p->scratch, p->target, s->px, 1, 1);
+    }
+    if (!dw_tile_fits(p->target, k[0], k[1], s->rows, s->px))
+        return arena_printf(p->scratch, "%d x %d sums and their weights do not fit the %d registers", s->rows, s->px, p->target->vregs);
+    if (s->nb > imax(1, node_step_type(g, n, 0).dim[1] / s->lanes))
+        return "blocks of more vectors of channels than there are";
+    return NULL;
 }
 
 static const char *product_wrong(const Pass *p, const Graph *g, const Node *n, const Schedule *model, const Schedule *s)
@@ -242,11 +253,18 @@ static void near_depthwise(Space *sp)
     try(sp, s);
     s.lanes = sp->around->lanes * 2;
     try(sp, s);
+    s = *sp->around, s.oc_outer = !s.oc_outer;
+    try(sp, s);
+    s = *sp->around, s.nb *= 2;
+    try(sp, s);
+    s = *sp->around, s.nb = (s.nb + 1) / 2;
+    try(sp, s);
     s = *sp->around;
     for (int whole = 1; whole >= 0; whole--) /* tiles that cut the row without a rest first */
-        for (s.px = 16; s.px > 1; s.px--)
-            if ((w % s.px == 0) == whole)
-                try(sp, s);
+        for (s.rows = 1; s.rows <= 4; s.rows++)
+            for (s.px = 16; s.px > 1; s.px--)
+                if ((w % s.px == 0) == whole)
+                    try(sp, s);
 }
 
 static void near_product(Space *sp)

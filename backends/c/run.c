@@ -131,7 +131,7 @@ static void plain_call(CFile *c, Buf *b, const char *name, const Call *call, con
 static void one_call(CFile *c, Buf *b, const Call *call, RunKind kind)
 {
     const KernelText *t = &c->kernel[call->kernel];
-    if (t->head && !(t->beside && kind == RUN_MT))
+    if (t->head && !(t->beside && parallel(c, kind)))
         plain_call(c, b, t->head_name, call, ");");
     if (!t->iterations)
         plain_call(c, b, t->name, call, ");");

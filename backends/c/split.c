@@ -77,8 +77,39 @@ bool c_beside(CFile *c, const Kernel *k, const Block *before, const Stmt *loop)
     return !reads_stored(c, k, &loop->body, before) && !reads_stored(c, k, before, &loop->body);
 }
 
+static void find_defined(const Block *b, bool *defined)
+{
+    for (int i = 0; i < b->n; i++) {
+        if (b->v[i]->kind == ST_LET)
+            defined[b->v[i]->ref] = true;
+        find_defined(&b->v[i]->body, defined);
+    }
+}
+
+static bool sets_others(const Block *b, const bool *defined)
+{
+    for (int i = 0; i < b->n; i++)
+        if ((b->v[i]->kind == ST_SET && !defined[b->v[i]->ref]) || sets_others(&b->v[i]->body, defined))
+            return true;
+    return false;
+}
+
+/* Of the statements before the parallel loop, those that a part computes again: loops that leave nothing in registers are
+   the head's alone. */
+static Block repeated(CFile *c, const Kernel *k, const Block *before)
+{
+    Block r = {.v = NEW(c->A, Stmt *, before->n + 1)};
+    for (int i = 0; i < before->n; i++) {
+        bool *defined = NEW(c->A, bool, k->reg.n + 1);
+        find_defined(&before->v[i]->body, defined);
+        if (before->v[i]->kind != ST_FOR || sets_others(&before->v[i]->body, defined))
+            r.v[r.n++] = before->v[i];
+    }
+    return r;
+}
+
 /* What comes before the parallel loop is computed again by every part, its stores left out: the head does them. That is
-   the same only if those statements do not read what they store. */
+   the same only if what is repeated does not read what is stored there. */
 const Stmt *c_shared_loop(CFile *c, const Kernel *k)
 {
     if (!c->o->threads || !k->body.n)
@@ -89,7 +120,8 @@ const Stmt *c_shared_loop(CFile *c, const Kernel *k)
     int64_t n = (s->hi->c - s->lo->c + s->step - 1) / s->step;
     Block before = k->body;
     before.n--;
-    return n > 1 && n <= INT32_MAX && !reads_stored(c, k, &before, &before) ? s : NULL;
+    Block again = repeated(c, k, &before);
+    return n > 1 && n <= INT32_MAX && !reads_stored(c, k, &again, &before) ? s : NULL;
 }
 
 /* A call of a function of the kernel with the members of args, and more. */

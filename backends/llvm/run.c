@@ -153,7 +153,7 @@ static void one_call(Run *r, const Call *c, LLVMValueRef args)
     LLVMValueRef *arg = NEW(m->A, LLVMValueRef, n + 2);
     for (int i = 0; i < n; i++)
         arg[i] = argument(r, &src->param.v[i], c->arg.v[i]);
-    if (k->head && !(k->beside && r->kind == RUN_MT))
+    if (k->head && !(k->beside && parallel(m, r->kind)))
         l_call(m, k->head_type, k->head, arg, n);
     if (k->iterations && parallel(m, r->kind)) {
         parallel_call(r, k, arg, n, args);

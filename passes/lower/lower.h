@@ -182,6 +182,8 @@ void kc_prefetch(KC *, const Panels *, const Ix *panel, const Ix *pass, const Ix
 bool dw_by_inputs(const Target *, const Schedule *, int64_t taps);
 /* Do so many weights fit the registers beside a tile's sums? */
 bool dw_weights_stay(const Target *, int64_t taps, int64_t tile);
+/* Does a tile that loads each input once fit the registers? */
+bool dw_tile_fits(const Target *, int64_t kh, int64_t kw, int rows, int px);
 /* Chooses the tile and the order of the loops; s has lanes and peel. (passes/choose_depthwise.c) */
 void choose_depthwise(const Pass *, const Slide *v, const Slide *h, int64_t channels, Schedule *s);
 /* Channels in the order in which they lie, at[c] elements on, as whole vectors: vector v begins start[v] elements on,

@@ -1,4 +1,4 @@
-/* Convolutions by Winograd's short ones (winograd.h): 3x3 of stride 1, and windows of stride 2 as several of stride 1.
+/* Convolutions by Winograd's short ones (winograd.h): small windows of stride 1, and those of stride 2 as several of stride 1.
 
      for every block of tile rows (one block where oc_outer):
        V[n x n][tile][c]  = Bt d B                        input tiles, n x n pixels that overlap (winograd_input.c)
@@ -18,10 +18,12 @@ static int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a +
 bool winograd_conv(const Graph *g, const Node *n, bool band, WinoConv *v)
 {
     enum { MOST_TAPS = 5 };
+    *v = (WinoConv){.band = band};
+    if (n->op != OP_conv2d)
+        return false;
     const Type *w = &g->value.v[n->in[1]].type;
     const Attrs *a = &n->attr;
-    *v = (WinoConv){.band = band};
-    if (n->op != OP_conv2d || a->groups != 1 || w->dim[2] != w->dim[3] || a->stride.v[0] != a->stride.v[1] || a->stride.v[0] > 2 ||
+    if (a->groups != 1 || w->dim[2] != w->dim[3] || a->stride.v[0] != a->stride.v[1] || a->stride.v[0] > 2 ||
         a->dilation.v[0] != 1 || a->dilation.v[1] != 1)
         return false;
     int64_t s = a->stride.v[0], taps[2];
@@ -77,12 +79,17 @@ static const Ix *product_channel(KC *kc, const Wino *c, const Ix *const *red, in
     return c->conv.groups > 1 ? ADD(MULC(red[0], group), red[1]) : red[0];
 }
 
-static const Expr *product_x(KC *kc, void *user, const Ix *row, const Ix *q, const Ix *const *red)
+static const Expr *product_xs(KC *kc, void *user, const Ix *row, const Ix *q, const Ix *const *red, int lanes)
 {
     const Wino *c = user;
     (void)row;
     const Ix *ix[3] = {c->v_part, c->pos, ADD(MULC(ADD(c->t, q), c->p.channels), product_channel(kc, c, red, c->p.group))};
-    return x_load(&kc->b, c->v, ix, 1, 0);
+    return x_load(&kc->b, c->v, ix, lanes, 0);
+}
+
+static const Expr *product_x(KC *kc, void *user, const Ix *row, const Ix *q, const Ix *const *red)
+{
+    return product_xs(kc, user, row, q, red, 1);
 }
 
 static const Expr *product_w(KC *kc, void *user, int j, const Ix *const *red)
@@ -106,6 +113,8 @@ static void products(KC *kc, Wino *c)
     int64_t px = imin(kc->s.px, c->p.tiles), whole = c->p.tiles / px * px;
     Contract t = {.rows = 1, .nb = c->s->nb, .lanes = c->lanes, .last_n = c->lanes, .nred = 1, .user = c, .init = zero,
                   .x = product_x, .w = product_w, .store = product_store, .red = {{"c", IXC(0), IXC(c->conv.inner)}}};
+    if (c->conv.inner % c->lanes == 0)
+        t.xs = product_xs;
     if (c->conv.groups > 1) {
         t.red[1] = t.red[0], t.red[0].name = "phase", t.red[0].hi = IXC(c->conv.groups);
         t.nred = 2;

@@ -37,24 +37,12 @@ void wino_pack(KC *kc, Wino *c, int i)
     s->param = kc_const(kc, i ? "wt" : "w", name, DT_F32, 2, dim, all);
 }
 
-/* Every pass over the weights of a position fetches its part of those of the next one: they come from farther than the
-   hardware looks ahead. */
-static void fetch_position(KC *kc, const Wino *c, const Ix *panel, const Ix *channel)
-{
-    enum { LINE = 16, MOST_PASSES = 4 }; /* LINE: floats of a cache line */
-    int64_t step = (int64_t)c->s->nb * c->lanes / c->passes;
-    if (c->lanes == 1 || c->passes > MOST_PASSES)
-        return;
-    const Ix *at = MULC(ADD(MULC(c->pass, c->conv.groups * c->conv.inner), channel), step);
-    for (int64_t i = 0; i < step; i += LINE)
-        kb_prefetch(&kc->b, c->s->param, (const Ix *[]){panel, ADDC(at, i)});
-}
-
 const Expr *wino_weight(KC *kc, const Wino *c, int j, const Ix *channel)
 {
+    enum { MOST_PASSES = 4 }; /* with more, the weights of a position are in L2 before the last */
     const int64_t nn = (int64_t)c->w.n * c->w.n, wide = (int64_t)c->s->nb * c->lanes;
     const Ix *panel = ADD(MULC(c->blk, nn), c->pos);
-    if (j == 0)
-        fetch_position(kc, c, ix_min(kc->A, ADDC(panel, 1), IXC(c->s->blocks * nn - 1)), channel);
+    if (j == 0 && c->lanes > 1 && c->passes <= MOST_PASSES)
+        kc_prefetch(kc, &(Panels){c->s->param, c->s->blocks * nn, c->conv.groups * c->conv.inner, wide, c->passes}, panel, c->pass, channel);
     return x_load(&kc->b, c->s->param, (const Ix *[]){panel, ADDC(MULC(channel, wide), (int64_t)j * c->lanes)}, c->lanes, 0);
 }

@@ -2,15 +2,13 @@
 """What a module adds to its base network: both as processes of their own, timed in turns.
 
     modules.py [--nets A,B] [--variants unit=square_encoding,...] [--backend c|llvm] [--threads N] [--flags=--winograd=auto]
-               [--rounds N] [--loads N] [--slice MS] [--cpu N] [--lock FILE]
+               [--rounds N] [--loads N] [--slice MS] [--cpu N]
 
 A round gives each a slice of some milliseconds, base and variant one after the other, the first of them in turns. Their
 medians are a pair; what is printed is the median of the pairs' ratios and the quartiles. Memory lies where it happens
 to lie, which moves small networks by a percent or two: --loads starts the processes anew so many times, and the rounds
 are shared among them."""
 import argparse
-import contextlib
-import fcntl
 import os
 import statistics
 import sys
@@ -19,17 +17,6 @@ import numpy as np
 
 import bench
 import engines
-
-
-@contextlib.contextmanager
-def alone(path):
-    """While others hold the lock they are timing, and we wait; and the reverse."""
-    if not path:
-        yield
-        return
-    with open(path, 'a') as f:
-        fcntl.flock(f, fcntl.LOCK_EX)
-        yield
 
 
 def build(name, variant, args):
@@ -56,15 +43,13 @@ def start(words, args):
 
 def one_load(words, args, pairs):
     """Adds [base ms, variant ms] for every round and variant to pairs."""
-    with alone(args.lock):
-        running = {variant: start(w, args) for variant, w in words.items()}
-        clock = bench.Clock({(v,): e for v, e in running.items()}, args.slice, args.clock)
+    running = {variant: start(w, args) for variant, w in words.items()}
+    clock = bench.Clock({(v,): e for v, e in running.items()}, args.slice, args.clock)
     for r in range(max(1, args.rounds // args.loads)):
-        with alone(args.lock):
-            for variant in pairs:
-                order = ['', variant] if r % 2 else [variant, '']
-                took = {v: clock.slice(v) for v in order}
-                pairs[variant].append([took[''], took[variant]])
+        for variant in pairs:
+            order = ['', variant] if r % 2 else [variant, '']
+            took = {v: clock.slice(v) for v in order}
+            pairs[variant].append([took[''], took[variant]])
     for engine in running.values():
         engine.close()
 
@@ -97,7 +82,6 @@ def main():
     args.add_argument('--slice', type=float, default=40, help='milliseconds')
     args.add_argument('--clock', choices=('wall', 'cpu'), default='wall')
     args.add_argument('--cpu', help='processors to run on: 0 or 0,1')
-    args.add_argument('--lock', help='file that is locked during a round, where several measure on one machine')
     args.add_argument('--out', default=os.path.join(os.path.dirname(bench.DSQC), 'bench/modules'))
     args = args.parse_args()
     os.chdir(engines.ROOT)

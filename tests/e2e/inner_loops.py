@@ -65,7 +65,9 @@ def case(backend, target, objdump, good, multiply):
     for function, code in instructions(objdump, f"{out}/squeezenet1_1.o").items():
         if not KERNELS in function:
             continue
-        work = max(innermost(code), key=lambda loop: sum(text.startswith(multiply) for text in loop)) # not the map's edge
+        # The densest loop: neither the map's edge nor Winograd's transforms.
+        loops = [(sum(text.startswith(multiply) for text in loop), loop) for loop in innermost(code)]
+        work = max((n / len(loop), loop) for n, loop in loops if n >= 16)[1]
         seen += 1
         fine, what = good(work)
         if not fine:

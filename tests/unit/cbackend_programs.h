@@ -388,14 +388,33 @@ static inline void counting_kernel(int in, int out, int at)
     CALL({in, 0}, {out, at});
 }
 
+/* Loops before the parallel one store, read that and store again, and leave nothing in registers: only the head runs them. */
+static inline void staged_kernel(int in, int out, int at)
+{
+    begin_kernel("staged");
+    int p = param("x", DT_F32, ACC_RO, 1, 32, 0, 0), q = param("y", DT_F32, ACC_RW, 1, 32, 0, 0);
+    int i = serial("i", C(0), C(8), 1);
+    store1(q, V(i), load1(p, V(i), 1, 0), 0);
+    kb_end(&B);
+    int j = serial("j", C(1), C(8), 1);
+    int sum = kb_let(&B, "sum", load1(q, ix_addc(A, V(j), -1), 1, 0));
+    store1(q, V(j), x_bin(&B, X_add, x_reg(&B, sum), load1(q, V(j), 1, 0)), 0);
+    kb_end(&B);
+    int y = kb_for(&B, LOOP_PARALLEL, "y", C(8), C(32), 1);
+    store1(q, V(y), x_bin(&B, X_mul, load1(p, V(y), 1, 0), load1(q, C(7), 1, 0)), 0);
+    kb_end(&B);
+    CALL({in, 0}, {out, at});
+}
+
 static inline void build_threaded(const Target *t)
 {
     build_conv(t);
     int out = 1;
-    int64_t n = type_elems(&P->buf.v[out].type), more = n + 96;
+    int64_t n = type_elems(&P->buf.v[out].type), more = n + 128;
     P->buf.v[out].type = type_make(DT_F32, 1, &more);
     edge_kernel(0, out, (int)n);
     counting_kernel(0, out, (int)n + 32);
     leading_kernel(0, out, (int)n + 64);
+    staged_kernel(0, out, (int)n + 96);
 }
 #endif

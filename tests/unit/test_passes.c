@@ -554,9 +554,6 @@ static int64_t alive_bytes(const Memory *m, int i, const Life *life)
     for (int v = 0; v < m->g->value.n; v++)
         if (in_arena(m->g, v) && life[v].first <= i && i <= life[v].last)
             memset(used + m->g->value.v[v].offset / 4, 1, (size_t)round_up(m->g->value.v[v].bytes, m->align) / 4);
-    const Node *node = &m->g->node.v[i];
-    if (node->scratch)
-        memset(used + node->scratch_offset / 4, 1, (size_t)round_up(node->scratch, m->align) / 4);
     for (int64_t w = 0; w < m->words; w++)
         words += used[w];
     return 4 * words;

@@ -116,7 +116,7 @@ const chooseUse = (i) => data.arena[i].node >= 0 && choose(last, data.arena[i].n
 /* The value nearest in a direction: in time the next one that begins; in space the one above or below at that time. */
 function stepUse(key) {
   const end = chosen.node >= 0 ? nodeAt(chosen.stage, chosen.node, last) : -1, now = usesOf(end)[0] ?? -1;
-  const made = data.arena.map((u, i) => ({...u, i})).filter((u) => u.node >= 0);
+  const made = data.arena.map((u, i) => ({...u, i})).filter((u) => u.node >= 0 && usesOf(u.node)[0] === u.i);
   const order = [...made].sort((a, b) => a.first - b.first || a.offset - b.offset);
   if (now < 0)
     return order.length && chooseUse(order[0].i);
