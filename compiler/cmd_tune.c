@@ -20,7 +20,7 @@ const char help_tune[] =
     "goes on where it was. The file can be edited; what a layer cannot have is an error there.\n"
     "--runs sets the runs of a stretch (default: 60 ms' worth). Let the machine be idle otherwise.\n";
 const char examples_tune[] =
-    "  dsqc tune specs/resnet18.yaml --winograd=auto -o resnet18.schedule.json\n"
+    "  dsqc tune specs/resnet18.yaml -o resnet18.schedule.json\n"
     "  dsqc compile specs/resnet18.yaml --weights resnet18.safetensors --schedule=resnet18.schedule.json -o out\n"
     "  dsqc tune net.yaml --threads=2 --backend=llvm -o net.schedule.json\n";
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """What a module adds to its base network: both as processes of their own, timed in turns.
 
-    modules.py [--nets A,B] [--variants unit=square_encoding,...] [--backend c|llvm] [--threads N] [--flags=--winograd=auto]
+    modules.py [--nets A,B] [--variants unit=square_encoding,...] [--backend c|llvm] [--threads N] [--flags=--winograd=off]
                [--rounds N] [--loads N] [--slice MS] [--cpu N]
 
 A round gives each a slice of some milliseconds, base and variant one after the other, the first of them in turns. Their
@@ -76,7 +76,7 @@ def main():
     args.add_argument('--variants', default=bench.VARIANTS)
     args.add_argument('--backend', default='c')
     args.add_argument('--threads', type=int, default=1)
-    args.add_argument('--flags', default='', help='for dsqc compile, as --flags=--winograd=auto')
+    args.add_argument('--flags', default='', help='for dsqc compile, as --flags=--winograd=off')
     args.add_argument('--rounds', type=int, default=24)
     args.add_argument('--loads', type=int, default=3)
     args.add_argument('--slice', type=float, default=40, help='milliseconds')
