@@ -156,7 +156,7 @@ static double dense_conv(const Target *t, const Graph *g, const Node *n, Schedul
     return cost;
 }
 
-static bool padded(const Node *n)
+bool conv_padded(const Node *n)
 {
     const int64_t *pad = n->attr.pad.v;
     return pad[0] | pad[1] | pad[2] | pad[3];
@@ -170,17 +170,10 @@ bool conv_peels(const Target *t, const Graph *g, const Node *n)
 bool conv_takes_window(const Target *t, const Graph *g, const Node *n, const Ints *k)
 {
     Schedule free = {.lanes = lanes_for(t, node_step_type(g, n, 0).dim[1] / n->attr.groups), .peel = conv_peels(t, g, n)}, whole = free;
-    if (depthwise(g, n) || (free.peel && padded(n)))
+    if (depthwise(g, n) || (free.peel && conv_padded(n)))
         return false;
     double best = dense_conv(t, g, n, &free, NULL), cost = dense_conv(t, g, n, &whole, k);
     return cost && cost <= 1.1 * best;
-}
-
-static Slide conv_slide(const Graph *g, const Node *n, int dim)
-{
-    const Attrs *a = &n->attr;
-    return (Slide){.in = g->value.v[n->in[0]].type.dim[2 + dim], .out = node_step_type(g, n, 0).dim[2 + dim],
-                   .k = g->value.v[n->in[1]].type.dim[2 + dim], .s = a->stride.v[dim], .d = a->dilation.v[dim], .p = a->pad.v[dim]};
 }
 
 /* room: bytes by which the weights may grow. */
@@ -196,12 +189,13 @@ static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, i
         s->impl = IMPL_DEPTHWISE;
         s->lanes = lanes_for(t, out.dim[1]);
         s->peel = wide_border(g, n) || t->mcu || t->lanes == 1;
-        Slide v = conv_slide(g, n, 0), h = conv_slide(g, n, 1);
+        const int64_t *taps = &g->value.v[n->in[1]].type.dim[2];
+        Slide v = node_slide(g, n, taps[0], 0), h = node_slide(g, n, taps[1], 1);
         choose_depthwise(p, &v, &h, out.dim[1], s);
         return;
     }
     const Ints *k = node_window(n);
-    if (k && padded(n)) /* a window at the edge cannot be clipped pixel by pixel */
+    if (k && conv_padded(n)) /* a window at the edge cannot be clipped pixel by pixel */
         s->peel = false;
     int64_t red = type_elems(&g->value.v[n->in[1]].type) / out.dim[1];
     double cost = dense_conv(t, g, n, s, k) * (double)(red * out.dim[0]);

@@ -38,5 +38,6 @@ typedef struct ConvMap { int64_t h, w, channels, red; } ConvMap;
 ConvMap conv_map(const Graph *, const Node *);
 double conv_tile_cost(const Target *, const Schedule *s, const ConvMap *);
 bool wide_border(const Graph *, const Node *);
+bool conv_padded(const Node *);
 bool conv_peels(const Target *, const Graph *, const Node *); /* it reads its input without a border, as the cost model has it */
 #endif

@@ -53,12 +53,6 @@ static const char *winograd_wrong(const Pass *p, const Graph *g, const Node *n, 
     return tile_wrong(p->scratch, p->target, s->px, s->nb, 4);
 }
 
-static bool padded(const Node *n)
-{
-    const int64_t *pad = n->attr.pad.v;
-    return pad[0] | pad[1] | pad[2] | pad[3];
-}
-
 /* May the layer do with a border where the cost model would have it do without, and the other way round? */
 static bool peel_is_free(const Pass *p, const Graph *g, const Node *n)
 {
@@ -71,7 +65,7 @@ static const char *conv_wrong(const Pass *p, const Graph *g, const Node *n, cons
     const Ints *k = node_window(n);
     if (s->peel != model->peel && !peel_is_free(p, g, n))
         return model->peel ? "it needs peel" : "it cannot peel";
-    if (s->peel && padded(n) && (s->rows > 1 || k))
+    if (s->peel && conv_padded(n) && (s->rows > 1 || k))
         return "clipped rows run one at a time";
     if (k && (s->rows % k->v[0] || s->px % k->v[1]))
         return arena_printf(p->scratch, "its tiles are made of windows of %lldx%lld", (long long)k->v[0], (long long)k->v[1]);
@@ -236,7 +230,7 @@ static void near_conv(Space *sp)
     s = a, s.oc_outer = !a.oc_outer;
     try(sp, s);
     s = a, s.peel = !a.peel;
-    s.rows = s.peel && padded(sp->n) ? 1 : s.rows;
+    s.rows = s.peel && conv_padded(sp->n) ? 1 : s.rows;
     try(sp, s);
     s = a, s.lanes = lanes / 2;
     try_direct(sp, s);

@@ -92,6 +92,7 @@ int kc_fold(KC *, const char *name, XOp, const Expr *init, const Expr *zero, int
 /* A window that slides along one dimension: input and output sizes, kernel, stride, dilation, leading pad. */
 typedef struct Slide { int64_t in, out, k, s, d, p; } Slide;
 /* The slide of the node's operand 0 along H (dim 0) or W (dim 1), from its stride, dilation and pad. */
+Slide node_slide(const Graph *, const Node *, int64_t k, int dim);
 Slide kc_slide(const KC *, int64_t k, int dim);
 /* The one of n outputs, counted from the first, of whose windows' elements the i-th is tap k; -1: none. */
 int64_t slide_output(const Slide *, int64_t n, int64_t i, int64_t k);
@@ -107,6 +108,7 @@ Phase transpose_phase(const Attrs *, const Type *in, const Type *out, int64_t k,
 void conv_border(const Graph *, const Node *, int64_t border[4]);
 /* How many phases from r on differ only in which taps they use: one loop runs over them. */
 int64_t transpose_run(const Attrs *, const Type *in, const Type *out, int64_t k, int dim, int64_t r);
+void kc_close(KC *, int n); /* ends n loops */
 /* Window positions lo <= k < hi for which 0 <= o * s + k * d - p < in. */
 void kc_clip(KC *, const Slide *, const Ix *o, const Ix **lo, const Ix **hi);
 /* Walks the outputs along a row in tiles of px pixels and one narrower tile for the rest; with peel, outputs whose

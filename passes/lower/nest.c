@@ -99,11 +99,19 @@ int kc_fold(KC *kc, const char *name, XOp op, const Expr *init, const Expr *zero
     return total;
 }
 
-Slide kc_slide(const KC *kc, int64_t k, int dim)
+Slide node_slide(const Graph *g, const Node *n, int64_t k, int dim)
 {
-    const Attrs *a = &kc->n->attr;
-    return (Slide){.in = kc_type(kc, kc->n->in[0])->dim[2 + dim], .out = kc->frame.dim[2 + dim], .k = k,
+    const Attrs *a = &n->attr;
+    return (Slide){.in = g->value.v[n->in[0]].type.dim[2 + dim], .out = node_step_type(g, n, 0).dim[2 + dim], .k = k,
                    .s = a->stride.v[dim], .d = a->dilation.n ? a->dilation.v[dim] : 1, .p = a->pad.v[dim]};
+}
+
+Slide kc_slide(const KC *kc, int64_t k, int dim) { return node_slide(kc->l->g, kc->n, k, dim); }
+
+void kc_close(KC *kc, int n)
+{
+    while (n--)
+        kb_end(&kc->b);
 }
 
 int64_t slide_output(const Slide *s, int64_t n, int64_t i, int64_t k)

@@ -25,12 +25,6 @@ static int pixels(KC *kc, const Contract *c, const Ix **r, const Ix **q)
     return n;
 }
 
-static void close(KC *kc, int n)
-{
-    while (n--)
-        kb_end(&kc->b);
-}
-
 /* The hardware does not look far enough ahead for what comes from beyond L2. One prefetch a step at most, except where few
    passes have to do it; where there are many, the last ones fetch what is there already. */
 void kc_prefetch(KC *kc, const Panels *p, const Ix *panel, const Ix *pass, const Ix *step)
@@ -126,7 +120,7 @@ static void multiply(KC *kc, const Contract *c, const int *acc, const Ix *const 
         x = x_reg(b, kb_let(b, "x", x));
     for (int j = 0; j < c->nb; j++)
         kb_set(b, acc[j], p, NULL, x_fma(b, kc->t->fma, x, w[j], x_tile(b, acc[j], p, NULL)));
-    close(kc, n);
+    kc_close(kc, n);
 }
 
 /* Several steps of the innermost loop: a vector of inputs per pixel, each of whose lanes is multiplied in one step. */
@@ -196,7 +190,7 @@ void kc_contract(KC *kc, const Contract *c)
         const Ix *p = tile_index(kc, c, r, q);
         for (int j = 0; j < c->nb; j++)
             kb_set(b, acc[j], p, NULL, x_bin(b, X_add, x_tile(b, acc[j], p, NULL), x_tile(b, part[j], p, NULL)));
-        close(kc, n + c->blocks);
+        kc_close(kc, n + c->blocks);
     } else
         reduce(kc, c, acc, red, 0);
     if (c->rest) {
@@ -218,5 +212,5 @@ void kc_contract(KC *kc, const Contract *c)
     const Ix *p = tile_index(kc, c, r, q);
     for (int j = 0; j < c->nb; j++)
         c->store(kc, c->user, r, q, j, x_tile(b, acc[j], p, NULL));
-    close(kc, n);
+    kc_close(kc, n);
 }

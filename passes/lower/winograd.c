@@ -282,12 +282,6 @@ static const Ix *share(KC *kc, const Wino *c, const char *name, int64_t n, int64
     return IXV(kb_for(&kc->b, LOOP_SERIAL, name, lo, hi, 1));
 }
 
-static void close(KC *kc, int n)
-{
-    while (n--)
-        kb_end(&kc->b);
-}
-
 static void segments(KC *kc, Wino *c)
 {
     int64_t oc = c->ot.dim[1], vec = (oc + c->lanes - 1) / c->lanes, nb = imin(kc->s.nb, vec), full = oc / (nb * c->lanes);
@@ -342,7 +336,7 @@ void lower_winograd(KC *kc)
             channels(kc, c);
             kb_end(&kc->b);
         }
-        close(kc, parts > 1);
+        kc_close(kc, parts > 1);
         return;
     }
     int64_t parts = divide(kc, c, c->p.blocks), per_image = c->p.ny / kc->s.rows;
@@ -359,5 +353,5 @@ void lower_winograd(KC *kc)
         channels(kc, c);
         kb_end(&kc->b);
     }
-    close(kc, 1 + (parts > 1));
+    kc_close(kc, 1 + (parts > 1));
 }
