@@ -137,7 +137,8 @@ static bool write_built(const Job *j, const BackendOptions *bo, Emit e, OutDir *
         ok = build(j, bo, work, arena_printf(A, "-shared%s", pic), arena_printf(A, "lib%s.so", name), dir);
     if (!ok || e.c)
         return ok;
-    ok = copy_file(j, work, arena_printf(A, "%s.h", name), dir) && copy_file(j, work, "dsq.h", dir);
+    ok = copy_file(j, work, arena_printf(A, "%s.h", name), dir) && copy_file(j, work, "dsq.h", dir) &&
+         (!bo->threads || (copy_file(j, work, "dsq_pool.c", dir) && copy_file(j, work, "dsq_pool.h", dir)));
     if (ok && (bo->weights_as == WEIGHTS_FILE || e.as)) /* objects and libraries hold the weights otherwise */
         ok = copy_file(j, work, arena_printf(A, "%s.bin", name), dir);
     if (ok && e.as)

@@ -52,13 +52,14 @@ Roofline roofline_counts(const Job *j)
     const Graph *g = j->graph;
     Roofline r = {0};
     bool *seen = NEW(j->arena, bool, g->value.n);
+    bool winograd = !j->opt->strict && job_pass_options(j).winograd != WINOGRAD_OFF && j->target->lanes > 1 && !j->target->mcu;
     for (int i = 0; i < g->node.n; i++) {
         const Node *n = &g->node.v[i];
         if (n->op == OP_NONE || n->view)
             continue;
         RoofLayer l = {.node = i, .macs = node_macs(g, n), .weights_bytes = node_weights(g, n, seen)};
         l.least = l.macs;
-        if (!j->opt->strict)
+        if (winograd)
             count_winograd(g, n, &l);
         r.macs += l.macs, r.least += l.least, r.weights_bytes += l.weights_bytes;
         if (l.macs || l.weights_bytes)

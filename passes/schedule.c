@@ -119,30 +119,12 @@ const char *layer_shape(Arena *A, const Graph *g, const Node *n)
 
 /* ---- choices of a file ---- */
 
-/* Does another layer have this name, as those have that the spec does not name? */
-static bool shared_name(const Graph *g, const Node *n)
-{
-    for (int i = 0; i < g->node.n; i++) {
-        const Node *o = &g->node.v[i];
-        if (o != n && o->op != OP_NONE && has_schedule(o) && !strcmp(layer_name(o), layer_name(n)))
-            return true;
-    }
-    return false;
-}
-
-/* The choice for the layer; without one of its shape, of its name alone. */
 static const Chosen *find(const Schedules *all, const char *layer, const char *shape)
 {
-    const Chosen *named = NULL;
-    for (int i = 0; i < all->layer.n; i++) {
-        const Chosen *c = &all->layer.v[i];
-        if (strcmp(c->layer, layer))
-            continue;
-        if (!strcmp(c->shape, shape))
-            return c;
-        named = c;
-    }
-    return named;
+    for (int i = 0; i < all->layer.n; i++)
+        if (!strcmp(all->layer.v[i].layer, layer) && !strcmp(all->layer.v[i].shape, shape))
+            return &all->layer.v[i];
+    return NULL;
 }
 
 void schedules_take(Pass *p, const Graph *g, const Node *n, Schedule *s)
@@ -151,12 +133,8 @@ void schedules_take(Pass *p, const Graph *g, const Node *n, Schedule *s)
         return;
     const char *layer = layer_name(n), *shape = layer_shape(p->scratch, g, n);
     const Chosen *c = find(p->schedules, layer, shape);
-    if (!c || (strcmp(c->shape, shape) && shared_name(g, n)))
+    if (!c)
         return;
-    if (strcmp(c->shape, shape)) {
-        error_at(c->shape_at, "layer '%s' is another one here: '%s'", layer, shape);
-        return;
-    }
     const char *wrong = schedule_wrong(p, g, n, s, &c->s);
     if (wrong) {
         error_at(c->at, "layer '%s' cannot have this schedule: %s; the compiler's own choice is '%s'", layer, wrong,
@@ -165,6 +143,22 @@ void schedules_take(Pass *p, const Graph *g, const Node *n, Schedule *s)
     }
     *s = c->s;
     s->parts = s->impl == IMPL_WINOGRAD ? (int)imax(1, p->threads) : 0;
+}
+
+/* The shape of the last layer of that name; NULL: one has the shape that the file says. Layers that the spec does not name
+   share their operator's name. */
+static const char *other_shape(Pass *p, const Graph *g, const Chosen *c)
+{
+    const char *shape = NULL;
+    for (int i = 0; i < g->node.n; i++) {
+        const Node *n = &g->node.v[i];
+        if (n->op == OP_NONE || !has_schedule(n) || strcmp(layer_name(n), c->layer))
+            continue;
+        shape = layer_shape(p->scratch, g, n);
+        if (!strcmp(shape, c->shape))
+            return NULL;
+    }
+    return shape;
 }
 
 void schedules_check(Pass *p, const Graph *g)
@@ -179,8 +173,12 @@ void schedules_check(Pass *p, const Graph *g)
         }
     for (int i = 0; p->schedules && i < p->schedules->layer.n && !diag_full(); i++) {
         const Chosen *c = &p->schedules->layer.v[i];
-        if (map_get(&known, c->layer) >= 0)
+        if (map_get(&known, c->layer) >= 0) {
+            const char *other = other_shape(p, g, c);
+            if (other)
+                error_at(c->shape_at, "layer '%s' is another one here: '%s'", c->layer, other);
             continue;
+        }
         const char *near = nearest_name(c->layer, names, n);
         error_hint(c->layer_at, near ? arena_printf(p->scratch, "did you mean '%s'?", near) : NULL,
                    "the network has no layer '%s' that computes sums of products", c->layer);

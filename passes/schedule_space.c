@@ -38,8 +38,9 @@ static const char *winograd_wrong(const Pass *p, const Graph *g, const Node *n, 
     Schedule best;
     WinoConv v;
     Type out = node_step_type(g, n, 0);
-    if (!winograd_for(p, g, n, s->lanes, s->wino, &best))
-        return arena_printf(p->scratch, "Winograd's method with m=%d does not apply%s", s->wino, p->strict ? " under --strict" : "");
+    if (p->winograd == WINOGRAD_OFF || !winograd_for(p, g, n, s->lanes, s->wino, &best))
+        return arena_printf(p->scratch, "Winograd's method with m=%d does not apply%s", s->wino,
+                            p->strict ? " under --strict" : p->winograd == WINOGRAD_OFF ? " with --winograd=off" : "");
     if (s->peel != best.peel)
         return best.peel ? "it needs peel" : "it cannot peel";
     if (node_reduces(n) && !s->oc_outer)

@@ -9,6 +9,9 @@
 #if !defined _POSIX_C_SOURCE && !defined _GNU_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif
+#if !defined __STDC_VERSION__ || __STDC_VERSION__ < 201112L
+#error "dsq_pool.c needs C11: compile it with -std=c11"
+#endif
 #include "dsq_pool.h"
 
 #include <pthread.h>

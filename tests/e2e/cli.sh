@@ -148,6 +148,8 @@ check 'same bytes' diff -r "$WORK/a" "$WORK/b"
 check 'report' jq -es '.[0] | .name == "net" and (.kernels | length > 0) and .macs > 0 and .arena_bytes > 0 and .stack_bytes > 0 and
     (.spec_sha256 | length == 64) and (.weights_sha256 | length == 64) and .kernels[0].layers[0] == "conv1"' "$WORK/a/net.json"
 check 'no path in the output' sh -c '! grep -rqF -e "$1" -e "$2" "$3"' - "$WORK" "$PWD" "$WORK/a"
+expect 'a library for threads' 0 '' '' compile "$spec" "${w[@]}" --emit=lib --threads -q -o "$WORK/lib"
+check 'comes with the pool' cmp runtime_min/dsq_pool.c "$WORK/lib/dsq_pool.c"
 "$DSQC" compile - "${w[@]}" -q -o "$WORK/c" <"$spec" 2>"$WORK/err.txt"
 check 'spec from standard input' diff "$WORK/a/net.h" "$WORK/c/net.h"
 for e in graph loops; do

@@ -185,6 +185,7 @@ for name, layer, schedule, message in (
         ('nothing', 'mid1', '', 'empty schedule')):
     refuses(name, used(change(layer, schedule)), message)
 refuses("Winograd's method under --strict", used(wino, '--strict'), 'does not apply under --strict')
+refuses("Winograd's method without it", used(wino, '--winograd=off'), 'does not apply with --winograd=off')
 refuses('a changed layer', used(write(before.replace('f32[16,16,3,3]', 'f32[16,16,5,5]'))), "layer 'mid1' is another one here")
 refuses('an unknown layer', used(write(before.replace('"layer": "mid1"', '"layer": "mid3"'))), "no layer 'mid3'")
 refuses('a layer twice', used(write(json.dumps(dict(whole, layers=whole['layers'] + whole['layers'][:1]), indent=1))), 'stands twice')
