@@ -91,8 +91,11 @@ check('total', abs(r['roofline_ms'] - sum(e['ms'] for e in r['layers'])) < 2e-5,
 check('direct', near(r['direct_ms'], 2 * r['macs'] / (r['peak_gflops'] * 1e9) * 1e3), r)
 check('threads', roofline('--threads=2')['threads'] == 2)
 
-other = json.loads(dsqc('info', SPEC, '--roofline', '--json', '--target=cortex-m7'))['roofline']
+other = json.loads(dsqc('info', SPEC, '--roofline', '--json', '--target=aarch64'))['roofline']
 check('a target of another machine has counts', other['least_macs'] == r['least_macs'] and counts(other) == want)
+for words in ['--target=cortex-m7'], ['--winograd=off'], ['--strict']:
+    direct = roofline(*words)
+    check('%s: directly' % words[0], direct['least_macs'] == direct['macs'] == r['macs'], direct['least_macs'])
 check('and no times', other['roofline_ms'] is other['direct_ms'] is other['peak_gflops'] is other['layers'][0]['ms'] is None, other)
 check('which the text explains', 'no times: target' in dsqc('info', SPEC, '--roofline', '--target=cortex-m7'))
 text = dsqc('info', SPEC, '--roofline')
