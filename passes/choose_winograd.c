@@ -114,6 +114,10 @@ static double winograd_cost(const Costs *c, const Winograd *w, const Schedule *s
     return product + input + output + traffic;
 }
 
+/* In these loops, which also prefetch, LLVM moves accumulators about when three or more vectors of weights leave it one
+   register: 9 x 3 take twice their time. */
+static bool fits(const Target *t, int px, int nb) { return tile_fits(t, px, nb) && (nb < 3 || px * nb + nb + 2 < t->vregs); }
+
 /* The cheapest order of loops, number of tile rows in a block and register tile; returns its cost. whole: the map must be
    one block. */
 static double choose_blocks(const Costs *c, const Winograd *w, Schedule *s, bool whole)
@@ -128,7 +132,7 @@ static double choose_blocks(const Costs *c, const Winograd *w, Schedule *s, bool
             continue;
         try.rows = (int)imin(rows, ny);
         for (try.nb = 1; try.nb <= 4 && try.nb <= vec; try.nb++)
-            for (try.px = 1; tile_fits(c->t, try.px, try.nb) && try.px <= winograd_plan(&try, &c->conv, c->in, c->out).tiles; try.px++) {
+            for (try.px = 1; fits(c->t, try.px, try.nb) && try.px <= winograd_plan(&try, &c->conv, c->in, c->out).tiles; try.px++) {
                 double cost = winograd_cost(c, w, &try);
                 if (best == 0 || cost < best * 0.999) {
                     best = cost;
