@@ -59,24 +59,21 @@ static int linear_anchor(const Graph *g, const Node *n)
 }
 
 /* Weights times the factor of their output channel, rounded once. */
-static ValueId scaled_weights(Graph *g, const Node *a, const double *scale)
+static ValueId scaled_weights(Pass *p, Graph *g, const Node *a, const double *scale)
 {
     const Value *v = &g->value.v[a->in[1]];
     const Type *w = &v->type;
     bool transposed = a->op == OP_conv_transpose2d;
     int64_t n = type_elems(w), block = transposed ? w->dim[2] * w->dim[3] : n / w->dim[0], og = w->dim[1];
     int64_t group_in = transposed ? w->dim[0] / a->attr.groups : 1;
-    Arena *A = arena_new(); /* of its own: all weights of a network twice are too much */
-    const float *from = tensor_f32(A, v->tensor);
-    float *to = NEW(A, float, n);
+    const float *from = tensor_f32(p->scratch, v->tensor);
+    float *to = NEW(p->scratch, float, n);
     for (int64_t b = 0; b < n / block; b++) { /* blocks of one output channel */
         double s = scale[transposed ? b / og / group_in * og + b % og : b];
         for (int64_t i = b * block; i < (b + 1) * block; i++)
             to[i] = (float)((double)from[i] * s);
     }
-    ValueId scaled = const_f32(g, v->name, *w, to);
-    arena_free(A);
-    return scaled;
+    return const_f32(g, v->name, *w, to);
 }
 
 static void fold_into(Pass *p, Graph *g, int anchor, int node, Affine f)
@@ -90,7 +87,7 @@ static void fold_into(Pass *p, Graph *g, int anchor, int node, Affine f)
     const char *bias_name = g->value.v[biased ? a.in[2] : n.in[n.nin > 2 ? 2 : 1]].name;
     ValueId *in = NEW(g->arena, ValueId, 3);
     in[0] = a.in[0];
-    in[1] = n.op == OP_bias ? a.in[1] : scaled_weights(g, &a, f.scale);
+    in[1] = n.op == OP_bias ? a.in[1] : scaled_weights(p, g, &a, f.scale);
     biased = biased || n.op != OP_scale;
     if (biased)
         in[2] = const_of(g, p->scratch, bias_name, bt, b);

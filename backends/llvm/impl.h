@@ -3,6 +3,7 @@
 /* Shared by the files of the LLVM backend. */
 #include <llvm-c/Core.h>
 #include <llvm-c/DebugInfo.h>
+#include <llvm-c/Error.h>
 #include <llvm-c/TargetMachine.h>
 
 #include "../c/c.h"
@@ -110,6 +111,7 @@ void l_adapters(LMod *);   /* functions of one signature for this process: "dsqc
 bool l_module(LMod *, Arena *, const Program *, const BackendOptions *, const Machine *, WeightsIn,
               const LoopLines *, const char *loops, bool adapters);
 void l_module_free(LMod *);
+bool l_failed(LLVMErrorRef); /* after its message; takes the error */
 const void *l_numbers(const PBuf *); /* of a constant */
 /* Copies the constants to where they lie behind `at`. */
 void l_put_weights(const LMod *, uint8_t *at);

@@ -10,16 +10,6 @@ struct LlvmCode {
     void *run[3];
 };
 
-static bool failed(LLVMErrorRef err)
-{
-    if (!err)
-        return false;
-    char *text = LLVMGetErrorMessage(err);
-    error_at((Loc){0}, "LLVM: %s", text);
-    LLVMDisposeErrorMessage(text);
-    return true;
-}
-
 /* The weights stand where the loader of a program would have them: at one address, outside the code. */
 static bool define_weights(LLVMOrcLLJITRef jit, const LMod *m, void *weights)
 {
@@ -27,7 +17,7 @@ static bool define_weights(LLVMOrcLLJITRef jit, const LMod *m, void *weights)
         LLVMOrcLLJITMangleAndIntern(jit, arena_printf(m->A, "%s_weights", m->c.model)),
         {(LLVMOrcExecutorAddress)(uintptr_t)weights, {LLVMJITSymbolGenericFlagsExported, 0}},
     };
-    return !failed(LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(jit), LLVMOrcAbsoluteSymbols(&pair, 1)));
+    return !l_failed(LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(jit), LLVMOrcAbsoluteSymbols(&pair, 1)));
 }
 
 static bool link_code(LlvmCode *code, LMod *m, void *weights)
@@ -37,18 +27,18 @@ static bool link_code(LlvmCode *code, LMod *m, void *weights)
     LLVMMemoryBufferRef object;
     if (!l_emit(m, LLVMObjectFile, NULL, &object))
         return false;
-    if (failed(LLVMOrcCreateLLJIT(&code->jit, NULL))) {
+    if (l_failed(LLVMOrcCreateLLJIT(&code->jit, NULL))) {
         LLVMDisposeMemoryBuffer(object);
         return false;
     }
-    if (failed(LLVMOrcLLJITAddObjectFile(code->jit, LLVMOrcLLJITGetMainJITDylib(code->jit), object)) ||
+    if (l_failed(LLVMOrcLLJITAddObjectFile(code->jit, LLVMOrcLLJITGetMainJITDylib(code->jit), object)) ||
         (m->weights && !define_weights(code->jit, m, weights)))
         return false;
     for (int i = 0; i < LEN(name); i++) {
         LLVMOrcExecutorAddress at;
         if (!wanted[i])
             continue;
-        if (failed(LLVMOrcLLJITLookup(code->jit, &at, name[i])))
+        if (l_failed(LLVMOrcLLJITLookup(code->jit, &at, name[i])))
             return false;
         code->run[i] = (void *)(uintptr_t)at;
     }
@@ -82,6 +72,6 @@ void *llvm_function(const LlvmCode *c, LlvmRun kind)
 void llvm_unload(LlvmCode *c)
 {
     if (c->jit)
-        failed(LLVMOrcDisposeLLJIT(c->jit));
+        l_failed(LLVMOrcDisposeLLJIT(c->jit));
     c->jit = NULL;
 }

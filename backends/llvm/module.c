@@ -82,6 +82,16 @@ LLVMValueRef l_function(LMod *m, const char *name, LLVMTypeRef type, bool export
 
 /* ---- constants ---- */
 
+bool l_failed(LLVMErrorRef err)
+{
+    if (!err)
+        return false;
+    char *text = LLVMGetErrorMessage(err);
+    error_at((Loc){0}, "LLVM: %s", text);
+    LLVMDisposeErrorMessage(text);
+    return true;
+}
+
 const void *l_numbers(const PBuf *p)
 {
     if (!p->data)
@@ -198,12 +208,7 @@ static bool optimise(LMod *m)
     LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
     LLVMErrorRef err = LLVMRunPasses(m->mod, passes, m->machine->tm, o);
     LLVMDisposePassBuilderOptions(o);
-    if (!err)
-        return true;
-    char *text = LLVMGetErrorMessage(err);
-    error_at((Loc){0}, "LLVM: %s", text);
-    LLVMDisposeErrorMessage(text);
-    return false;
+    return !l_failed(err);
 }
 
 static void verify(const LMod *m)

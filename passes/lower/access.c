@@ -389,8 +389,7 @@ static void zero_box(KC *kc, int param, const int64_t *lo, const int64_t *hi)
     for (int i = 0; i < 4; i++)
         ix[i] = IXV(kb_for(&kc->b, LOOP_SERIAL, names[i], IXC(lo[i]), IXC(hi[i]), i == 3 ? lanes : 1));
     kb_store(&kc->b, param, ix, x_const(&kc->b, vt(DT_F32, lanes), 0), 0);
-    for (int i = 0; i < 4; i++)
-        kb_end(&kc->b);
+    kc_close(kc, 4);
 }
 
 static bool same_place(const KC *kc, ValueId a, ValueId b)

@@ -189,8 +189,7 @@ static void store_tile(KC *kc, const Finish *f)
         if (f->twin)
             store_twins(kc, f, acc, x, coord, valid_lanes(f, j));
     }
-    for (int n = (f->rows > 1) + (f->px > 1); n > 0; n--)
-        kb_end(&kc->b);
+    kc_close(kc, (f->rows > 1) + (f->px > 1));
 }
 
 /* The first of a tile or window begins its register. */

@@ -111,8 +111,7 @@ static void fill_phases(KC *kc, const Wino *c, const Ix *top, int64_t rows, Phas
     const Ix *ch = few ? IXC(0) : IXV(kb_for(b, LOOP_SERIAL, "c", IXC(0), IXC(channels), 1));
     const Ix *x = IXV(kb_for(b, LOOP_SERIAL, "x", IXC(x0), IXC(x1), 1));
     fill_pixel(kc, c, top, y, x, ch, few ? channels : 1, &f);
-    for (int i = 0; i < (few ? 2 : 3); i++)
-        kb_end(b);
+    kc_close(kc, few ? 2 : 3);
 }
 
 /* Sorts the rows that tile rows c->row.. of image c->n read. */
@@ -145,6 +144,5 @@ void wino_input(KC *kc, Wino *c, int64_t rows)
         a.group = MULC(ADD(MULC(a.py, c->conv.stride), a.px), c->p.group);
     }
     input_tile(kc, c, &a);
-    for (int i = 0; i < (phases ? 4 : 2); i++)
-        kb_end(b);
+    kc_close(kc, phases ? 4 : 2);
 }
