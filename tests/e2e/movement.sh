@@ -4,19 +4,10 @@
 # compares the loop interpreter, which checks every index, with the double-precision reference.
 set -u
 
+. tests/e2e/interpret.bash
+
 # check NAME: m.yaml
-check()
-{
-    local target
-    for target in native generic x86-64-v3; do
-        if "$DSQC" verify "$WORK/m.yaml" --weights random:1 --runs 1 -q --engine=loops --target=$target >"$WORK/log" 2>&1; then
-            echo "ok $1, $target"
-        else
-            echo "not ok $1, $target"
-            sed 's/^/    /' "$WORK/log" "$WORK/m.yaml" | head -30
-        fi
-    done
-}
+check() { interpret "$1" native generic x86-64-v3; }
 
 # verify NAME SHAPE HALF READER...: a unit of ShuffleNetV2 with HALF + HALF channels on an input of SHAPE
 verify()

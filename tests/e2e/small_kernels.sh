@@ -3,6 +3,7 @@
 # of channels is at most half full. Their numbers where tiles, blocks and vectors do not come out even, and what they are
 # made of on a machine with 32 registers of 16 lanes: how often an input is loaded, how many multiply-adds there are.
 set -u
+. tests/e2e/interpret.bash
 
 # spec SHAPE LAYER...: m.yaml
 spec()
@@ -13,24 +14,11 @@ spec()
     echo 'output: y' >>"$WORK/m.yaml"
 }
 
-# verify NAME ENGINE: m.yaml for targets of several vector widths
+# verify NAME: m.yaml for targets of several vector widths, and as C
 verify()
 {
-    local target
-    for target in x86-64-v4 x86-64-v3 aarch64 generic; do
-        if "$DSQC" verify "$WORK/m.yaml" --weights random:1 --runs 1 -q --engine=loops --target=$target >"$WORK/log" 2>&1; then
-            echo "ok $1, $target"
-        else
-            echo "not ok $1, $target"
-            sed 's/^/    /' "$WORK/log" "$WORK/m.yaml" | head -30
-        fi
-    done
-    if "$DSQC" verify "$WORK/m.yaml" --weights random:1 --runs 1 -q >"$WORK/log" 2>&1; then
-        echo "ok $1, C"
-    else
-        echo "not ok $1, C"
-        sed 's/^/    /' "$WORK/log" "$WORK/m.yaml" | head -30
-    fi
+    interpret "$1" x86-64-v4 x86-64-v3 aarch64 generic
+    report "$1, C"
 }
 
 dw() { echo "{op: conv2d, name: dw, out: $1, groups: $1, kernel: $2, stride: $3, pad: $4, dilation: ${5:-1}}"; }
