@@ -176,6 +176,24 @@ bool conv_takes_window(const Target *t, const Graph *g, const Node *n, const Int
     return cost && cost <= 1.1 * best;
 }
 
+int64_t sum_rows(const Pass *p, const Graph *g, const Node *n, const Schedule *s)
+{
+    enum { MOST_SUMS = 16 };
+    Type out = node_step_type(g, n, 0);
+    bool can = n->op == OP_conv2d && n->attr.groups == 1 && !node_window(n) && !p->least && !p->target->mcu;
+    for (int i = 0; i < n->nout; i++)
+        can = can && n->out[i].red != RED_SUM; /* windows have a mean or a maximum */
+    if (!can || type_elems(&out) < PARALLEL_MIN)
+        return 0;
+    int64_t h = out.dim[2], block = (int64_t)s->rows * s->wino;
+    if (s->impl == IMPL_WINOGRAD)
+        return block < h && h % block == 0 ? block : 0;
+    for (int64_t rows = s->rows; rows < h; rows += s->rows)
+        if (h % rows == 0 && h / rows <= MOST_SUMS)
+            return rows;
+    return 0;
+}
+
 /* room: bytes by which the weights may grow. */
 static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, int64_t *room)
 {
@@ -199,7 +217,7 @@ static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, i
         s->peel = false;
     int64_t red = type_elems(&g->value.v[n->in[1]].type) / out.dim[1];
     double cost = dense_conv(t, g, n, s, k) * (double)(red * out.dim[0]);
-    s->oc_outer = s->oc_outer || node_reduces(n);
+    s->oc_outer = s->oc_outer || (node_reduces(n) && !sum_rows(p, g, n, s));
     choose_winograd(p, g, n, s, cost, room);
 }
 
@@ -231,6 +249,13 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
                    rows > 1 && ((along && !across) || s->lanes == 1 || sum >= 8 * s->lanes);
 }
 
+Schedule *schedule_generic(Graph *g, const Target *t)
+{
+    Schedule *s = NEW(g->arena, Schedule, 1);
+    *s = (Schedule){.impl = IMPL_GENERIC, .lanes = t->lanes, .px = 1, .rows = 1, .nb = 1};
+    return s;
+}
+
 bool pass_choose_kernels(Pass *p, Graph *g)
 {
     int64_t room = winograd_room(g);
@@ -238,8 +263,7 @@ bool pass_choose_kernels(Pass *p, Graph *g)
         Node *n = &g->node.v[i];
         if (n->op == OP_NONE)
             continue;
-        Schedule *s = NEW(g->arena, Schedule, 1);
-        *s = (Schedule){.impl = IMPL_GENERIC, .lanes = p->target->lanes, .px = 1, .rows = 1, .nb = 1};
+        Schedule *s = schedule_generic(g, p->target);
         if (n->op == OP_conv2d || n->op == OP_conv_transpose2d)
             schedule_conv(p, g, n, s, &room);
         else if (n->op == OP_linear || n->op == OP_matmul)
@@ -251,6 +275,7 @@ bool pass_choose_kernels(Pass *p, Graph *g)
             s->nb = 1;
         } else
             schedules_take(p, g, n, s);
+        s->sum_rows = node_reduces(n) && !s->oc_outer ? (int)sum_rows(p, g, n, s) : 0;
         n->sched = s;
         if (s->impl == IMPL_WINOGRAD)
             n->scratch = winograd_scratch(g, n);

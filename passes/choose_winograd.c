@@ -4,6 +4,7 @@
 
    Costs are counted in multiply-adds of a vector, those of bringing a vector from farther than L1 included. */
 #include "lower/winograd.h"
+#include "schedule.h"
 
 /* Results may be so far from exact ones, relative to the largest (README, "Numbers"). */
 static const double error_allowed = 1e-4;
@@ -118,9 +119,9 @@ static double winograd_cost(const Costs *c, const Winograd *w, const Schedule *s
    register: 9 x 3 take twice their time. */
 static bool fits(const Target *t, int px, int nb) { return tile_fits(t, px, nb) && (nb < 3 || px * nb + nb + 2 < t->vregs); }
 
-/* The cheapest order of loops, number of tile rows in a block and register tile; returns its cost. whole: the map must be
-   one block. */
-static double choose_blocks(const Costs *c, const Winograd *w, Schedule *s, bool whole)
+/* The cheapest order of loops, number of tile rows in a block and register tile; returns its cost. A map that is
+   reduced must be one block, or blocks of whole rows. */
+static double choose_blocks(const Pass *p, const Graph *g, const Node *n, const Costs *c, const Winograd *w, Schedule *s)
 {
     double best = 0;
     Schedule try = *s;
@@ -128,9 +129,11 @@ static double choose_blocks(const Costs *c, const Winograd *w, Schedule *s, bool
     try.wino = w->m;
     for (int64_t rows = 1; rows <= ny + 1; rows++) { /* ny + 1: all images in one block */
         try.oc_outer = rows > ny;
-        if (!try.oc_outer && (whole || ny % rows || ny * c->in->dim[0] == rows))
+        if (!try.oc_outer && (ny % rows || ny * c->in->dim[0] == rows))
             continue;
         try.rows = (int)imin(rows, ny);
+        if (!try.oc_outer && node_reduces(n) && !sum_rows(p, g, n, &try))
+            continue;
         for (try.nb = 1; try.nb <= 4 && try.nb <= vec; try.nb++)
             for (try.px = 1; fits(c->t, try.px, try.nb) && try.px <= winograd_plan(&try, &c->conv, c->in, c->out).tiles; try.px++) {
                 double cost = winograd_cost(c, w, &try);
@@ -171,7 +174,7 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
             continue;
         Schedule try = direct;
         try.impl = IMPL_WINOGRAD, try.peel = band, try.parts = (int)imax(1, p->threads);
-        double estimate = choose_blocks(&c, &w, &try, node_reduces(n));
+        double estimate = choose_blocks(p, g, n, &c, &w, &try);
         if (any || estimate < least) {
             *s = try;
             least = estimate, grows = more;

@@ -24,6 +24,8 @@ typedef struct Conv {
     bool cut;               /* one tap, many channels: loops over blocks of channels and inside them */
     Seg seg[2];
     int nseg;
+    const Ix *part, *first;     /* which part of the map is at work, its first row */
+    int64_t height;             /* and its rows */
     /* the tile being written */
     const Ix *n, *g, *blk, *y, *x;
     bool fetch;                 /* the tiles over the map fetch the weights of the next block meanwhile */
@@ -169,14 +171,14 @@ static void row(KC *kc, const Ix *y, void *user)
 /* The rest of the rows comes first: the parallel loop must be the last statement. */
 static void rows(KC *kc, Conv *c, int from, int to, bool parallel)
 {
-    int64_t oh = c->v.w.out, step = imin(kc->s.rows, oh), whole = oh / step * step;
+    int64_t step = imin(kc->s.rows, c->height), whole = c->height / step * step;
     c->from = from, c->to = to;
-    if (whole < oh) {
-        c->rows = (int)(oh - whole);
-        row(kc, IXC(whole), c);
+    if (whole < c->height) {
+        c->rows = (int)(c->height - whole);
+        row(kc, ADDC(c->first, whole), c);
     }
     c->rows = (int)step;
-    kc_rows(kc, parallel ? LOOP_PARALLEL : LOOP_SERIAL, whole, step, c->h.w.out / kc->s.px + 2, row, c);
+    kc_rows(kc, parallel ? LOOP_PARALLEL : LOOP_SERIAL, c->first, whole, step, c->h.w.out / kc->s.px + 2, row, c);
 }
 
 /* The weight of group g, its output o, its input ch, tap (ky, kx) counted among those of phases v and h. */
@@ -292,21 +294,32 @@ static Conv *conv_new(KC *kc)
     return c;
 }
 
-/* The blocks of channels of segment i, each over the whole map. */
+/* The blocks of channels of segment i, each over the map or the part of it at work. */
 static void blocks(KC *kc, Conv *c, int i, bool parallel)
 {
-    bool loop = c->seg[i].blocks > 1, reduces = node_reduces(kc->n);
-    c->fetch = loop && kc->l->weights_far;
+    bool loop = c->seg[i].blocks > 1, sums = kc_sums(kc);
+    c->fetch = loop && kc->l->weights_far && !kc->s.sum_rows;
     LoopKind kind = parallel ? LOOP_PARALLEL : LOOP_SERIAL;
     c->blk = loop ? IXV(kb_for(&kc->b, kind, "oc", IXC(0), IXC(c->seg[i].blocks), 1)) : IXC(0);
-    if (reduces)
+    if (sums)
         kc_totals(kc, c->seg[i].nb, c->lanes);
-    rows(kc, c, i, i + 1, parallel && !loop && !reduces);
+    rows(kc, c, i, i + 1, parallel && !loop && !sums);
     c->s = &c->seg[i];
-    for (int j = 0; j < c->seg[i].nb && reduces; j++)
-        kc_store_totals(kc, j, c->n, channel(kc, c, j), j == c->s->nb - 1 ? c->s->last_n : c->lanes);
+    for (int j = 0; j < c->seg[i].nb && sums; j++)
+        kc_store_totals(kc, j, c->n, channel(kc, c, j), c->part, j == c->s->nb - 1 ? c->s->last_n : c->lanes);
     if (loop)
         kb_end(&kc->b);
+}
+
+/* The parts of the map that are added up together, all channels of each. */
+static void parts(KC *kc, Conv *c, bool parallel)
+{
+    c->part = IXV(kb_for(&kc->b, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "part", IXC(0), IXC(c->height / kc->s.sum_rows), 1));
+    c->height = kc->s.sum_rows;
+    c->first = MULC(c->part, c->height);
+    for (int i = 0; i < c->nseg; i++)
+        blocks(kc, c, i, false);
+    kb_end(&kc->b);
 }
 
 /* The loops around the tiles. parallel: this nest is the kernel's last statement. */
@@ -320,7 +333,10 @@ static void nest(KC *kc, Conv *c, bool parallel)
     parallel = parallel && !batch;
     c->g = group ? IXV(kb_for(b, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "g", IXC(0), IXC(c->groups), 1)) : IXC(0);
     parallel = parallel && !group;
-    if (!kc->s.oc_outer)
+    c->part = c->first = IXC(0), c->height = c->v.w.out;
+    if (kc->s.sum_rows)
+        parts(kc, c, parallel);
+    else if (!kc->s.oc_outer)
         rows(kc, c, 0, c->nseg, parallel);
     else
         for (int i = c->nseg - 1; i >= 0; i--) /* the tail first: the blocks' loop may be parallel */

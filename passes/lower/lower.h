@@ -19,7 +19,7 @@ enum { MAX_OPERANDS = 64 };
 /* offset: of the storage. table: parameter with the table of a strided layout, -1 none yet. slotted: a per-channel
    constant in the order of KC.slot. */
 typedef struct Operand { ValueId v; int param, buf, table; int64_t offset; bool nhwc, slotted; } Operand;
-/* A reduction over the map, in registers: the total, the part of the rows and the part of the tile being added up. */
+/* A reduction over the map, or rows of it, in registers: the total, the part of the rows and the part of the tile being added up. */
 enum { MAX_VECTORS = 8 };
 typedef struct Sum { int total, rows, tile; } Sum;
 /* The kernel under construction for one node. */
@@ -37,7 +37,7 @@ typedef struct KC {
     const int64_t *slot;   /* the result's channels lie in another order: channel c is coordinate slot[c] of `slots` */
     int64_t slots;
     Type frame;            /* of the anchor's result and every step's */
-    /* of the outs that are reduced over the map, for each vector of the block of channels at work */
+    /* of the outs that are reduced over the map or rows of it, for each vector of the block of channels at work */
     Sum sum[MAX_OUT][MAX_VECTORS];
     int vectors, sum_lanes;
     bool by_rows;          /* some rows are being added up apart */
@@ -140,13 +140,17 @@ void kc_finish(KC *, const Finish *);
 void kc_store_results(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
 const Ints *node_window(const Node *); /* the windows of its outs, all of one size; NULL: none */
 bool node_reduces(const Node *); /* an out over the whole map? Then channels are outermost, around kc_rows and kc_totals. */
-/* Registers for the totals of nb vectors; afterwards kc_store_totals stores those of vector j. */
+/* Is there an out over the map, or over the rows that the schedule adds up together? Those come between kc_totals and
+   kc_store_totals, channels around them. */
+bool kc_sums(const KC *);
+/* Registers for the totals of nb vectors; afterwards kc_store_totals stores those of vector j. part: which of the map's parts
+   that are added up together, 0: it is one. */
 void kc_totals(KC *, int nb, int lanes);
-void kc_store_totals(KC *, int j, const Ix *n, const Ix *channel, int valid);
-/* Loops over rows 0, step, ... below n; where something is reduced, in blocks whose sums are added up apart. tiles: in a
-   row. */
+void kc_store_totals(KC *, int j, const Ix *n, const Ix *channel, const Ix *part, int valid);
+/* Loops over n rows from `first` on, in steps; where something is reduced, in blocks whose sums are added up apart. tiles: in
+   a row. */
 typedef void RowFn(KC *, const Ix *y, void *user);
-void kc_rows(KC *, LoopKind, int64_t n, int64_t step, int64_t tiles, RowFn *, void *user);
+void kc_rows(KC *, LoopKind, const Ix *first, int64_t n, int64_t step, int64_t tiles, RowFn *, void *user);
 
 /* ---- contraction in register tiles (tile.c) ---- */
 typedef struct Contract {
