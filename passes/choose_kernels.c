@@ -217,7 +217,8 @@ static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, i
         s->peel = false;
     int64_t red = type_elems(&g->value.v[n->in[1]].type) / out.dim[1];
     double cost = dense_conv(t, g, n, s, k) * (double)(red * out.dim[0]);
-    s->oc_outer = s->oc_outer || (node_reduces(n) && !sum_rows(p, g, n, s));
+    bool one_block = out.dim[1] <= s->nb * s->lanes; /* else threads share blocks of channels */
+    s->oc_outer = s->oc_outer || (node_reduces(n) && !(one_block && sum_rows(p, g, n, s)));
     choose_winograd(p, g, n, s, cost, room);
 }
 

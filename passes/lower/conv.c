@@ -282,7 +282,7 @@ static Conv *conv_new(KC *kc)
     Conv *c = NEW(kc->A, Conv, 1);
     if (!kc_epilogue_vector(kc, 1))
         kc->s.lanes = 1;
-    kc->s.oc_outer = kc->s.oc_outer || node_reduces(kc->n);
+    kc->s.oc_outer = kc->s.oc_outer || kc_sums(kc);
     *c = (Conv){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .it = *kc_type(kc, n->in[0]), .ot = kc->frame,
                 .groups = n->attr.groups, .kh = w->dim[2], .kw = w->dim[3], .lanes = kc->s.lanes};
     c->cg = c->it.dim[1] / c->groups, c->og = c->ot.dim[1] / c->groups;

@@ -5,15 +5,6 @@
 set -u
 . tests/e2e/interpret.bash
 
-# spec SHAPE LAYER...: m.yaml
-spec()
-{
-    printf 'name: m\ninput:\n  image: "f32%s"\nnetwork:\n' "$1" >"$WORK/m.yaml"
-    shift
-    printf '  - %s\n' "$@" >>"$WORK/m.yaml"
-    echo 'output: y' >>"$WORK/m.yaml"
-}
-
 # verify NAME: m.yaml for targets of several vector widths, and as C
 verify()
 {
@@ -53,15 +44,6 @@ for channels in 24 36 40 50; do
          'relu' "{op: conv2d, name: c, out: $channels, kernel: 1, as: z}" '{op: add, in: [p, z]}' "$(conv d 4)"
     verify "$channels channels, an operand in the same place"
 done
-
-# count NAME KERNEL PATTERN N: lines of the kernel that have the pattern
-count()
-{
-    "$DSQC" compile "$WORK/m.yaml" --weights random:1 -q --target=x86-64-v4 --emit=loops -o - >"$WORK/m.loops"
-    local n
-    n=$(awk -v k="@k[0-9]*_$2 " '/^ *kernel/ { on = $0 ~ k } on' "$WORK/m.loops" | grep -c "$3")
-    [ "$n" = "$4" ] && echo "ok $1" || echo "not ok $1: $n instead of $4"
-}
 
 spec '[1,3,14,14]' "$(conv a 16)" "$(dw 16 3 1 1)" relu "$(conv b 5)"
 count 'a depthwise tile of 2x7 pixels loads 4x9 inputs' dw '= load in_at' 36

@@ -344,6 +344,8 @@ static const char *check_winograd(const Graph *g, const Node *n, const Target *t
     return n->scratch > 0 && n->scratch_offset >= 0 ? NULL : "Winograd's planes have no place";
 }
 
+static int tile_rows(const Schedule *s) { return s->impl == IMPL_WINOGRAD ? s->rows * s->wino : s->rows; }
+
 static const char *check_schedule(const Graph *g, const Node *n, const Target *t)
 {
     const Schedule *s = n->sched;
@@ -352,8 +354,10 @@ static const char *check_schedule(const Graph *g, const Node *n, const Target *t
         const Out *o = &n->out[i];
         map = map || (o->red != RED_NONE && !o->kernel.n);
         window = window || o->kernel.n;
-        if (o->kernel.n && (s->rows % o->kernel.v[0] || s->px % o->kernel.v[1]))
+        if (o->kernel.n && !s->sum_rows && (s->rows % o->kernel.v[0] || s->px % o->kernel.v[1]))
             return "a tile of broken windows";
+        if (s->sum_rows && o->red != RED_NONE && (o->kernel.v[0] != s->sum_rows || s->sum_rows % tile_rows(s)))
+            return "sums of broken tiles";
     }
     if (s->px < 1 || s->rows < 1 || s->nb < 1)
         return "an empty tile";
