@@ -11,13 +11,6 @@ static const double error_allowed = 1e-4;
 
 bool winograd_allowed(const Winograd *w) { return winograd_error(w) <= error_allowed; }
 
-/* What a vector costs per lane that comes from L2, from L3 and from memory: about 40, 16 and 8 bytes a cycle, in which
-   two multiply-adds are done. */
-static const double from_l2 = 0.2, from_l3 = 0.5, from_memory = 1;
-
-/* Weights of a network up to so many bytes, transformed, are still in a cache when the next run begins. */
-enum { L3_WEIGHTS = 6 << 20 };
-
 /* The weights of all convolutions may grow to so many times their size. */
 enum { GROWTH = 4 };
 
@@ -63,6 +56,9 @@ typedef struct Costs {
     WinoConv conv;
     double far; /* a vector of weights, from where they are */
 } Costs;
+
+/* What a vector costs per lane that arrives at so many bytes a cycle, in which two multiply-adds are done. */
+static double lane_cost(int rate) { return rate ? 2.0 * sizeof(float) / rate : 0; }
 
 static int64_t channels(const Costs *c) { return c->conv.groups * c->conv.inner; }
 
@@ -111,7 +107,7 @@ static double winograd_cost(const Costs *c, const Winograd *w, const Schedule *s
     }
     double input = tiles * (double)vin * (2 * w->n * operations(w, w->n, w->bt, true) + 2 * nn) + band_cost(c, s, &p);
     double output = tiles * (double)vout * ((w->n + w->m) * operations(w, w->m, w->at, false) + nn + 2 * w->m * w->m);
-    double traffic = 2 * nn * tiles * (double)(vin + vout) * s->lanes * (planes > l2 ? from_l3 : from_l2);
+    double traffic = 2 * nn * tiles * (double)(vin + vout) * s->lanes * lane_cost(planes > l2 ? c->t->l3_rate : c->t->l2_rate);
     return product + input + output + traffic;
 }
 
@@ -165,7 +161,8 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
     c.out = &out;
     Schedule direct = *s;
     int64_t grows = 0;
-    c.far = s->lanes * (conv_weights(g) > L3_WEIGHTS ? from_memory : from_l3);
+    /* Weights that fit L3, transformed, are still there when the next run begins. */
+    c.far = s->lanes * lane_cost(conv_weights(g) > p->target->l3 ? p->target->memory_rate : p->target->l3_rate);
     double least = cost + (double)type_elems(weight) / s->lanes * c.far / 2; /* half of it while there is work to do */
     for (int m = any ? p->winograd : WINO_MIN; m <= (any ? p->winograd : WINO_MAX) && m + c.conv.r - 1 <= WINO_MAX_N; m++) {
         Winograd w = winograd_make(m, c.conv.r);
