@@ -52,12 +52,6 @@ bool spec_full(void)
     return diag_errors() > SPEC_ERRORS;
 }
 
-const char *spec_hint(Arena *a, const char *name, const char *const *cand, int n)
-{
-    const char *near = nearest_name(name, cand, n);
-    return near ? arena_printf(a, "did you mean '%s'?", near) : NULL;
-}
-
 const char *spec_show(Arena *a, const char *text)
 {
     if (strlen(text) <= SHOWN)
@@ -98,7 +92,7 @@ bool spec_keys(const Cx *cx, const Yaml *map, const char *what, const char *cons
             k++;
         if (k < n)
             continue;
-        spec_error(cx, map->pair[i].key_loc, spec_hint(a, map->pair[i].key, key, n), "%s has no key %s", what,
+        spec_error(cx, map->pair[i].key_loc, name_hint(a, map->pair[i].key, key, n), "%s has no key %s", what,
                    spec_show(a, map->pair[i].key));
         ok = false;
     }

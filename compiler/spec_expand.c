@@ -35,7 +35,7 @@ static const char *value_hint(const Cx *cx, const char *name)
     for (int i = 0; i < cx->value->cap; i++)
         if (cx->value->slot[i].key)
             PUSH(cx->s->arena, &cand, cx->value->slot[i].key);
-    return spec_hint(cx->s->arena, name, cand.v, cand.n);
+    return name_hint(cx->s->arena, name, cand.v, cand.n);
 }
 
 ValueId value_find(const Cx *cx, const char *name, Loc loc)
@@ -117,7 +117,7 @@ static void unknown_op(const Cx *cx, const char *name, Loc loc)
         PUSH(cx->s->arena, &cand, ops[i]);
     for (int i = 0; i < cx->s->module.n; i++)
         PUSH(cx->s->arena, &cand, cx->s->module.v[i].name);
-    spec_error(cx, loc, spec_hint(cx->s->arena, name, cand.v, cand.n), "no operator or module %s",
+    spec_error(cx, loc, name_hint(cx->s->arena, name, cand.v, cand.n), "no operator or module %s",
                spec_show(cx->s->arena, name));
 }
 
@@ -358,7 +358,7 @@ static void step_map(Cx *cx, const Yaml *step)
         for (int i = 0; i < step->npair && !hint; i++)
             hint = op_exists(step->pair[i].key) || module_find(cx->s, step->pair[i].key)
                        ? arena_printf(cx->s->arena, "write {op: %s, ...}", step->pair[i].key)
-                       : spec_hint(cx->s->arena, step->pair[i].key, kind, LEN(kind));
+                       : name_hint(cx->s->arena, step->pair[i].key, kind, LEN(kind));
         spec_error(cx, step->loc, hint, "a step needs one of 'op', 'repeat', 'each', 'sequential', 'group'");
         cx->cur = POISON;
         return;

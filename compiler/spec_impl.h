@@ -89,7 +89,6 @@ typedef struct Cx {
 /* An error with notes for the modules in use. What a step says at a place, the same step in another use of its module
    does not say again. cx may be NULL. */
 void spec_error(const Cx *, Loc, const char *hint, const char *fmt, ...) PRINTF(4, 5);
-const char *spec_hint(Arena *, const char *name, const char *const *cand, int n); /* "did you mean 'x'?" or NULL */
 const char *spec_found(Arena *, const Yaml *); /* "'relu'", "a list", "a map", "nothing" */
 const char *spec_show(Arena *, const char *);  /* quoted, long text cut */
 bool spec_identifier(const char *);

@@ -96,7 +96,7 @@ static bool read_enum(const Call *c, const AttrInfo *info, const Yaml *y, int64_
             break;
         p += len + 1;
     }
-    spec_error(&c->cx, y->loc, spec_hint(a, text, cand, n), "expected one of %s, found %s", info->choices,
+    spec_error(&c->cx, y->loc, name_hint(a, text, cand, n), "expected one of %s, found %s", info->choices,
                spec_show(a, text));
     return false;
 }
@@ -159,7 +159,7 @@ static bool unknown_key(const Call *c, const YamlPair *p)
         cand[n++] = c->word[i].name;
     for (int i = 0; i < LEN(reserved); i++)
         cand[n++] = reserved[i];
-    spec_error(&c->cx, p->key_loc, spec_hint(c->cx.s->arena, p->key, cand, n), "unknown attribute %s",
+    spec_error(&c->cx, p->key_loc, name_hint(c->cx.s->arena, p->key, cand, n), "unknown attribute %s",
                spec_show(c->cx.s->arena, p->key));
     return false;
 }

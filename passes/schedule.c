@@ -179,8 +179,7 @@ void schedules_check(Pass *p, const Graph *g)
                 error_at(c->shape_at, "layer '%s' is another one here: '%s'", c->layer, other);
             continue;
         }
-        const char *near = nearest_name(c->layer, names, n);
-        error_hint(c->layer_at, near ? arena_printf(p->scratch, "did you mean '%s'?", near) : NULL,
+        error_hint(c->layer_at, name_hint(p->scratch, c->layer, names, n),
                    "the network has no layer '%s' that computes sums of products", c->layer);
     }
 }
