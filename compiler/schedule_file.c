@@ -109,6 +109,15 @@ static const json_t *list_of(const Source *s, const json_t *root, const char *ke
     return NULL;
 }
 
+/* The bytes [from, from + len) of a text that stands at `whole`; all of it where escapes move them, or hid the text. */
+static Loc part_of(const Source *s, Loc whole, int from, int len)
+{
+    const char *raw = s->line.v[whole.line - 1] + whole.col - 1;
+    if (*raw == '"' && len && !memchr(raw, '\\', (size_t)whole.len))
+        whole.col += 1 + from, whole.len = len;
+    return whole;
+}
+
 /* known: index in `all` by name and shape */
 static bool read_layer(const Source *s, const json_t *o, const char *at, Schedules *all, Map *known)
 {
@@ -121,9 +130,9 @@ static bool read_layer(const Source *s, const json_t *o, const char *at, Schedul
     if (!(c.layer = text_of(s, o, at, "layer", &c.layer_at)) || !(c.shape = text_of(s, o, at, "shape", &c.shape_at)) ||
         !(text = text_of(s, o, at, "schedule", &c.at)))
         return false;
-    const char *wrong = schedule_parse(s->A, text, &c.s);
-    if (wrong) {
-        error_at(c.at, "layer '%s': %s", c.layer, wrong);
+    Misread m;
+    if (!schedule_parse(s->A, text, &c.s, &m)) {
+        error_hint(part_of(s, c.at, m.at, m.len), m.hint, "layer '%s': %s", c.layer, m.wrong);
         return false;
     }
     const char *key = arena_printf(s->A, "%s\n%s", c.layer, c.shape);

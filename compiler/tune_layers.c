@@ -214,7 +214,8 @@ bool tune_take_over(Tune *t, const ScheduleFile *f)
         const Measured *m = &f->measured.v[i];
         TuneGroup *g = tune_group(t, m->layer, m->shape);
         Schedule s;
-        if (!g || schedule_parse(t->job->arena, m->schedule, &s) ||
+        Misread misread;
+        if (!g || !schedule_parse(t->job->arena, m->schedule, &s, &misread) ||
             schedule_wrong(&t->pass, t->g, &t->g->node.v[g->node.v[0]], &g->model, &s))
             continue; /* as if it had not been measured */
         tune_note(t, g, &s, m->ratio, m->noise, m->again);
