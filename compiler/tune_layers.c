@@ -126,7 +126,7 @@ static int64_t growth(const Tune *t, const TuneGroup *g, const Schedule *s)
 /* Where Winograd's weights are bounded altogether, those that gain least have to go. */
 void tune_keep_room(Tune *t)
 {
-    int64_t room = winograd_room(t->g);
+    int64_t room = winograd_room(t->g).left;
     for (int i = 0; i < t->group.n; i++)
         room -= growth(t, &t->group.v[i], &t->group.v[i].best);
     while (room < 0 && !t->pass.winograd) {

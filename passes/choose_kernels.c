@@ -177,7 +177,7 @@ bool conv_takes_window(const Target *t, const Graph *g, const Node *n, const Int
 }
 
 /* room: bytes by which the weights may grow. */
-static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, int64_t *room)
+static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, WinoRoom *room)
 {
     const Target *t = p->target;
     Type out = node_step_type(g, n, 0);
@@ -233,7 +233,7 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
 
 bool pass_choose_kernels(Pass *p, Graph *g)
 {
-    int64_t room = winograd_room(g);
+    WinoRoom room = winograd_room(g);
     for (int i = 0; i < g->node.n; i++) {
         Node *n = &g->node.v[i];
         if (n->op == OP_NONE)
