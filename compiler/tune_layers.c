@@ -126,7 +126,7 @@ static int64_t growth(const Tune *t, const TuneGroup *g, const Schedule *s)
 /* Where Winograd's weights are bounded altogether, those that gain least have to go. */
 void tune_keep_room(Tune *t)
 {
-    int64_t room = winograd_room(t->g);
+    int64_t room = winograd_room(t->g).left;
     for (int i = 0; i < t->group.n; i++)
         room -= growth(t, &t->group.v[i], &t->group.v[i].best);
     while (room < 0 && !t->pass.winograd) {
@@ -214,7 +214,8 @@ bool tune_take_over(Tune *t, const ScheduleFile *f)
         const Measured *m = &f->measured.v[i];
         TuneGroup *g = tune_group(t, m->layer, m->shape);
         Schedule s;
-        if (!g || schedule_parse(t->job->arena, m->schedule, &s) ||
+        Misread misread;
+        if (!g || !schedule_parse(t->job->arena, m->schedule, &s, &misread) ||
             schedule_wrong(&t->pass, t->g, &t->g->node.v[g->node.v[0]], &g->model, &s))
             continue; /* as if it had not been measured */
         tune_note(t, g, &s, m->ratio, m->noise, m->again);

@@ -195,7 +195,7 @@ int64_t sum_rows(const Pass *p, const Graph *g, const Node *n, const Schedule *s
 }
 
 /* room: bytes by which the weights may grow. */
-static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, int64_t *room)
+static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, WinoRoom *room)
 {
     const Target *t = p->target;
     Type out = node_step_type(g, n, 0);
@@ -259,7 +259,7 @@ Schedule *schedule_generic(Graph *g, const Target *t)
 
 bool pass_choose_kernels(Pass *p, Graph *g)
 {
-    int64_t room = winograd_room(g);
+    WinoRoom room = winograd_room(g);
     for (int i = 0; i < g->node.n; i++) {
         Node *n = &g->node.v[i];
         if (n->op == OP_NONE)

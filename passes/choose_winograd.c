@@ -17,16 +17,15 @@ enum { GROWTH = 4 };
 /* Below so many channels what surrounds the transforms costs more than they save. */
 enum { LEAST_CHANNELS = 12 };
 
-static int64_t conv_weights(const Graph *g)
+WinoRoom winograd_room(const Graph *g)
 {
-    int64_t bytes = 0;
+    WinoRoom r = {0};
     for (int i = 0; i < g->node.n; i++)
         if (g->node.v[i].op == OP_conv2d)
-            bytes += type_elems(&g->value.v[g->node.v[i].in[1]].type) * 4;
-    return bytes;
+            r.weights += type_elems(&g->value.v[g->node.v[i].in[1]].type) * 4;
+    r.left = (GROWTH - 1) * r.weights;
+    return r;
 }
-
-int64_t winograd_room(const Graph *g) { return (GROWTH - 1) * conv_weights(g); }
 
 int64_t winograd_growth(const Graph *g, const Node *n, const WinoConv *v, int m)
 {
@@ -147,7 +146,7 @@ static bool possible(const Pass *p, const Graph *g, const Node *n, bool band, Wi
     return winograd_conv(g, n, band, v) && !node_window(n) && !p->strict && !p->least && !p->target->mcu;
 }
 
-void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, double cost, int64_t *room)
+void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, double cost, WinoRoom *room)
 {
     bool any = p->winograd >= WINO_MIN;
     const Type *in = &g->value.v[n->in[0]].type, *weight = &g->value.v[n->in[1]].type;
@@ -162,12 +161,12 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
     Schedule direct = *s;
     int64_t grows = 0;
     /* Weights that fit L3, transformed, are still there when the next run begins. */
-    c.far = s->lanes * lane_cost(conv_weights(g) > p->target->l3 ? p->target->memory_rate : p->target->l3_rate);
+    c.far = s->lanes * lane_cost(room->weights > p->target->l3 ? p->target->memory_rate : p->target->l3_rate);
     double least = cost + (double)type_elems(weight) / s->lanes * c.far / 2; /* half of it while there is work to do */
     for (int m = any ? p->winograd : WINO_MIN; m <= (any ? p->winograd : WINO_MAX) && m + c.conv.r - 1 <= WINO_MAX_N; m++) {
         Winograd w = winograd_make(m, c.conv.r);
         int64_t more = winograd_growth(g, n, &c.conv, m);
-        if (!winograd_allowed(&w) || (!any && more > *room))
+        if (!winograd_allowed(&w) || (!any && more > room->left))
             continue;
         Schedule try = direct;
         try.impl = IMPL_WINOGRAD, try.peel = band, try.parts = (int)imax(1, p->threads);
@@ -177,5 +176,5 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
             least = estimate, grows = more;
         }
     }
-    *room -= grows;
+    room->left -= grows;
 }

@@ -3,8 +3,10 @@
 /* Schedules from outside: their text, what a layer can have, and what else it could have. */
 #include "pass.h"
 
-/* Reads what schedule_text prints. NULL, or what is wrong with the text. The number of parts comes from --threads. */
-const char *schedule_parse(Arena *, const char *text, Schedule *);
+/* Reads what schedule_text prints; false after filling in what is wrong with which bytes of the text. The number of parts
+   comes from --threads. */
+typedef struct Misread { const char *wrong, *hint; int at, len; } Misread;
+bool schedule_parse(Arena *, const char *text, Schedule *, Misread *);
 
 /* What names a layer in a file: its name in the spec, and all that its kernel depends on. */
 bool has_schedule(const Node *); /* is there something to choose? */

@@ -26,7 +26,7 @@ static bool winograd_for(const Pass *p, const Graph *g, const Node *n, int lanes
 {
     Pass only = *p;
     only.winograd = m;
-    int64_t room = winograd_room(g);
+    WinoRoom room = winograd_room(g);
     *s = (Schedule){.impl = IMPL_CONV_TILE, .lanes = lanes, .px = 1, .rows = 1, .nb = 1, .peel = conv_peels(p->target, g, n)};
     if (n->op == OP_conv2d && m >= WINO_MIN && m <= WINO_MAX)
         choose_winograd(&only, g, n, s, 0, &room);

@@ -178,9 +178,9 @@ for name, layer, schedule, message in (
         ('a tile that rounds too much', 'mid1', 'winograd m=7 lanes=%d tile=2x2x1 oc_outer' % lanes, 'does not apply'),
         ('blocks that do not divide', 'mid1', 'winograd m=2 lanes=%d tile=3x2x1' % lanes, 'equal parts'),
         ('an unknown word', 'mid1', tile + '1x1x1 fast', "'fast' is no word"),
-        ('an unknown kernel', 'mid1', 'magic lanes=4', "'magic' is no word"),
-        ('a number of none', 'mid1', tile + '0x1x1', 'is no word'),
-        ('a huge number', 'mid1', tile + '1x99999999999x1', 'is no word'),
+        ('an unknown kernel', 'mid1', 'magic lanes=4', "no kernel 'magic'"),
+        ('a number of none', 'mid1', tile + '0x1x1', "'tile=0x1x1': tile wants rows"),
+        ('a huge number', 'mid1', tile + '1x99999999999x1', 'tile wants rows'),
         ('words in another order', 'mid1', 'conv_tile tile=1x1x1 lanes=%d' % lanes, 'would be'),
         ('nothing', 'mid1', '', 'empty schedule')):
     refuses(name, used(change(layer, schedule)), message)
