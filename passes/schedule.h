@@ -33,8 +33,9 @@ ScheduleList schedule_neighbours(Arena *, const Pass *, const Graph *, const Nod
 bool schedule_eq(Arena *, const Schedule *, const Schedule *);
 
 /* ---- of the cost model (choose_kernels.c) ---- */
-/* The map that register tiles cut, and the cost of a reduction step over it with the tile of s. */
-typedef struct ConvMap { int64_t h, w, channels, red; } ConvMap;
+/* The map that register tiles cut, with its reduction steps (input channels times taps), and the cost of one of them over it
+   with the tile of s. */
+typedef struct ConvMap { const Node *n; int64_t h, w, channels, red; } ConvMap;
 ConvMap conv_map(const Graph *, const Node *);
 double conv_tile_cost(const Target *, const Schedule *s, const ConvMap *);
 bool wide_border(const Graph *, const Node *);
