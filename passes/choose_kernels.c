@@ -197,7 +197,10 @@ bool conv_takes_window(const Target *t, const Graph *g, const Node *n, const Int
     if (depthwise(g, n) || (free.peel && conv_padded(n)))
         return false;
     double best = dense_conv(t, g, n, &free, NULL), cost = dense_conv(t, g, n, &whole, k);
-    return cost && cost <= 1.1 * best;
+    ConvMap m = conv_map(g, n);
+    double vectors = (double)(m.h * m.w * ((m.channels + free.lanes - 1) / free.lanes));
+    double saved = 2 * vectors / (double)m.red; /* a store and a load of each */
+    return cost && cost <= 1.1 * best + saved;
 }
 
 /* room: bytes by which the weights may grow. */
