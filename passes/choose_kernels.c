@@ -53,24 +53,28 @@ static double whole_tile(const Target *t, int pixels, int nb, int64_t red)
     return tile_cost(t, pixels, nb, streamed) + around / (double)red;
 }
 
-/* With vectors of 512 bits, whose stores go one to a cycle: the next tile's multiply-adds hide what surrounds a tile while the
-   stores that wait for its results are few; sixteen cost 12 cycles, twenty-eight 50, whatever the cache they go to. Compilers
-   older than the processor let every multiply-add load its weights anew where few pixels share them. pairs: two pixels share
-   the last vector, which takes half as many multiply-adds and is put together and stored in pieces. */
+double wide_stores(int results)
+{
+    enum { HIDDEN = 14 };
+    return 10 + 7 * fmax(0, results - HIDDEN);
+}
+
+/* The same with vectors of 512 bits. Compilers older than the processor let every multiply-add load its weights anew where few
+   pixels share them. pairs: two pixels share the last vector, which takes half as many multiply-adds and is put together and
+   stored in pieces. */
 static double wide_tile(const Target *t, int pixels, int nb, int64_t red, bool pairs)
 {
-    enum { HIDDEN_STORES = 14, FEW_PIXELS = 4 };
+    enum { FEW_PIXELS = 4 };
     int loads = pixels + (pixels <= FEW_PIXELS ? pixels * nb : nb);
     double step = step_cost(t, pixels, nb, loads, red * nb * t->lanes * 4 > t->l1 / 2) + 0.1 + 0.02 * loads;
-    double around = 10 + 7 * fmax(0, pixels * nb - HIDDEN_STORES);
     if (pairs)
-        step -= pixels / 2 - 1, around = 70;
-    return step + around / (double)red;
+        step -= pixels / 2 - 1;
+    return step + (pairs ? 70 : wide_stores(pixels * nb)) / (double)red;
 }
 
 static double cut_cost(const Target *t, const ConvMap *m, int pixels, int nb, bool pairs)
 {
-    return t->lanes > 8 ? wide_tile(t, pixels, nb, m->red, pairs) : whole_tile(t, pixels, nb, m->red);
+    return wide(t) ? wide_tile(t, pixels, nb, m->red, pairs) : whole_tile(t, pixels, nb, m->red);
 }
 
 /* Sum over the map cut into rows x px tiles, its ragged edges included. */

@@ -37,6 +37,10 @@ bool schedule_eq(Arena *, const Schedule *, const Schedule *);
    with the tile of s. */
 typedef struct ConvMap { const Node *n; int64_t h, w, channels, red; } ConvMap;
 ConvMap conv_map(const Graph *, const Node *);
+/* Vectors of 512 bits? Their stores go one to a cycle, so that the next tile's multiply-adds hide what surrounds a tile only while
+   the stores that wait for its results are few: sixteen cost 12 cycles, twenty-eight 50, whatever the cache they go to. */
+static inline bool wide(const Target *t) { return t->lanes > 8; }
+double wide_stores(int results); /* in multiply-adds */
 double conv_tile_cost(const Target *, const Schedule *s, const ConvMap *);
 bool wide_border(const Graph *, const Node *);
 bool conv_padded(const Node *);
