@@ -29,15 +29,19 @@ static int lanes_for(const Target *t, int64_t channels)
     return lanes;
 }
 
-/* Cost of one reduction step of a tile, in multiply-adds of a vector, of which two are done in a cycle, as many as loads;
-   a chain of them takes four cycles a link. streamed: the weights of a block of output channels do not stay in L1 and
-   arrive at about 28 bytes a cycle. */
+/* A reduction step of a tile, in multiply-adds of a vector, of which two are done in a cycle, as many as loads; a chain of them
+   takes four cycles a link. streamed: the weights of a block of output channels do not stay in L1 and arrive at about 28
+   bytes a cycle. */
+static double step_cost(const Target *t, int pixels, int nb, int loads, bool streamed)
+{
+    double fma = pixels * nb, far = streamed ? nb * t->lanes * 4 / 14.0 : 0;
+    return t->lanes == 1 ? fma + loads + 2 : fmax(fmax(fma, 8), fmax(loads, far));
+}
+
 double tile_cost(const Target *t, int pixels, int nb, bool streamed)
 {
-    double fma = pixels * nb, loads = pixels + nb, far = streamed ? nb * t->lanes * 4 / 14.0 : 0;
-    if (t->lanes == 1)
-        return fma + loads + 2;
-    return fmax(fmax(fma, 8), fmax(loads, far)) + 0.5 + 0.05 * loads;
+    int loads = pixels + nb;
+    return step_cost(t, pixels, nb, loads, streamed) + (t->lanes == 1 ? 0 : 0.5 + 0.05 * loads);
 }
 
 /* The same for each step of a whole tile: accumulators are also begun, sent through the epilogue and stored, and the
@@ -49,40 +53,63 @@ static double whole_tile(const Target *t, int pixels, int nb, int64_t red)
     return tile_cost(t, pixels, nb, streamed) + around / (double)red;
 }
 
-/* Sum over the map cut into rows x px tiles, its ragged edges included. */
-static double map_cost(const Target *t, int64_t h, int64_t w, int rows, int px, int nb, int64_t red)
+double wide_stores(int results)
 {
-    int64_t ny = h / rows, nx = w / px;
-    int ry = (int)(h % rows), rx = (int)(w % px);
-    double cost = (double)(ny * nx) * whole_tile(t, rows * px, nb, red);
+    enum { HIDDEN = 14 };
+    return 10 + 7 * fmax(0, results - HIDDEN);
+}
+
+/* The same with vectors of 512 bits. Compilers older than the processor let every multiply-add load its weights anew where few
+   pixels share them. pairs: two pixels share the last vector, which takes half as many multiply-adds and is put together and
+   stored in pieces. */
+static double wide_tile(const Target *t, int pixels, int nb, int64_t red, bool pairs)
+{
+    enum { FEW_PIXELS = 4 };
+    int loads = pixels + (pixels <= FEW_PIXELS ? pixels * nb : nb);
+    double step = step_cost(t, pixels, nb, loads, red * nb * t->lanes * 4 > t->l1 / 2) + 0.1 + 0.02 * loads;
+    if (pairs)
+        step -= pixels / 2 - 1;
+    return step + (pairs ? 70 : wide_stores(pixels * nb)) / (double)red;
+}
+
+static double cut_cost(const Target *t, const ConvMap *m, int pixels, int nb, bool pairs)
+{
+    return wide(t) ? wide_tile(t, pixels, nb, m->red, pairs) : whole_tile(t, pixels, nb, m->red);
+}
+
+/* Sum over the map cut into rows x px tiles, its ragged edges included. */
+static double map_cost(const Target *t, const ConvMap *m, const Schedule *s, int nb, bool pairs)
+{
+    int rows = s->rows, px = s->px, ry = (int)(m->h % rows), rx = (int)(m->w % px);
+    int64_t ny = m->h / rows, nx = m->w / px;
+    double cost = (double)(ny * nx) * cut_cost(t, m, rows * px, nb, pairs);
     if (rx)
-        cost += (double)ny * whole_tile(t, rows * rx, nb, red);
+        cost += (double)ny * cut_cost(t, m, rows * rx, nb, pairs);
     if (ry)
-        cost += (double)nx * whole_tile(t, ry * px, nb, red) + (rx ? whole_tile(t, ry * rx, nb, red) : 0);
+        cost += (double)nx * cut_cost(t, m, ry * px, nb, pairs) + (rx ? cut_cost(t, m, ry * rx, nb, pairs) : 0);
     return cost;
 }
 
 double conv_tile_cost(const Target *t, const Schedule *s, const ConvMap *m)
 {
-    int64_t vec = (m->channels + s->lanes - 1) / s->lanes;
-    int rest = (int)(vec % s->nb);
-    return (double)(vec / s->nb) * map_cost(t, m->h, m->w, s->rows, s->px, s->nb, m->red) +
-           (rest ? map_cost(t, m->h, m->w, s->rows, s->px, rest, m->red) : 0);
+    int64_t whole = m->channels / (s->nb * s->lanes), rest = m->channels - whole * s->nb * s->lanes;
+    int nb = (int)((rest + s->lanes - 1) / s->lanes), last = (int)rest - (nb - 1) * s->lanes;
+    return (double)whole * map_cost(t, m, s, s->nb, false) +
+           (rest ? map_cost(t, m, s, nb, conv_pairs(t, m->n, m->red, nb, s->lanes, last)) : 0);
 }
 
-/* red: reduction steps of an output, input channels times taps. Tiles are made of whole windows of kh x kw. Returns the
-   cost of one of the steps over the map; 0: there is no tile that fits. */
-static double conv_tile(const Target *t, Schedule *s, int64_t h, int64_t w, int64_t channels, int64_t red, int kh, int kw)
+/* Tiles are made of whole windows of kh x kw. Returns the cost of a reduction step over the map; 0: there is no tile that fits. */
+static double conv_tile(const Target *t, Schedule *s, const ConvMap *m, int kh, int kw)
 {
-    int64_t vec = (channels + s->lanes - 1) / s->lanes;
+    int64_t vec = (m->channels + s->lanes - 1) / s->lanes;
     double best = 0;
     for (int nb = 1; nb <= 4 && nb <= vec; nb++)
-        for (int rows = kh; rows <= imax(kh, s->peel ? 1 : 4) && rows <= h; rows += kh)
-            for (int px = kw; tile_fits(t, rows * px, nb) && px <= w; px += kw) {
+        for (int rows = kh; rows <= imax(kh, s->peel ? 1 : 4) && rows <= m->h; rows += kh)
+            for (int px = kw; tile_fits(t, rows * px, nb) && px <= m->w; px += kw) {
                 if (t->lanes == 1 && rows * px > 4)
                     break;
                 Schedule try = {.lanes = s->lanes, .rows = rows, .px = px, .nb = nb};
-                double cost = conv_tile_cost(t, &try, &(ConvMap){h, w, channels, red});
+                double cost = conv_tile_cost(t, &try, m);
                 if (best == 0 || cost < best * 0.999) {
                     best = cost;
                     s->rows = rows, s->px = px, s->nb = nb;
@@ -136,7 +163,8 @@ static bool depthwise(const Graph *g, const Node *n)
 ConvMap conv_map(const Graph *g, const Node *n)
 {
     Type out = node_step_type(g, n, 0);
-    ConvMap m = {out.dim[2], out.dim[3], out.dim[1] / n->attr.groups, type_elems(&g->value.v[n->in[1]].type) / out.dim[1]};
+    int64_t red = type_elems(&g->value.v[n->in[1]].type) / out.dim[1];
+    ConvMap m = {n, out.dim[2], out.dim[3], out.dim[1] / n->attr.groups, red};
     if (n->op == OP_conv_transpose2d)
         m.h = imax(1, m.h / n->attr.stride.v[0]), m.w = imax(1, m.w / n->attr.stride.v[1]);
     return m;
@@ -149,7 +177,7 @@ static double dense_conv(const Target *t, const Graph *g, const Node *n, Schedul
     ConvMap m = conv_map(g, n);
     int kh = k ? (int)k->v[0] : 1, kw = k ? (int)k->v[1] : 1;
     s->impl = n->attr.groups > 1 ? IMPL_CONV_GROUP : IMPL_CONV_TILE;
-    double cost = conv_tile(t, s, m.h, m.w, m.channels, m.red, kh, kw);
+    double cost = conv_tile(t, s, &m, kh, kw);
     if (!cost) /* larger than it should be, but whole */
         s->rows = kh, s->px = kw, s->nb = 1;
     s->oc_outer = !s->peel && m.channels > s->nb * s->lanes && (m.h * m.w <= 28 * 28 || type_elems(w) * 4 > t->l2 / 4);
@@ -173,7 +201,10 @@ bool conv_takes_window(const Target *t, const Graph *g, const Node *n, const Int
     if (depthwise(g, n) || (free.peel && conv_padded(n)))
         return false;
     double best = dense_conv(t, g, n, &free, NULL), cost = dense_conv(t, g, n, &whole, k);
-    return cost && cost <= 1.1 * best;
+    ConvMap m = conv_map(g, n);
+    double vectors = (double)(m.h * m.w * ((m.channels + free.lanes - 1) / free.lanes));
+    double saved = 2 * vectors / (double)m.red; /* a store and a load of each */
+    return cost && cost <= 1.1 * best + saved;
 }
 
 int64_t sum_rows(const Pass *p, const Graph *g, const Node *n, const Schedule *s)

@@ -237,12 +237,17 @@ static void pack(KC *kc, Conv *c, int i)
     s->wparam = kc_const(kc, i ? "wt" : "w", name, DT_F32, 2, dim, all);
 }
 
+bool conv_pairs(const Target *t, const Node *n, int64_t red, int nb, int lanes, int last_n)
+{
+    return n->op == OP_conv2d && n->attr.groups == 1 && red < 2 * SUM_BLOCK && nb > 1 && lanes >= 8 && t->vregs >= 32 &&
+           last_n * 2 <= lanes && n->nout == 1 && n->out[0].red == RED_NONE;
+}
+
 /* What shared vectors need besides their weights. */
 static void pair(KC *kc, Conv *c, Seg *s)
 {
-    int64_t n = c->lanes, reduction = c->cg * c->v.w.k * c->h.w.k;
-    s->pairs = c->groups == 1 && s->blocks == 1 && !c->transposed && reduction < 2 * SUM_BLOCK &&
-               kc_can_pair(kc, s->nb, c->lanes, s->last_n);
+    int64_t n = c->lanes;
+    s->pairs = conv_pairs(kc->t, kc->n, c->cg * c->kh * c->kw, s->nb, c->lanes, s->last_n);
     if (!s->pairs)
         return;
     float *upper = NEW(kc->l->A, float, n), *twice = NEW(kc->l->A, float, n);

@@ -108,6 +108,9 @@ Phase transpose_phase(const Attrs *, const Type *in, const Type *out, int64_t k,
 void conv_border(const Graph *, const Node *, int64_t border[4]);
 /* How many phases from r on differ only in which taps they use: one loop runs over them. */
 int64_t transpose_run(const Attrs *, const Type *in, const Type *out, int64_t k, int dim, int64_t r);
+/* Do two pixels share the last vector of a tile's nb, of which last_n lanes are used: the second pixel in the upper half? Its
+   weights and its init then hold its channels twice. red: reduction steps, fewer than sums of blocks have. */
+bool conv_pairs(const Target *, const Node *, int64_t red, int nb, int lanes, int last_n);
 void kc_close(KC *, int n); /* ends n loops */
 /* Window positions lo <= k < hi for which 0 <= o * s + k * d - p < in. */
 void kc_clip(KC *, const Slide *, const Ix *o, const Ix **lo, const Ix **hi);
@@ -160,7 +163,7 @@ typedef struct Contract {
     int blocks;                           /* the sum of everything inside the first so many loops is added up apart */
     int64_t rest;                         /* with one block loop: steps of red[1] behind the last whole block */
     int vdim;
-    bool pairs;                           /* two pixels share the last vector: kc_can_pair */
+    bool pairs;                           /* two pixels share the last vector: conv_pairs */
     int mask;                             /* pairs: a parameter of `lanes` numbers, those of the upper half positive */
     void *user;
     const Expr *(*init)(KC *, void *, int j);                                             /* bias of vector j, or 0 */
@@ -175,9 +178,6 @@ typedef struct Contract {
     void (*store)(KC *, void *, const Ix *row, const Ix *px, int j, const Expr *sum);     /* NULL: kc_finish follows */
 } Contract;
 void kc_contract(KC *, const Contract *);
-/* Can two pixels share the last vector, which is at most half full, the second in the upper half? Its weights and its
-   init then hold its channels twice. Not in sums of blocks. */
-bool kc_can_pair(const KC *, int nb, int lanes, int last_n);
 /* Panels of weights, [panels][steps][wide], of which each is read by several passes. */
 typedef struct Panels { int param; int64_t panels, steps, wide, passes; } Panels;
 /* In step `step` of pass `pass` over a panel: fetches what falls to it of the next panel. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Kernels with little work for each element that they read: depthwise convolutions, max_pool, convolutions whose last vector
 # of channels is at most half full. Their numbers where tiles, blocks and vectors do not come out even, and what they are
-# made of on a machine with 32 registers of 16 lanes: how often an input is loaded, how many multiply-adds there are.
+# made of on a machine with 32 registers of 16 lanes: how often an input is loaded, how many multiply-adds there are, which tiles.
 set -u
 . tests/e2e/interpret.bash
 
@@ -53,3 +53,20 @@ spec '[1,3,57,57]' "$(conv a 16)" '{op: max_pool, kernel: 3, stride: 2}' relu "$
 count 'max_pool: 7 pixels share 15 columns' 'max_pool*[a-z_]*' 'load in_at.*, col' 15
 spec '[1,8,14,14]' "$(conv a 24)" relu "$(conv b 5)"
 count '24 channels of 14 pixels are 21 vectors' a '= fma(' 21
+
+# tile NAME KERNEL TILE: the register tile of the kernel
+tile()
+{
+    "$DSQC" compile "$WORK/m.yaml" --weights random:1 -q --target=x86-64-v4 -o "$WORK/tile"
+    local got
+    got=$(sed -n "/\"name\": \"k[0-9]*_$2\"/,/\"impl\"/s/.*tile=\([0-9x]*\).*/\1/p" "$WORK/tile/m.json")
+    [ "$got" = "$3" ] && echo "ok $1" || echo "not ok $1: $got instead of $3"
+}
+
+spec '[1,3,56,56]' "$(conv a 16)" "$(conv b 96)" "$(conv c 24)" relu6
+tile 'a short reduction is done in tiles of 14 sums' b 1x7x2
+tile 'pixels that share a vector are many' c 1x14x2
+spec '[1,3,56,56]' "$(conv a 144)" "$(dw 144 3 1 1)" relu6
+tile 'a depthwise tile has 14 sums where its rows stay in L1' dw 2x7x1
+spec '[1,3,112,112]' "$(conv a 32)" "$(dw 32 3 1 1)" relu6
+tile 'and more rows where they do not' dw 4x4x1
