@@ -90,15 +90,44 @@ static double map_cost(const Target *t, const ConvMap *m, const Schedule *s, int
     return cost;
 }
 
+double longest_range(int threads, int64_t n, double piece, double head)
+{
+    int64_t all = n + (head > 0), ranges = imin(threads, all), each = all / ranges, longer = all % ranges;
+    double first = (double)(each + (longer > 0)) * piece - (head > 0 ? piece - head : 0);
+    return ranges > 1 ? fmax(first, (double)(each + (longer > 1)) * piece) : first;
+}
+
 double conv_tile_cost(const Target *t, const Schedule *s, const ConvMap *m)
 {
     int64_t whole = m->channels / (s->nb * s->lanes), rest = m->channels - whole * s->nb * s->lanes;
     int nb = (int)((rest + s->lanes - 1) / s->lanes), last = (int)rest - (nb - 1) * s->lanes;
-    return (double)whole * map_cost(t, m, s, s->nb, false) +
-           (rest ? map_cost(t, m, s, nb, conv_pairs(t, m->n, m->red, nb, s->lanes, last)) : 0);
+    double block = map_cost(t, m, s, s->nb, false);
+    double tail = rest ? map_cost(t, m, s, nb, conv_pairs(t, m->n, m->red, nb, s->lanes, last)) : 0;
+    double all = (double)whole * block + tail, other_rows = all * (double)(m->h % s->rows) / (double)m->h;
+    if (m->threads <= 1)
+        return all;
+    return s->oc_outer ? longest_range(m->threads, whole, block, tail)
+                       : longest_range(m->threads, m->h / s->rows, (all - other_rows) / (double)(m->h / s->rows), other_rows);
 }
 
-/* Tiles are made of whole windows of kh x kw. Returns the cost of a reduction step over the map; 0: there is no tile that fits. */
+/* Blocks of channels outermost, which read their weights once and the input anew: where the map is small or weights do not
+   stay in L2. */
+static bool channels_outer(const Target *t, const Schedule *s, const ConvMap *m)
+{
+    return !s->peel && m->channels > s->nb * s->lanes && (m->h * m->w <= 28 * 28 || m->weights > t->l2 / 4);
+}
+
+/* The other order costs this much more where one is as good for threads as the other. */
+static const double other_order = 1.03;
+
+/* May either be outermost? */
+static bool either_outer(const Target *t, const Schedule *s, const ConvMap *m)
+{
+    return m->threads > 1 && !s->peel && m->channels > s->nb * s->lanes && m->weights <= t->l2 / 4;
+}
+
+/* The tile, and the order of the loops around it. Tiles are made of whole windows of kh x kw. Returns the cost of a reduction
+   step over the map; 0: there is no tile that fits. */
 static double conv_tile(const Target *t, Schedule *s, const ConvMap *m, int kh, int kw)
 {
     int64_t vec = (m->channels + s->lanes - 1) / s->lanes;
@@ -108,11 +137,13 @@ static double conv_tile(const Target *t, Schedule *s, const ConvMap *m, int kh, 
             for (int px = kw; tile_fits(t, rows * px, nb) && px <= m->w; px += kw) {
                 if (t->lanes == 1 && rows * px > 4)
                     break;
-                Schedule try = {.lanes = s->lanes, .rows = rows, .px = px, .nb = nb};
-                double cost = conv_tile_cost(t, &try, m);
-                if (best == 0 || cost < best * 0.999) {
-                    best = cost;
-                    s->rows = rows, s->px = px, s->nb = nb;
+                Schedule try = *s;
+                try.rows = rows, try.px = px, try.nb = nb;
+                for (int other = 0; other <= either_outer(t, &try, m); other++) {
+                    try.oc_outer = channels_outer(t, &try, m) != other;
+                    double cost = conv_tile_cost(t, &try, m) * (other ? other_order : 1);
+                    if (best == 0 || cost < best * 0.999)
+                        best = cost, *s = try;
                 }
             }
     return best;
@@ -164,23 +195,25 @@ ConvMap conv_map(const Graph *g, const Node *n)
 {
     Type out = node_step_type(g, n, 0);
     int64_t red = type_elems(&g->value.v[n->in[1]].type) / out.dim[1];
-    ConvMap m = {n, out.dim[2], out.dim[3], out.dim[1] / n->attr.groups, red};
+    ConvMap m = {n, out.dim[2], out.dim[3], out.dim[1] / n->attr.groups, red, red * out.dim[1] * 4, 1};
     if (n->op == OP_conv_transpose2d)
         m.h = imax(1, m.h / n->attr.stride.v[0]), m.w = imax(1, m.w / n->attr.stride.v[1]);
     return m;
 }
 
-/* Chooses the tile of a convolution that is not depthwise; returns its cost. k: of the windows, NULL: none. */
-static double dense_conv(const Target *t, const Graph *g, const Node *n, Schedule *s, const Ints *k)
+/* Chooses the tile of a convolution that is not depthwise, and the order of the loops; returns its cost. k: of the windows,
+   NULL: none. */
+static double dense_conv(const Target *t, const Graph *g, const Node *n, Schedule *s, const Ints *k, int threads)
 {
-    const Type *w = &g->value.v[n->in[1]].type;
     ConvMap m = conv_map(g, n);
+    m.threads = threads;
     int kh = k ? (int)k->v[0] : 1, kw = k ? (int)k->v[1] : 1;
     s->impl = n->attr.groups > 1 ? IMPL_CONV_GROUP : IMPL_CONV_TILE;
     double cost = conv_tile(t, s, &m, kh, kw);
-    if (!cost) /* larger than it should be, but whole */
+    if (!cost) { /* larger than it should be, but whole */
         s->rows = kh, s->px = kw, s->nb = 1;
-    s->oc_outer = !s->peel && m.channels > s->nb * s->lanes && (m.h * m.w <= 28 * 28 || type_elems(w) * 4 > t->l2 / 4);
+        s->oc_outer = channels_outer(t, s, &m);
+    }
     return cost;
 }
 
@@ -200,7 +233,7 @@ bool conv_takes_window(const Target *t, const Graph *g, const Node *n, const Int
     Schedule free = {.lanes = lanes_for(t, node_step_type(g, n, 0).dim[1] / n->attr.groups), .peel = conv_peels(t, g, n)}, whole = free;
     if (depthwise(g, n) || (free.peel && conv_padded(n)))
         return false;
-    double best = dense_conv(t, g, n, &free, NULL), cost = dense_conv(t, g, n, &whole, k);
+    double best = dense_conv(t, g, n, &free, NULL, 1), cost = dense_conv(t, g, n, &whole, k, 1);
     ConvMap m = conv_map(g, n);
     double vectors = (double)(m.h * m.w * ((m.channels + free.lanes - 1) / free.lanes));
     double saved = 2 * vectors / (double)m.red; /* a store and a load of each */
@@ -225,7 +258,8 @@ int64_t sum_rows(const Pass *p, const Graph *g, const Node *n, const Schedule *s
     return 0;
 }
 
-/* room: bytes by which the weights may grow. */
+/* What decides about results, Winograd's tile and what a reduction adds up first, is chosen for one thread; then the work is cut
+   for so many as there are. room: bytes by which the weights may grow. */
 static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, WinoRoom *room)
 {
     const Target *t = p->target;
@@ -247,10 +281,13 @@ static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, W
     if (k && conv_padded(n)) /* a window at the edge cannot be clipped pixel by pixel */
         s->peel = false;
     int64_t red = type_elems(&g->value.v[n->in[1]].type) / out.dim[1];
-    double cost = dense_conv(t, g, n, s, k) * (double)(red * out.dim[0]);
+    double cost = dense_conv(t, g, n, s, k, 1) * (double)(red * out.dim[0]);
     bool one_block = out.dim[1] <= s->nb * s->lanes; /* else threads share blocks of channels */
     s->oc_outer = s->oc_outer || (node_reduces(n) && !(one_block && sum_rows(p, g, n, s)));
     choose_winograd(p, g, n, s, cost, room);
+    bool shared = n->op == OP_conv2d && n->attr.groups == 1 && out.dim[0] == 1; /* else they share images or groups */
+    if (p->threads > 1 && shared && s->impl == IMPL_CONV_TILE && !node_reduces(n))
+        dense_conv(t, g, n, s, k, p->threads);
 }
 
 /* Rows of channels reshaped from a map: as eliminate-movement leaves them, its columns lie side by side. */

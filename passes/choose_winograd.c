@@ -3,6 +3,8 @@
      3x3, stride 1, 64 -> 64 channels at 56x56   =>   winograd m=4 lanes=16 tile=1x14x2
 
    Costs are counted in multiply-adds of a vector, those of bringing a vector from farther than L1 included. */
+#include <math.h>
+
 #include "lower/winograd.h"
 #include "schedule.h"
 
@@ -54,6 +56,7 @@ typedef struct Costs {
     const Type *in, *out;
     WinoConv conv;
     double far; /* a vector of weights, from where they are */
+    int threads;
 } Costs;
 
 /* What a vector costs per lane that arrives at so many bytes a cycle, in which two multiply-adds are done. */
@@ -83,30 +86,40 @@ static double product_cost(const Costs *c, const Schedule *s, int64_t tiles, int
 }
 
 /* Sorting rows into bands, element by element. */
-static double band_cost(const Costs *c, const Schedule *s, const WinoPlan *p)
+static double band_cost(const Costs *c, const Schedule *s, const WinoPlan *p, int64_t blocks)
 {
     if (!c->conv.band)
         return 0;
-    double rows = (double)(p->blocks * p->band_rows * (s->oc_outer ? c->in->dim[0] : 1));
+    double rows = (double)(blocks * p->band_rows * (s->oc_outer ? c->in->dim[0] : 1));
     return rows * ((double)p->band_row / s->lanes * 2 + 3 * (double)p->band_row * (double)c->conv.inner / (double)p->channels);
 }
 
+/* The products of one position for all output channels of the thread that has most of them: with channels outermost the
+   first has the narrower block at the end, the last as many others as any. */
+static double longest_products(const Costs *c, const Schedule *s, int64_t tiles, int64_t parts, bool afar)
+{
+    int64_t vec = (c->out->dim[1] + s->lanes - 1) / s->lanes, full = vec / s->nb;
+    double block = product_cost(c, s, tiles, s->nb, afar), tail = vec % s->nb ? product_cost(c, s, tiles, (int)(vec % s->nb), afar) : 0;
+    return fmax((double)(full / parts) * block + tail, (double)((full + parts - 1) / parts) * block);
+}
+
+/* Of the thread that has most to do. With channels outermost, one alone transforms the input. */
 static double winograd_cost(const Costs *c, const Winograd *w, const Schedule *s)
 {
     WinoPlan p = winograd_plan(s, &c->conv, c->in, c->out);
-    double nn = w->n * w->n, blocks = (double)p.blocks, tiles = blocks * (double)p.tiles, l2 = (double)c->t->l2;
     int64_t vout = (c->out->dim[1] + s->lanes - 1) / s->lanes, vin = p.channels / s->lanes;
+    int64_t parts = imin(c->threads, s->oc_outer ? imax(1, vout / s->nb) : p.blocks), blocks = (p.blocks + parts - 1) / parts;
+    if (s->oc_outer)
+        blocks = 1;
+    double nn = w->n * w->n, tiles = (double)blocks * (double)p.tiles, l2 = (double)c->t->l2;
     double planes = 4 * (double)(p.v + p.m), weights = 4 * nn * (double)(channels(c) * vout * s->lanes), product = 0;
-    for (int again = 0; again < 2; again++) { /* the first block, and the others */
-        bool afar = !again || weights + planes > l2;
-        double once = (double)(vout / s->nb) * product_cost(c, s, p.tiles, s->nb, afar);
-        if (vout % s->nb)
-            once += product_cost(c, s, p.tiles, (int)(vout % s->nb), afar);
-        product += nn * (again ? blocks - 1 : 1) * once;
-    }
-    double input = tiles * (double)vin * (2 * w->n * operations(w, w->n, w->bt, true) + 2 * nn) + band_cost(c, s, &p);
-    double output = tiles * (double)vout * ((w->n + w->m) * operations(w, w->m, w->at, false) + nn + 2 * w->m * w->m);
-    double traffic = 2 * nn * tiles * (double)(vin + vout) * s->lanes * lane_cost(planes > l2 ? c->t->l3_rate : c->t->l2_rate);
+    for (int again = 0; again < 2; again++) /* the first block, and the others */
+        product += nn * (double)(again ? blocks - 1 : 1) *
+                   longest_products(c, s, p.tiles, s->oc_outer ? parts : 1, !again || weights + planes > l2);
+    double vectors = s->oc_outer ? (double)vout / (double)parts : (double)vout; /* of outputs */
+    double input = tiles * (double)vin * (2 * w->n * operations(w, w->n, w->bt, true) + 2 * nn) + band_cost(c, s, &p, blocks);
+    double output = tiles * vectors * ((w->n + w->m) * operations(w, w->m, w->at, false) + nn + 2 * w->m * w->m);
+    double traffic = 2 * nn * tiles * ((double)vin + vectors) * s->lanes * lane_cost(planes > l2 ? c->t->l3_rate : c->t->l2_rate);
     return product + input + output + traffic;
 }
 
@@ -150,7 +163,7 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
 {
     bool any = p->winograd >= WINO_MIN;
     const Type *in = &g->value.v[n->in[0]].type, *weight = &g->value.v[n->in[1]].type;
-    Costs c = {.t = p->target, .in = in};
+    Costs c = {.t = p->target, .in = in, .threads = 1};
     bool band = s->peel && (p->target->lanes > 1 || g->value.v[n->in[0]].kind == VAL_INPUT);
     if (p->winograd == WINOGRAD_OFF || !possible(p, g, n, band, &c.conv) || (!any && s->lanes == 1))
         return;
@@ -177,4 +190,9 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
         }
     }
     room->left -= grows;
+    if (s->impl == IMPL_WINOGRAD && p->threads > 1 && !node_reduces(n)) { /* the same tile for any number of threads */
+        Winograd w = winograd_make(s->wino, c.conv.r);
+        c.threads = p->threads;
+        choose_blocks(p, g, n, &c, &w, s);
+    }
 }

@@ -331,8 +331,8 @@ void lower_winograd(KC *kc)
             c->s = &c->seg[i];
             if (i == 0)
                 c->blk = share(kc, c, "oc", c->s->blocks, parts);
-            else { /* once, by the last part */
-                kb_for(&kc->b, LOOP_SERIAL, "tail", ix_sub(kc->A, IXC(parts - 1), c->part), IXC(1), 1);
+            else { /* once, by the first part, which has no more blocks than others */
+                kb_for(&kc->b, LOOP_SERIAL, "tail", c->part, IXC(1), 1);
                 c->blk = IXC(0);
             }
             channels(kc, c);
