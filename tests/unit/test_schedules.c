@@ -1,4 +1,6 @@
-/* The schedules that choose-kernels gives random graphs: tiles fit registers and maps. */
+/* The schedules that choose-kernels gives: tiles fit registers and maps, threads have equal shares. */
+#include "../../passes/schedule.h"
+#include "../../runtime_min/dsq_pool.h"
 #include "graphs.h"
 
 void suite_schedules(void);
@@ -76,8 +78,95 @@ static void test_schedules(void)
     }
 }
 
+/* ---- threads ---- */
+
+typedef struct Ranges { double piece, head, longest; size_t range[64]; } Ranges;
+
+static void note_range(void *arg, size_t begin, size_t end)
+{
+    ((Ranges *)arg)->range[begin] = end;
+}
+
+/* What a range takes is what the cost model says of the ranges that the pool makes. */
+static void test_ranges(void)
+{
+    for (unsigned threads = 1; threads <= 5; threads++) {
+        dsq_pool *pool;
+        CU_ASSERT_EQUAL_FATAL(dsq_pool_create(&pool, threads), DSQ_OK);
+        const dsq_executor *e = dsq_pool_executor(pool);
+        for (size_t n = 1; n < 40; n++)
+            for (int head = 0; head < 3; head++) {
+                Ranges r = {.piece = 2, .head = (double[]){0, 0.5, 5}[head]};
+                size_t all = n + (head > 0);
+                e->parallel_for(e->ctx, all, note_range, &r);
+                for (size_t i = 0; i < all; i = r.range[i])
+                    r.longest = fmax(r.longest, (double)(r.range[i] - i) * r.piece + (i == 0 && head ? r.head - r.piece : 0));
+                CU_ASSERT_DOUBLE_EQUAL(longest_range((int)threads, (int64_t)n, r.piece, r.head), r.longest, 1e-9);
+            }
+        dsq_pool_destroy(pool);
+    }
+}
+
+typedef struct Layer { int c, out, size, k; } Layer;
+
+/* A convolution between others, scheduled for so many threads; reduced where `mean`. */
+static const Schedule *schedule_of(Arena *A, const Layer *l, bool mean, int threads, ConvMap *m)
+{
+    const char *text = arena_printf(A,
+                                    "graph @g (%%x: f32[1,3,%d,%d]) -> (%%y: f32[1,%d,1,1]) {\n  const @v : f32[%d,3,1,1]\n"
+                                    "  const @w : f32[%d,%d,%d,%d]\n  %%1 = conv2d %%x, @v : f32[1,%d,%d,%d]\n"
+                                    "  %%2 = conv2d %%1, @w {pad=[%d,%d,%d,%d]} : f32[1,%d,%d,%d]\n  %%3 = %s : f32[1,%d,%d,%d]\n"
+                                    "  %%y = mean %%3 {axes=[2,3], keep=true} : f32[1,%d,1,1]\n}\n",
+                                    l->size, l->size, l->out, l->c, l->out, l->c, l->k, l->k, l->c, l->size, l->size, l->k / 2, l->k / 2,
+                                    l->k / 2, l->k / 2, l->out, l->size, l->size, mean ? "relu %2" : "softmax %2 {axis=1}", l->out,
+                                    l->size, l->size, l->out);
+    Graph *g = graph_parse(A, text, diag_file("layer", text, strlen(text)));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+    PassOptions o = {.target = target_find("x86-64-v4"), .opt = 2, .threads = threads, .stop_after = "choose-kernels"};
+    CU_ASSERT_FATAL(passes_run(A, g, &o));
+    const Node *n = &g->node.v[1];
+    CU_ASSERT_EQUAL_FATAL(n->op, OP_conv2d);
+    *m = conv_map(g, n);
+    m->threads = threads;
+    return n->sched;
+}
+
+static bool as_fast(const Layer *l, int threads)
+{
+    Arena *A = arena_new();
+    ConvMap m;
+    const Target *t = target_find("x86-64-v4");
+    const Schedule *one = schedule_of(A, l, false, 1, &m), *own = schedule_of(A, l, false, threads, &m);
+    CU_ASSERT_EQUAL(own->impl, one->impl);
+    CU_ASSERT_EQUAL(own->wino, one->wino);
+    double ratio = own->impl == IMPL_WINOGRAD ? 1 : conv_tile_cost(t, own, &m) / conv_tile_cost(t, one, &m);
+    if (ratio > 1.001)
+        fprintf(stderr, "  %d -> %d, %dx%d: %s for %d threads, %s for one\n", l->c, l->out, l->size, l->size,
+                schedule_text(A, own), threads, schedule_text(A, one));
+    bool same = schedule_eq(A, one, own);
+    CU_ASSERT(ratio <= 1.001);
+    one = schedule_of(A, l, true, 1, &m), own = schedule_of(A, l, true, threads, &m);
+    CU_ASSERT(schedule_eq(A, one, own)); /* it decides about the sums */
+    arena_free(A);
+    return same;
+}
+
+/* The work is cut so that no thread has more than with one thread's tiles; results stay what they are. */
+static void test_threads(void)
+{
+    static const Layer layers[] = {{512, 128, 28, 1}, {64, 144, 28, 1}, {128, 512, 7, 1}, {40, 24, 14, 1}, {64, 64, 56, 3},
+                                   {128, 128, 28, 3}, {512, 512, 7, 3}, {32, 200, 13, 5}};
+    int other = 0;
+    for (int i = 0; i < LEN(layers); i++)
+        for (int threads = 2; threads <= 5; threads++)
+            other += !as_fast(&layers[i], threads);
+    CU_ASSERT(other >= LEN(layers));
+}
+
 void suite_schedules(void)
 {
     CU_pSuite s = CU_add_suite("schedules", NULL, NULL);
     CU_add_test(s, "tiles fit registers and maps", test_schedules);
+    CU_add_test(s, "ranges of threads", test_ranges);
+    CU_add_test(s, "work cut for threads", test_threads);
 }
