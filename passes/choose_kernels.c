@@ -92,6 +92,8 @@ static double map_cost(const Target *t, const ConvMap *m, const Schedule *s, int
 
 double longest_range(int threads, int64_t n, double piece, double head)
 {
+    if (n + (head > 0) == 0)
+        bug("no work for threads to share");
     int64_t all = n + (head > 0), ranges = imin(threads, all), each = all / ranges, longer = all % ranges;
     double first = (double)(each + (longer > 0)) * piece - (head > 0 ? piece - head : 0);
     return ranges > 1 ? fmax(first, (double)(each + (longer > 1)) * piece) : first;
@@ -99,14 +101,13 @@ double longest_range(int threads, int64_t n, double piece, double head)
 
 double conv_tile_cost(const Target *t, const Schedule *s, const ConvMap *m)
 {
-    int64_t whole = m->channels / (s->nb * s->lanes), rest = m->channels - whole * s->nb * s->lanes;
-    int nb = (int)((rest + s->lanes - 1) / s->lanes), last = (int)rest - (nb - 1) * s->lanes;
+    ChannelBlocks b = channel_blocks(m->channels, s->nb, s->lanes);
     double block = map_cost(t, m, s, s->nb, false);
-    double tail = rest ? map_cost(t, m, s, nb, conv_pairs(t, m->n, m->red, nb, s->lanes, last)) : 0;
-    double all = (double)whole * block + tail, other_rows = all * (double)(m->h % s->rows) / (double)m->h;
+    double tail = b.rest ? map_cost(t, m, s, b.tail, conv_pairs(t, m->n, m->red, b.tail, s->lanes, b.last)) : 0;
+    double all = (double)b.full * block + tail, other_rows = all * (double)(m->h % s->rows) / (double)m->h;
     if (m->threads <= 1)
         return all;
-    return s->oc_outer ? longest_range(m->threads, whole, block, tail)
+    return s->oc_outer ? longest_range(m->threads, b.full, block, tail)
                        : longest_range(m->threads, m->h / s->rows, (all - other_rows) / (double)(m->h / s->rows), other_rows);
 }
 
@@ -259,7 +260,7 @@ int64_t sum_rows(const Pass *p, const Graph *g, const Node *n, const Schedule *s
 }
 
 /* What decides about results, Winograd's tile and what a reduction adds up first, is chosen for one thread; then the work is cut
-   for so many as there are. room: bytes by which the weights may grow. */
+   for so many as there are. */
 static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, WinoRoom *room)
 {
     const Target *t = p->target;

@@ -29,11 +29,11 @@ WinoRoom winograd_room(const Graph *g)
     return r;
 }
 
-int64_t winograd_growth(const Graph *g, const Node *n, const WinoConv *v, int m)
+int64_t winograd_growth(const Graph *g, const Node *n, const WinoConv *v, int lanes, int m)
 {
     const Type *w = &g->value.v[n->in[1]].type;
     int64_t side = m + v->r - 1;
-    return 4 * (w->dim[0] * v->groups * v->inner * side * side - type_elems(w));
+    return 4 * (round_up(w->dim[0], lanes) * v->groups * v->inner * side * side - type_elems(w));
 }
 
 /* Operations of one pass of a transform by k[rows][n] on a vector: its terms, of which rows (else columns) of opposite
@@ -98,9 +98,9 @@ static double band_cost(const Costs *c, const Schedule *s, const WinoPlan *p, in
    first has the narrower block at the end, the last as many others as any. */
 static double longest_products(const Costs *c, const Schedule *s, int64_t tiles, int64_t parts, bool afar)
 {
-    int64_t vec = (c->out->dim[1] + s->lanes - 1) / s->lanes, full = vec / s->nb;
-    double block = product_cost(c, s, tiles, s->nb, afar), tail = vec % s->nb ? product_cost(c, s, tiles, (int)(vec % s->nb), afar) : 0;
-    return fmax((double)(full / parts) * block + tail, (double)((full + parts - 1) / parts) * block);
+    ChannelBlocks b = channel_blocks(c->out->dim[1], s->nb, s->lanes);
+    double block = product_cost(c, s, tiles, s->nb, afar), tail = b.tail ? product_cost(c, s, tiles, b.tail, afar) : 0;
+    return fmax((double)(b.full / parts) * block + tail, (double)((b.full + parts - 1) / parts) * block);
 }
 
 /* Of the thread that has most to do. With channels outermost, one alone transforms the input. */
@@ -108,7 +108,8 @@ static double winograd_cost(const Costs *c, const Winograd *w, const Schedule *s
 {
     WinoPlan p = winograd_plan(s, &c->conv, c->in, c->out);
     int64_t vout = (c->out->dim[1] + s->lanes - 1) / s->lanes, vin = p.channels / s->lanes;
-    int64_t parts = imin(c->threads, s->oc_outer ? imax(1, vout / s->nb) : p.blocks), blocks = (p.blocks + parts - 1) / parts;
+    int64_t shared = s->oc_outer ? imax(1, channel_blocks(c->out->dim[1], s->nb, s->lanes).full) : p.blocks;
+    int64_t parts = imin(c->threads, shared), blocks = (p.blocks + parts - 1) / parts;
     if (s->oc_outer)
         blocks = 1;
     double nn = w->n * w->n, tiles = (double)blocks * (double)p.tiles, l2 = (double)c->t->l2;
@@ -178,7 +179,7 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
     double least = cost + (double)type_elems(weight) / s->lanes * c.far / 2; /* half of it while there is work to do */
     for (int m = any ? p->winograd : WINO_MIN; m <= (any ? p->winograd : WINO_MAX) && m + c.conv.r - 1 <= WINO_MAX_N; m++) {
         Winograd w = winograd_make(m, c.conv.r);
-        int64_t more = winograd_growth(g, n, &c.conv, m);
+        int64_t more = winograd_growth(g, n, &c.conv, s->lanes, m);
         if (!winograd_allowed(&w) || (!any && more > room->left))
             continue;
         Schedule try = direct;

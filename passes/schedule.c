@@ -136,8 +136,9 @@ const char *layer_shape(Arena *A, const Graph *g, const Node *n)
         buf_printf(&b, " %s", op_info[n->step[i].op].name);
     for (int i = 0; i < n->nout; i++) {
         const Out *o = &n->out[i];
-        buf_printf(&b, "%s%s%s%s", i ? ", " : " -> ", o->red == RED_NONE ? "" : reduce_name(o->red), o->red == RED_NONE ? "" : " ",
-                   type_text(A, &g->value.v[o->value].type));
+        bool of_map = o->red != RED_NONE && (!o->kernel.n || (n->sched && n->sched->sum_rows)); /* split or not */
+        buf_printf(&b, "%s%s%s%s", i ? ", " : " -> ", o->red == RED_NONE ? "" : reduce_name(o->red),
+                   o->red == RED_NONE || of_map ? "" : " ", of_map ? "" : type_text(A, &g->value.v[o->value].type));
     }
     const char *s = arena_strndup(A, b.s, b.n);
     buf_free(&b);

@@ -265,15 +265,13 @@ static void pair(KC *kc, Conv *c, Seg *s)
 
 static void segments(KC *kc, Conv *c)
 {
-    int64_t vec = (c->og + c->lanes - 1) / c->lanes, nb = imin(kc->s.nb, vec), full = c->og / (nb * c->lanes);
-    int64_t rest = c->og - full * nb * c->lanes;
+    int nb = (int)imin(kc->s.nb, (c->og + c->lanes - 1) / c->lanes);
+    ChannelBlocks b = channel_blocks(c->og, nb, c->lanes);
     c->nseg = 0;
-    if (full)
-        c->seg[c->nseg++] = (Seg){.first = 0, .blocks = (int)full, .nb = (int)nb, .last_n = c->lanes};
-    if (rest) {
-        int64_t nv = (rest + c->lanes - 1) / c->lanes;
-        c->seg[c->nseg++] = (Seg){.first = full * nb * c->lanes, .blocks = 1, .nb = (int)nv, .last_n = (int)(rest - (nv - 1) * c->lanes)};
-    }
+    if (b.full)
+        c->seg[c->nseg++] = (Seg){.blocks = (int)b.full, .nb = nb, .last_n = c->lanes};
+    if (b.rest)
+        c->seg[c->nseg++] = (Seg){.first = c->og - b.rest, .blocks = 1, .nb = b.tail, .last_n = b.last};
     for (int i = 0; i < c->nseg; i++) {
         pair(kc, c, &c->seg[i]);
         pack(kc, c, i);

@@ -142,7 +142,7 @@ void kc_finish(KC *, const Finish *);
 /* The same for one vector, where no out is reduced. */
 void kc_store_results(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
 const Ints *node_window(const Node *); /* the windows of its outs, all of one size; NULL: none */
-bool node_reduces(const Node *); /* an out over the whole map? Then channels are outermost, around kc_rows and kc_totals. */
+bool node_reduces(const Node *); /* an out over the whole map? */
 /* Is there an out over the map, or over the rows that the schedule adds up together? Those come between kc_totals and
    kc_store_totals, channels around them. */
 bool kc_sums(const KC *);
@@ -199,6 +199,16 @@ typedef struct DwVectors { int n, lanes; int64_t *start, *slot; } DwVectors;
 DwVectors dw_vectors(Arena *, const int64_t *at, int64_t channels, int lanes);
 /* Indices 0..n by ascending at[]: order[i] is the index that lies i-th. */
 int64_t *sorted_by(Arena *, const int64_t *at, int64_t n);
+
+/* Output channels in `full` blocks of nb vectors, and what is left in one narrower block: `tail` vectors, 0: none, of which
+   the last has `last` channels. */
+typedef struct ChannelBlocks { int64_t full, rest; int tail, last; } ChannelBlocks;
+static inline ChannelBlocks channel_blocks(int64_t channels, int nb, int lanes)
+{
+    int64_t full = channels / ((int64_t)nb * lanes), rest = channels - full * nb * lanes;
+    int tail = (int)((rest + lanes - 1) / lanes);
+    return (ChannelBlocks){full, rest, tail, (int)(rest - (int64_t)(tail - 1) * lanes)};
+}
 
 /* ---- one builder per kernel family ---- */
 void lower_conv(KC *);

@@ -286,12 +286,13 @@ static const Ix *share(KC *kc, const Wino *c, const char *name, int64_t n, int64
 
 static void segments(KC *kc, Wino *c)
 {
-    int64_t oc = c->ot.dim[1], vec = (oc + c->lanes - 1) / c->lanes, nb = imin(kc->s.nb, vec), full = oc / (nb * c->lanes);
-    int64_t rest = oc - full * nb * c->lanes, last = (rest + c->lanes - 1) / c->lanes;
-    if (full)
-        c->seg[c->nseg++] = (Seg){.blocks = (int)full, .nb = (int)nb, .last_n = c->lanes};
-    if (rest)
-        c->seg[c->nseg++] = (Seg){.first = oc - rest, .blocks = 1, .nb = (int)last, .last_n = (int)(rest - (last - 1) * c->lanes)};
+    int64_t oc = c->ot.dim[1];
+    int nb = (int)imin(kc->s.nb, (oc + c->lanes - 1) / c->lanes);
+    ChannelBlocks b = channel_blocks(oc, nb, c->lanes);
+    if (b.full)
+        c->seg[c->nseg++] = (Seg){.blocks = (int)b.full, .nb = nb, .last_n = c->lanes};
+    if (b.rest)
+        c->seg[c->nseg++] = (Seg){.first = oc - b.rest, .blocks = 1, .nb = b.tail, .last_n = b.last};
     for (int i = 0; i < c->nseg; i++)
         wino_pack(kc, c, i);
 }

@@ -45,7 +45,7 @@ double tile_cost(const Target *, int pixels, int nb, bool streamed);
 typedef struct WinoRoom { int64_t weights, left; } WinoRoom;
 WinoRoom winograd_room(const Graph *);
 /* Bytes by which those of one convolution grow. */
-int64_t winograd_growth(const Graph *, const Node *, const WinoConv *, int m);
+int64_t winograd_growth(const Graph *, const Node *, const WinoConv *, int lanes, int m);
 /* Replaces the schedule of a direct convolution by Winograd's where that is possible and cheaper than `cost`
    multiply-adds of a vector; takes what its weights grow by from the room. (passes/choose_winograd.c) */
 void choose_winograd(const Pass *, const Graph *, const Node *, Schedule *, double cost, WinoRoom *room);

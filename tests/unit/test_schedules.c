@@ -149,6 +149,7 @@ static double cut(const Layer *l, int threads, bool *other)
     CU_ASSERT(ratio <= 1.001);
     one = schedule_of(A, l, true, 1, &m), own = schedule_of(A, l, true, threads, &m);
     CU_ASSERT(schedule_eq(A, one, own)); /* it decides about the sums */
+    CU_ASSERT_EQUAL(one->sum_rows, own->sum_rows);
     arena_free(A);
     return ratio;
 }
