@@ -68,3 +68,22 @@ count 'threads share the rows of a map of one block of channels' b 'parallel for
 mapfile -t layers < <(gate mean 64 3)
 spec '[1,3,56,56]' "${layers[@]}"
 count "Winograd's method goes by blocks of rows" b 'for block ' 1
+
+# parts NAME CHANNELS THREADS: threads share a convolution to so many channels by Winograd's method
+parts()
+{
+    spec '[1,3,7,7]' '{op: conv2d, name: a, out: 256, kernel: 1}' relu "{op: conv2d, name: b, out: $2, kernel: 3, pad: 1}" relu \
+         '{op: conv2d, name: c, out: 8, kernel: 1}'
+    "$DSQC" compile "$WORK/m.yaml" --weights random:1 -q --target=x86-64-v4 --emit=loops --threads="$3" -o - >"$WORK/m.loops"
+    if grep '^ *kernel @k[0-9]*_b ' "$WORK/m.loops" | grep -q winograd &&
+        awk '/^ *kernel/ { on = /@k[0-9]*_b / } on' "$WORK/m.loops" | grep -q "parallel for part[a-z_]* 0\.\.$3 "; then
+        echo "ok $1"
+    else
+        echo "not ok $1"
+    fi
+}
+
+for channels in 40 88 120 200; do
+    parts "2 threads share $channels channels" $channels 2
+done
+parts '3 threads share 88 channels' 88 3

@@ -217,4 +217,28 @@ with open(WORK + '/edited.json') as f:
     check('and leaves that alone', f.read() == 'some notes')
 refuses('to measure for another machine', dsqc('tune', SPEC, '-o', WORK + '/x.json', '--target=cortex-m4'), 'cannot measure here', place=False)
 refuses('to tune into nothing', dsqc('tune', SPEC), '-o SCHEDULE.json is needed', status=2, place=False)
+# ---- layers that reduce, by rows or not ----
+
+GATES = '''name: gates
+input: {image: 'f32[1,16,28,28]'}
+network:
+  - {op: conv2d, name: one, out: 24, kernel: 1, as: a}
+  - {op: mean, axes: [2, 3], keep: true}
+  - {op: sigmoid, as: g}
+  - {op: mul, in: [a, g]}
+  - {op: conv2d, name: blocks, out: 96, kernel: 1, as: b}
+  - {op: mean, axes: [2, 3], keep: true}
+  - {op: sigmoid, as: h}
+  - {op: mul, in: [b, h]}
+output: y
+'''
+gates, gates_file = WORK + '/gates.yaml', WORK + '/gates.schedule.json'
+with open(gates, 'w') as f:
+    f.write(GATES)
+succeeds('of layers that reduce', tune('--weights=random:1', spec=gates, to=gates_file))
+measured = read(gates_file)['measured']
+check('measures layers that reduce', {m['layer'] for m in measured} == {'one', 'blocks'}, measured)
+check('each of their kernels takes time', all(m['ratio'] > 0 for m in measured), measured)
+check('some of them go by rows', {'oc_outer' in m['schedule'] for m in measured if m['layer'] == 'blocks'} == {True, False}, measured)
+
 raise SystemExit(bool(failed))
