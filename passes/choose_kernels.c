@@ -107,8 +107,10 @@ double conv_tile_cost(const Target *t, const Schedule *s, const ConvMap *m)
     double all = (double)b.full * block + tail, other_rows = all * (double)(m->h % s->rows) / (double)m->h;
     if (m->threads <= 1)
         return all;
-    return s->oc_outer ? longest_range(m->threads, b.full, block, tail)
-                       : longest_range(m->threads, m->h / s->rows, (all - other_rows) / (double)(m->h / s->rows), other_rows);
+    if (s->oc_outer && b.full > 1)
+        return longest_range(m->threads, b.full, block, tail);
+    double head = s->oc_outer ? tail : other_rows; /* threads share rows, also those of a single block */
+    return longest_range(m->threads, m->h / s->rows, (all - head) / (double)(m->h / s->rows), head);
 }
 
 /* Blocks of channels outermost, which read their weights once and the input anew: where the map is small or weights do not
@@ -283,8 +285,8 @@ static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, W
         s->peel = false;
     int64_t red = type_elems(&g->value.v[n->in[1]].type) / out.dim[1];
     double cost = dense_conv(t, g, n, s, k, 1) * (double)(red * out.dim[0]);
-    bool one_block = out.dim[1] <= s->nb * s->lanes; /* else threads share blocks of channels */
-    s->oc_outer = s->oc_outer || (node_reduces(n) && !(one_block && sum_rows(p, g, n, s)));
+    if (node_reduces(n)) /* threads share blocks of channels, where there are several */
+        s->oc_outer = channel_blocks(out.dim[1], s->nb, s->lanes).full > 1 || !sum_rows(p, g, n, s);
     choose_winograd(p, g, n, s, cost, room);
     bool shared = n->op == OP_conv2d && n->attr.groups == 1 && out.dim[0] == 1; /* else they share images or groups */
     if (p->threads > 1 && shared && s->impl == IMPL_CONV_TILE && !node_reduces(n))
