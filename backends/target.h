@@ -15,7 +15,8 @@ typedef struct Target {
     bool fma;              /* fused multiply-add in hardware */
     bool mcu;              /* flash and RAM count: peel edges instead of borders, weights as arrays */
     int ptr_bytes;
-    int64_t l1, l2;        /* data cache bytes, 0: none */
+    int64_t l1, l2, l3;    /* data cache bytes of a core, 0: none */
+    int l2_rate, l3_rate, memory_rate; /* bytes that arrive from there in a cycle, 0: no such cache */
     const char *triple, *cpu, *features, *abi; /* what LLVM calls it; triple NULL: this machine's */
 } Target;
 /* NULL where unknown; "native" is the row that fits this machine best, with -march=native. */

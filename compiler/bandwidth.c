@@ -88,7 +88,7 @@ static int64_t cache_bytes(int level, int which)
 Bandwidth measure_bandwidth(int threads)
 {
     Bandwidth b = {0};
-    threads = (int)imin(threads, MOST_TOGETHER);
+    threads = cores_of(threads);
 #if defined _SC_LEVEL2_CACHE_SIZE
     b.l2_bytes = cache_bytes(2, _SC_LEVEL2_CACHE_SIZE) * threads;
     b.l3_bytes = cache_bytes(3, _SC_LEVEL3_CACHE_SIZE);

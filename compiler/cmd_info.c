@@ -1,10 +1,11 @@
 /* dsqc info */
+#include <limits.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "cmd.h"
 #include "report.h"
 #include "term.h"
+#include "together.h"
 
 const char help_info[] =
     "Prints what a network takes in and gives out, and what it costs on the target: parameters,\n"
@@ -64,7 +65,7 @@ static void print_text(Arena *A, const Job *j, const Figures *f)
 
 static int threads_here(const Options *o)
 {
-    return o->threads < 0 ? (int)imax(1, sysconf(_SC_NPROCESSORS_ONLN)) : (int)imax(1, o->threads);
+    return o->threads < 0 ? cores_of(INT_MAX) : (int)imax(1, o->threads);
 }
 
 int cmd_info(Arena *A, const Options *o)

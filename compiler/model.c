@@ -191,7 +191,7 @@ static bool can_run(const Job *j)
     const char *lacks = host_lacks(j->arena, j->target);
     if (lacks)
         error_at((Loc){0}, "cannot run the code here: %s; 'dsqc compile --emit=selftest' makes a program that checks "
-                           "itself on the machine", lacks);
+                           "itself on the machine, 'dsqc verify --engine=loops' interprets the kernels", lacks);
     return !lacks;
 }
 

@@ -131,7 +131,7 @@ static double measure_isa(const Isa *isa, int threads)
     Load load[MOST_TOGETHER] = {0};
     pthread_barrier_t begin;
     double sum = 0;
-    threads = (int)imin(threads, MOST_TOGETHER);
+    threads = cores_of(threads);
     pthread_barrier_init(&begin, NULL, (unsigned)threads);
     for (int i = 0; i < threads; i++)
         load[i] = (Load){isa, &begin, 0};

@@ -9,7 +9,7 @@
 #include "io/io.h"
 
 static const char format[] = "dsqc schedule 1";
-enum { MAX_BYTES = 4 << 20 };
+enum { MAX_BYTES = 4 << 20, MAX_RATIO = 1000000 };
 
 /* ---- places ---- */
 
@@ -109,6 +109,15 @@ static const json_t *list_of(const Source *s, const json_t *root, const char *ke
     return NULL;
 }
 
+/* The bytes [from, from + len) of a text that stands at `whole`; all of it where escapes move them, or hid the text. */
+static Loc part_of(const Source *s, Loc whole, int from, int len)
+{
+    const char *raw = s->line.v[whole.line - 1] + whole.col - 1;
+    if (*raw == '"' && len && !memchr(raw, '\\', (size_t)whole.len))
+        whole.col += 1 + from, whole.len = len;
+    return whole;
+}
+
 /* known: index in `all` by name and shape */
 static bool read_layer(const Source *s, const json_t *o, const char *at, Schedules *all, Map *known)
 {
@@ -121,9 +130,9 @@ static bool read_layer(const Source *s, const json_t *o, const char *at, Schedul
     if (!(c.layer = text_of(s, o, at, "layer", &c.layer_at)) || !(c.shape = text_of(s, o, at, "shape", &c.shape_at)) ||
         !(text = text_of(s, o, at, "schedule", &c.at)))
         return false;
-    const char *wrong = schedule_parse(s->A, text, &c.s);
-    if (wrong) {
-        error_at(c.at, "layer '%s': %s", c.layer, wrong);
+    Misread m;
+    if (!schedule_parse(s->A, text, &c.s, &m)) {
+        error_hint(part_of(s, c.at, m.at, m.len), m.hint, "layer '%s': %s", c.layer, m.wrong);
         return false;
     }
     const char *key = arena_printf(s->A, "%s\n%s", c.layer, c.shape);
@@ -150,6 +159,14 @@ static bool read_layers(const Source *s, const json_t *root, ScheduleFile *f)
     return ok;
 }
 
+/* Part of the cost model's time: no more than a person would believe, and than is written as it was read. */
+static bool read_ratio(const json_t *o, const char *key, double *out)
+{
+    const json_t *v = json_object_get(o, key);
+    *out = json_number_value(v);
+    return json_is_number(v) && *out >= 0 && *out <= MAX_RATIO;
+}
+
 static bool read_measured(const Source *s, const json_t *root, ScheduleFile *f)
 {
     const char *at;
@@ -160,12 +177,10 @@ static bool read_measured(const Source *s, const json_t *root, ScheduleFile *f)
     for (size_t i = 0; i < json_array_size(list); i++, at = behind(at)) {
         const json_t *o = json_array_get(list, i);
         Measured m = {.again = json_is_true(json_object_get(o, "again"))};
-        if (!json_is_object(o) || !json_is_number(json_object_get(o, "ratio")) || !json_is_number(json_object_get(o, "noise"))) {
-            error_at(place(s, at), "what was measured has a \"ratio\" and a \"noise\"");
+        if (!read_ratio(o, "ratio", &m.ratio) || !read_ratio(o, "noise", &m.noise)) {
+            error_at(place(s, at), "what was measured has a \"ratio\" and a \"noise\", from 0 to %d", MAX_RATIO);
             return false;
         }
-        m.ratio = json_number_value(json_object_get(o, "ratio"));
-        m.noise = json_number_value(json_object_get(o, "noise"));
         if (!(m.layer = text_of(s, o, at, "layer", NULL)) || !(m.shape = text_of(s, o, at, "shape", NULL)) ||
             !(m.schedule = text_of(s, o, at, "schedule", NULL)))
             return false;
@@ -189,14 +204,10 @@ static bool read_head(const Source *s, const json_t *root, ScheduleFile *f)
            (f->options = text_of(s, root, s->text, "options", &f->options_at));
 }
 
-ScheduleFile *schedule_file_read(Arena *A, const char *path)
+ScheduleFile *schedule_file_parse(Arena *A, const char *path, const char *text, size_t n)
 {
-    size_t n;
     json_error_t e;
-    Source s = {.A = A, .text = read_file(A, path, MAX_BYTES, &n)};
-    if (!s.text)
-        return NULL;
-    s.file = diag_file(path, s.text, n);
+    Source s = {.A = A, .text = text, .file = diag_file(path, text, n)};
     PUSH(A, &s.line, s.text);
     for (const char *p = s.text; (p = strchr(p, '\n'));)
         PUSH(A, &s.line, ++p);
@@ -210,6 +221,13 @@ ScheduleFile *schedule_file_read(Arena *A, const char *path)
     json_decref(root);
     sha256(s.text, n, f->layers.sha256);
     return ok ? f : NULL;
+}
+
+ScheduleFile *schedule_file_read(Arena *A, const char *path)
+{
+    size_t n;
+    const char *text = read_file(A, path, MAX_BYTES, &n);
+    return text ? schedule_file_parse(A, path, text, n) : NULL;
 }
 
 /* ---- writing ---- */
@@ -273,9 +291,8 @@ static json_t *measured_list(const ScheduleFile *f)
     return list;
 }
 
-bool schedule_file_write(Arena *A, const char *path, const ScheduleFile *f)
+void schedule_file_print(Buf *b, Arena *A, const ScheduleFile *f)
 {
-    Buf b = {0};
     json_t *head = json_object();
     put_text(head, "format", format);
     put_text(head, "version", f->version);
@@ -287,12 +304,18 @@ bool schedule_file_write(Arena *A, const char *path, const ScheduleFile *f)
     char *s = json_dumps(head, JSON_INDENT(2));
     if (!s)
         out_of_memory();
-    buf_write(&b, s, strlen(s) - 2); /* "\n}" */
+    buf_write(b, s, strlen(s) - 2); /* "\n}" */
     free(s);
     json_decref(head);
-    put_list(&b, "layers", layers_list(A, f));
-    put_list(&b, "measured", measured_list(f));
-    buf_puts(&b, "\n}\n");
+    put_list(b, "layers", layers_list(A, f));
+    put_list(b, "measured", measured_list(f));
+    buf_puts(b, "\n}\n");
+}
+
+bool schedule_file_write(Arena *A, const char *path, const ScheduleFile *f)
+{
+    Buf b = {0};
+    schedule_file_print(&b, A, f);
     bool ok = write_file(path, b.s, b.n);
     buf_free(&b);
     return ok;

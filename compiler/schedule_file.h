@@ -16,8 +16,10 @@ typedef struct ScheduleFile {
     bool complete;         /* nothing is left to measure */
 } ScheduleFile;
 
-/* NULL after a message; every place in the file is known to the messages that follow. */
+/* NULL after a message; every place in the file is known to the messages that follow. text: n bytes and a 0. */
+ScheduleFile *schedule_file_parse(Arena *, const char *path, const char *text, size_t n);
 ScheduleFile *schedule_file_read(Arena *, const char *path);
+void schedule_file_print(Buf *, Arena *, const ScheduleFile *);
 bool schedule_file_write(Arena *, const char *path, const ScheduleFile *);
 /* What the job's file says of itself: fills version, network, target, isa and options. */
 ScheduleFile schedule_file_for(const Job *);

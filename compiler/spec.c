@@ -52,12 +52,6 @@ bool spec_full(void)
     return diag_errors() > SPEC_ERRORS;
 }
 
-const char *spec_hint(Arena *a, const char *name, const char *const *cand, int n)
-{
-    const char *near = nearest_name(name, cand, n);
-    return near ? arena_printf(a, "did you mean '%s'?", near) : NULL;
-}
-
 const char *spec_show(Arena *a, const char *text)
 {
     if (strlen(text) <= SHOWN)
@@ -84,6 +78,38 @@ bool spec_identifier(const char *s)
     return !*s;
 }
 
+const char *const step_kinds[5] = {"op", "repeat", "each", "sequential", "group"};
+const char *const step_keys[5] = {"op", "name", "in", "as", "when"};
+
+bool step_is_kind(const char *key)
+{
+    for (int i = 0; i < LEN(step_kinds); i++)
+        if (!strcmp(key, step_kinds[i]))
+            return true;
+    return false;
+}
+
+/* The key that name begins with, such as pad for padding; NULL where none does. */
+static const char *beginning(const char *name, const char *const *key, int n)
+{
+    enum { LETTERS = 3 };
+    for (int i = 0; i < n; i++)
+        if (strlen(key[i]) >= LETTERS && !strncmp(name, key[i], strlen(key[i])))
+            return key[i];
+    return NULL;
+}
+
+const char *key_hint(Arena *a, const char *name, const char *const *key, int n)
+{
+    const char *hint = name_hint(a, name, key, n), *begins = beginning(name, key, n);
+    if (!hint && begins)
+        hint = arena_printf(a, "did you mean '%s'?", begins);
+    for (int i = 0; i < n && !hint; i++)
+        if (!strcmp(key[i], "op") && step_is_kind(name))
+            hint = arena_printf(a, "a step is one of 'op' and '%s', not both", name);
+    return hint;
+}
+
 bool spec_keys(const Cx *cx, const Yaml *map, const char *what, const char *const *key, int n)
 {
     Arena *a = arena_new();
@@ -98,7 +124,7 @@ bool spec_keys(const Cx *cx, const Yaml *map, const char *what, const char *cons
             k++;
         if (k < n)
             continue;
-        spec_error(cx, map->pair[i].key_loc, spec_hint(a, map->pair[i].key, key, n), "%s has no key %s", what,
+        spec_error(cx, map->pair[i].key_loc, key_hint(a, map->pair[i].key, key, n), "%s has no key %s", what,
                    spec_show(a, map->pair[i].key));
         ok = false;
     }

@@ -35,7 +35,7 @@ static const char *value_hint(const Cx *cx, const char *name)
     for (int i = 0; i < cx->value->cap; i++)
         if (cx->value->slot[i].key)
             PUSH(cx->s->arena, &cand, cx->value->slot[i].key);
-    return spec_hint(cx->s->arena, name, cand.v, cand.n);
+    return name_hint(cx->s->arena, name, cand.v, cand.n);
 }
 
 ValueId value_find(const Cx *cx, const char *name, Loc loc)
@@ -117,7 +117,7 @@ static void unknown_op(const Cx *cx, const char *name, Loc loc)
         PUSH(cx->s->arena, &cand, ops[i]);
     for (int i = 0; i < cx->s->module.n; i++)
         PUSH(cx->s->arena, &cand, cx->s->module.v[i].name);
-    spec_error(cx, loc, spec_hint(cx->s->arena, name, cand.v, cand.n), "no operator or module %s",
+    spec_error(cx, loc, name_hint(cx->s->arena, name, cand.v, cand.n), "no operator or module %s",
                spec_show(cx->s->arena, name));
 }
 
@@ -337,29 +337,40 @@ static bool left_out(const Cx *cx, const Yaml *step, bool *out)
     return true;
 }
 
-static void step_map(Cx *cx, const Yaml *step)
+/* What makes a step of its kind; beside `op` the words of other kinds are keys, for the operator or module to take or
+   refuse. NULL after an error. */
+static const YamlPair *step_kind(const Cx *cx, const Yaml *step)
 {
-    static const char *const kind[] = {"op", "repeat", "each", "sequential", "group"};
     const YamlPair *found = NULL;
     for (int i = 0; i < step->npair; i++)
-        for (int k = 0; k < LEN(kind); k++)
-            if (!strcmp(step->pair[i].key, kind[k])) {
-                if (found) {
-                    spec_error(cx, step->pair[i].key_loc, NULL, "a step is one of '%s' and '%s', not both", found->key,
-                               kind[k]);
-                    cx->cur = POISON;
-                    return;
-                }
-                found = &step->pair[i];
-            }
+        if (!strcmp(step->pair[i].key, "op"))
+            return &step->pair[i];
+    for (int i = 0; i < step->npair; i++) {
+        const YamlPair *p = &step->pair[i];
+        if (!step_is_kind(p->key))
+            continue;
+        if (found) {
+            spec_error(cx, p->key_loc, NULL, "a step is one of '%s' and '%s', not both", found->key, p->key);
+            return NULL;
+        }
+        found = p;
+    }
+    if (found)
+        return found;
+    const char *hint = NULL;
+    for (int i = 0; i < step->npair && !hint; i++)
+        hint = op_exists(step->pair[i].key) || module_find(cx->s, step->pair[i].key)
+                   ? arena_printf(cx->s->arena, "write {op: %s, ...}", step->pair[i].key)
+                   : name_hint(cx->s->arena, step->pair[i].key, step_kinds, LEN(step_kinds));
+    spec_error(cx, step->loc, hint, "a step needs one of 'op', 'repeat', 'each', 'sequential', 'group'");
+    return NULL;
+}
+
+static void step_map(Cx *cx, const Yaml *step)
+{
+    const YamlPair *found = step_kind(cx, step);
     bool out = false;
     if (!found) {
-        const char *hint = NULL;
-        for (int i = 0; i < step->npair && !hint; i++)
-            hint = op_exists(step->pair[i].key) || module_find(cx->s, step->pair[i].key)
-                       ? arena_printf(cx->s->arena, "write {op: %s, ...}", step->pair[i].key)
-                       : spec_hint(cx->s->arena, step->pair[i].key, kind, LEN(kind));
-        spec_error(cx, step->loc, hint, "a step needs one of 'op', 'repeat', 'each', 'sequential', 'group'");
         cx->cur = POISON;
         return;
     }

@@ -299,7 +299,7 @@ static bool call(Expr *e, const char *at, const char *name, Pval *v)
         return shape_call(e, at, name[0] == 'c', v);
     bool smaller = !strcmp(name, "min");
     if (!smaller && strcmp(name, "max")) {
-        spec_error(e->cx, expr_loc(e, at, word_end(at)), spec_hint(e->cx->s->arena, name, function, LEN(function)),
+        spec_error(e->cx, expr_loc(e, at, word_end(at)), name_hint(e->cx->s->arena, name, function, LEN(function)),
                    "no function '%s'", name);
         return false;
     }

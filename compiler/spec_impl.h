@@ -89,10 +89,14 @@ typedef struct Cx {
 /* An error with notes for the modules in use. What a step says at a place, the same step in another use of its module
    does not say again. cx may be NULL. */
 void spec_error(const Cx *, Loc, const char *hint, const char *fmt, ...) PRINTF(4, 5);
-const char *spec_hint(Arena *, const char *name, const char *const *cand, int n); /* "did you mean 'x'?" or NULL */
 const char *spec_found(Arena *, const Yaml *); /* "'relu'", "a list", "a map", "nothing" */
 const char *spec_show(Arena *, const char *);  /* quoted, long text cut */
 bool spec_identifier(const char *);
+/* What makes a step, one of these; and the keys that every step with `op` has. */
+extern const char *const step_kinds[5], *const step_keys[5];
+bool step_is_kind(const char *key);
+/* For a name that is none of key[0..n): the nearest, the one that it begins with, or that it makes a step of another kind. */
+const char *key_hint(Arena *, const char *name, const char *const *key, int n);
 /* Every key of map must be one of key[0..n); what: "a module". False after errors. */
 bool spec_keys(const Cx *, const Yaml *map, const char *what, const char *const *key, int n);
 bool spec_work(const Cx *, Loc, size_t bytes); /* counts an evaluation; false once the budget is used up */

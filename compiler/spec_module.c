@@ -45,12 +45,11 @@ static bool module_map(SpecReader *s, const Yaml *y, Module *m)
     m->output = yaml_get(y, "output");
     ok = (!params || decls_read(s, params, &m->param)) && ok;
     ok = module_inputs(s, yaml_get(y, "inputs"), m) && ok;
-    static const char *const reserved[] = {"op", "name", "in", "as", "when"};
     for (int i = 0; i < m->param.n; i++)
-        for (int j = 0; j < LEN(reserved); j++)
-            if (!strcmp(m->param.v[i].name, reserved[j])) {
+        for (int j = 0; j < LEN(step_keys); j++)
+            if (!strcmp(m->param.v[i].name, step_keys[j])) {
                 spec_error(NULL, m->param.v[i].loc, NULL, "'%s' cannot be a parameter: every step has that key",
-                           reserved[j]);
+                           step_keys[j]);
                 ok = false;
             }
     if (!m->body) {
@@ -119,13 +118,12 @@ static bool check_cycle(const Cx *cx, const Module *m, Loc loc)
 
 static bool check_args(const Cx *cx, const Module *m, const Yaml *step)
 {
-    static const char *const reserved[] = {"op", "name", "in", "as", "when"};
-    const char *key[SPEC_PARAMS + LEN(reserved)];
+    const char *key[SPEC_PARAMS + LEN(step_keys)];
     int n = 0;
     for (int i = 0; i < m->param.n; i++)
         key[n++] = m->param.v[i].name;
-    for (int i = 0; i < LEN(reserved); i++)
-        key[n++] = reserved[i];
+    for (int i = 0; i < LEN(step_keys); i++)
+        key[n++] = step_keys[i];
     return step->kind != YAML_MAP || spec_keys(cx, step, arena_printf(cx->s->arena, "module '%s'", m->name), key, n);
 }
 

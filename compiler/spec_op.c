@@ -9,7 +9,6 @@
 #include <string.h>
 
 static const char *const own_op[] = {"constant", "parameter"};
-static const char *const reserved[] = {"op", "name", "in", "as", "when"};
 
 enum { MAX_WORDS = 8 };
 
@@ -96,7 +95,7 @@ static bool read_enum(const Call *c, const AttrInfo *info, const Yaml *y, int64_
             break;
         p += len + 1;
     }
-    spec_error(&c->cx, y->loc, spec_hint(a, text, cand, n), "expected one of %s, found %s", info->choices,
+    spec_error(&c->cx, y->loc, name_hint(a, text, cand, n), "expected one of %s, found %s", info->choices,
                spec_show(a, text));
     return false;
 }
@@ -151,23 +150,23 @@ static bool read_word(Call *c, Word *w, const YamlPair *p)
 
 static bool unknown_key(const Call *c, const YamlPair *p)
 {
-    const char *cand[MAX_OP_ATTRS + MAX_WORDS + LEN(reserved)];
+    const char *cand[MAX_OP_ATTRS + MAX_WORDS + LEN(step_keys)];
     int n = 0;
     for (int i = 0; i < c->info->nattrs; i++)
         cand[n++] = attr_info[c->info->attrs[i].attr].name;
     for (int i = 0; i < c->nword; i++)
         cand[n++] = c->word[i].name;
-    for (int i = 0; i < LEN(reserved); i++)
-        cand[n++] = reserved[i];
-    spec_error(&c->cx, p->key_loc, spec_hint(c->cx.s->arena, p->key, cand, n), "unknown attribute %s",
+    for (int i = 0; i < LEN(step_keys); i++)
+        cand[n++] = step_keys[i];
+    spec_error(&c->cx, p->key_loc, key_hint(c->cx.s->arena, p->key, cand, n), "unknown attribute %s",
                spec_show(c->cx.s->arena, p->key));
     return false;
 }
 
 static bool read_key(Call *c, const YamlPair *p)
 {
-    for (int i = 0; i < LEN(reserved); i++)
-        if (!strcmp(p->key, reserved[i]))
+    for (int i = 0; i < LEN(step_keys); i++)
+        if (!strcmp(p->key, step_keys[i]))
             return true;
     c->cx.key = p->key;
     for (int i = 0; i < c->info->nattrs; i++)

@@ -112,7 +112,7 @@ bool param_bind(const Cx *cx, const Cx *inner, const Decl *d, const Yaml *arg, P
     VEC(const char *) cand = {0};
     for (int i = 0; i < cx->s->module.n; i++)
         PUSH(cx->s->arena, &cand, cx->s->module.v[i].name);
-    spec_error(cx, arg->loc, spec_hint(cx->s->arena, v->as.text, cand.v, cand.n),
+    spec_error(cx, arg->loc, name_hint(cx->s->arena, v->as.text, cand.v, cand.n),
                "expected the name of a module or operator, found %s", spec_show(cx->s->arena, v->as.text));
     return false;
 }
@@ -174,7 +174,7 @@ static bool unknown_set(SpecReader *s, const Decls *decl, const Param *p)
     }
     const char *text = arena_printf(s->arena, "%s=%s", p->name, p->value);
     int file = diag_file("--set", text, strlen(text));
-    spec_error(NULL, (Loc){file, 1, 1, (int)strlen(p->name)}, spec_hint(s->arena, p->name, cand.v, cand.n),
+    spec_error(NULL, (Loc){file, 1, 1, (int)strlen(p->name)}, name_hint(s->arena, p->name, cand.v, cand.n),
                "the spec has no parameter %s", spec_show(s->arena, p->name));
     return true;
 }

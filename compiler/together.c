@@ -1,7 +1,14 @@
 /* Threads that begin and end together. */
 #include "together.h"
 
+#include <unistd.h>
+
 #include "base/base.h"
+
+int cores_of(int threads)
+{
+    return (int)imax(1, imin(imin(threads, MOST_TOGETHER), sysconf(_SC_NPROCESSORS_ONLN)));
+}
 
 void run_together(int threads, void *(*fn)(void *), void *arg, size_t size)
 {

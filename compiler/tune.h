@@ -6,11 +6,12 @@
 #include "schedule_file.h"
 
 /* Layers that are one kernel where the cost model chooses: they share what is measured. */
+typedef struct Tried { Schedule s; double ratio, noise; } Tried;
 typedef struct TuneGroup {
     VEC(int) node;             /* of Tune.g */
     const char *layer, *shape; /* of the first */
     Schedule model, best, now; /* now: in the build that is measured */
-    VEC(Schedule) tried;
+    VEC(Tried) tried;
     double ratio, noise;       /* of best; 1 and 0 while that is the model's */
     double ms;                 /* of all its layers with the model's schedule; 0: not measured yet */
     bool done, reported;

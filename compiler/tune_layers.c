@@ -64,9 +64,20 @@ void tune_make_groups(Tune *t)
     }
 }
 
-/* The layer whose time a kernel counts for: its own or, where assign-layout has made a copy for one, that one. */
+/* The convolution that n reduces the sums of, where split-reduction has made n; NULL: it has not. */
+static const Node *summed(const Graph *g, const Node *n)
+{
+    const Value *in = n->nin ? &g->value.v[n->in[0]] : NULL;
+    const Node *conv = in && in->kind == VAL_NODE ? &g->node.v[in->node] : NULL;
+    return op_is(n->op, P_REDUCE) && !n->nstep && conv && conv->sched && conv->sched->sum_rows ? conv : NULL;
+}
+
+/* The layer whose time a kernel counts for: its own or, where assign-layout has made a copy for one or split-reduction what
+   is left of its reduction, that one. */
 static const Node *layer_of(const Graph *g, const Node *n)
 {
+    if (summed(g, n))
+        return summed(g, n);
     bool copy = n->op == OP_map && !n->name && !n->layers && n->nout == 1;
     for (int i = 0; copy && i < g->node.n; i++)
         for (int k = 0; k < g->node.v[i].nin; k++)
@@ -79,10 +90,16 @@ int *tune_groups_of_calls(const Tune *t, const Job *j)
 {
     const CallFigures *call = figures(j).call;
     int *group = NEW(j->arena, int, j->program->call.n);
+    bool *found = NEW(j->arena, bool, t->group.n + 1);
     for (int c = 0; c < j->program->call.n; c++) {
         const Node *n = call[c].node < 0 ? NULL : layer_of(j->graph, &j->graph->node.v[call[c].node]);
         group[c] = n ? map_get(&t->of, key_of(j->arena, j->graph, n)) : -1;
+        if (group[c] >= 0)
+            found[group[c]] = true;
     }
+    for (int i = 0; i < t->group.n; i++)
+        if (!found[i])
+            bug("no kernel is that of layer '%s'", t->group.v[i].layer);
     return group;
 }
 
@@ -91,7 +108,7 @@ int *tune_groups_of_calls(const Tune *t, const Job *j)
 static bool tried(const Tune *t, const TuneGroup *g, const Schedule *s)
 {
     for (int i = 0; i < g->tried.n; i++)
-        if (schedule_eq(t->job->arena, &g->tried.v[i], s))
+        if (schedule_eq(t->job->arena, &g->tried.v[i].s, s))
             return true;
     return schedule_eq(t->job->arena, &g->model, s);
 }
@@ -100,7 +117,7 @@ static bool better(double ratio, double noise) { return 1 - ratio > fmax(least_g
 
 void tune_learn(Tune *t, TuneGroup *g, const Schedule *s, double ratio, double noise)
 {
-    PUSH(t->job->arena, &g->tried, *s);
+    PUSH(t->job->arena, &g->tried, ((Tried){*s, ratio, noise}));
     if (ratio < g->ratio && better(ratio, noise))
         g->best = *s, g->ratio = ratio, g->noise = noise;
 }
@@ -120,13 +137,27 @@ static int64_t growth(const Tune *t, const TuneGroup *g, const Schedule *s)
     WinoConv v;
     if (s->impl != IMPL_WINOGRAD || !winograd_conv(t->g, n, s->peel, &v))
         return 0;
-    return g->node.n * winograd_growth(t->g, n, &v, s->wino);
+    return g->node.n * winograd_growth(t->g, n, &v, s->lanes, s->wino);
 }
 
-/* Where Winograd's weights are bounded altogether, those that gain least have to go. */
+/* May the weights of the layers grow by so much, whatever the others have? */
+static bool has_room(const Tune *t, int64_t bytes) { return t->pass.winograd || bytes <= winograd_room(t->g).left; }
+
+/* The best that was measured and grows by less than so many bytes, else the model's choice. */
+static void next_best(const Tune *t, TuneGroup *g, int64_t bytes)
+{
+    g->best = g->model, g->ratio = 1, g->noise = 0;
+    for (int i = 0; i < g->tried.n; i++) {
+        const Tried *k = &g->tried.v[i];
+        if (k->ratio < g->ratio && better(k->ratio, k->noise) && growth(t, g, &k->s) < bytes)
+            g->best = k->s, g->ratio = k->ratio, g->noise = k->noise;
+    }
+}
+
+/* Where Winograd's weights are bounded altogether, those that gain least have to become smaller. */
 void tune_keep_room(Tune *t)
 {
-    int64_t room = winograd_room(t->g);
+    int64_t room = winograd_room(t->g).left;
     for (int i = 0; i < t->group.n; i++)
         room -= growth(t, &t->group.v[i], &t->group.v[i].best);
     while (room < 0 && !t->pass.winograd) {
@@ -139,8 +170,9 @@ void tune_keep_room(Tune *t)
         }
         if (!least)
             return;
-        room += growth(t, least, &least->best) - growth(t, least, &least->model);
-        least->best = least->model, least->ratio = 1;
+        int64_t bytes = growth(t, least, &least->best);
+        next_best(t, least, bytes);
+        room += bytes - growth(t, least, &least->best);
     }
 }
 
@@ -153,7 +185,7 @@ bool tune_next(const Tune *t, TuneGroup *g)
     const Node *n = &t->g->node.v[g->node.v[0]];
     ScheduleList near = schedule_neighbours(t->job->arena, &t->pass, t->g, n, &g->model, &g->best);
     for (int i = 0; i < near.s.n; i++)
-        if (!tried(t, g, &near.s.v[i])) {
+        if (!tried(t, g, &near.s.v[i]) && has_room(t, growth(t, g, &near.s.v[i]))) {
             g->now = near.s.v[i];
             return true;
         }
@@ -214,7 +246,8 @@ bool tune_take_over(Tune *t, const ScheduleFile *f)
         const Measured *m = &f->measured.v[i];
         TuneGroup *g = tune_group(t, m->layer, m->shape);
         Schedule s;
-        if (!g || schedule_parse(t->job->arena, m->schedule, &s) ||
+        Misread misread;
+        if (!g || !schedule_parse(t->job->arena, m->schedule, &s, &misread) ||
             schedule_wrong(&t->pass, t->g, &t->g->node.v[g->node.v[0]], &g->model, &s))
             continue; /* as if it had not been measured */
         tune_note(t, g, &s, m->ratio, m->noise, m->again);

@@ -39,9 +39,7 @@ bool text_operator(Lex *s, Op *op, Loc *at)
         return true;
     for (Op o = OP_NONE + 1; o < NOPS; o++)
         cand[o - 1] = op_info[o].name;
-    const char *near = nearest_name(w, cand, NOPS - 1);
-    return lex_error(s, *at, near ? arena_printf(s->arena, "did you mean '%s'?", near) : NULL,
-                     "unknown operator '%s'", w);
+    return lex_error(s, *at, name_hint(s->arena, w, cand, NOPS - 1), "unknown operator '%s'", w);
 }
 
 static bool unknown_attr(Lex *s, Loc at, Op op, const char *w)
@@ -49,9 +47,7 @@ static bool unknown_attr(Lex *s, Loc at, Op op, const char *w)
     const char *cand[MAX_OP_ATTRS];
     for (int i = 0; i < op_info[op].nattrs; i++)
         cand[i] = attr_info[op_info[op].attrs[i].attr].name;
-    const char *near = nearest_name(w, cand, op_info[op].nattrs);
-    return lex_error(s, at, near ? arena_printf(s->arena, "did you mean '%s'?", near) : NULL,
-                     "%s: unknown attribute '%s'", op_info[op].name, w);
+    return lex_error(s, at, name_hint(s->arena, w, cand, op_info[op].nattrs), "%s: unknown attribute '%s'", op_info[op].name, w);
 }
 
 bool text_attr_name(Lex *s, Op op, unsigned *given, int *row)

@@ -1,6 +1,6 @@
 /* Runs programs in loop IR as loop_op.def defines them: what compiled kernels are compared with. Kernels are turned
    into trees with every reference resolved and every intermediate value in its own place, then walked; nothing is
-   allocated while they run. Parallel loops run in order. */
+   allocated while they run. Parallel loops run in order, and marks on memory tell whether any other would do. */
 #include "loop_impl.h"
 #include "../runtime_min/dsq_math.h"
 
@@ -10,10 +10,16 @@
 /* An index expression; of variables only where slow is NULL. */
 typedef struct Affine { int64_t c; int n; struct AffineTerm { int64_t k; int var; } *t; const Ix *slow; } Affine;
 
+/* The parts of a call on a kernel with a parallel loop are numbered: what comes before the loop, then each iteration. Of
+   four bytes that the kernel may store to: the part that stored them last, and the iteration that read them, or the number
+   of what comes before the loop where several did. Numbers grow from call to call, so that marks of earlier ones are lower. */
+typedef struct Mark { uint32_t stored, read; } Mark;
+
 /* Where an access goes: a parameter's memory, and how far. base: elements before index 0 (through a pointer). */
 typedef struct At {
     const KParam *param;
     char **mem;
+    Mark **mark;            /* of mem; to NULL where nothing need be marked */
     int64_t *base;          /* NULL: param itself */
     int64_t elems;          /* of param */
     int size;               /* bytes of an element */
@@ -39,6 +45,7 @@ typedef struct SNode {
     StmtKind kind;
     Affine lo, hi;
     int64_t step, *var;     /* FOR, INDEX: the variable; PTR: the pointer */
+    bool parallel;          /* FOR */
     struct SNode *body;
     int nbody, n, bytes;
     const Reg *reg;
@@ -54,6 +61,7 @@ typedef struct Ready {
     int nbody;
     int64_t *var, *ptr;
     char **mem, **file;
+    Mark **mark;            /* of every mem; NULL where the kernel has no parallel loop or never stores there */
 } Ready;
 
 typedef struct Interp {
@@ -62,6 +70,8 @@ typedef struct Interp {
     const Kernel *k;
     Ready *r;               /* of the kernel at work */
     int call;
+    uint32_t before, part;  /* numbers of what comes before the parallel loop, and of what runs now */
+    Mark *arena, **mark;    /* of the arena and of every PBuf */
     const char *error;
 } Interp;
 
@@ -91,8 +101,8 @@ static At access_at(Interp *in, int ref, int n, const Ix *const *ix)
 {
     int p = ref_param(in->k, ref);
     const KParam *param = &in->k->param.v[p];
-    At at = {.param = param, .mem = &in->r->mem[p], .base = ref < 0 ? &in->r->ptr[~ref] : NULL, .elems = 1,
-             .size = dtype_size(param->elem), .n = n, .ix = affines(in, n, ix), .source = ix, .ref = ref};
+    At at = {.param = param, .mem = &in->r->mem[p], .mark = &in->r->mark[p], .elems = 1, .size = dtype_size(param->elem),
+             .base = ref < 0 ? &in->r->ptr[~ref] : NULL, .n = n, .ix = affines(in, n, ix), .source = ix, .ref = ref};
     for (int i = 0; i < param->rank; i++)
         at.elems *= at.dim[i] = param->dim[i];
     return at;
@@ -142,6 +152,7 @@ static int prepare_block(Interp *in, const Block *b, SNode **out)
         if (s->kind == ST_FOR) {
             d->lo = affine(in, s->lo);
             d->hi = affine(in, s->hi);
+            d->parallel = s->loop == LOOP_PARALLEL;
             d->nbody = prepare_block(in, &s->body, &d->body);
         } else if (s->kind == ST_LET || s->kind == ST_SET) {
             d->reg = &in->k->reg.v[s->ref];
@@ -171,6 +182,7 @@ static Ready *prepare(Interp *in)
     r->var = NEW(in->A, int64_t, k->var.n + 1);
     r->ptr = NEW(in->A, int64_t, k->ptr.n + 1);
     r->mem = NEW(in->A, char *, k->param.n + 1);
+    r->mark = NEW(in->A, Mark *, k->param.n + 1);
     r->file = NEW(in->A, char *, k->reg.n + 1);
     for (int i = 0; i < k->reg.n; i++) {
         const Reg *g = &k->reg.v[i];
@@ -274,6 +286,62 @@ static int64_t element(const Interp *in, const Reg *r, const Affine *ix)
     return linear;
 }
 
+/* ---- independence of iterations ---- */
+
+static const char *part_name(const Interp *in, uint32_t part)
+{
+    if (part == in->before)
+        return "before the parallel loop";
+    return arena_printf(in->A, "in iteration %u of the parallel loop", part - in->before - 1);
+}
+
+static bool stored_elsewhere(const Interp *in, const Mark *m)
+{
+    return m->stored >= in->before && m->stored != in->part;
+}
+
+/* An iteration is at work. */
+static bool stored_by_another(const Interp *in, const Mark *m)
+{
+    return m->stored > in->before && m->stored != in->part;
+}
+
+static bool read_by_another(const Interp *in, const Mark *m)
+{
+    return m->read >= in->before && m->read != in->part;
+}
+
+static void clash(Interp *in, const At *at, const char *what, int n, const Mark *m)
+{
+    const char *other = stored_elsewhere(in, m) ? arena_printf(in->A, "stored %s", part_name(in, m->stored))
+                        : m->read == in->before ? "read in several iterations of the parallel loop"
+                                                : arena_printf(in->A, "read %s", part_name(in, m->read));
+    violation(in, at, what, n, arena_printf(in->A, "element %lld of %s is %s, and accessed %s", (long long)(m - *at->mark),
+                                            at->param->name, other, part_name(in, in->part)));
+}
+
+static void mark_load(Interp *in, const At *at, const char *p, const char *what, int n)
+{
+    Mark *m = *at->mark + (p - *at->mem) / 4;
+    if (in->part == in->before)
+        return;
+    for (int i = 0; i < n; i++, m++) {
+        if (stored_by_another(in, m))
+            clash(in, at, what, n, m);
+        m->read = read_by_another(in, m) ? in->before : in->part;
+    }
+}
+
+static void mark_store(Interp *in, const At *at, const char *p, int n)
+{
+    Mark *m = *at->mark + (p - *at->mem) / 4;
+    for (int i = 0; i < n; i++, m++) {
+        if (stored_elsewhere(in, m) || read_by_another(in, m))
+            clash(in, at, "store", n, m);
+        m->stored = in->part;
+    }
+}
+
 /* ---- arithmetic ---- */
 
 #define LANES(expr)                                                                                                    \
@@ -347,6 +415,8 @@ static const void *eval(Interp *in, const XNode *x)
         return (char *)x->out + element(in, x->reg, x->ix) * x->lanes * 4;
     case X_load: {
         const char *p = locate(in, &x->at, "load", x->n);
+        if (p && *x->at.mark)
+            mark_load(in, &x->at, p, "load", x->n);
         if (p)
             memcpy(x->out, p, (size_t)x->n * 4);
         return x->out;
@@ -380,6 +450,7 @@ static void run_for(Interp *in, const SNode *s)
     int64_t hi = value(in, &s->hi);
     for (int64_t i = value(in, &s->lo); i < hi && !in->error; i += s->step) {
         *s->var = i;
+        in->part += s->parallel;
         run_block(in, s->body, s->nbody);
     }
 }
@@ -402,12 +473,16 @@ static void run_stmt(Interp *in, const SNode *s)
         return;
     case ST_STORE:
         p = locate(in, &s->at, "store", s->n);
+        if (p && *s->at.mark)
+            mark_store(in, &s->at, p, s->n);
         if (p && !in->error)
             memcpy(p, v, (size_t)s->n * 4);
         return;
     case ST_INDEX: {
         int32_t x = 0;
         p = locate(in, &s->at, "index", 1);
+        if (p && *s->at.mark)
+            mark_load(in, &s->at, p, "index", 1);
         if (p)
             memcpy(&x, p, sizeof x);
         *s->var = x;
@@ -441,12 +516,55 @@ static char **buffers(Interp *in, float *const *io)
     return mem;
 }
 
+/* Marks of n elements, all of them of no call. */
+static Mark *marks(Interp *in, Mark *m, int64_t n)
+{
+    if (!m)
+        return NEW(in->A, Mark, n + 1);
+    memset(m, 0, (size_t)n * sizeof *m);
+    return m;
+}
+
+static void forget_marks(Interp *in)
+{
+    in->arena = marks(in, in->arena, (in->p->arena_bytes + 3) / 4);
+    for (int i = 0; i < in->p->buf.n; i++)
+        if (in->p->buf.v[i].kind == BUF_OUTPUT)
+            in->mark[i] = marks(in, in->mark[i], type_elems(&in->p->buf.v[i].type));
+    in->part = 0;
+}
+
+/* Numbers for the parts of a call. The calls of a kernel have 2^31 at least, more than anyone waits for. */
+static void new_parts(Interp *in)
+{
+    if (!in->arena || in->part > UINT32_MAX / 2)
+        forget_marks(in);
+    in->before = ++in->part;
+}
+
+static bool is_parallel(const Kernel *k)
+{
+    const Stmt *last = k->body.n ? k->body.v[k->body.n - 1] : NULL;
+    return last && last->kind == ST_FOR && last->loop == LOOP_PARALLEL;
+}
+
+/* Only memory that a parameter stores to need be marked; a parameter that may be the same memory says alias. */
+static bool is_marked(const KParam *p)
+{
+    return p->access == ACC_WO || p->access == ACC_RW || p->alias;
+}
+
 static void bind(Interp *in, const Call *c, char *const *mem, char *arena)
 {
+    bool parallel = is_parallel(in->k);
+    if (parallel)
+        new_parts(in);
     for (int j = 0; j < c->arg.n && !in->error; j++) {
         const Arg *a = &c->arg.v[j];
+        bool marked = parallel && is_marked(&in->k->param.v[j]);
         if (a->buf == ARG_ARENA) {
             in->r->mem[j] = arena + a->offset;
+            in->r->mark[j] = marked ? in->arena + a->offset / 4 : NULL;
             continue;
         }
         if (!mem[a->buf])
@@ -454,12 +572,13 @@ static void bind(Interp *in, const Call *c, char *const *mem, char *arena)
                                      in->p->buf.v[a->buf].name);
         else
             in->r->mem[j] = mem[a->buf] + a->offset * dtype_size(in->k->param.v[j].elem);
+        in->r->mark[j] = marked && in->mark[a->buf] ? in->mark[a->buf] + a->offset : NULL;
     }
 }
 
 const char *program_interp(const Program *p, float *const *io, void *arena, Arena *scratch)
 {
-    Interp in = {.A = scratch, .p = p};
+    Interp in = {.A = scratch, .p = p, .mark = NEW(scratch, Mark *, p->buf.n + 1)};
     char **mem = buffers(&in, io);
     Ready **ready = NEW(scratch, Ready *, p->kernel.n + 1);
     for (int i = 0; i < p->call.n && !in.error; i++) {

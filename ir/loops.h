@@ -156,7 +156,8 @@ const char *program_diff(Arena *, const Program *, const Program *);
 bool kernel_eq(const Kernel *, const Kernel *);
 /* Runs the program on real memory: io[i] for each input and output buffer in order of their PBufs. Arithmetic as
    loop_op.def says. Every access is checked against the parameter's dims (through a pointer: against its number of
-   elements): NULL, or the first violation's text. The program has passed program_check. */
+   elements), and in a kernel with a parallel loop against what other iterations access: NULL, or the first violation's
+   text. The program has passed program_check. */
 const char *program_interp(const Program *, float *const *io, void *arena, Arena *scratch);
 
 /* ---- building kernels ---- */

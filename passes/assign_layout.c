@@ -71,9 +71,7 @@ static ValueId add_map(Pass *p, Graph *g, ValueId v)
     int i = graph_add(g, OP_map, &a, &v, 1, NULL, g->value.v[v].loc, &err);
     if (i < 0)
         bug("map: %s", err);
-    Schedule *s = NEW(g->arena, Schedule, 1);
-    *s = (Schedule){.impl = IMPL_GENERIC, .lanes = p->target->lanes, .px = 1, .rows = 1, .nb = 1};
-    g->node.v[i].sched = s;
+    g->node.v[i].sched = schedule_generic(g, p->target);
     ValueId r = node_value(g, i);
     g->value.v[r].origin = g->value.v[v].origin;
     return r;

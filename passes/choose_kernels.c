@@ -29,15 +29,19 @@ static int lanes_for(const Target *t, int64_t channels)
     return lanes;
 }
 
-/* Cost of one reduction step of a tile, in multiply-adds of a vector, of which two are done in a cycle, as many as loads;
-   a chain of them takes four cycles a link. streamed: the weights of a block of output channels do not stay in L1 and
-   arrive at about 28 bytes a cycle. */
+/* A reduction step of a tile, in multiply-adds of a vector, of which two are done in a cycle, as many as loads; a chain of them
+   takes four cycles a link. streamed: the weights of a block of output channels do not stay in L1 and arrive at about 28
+   bytes a cycle. */
+static double step_cost(const Target *t, int pixels, int nb, int loads, bool streamed)
+{
+    double fma = pixels * nb, far = streamed ? nb * t->lanes * 4 / 14.0 : 0;
+    return t->lanes == 1 ? fma + loads + 2 : fmax(fmax(fma, 8), fmax(loads, far));
+}
+
 double tile_cost(const Target *t, int pixels, int nb, bool streamed)
 {
-    double fma = pixels * nb, loads = pixels + nb, far = streamed ? nb * t->lanes * 4 / 14.0 : 0;
-    if (t->lanes == 1)
-        return fma + loads + 2;
-    return fmax(fmax(fma, 8), fmax(loads, far)) + 0.5 + 0.05 * loads;
+    int loads = pixels + nb;
+    return step_cost(t, pixels, nb, loads, streamed) + (t->lanes == 1 ? 0 : 0.5 + 0.05 * loads);
 }
 
 /* The same for each step of a whole tile: accumulators are also begun, sent through the epilogue and stored, and the
@@ -49,43 +53,100 @@ static double whole_tile(const Target *t, int pixels, int nb, int64_t red)
     return tile_cost(t, pixels, nb, streamed) + around / (double)red;
 }
 
-/* Sum over the map cut into rows x px tiles, its ragged edges included. */
-static double map_cost(const Target *t, int64_t h, int64_t w, int rows, int px, int nb, int64_t red)
+double wide_stores(int results)
 {
-    int64_t ny = h / rows, nx = w / px;
-    int ry = (int)(h % rows), rx = (int)(w % px);
-    double cost = (double)(ny * nx) * whole_tile(t, rows * px, nb, red);
+    enum { HIDDEN = 14 };
+    return 10 + 7 * fmax(0, results - HIDDEN);
+}
+
+/* The same with vectors of 512 bits. Compilers older than the processor let every multiply-add load its weights anew where few
+   pixels share them. pairs: two pixels share the last vector, which takes half as many multiply-adds and is put together and
+   stored in pieces. */
+static double wide_tile(const Target *t, int pixels, int nb, int64_t red, bool pairs)
+{
+    enum { FEW_PIXELS = 4 };
+    int loads = pixels + (pixels <= FEW_PIXELS ? pixels * nb : nb);
+    double step = step_cost(t, pixels, nb, loads, red * nb * t->lanes * 4 > t->l1 / 2) + 0.1 + 0.02 * loads;
+    if (pairs)
+        step -= pixels / 2 - 1;
+    return step + (pairs ? 70 : wide_stores(pixels * nb)) / (double)red;
+}
+
+static double cut_cost(const Target *t, const ConvMap *m, int pixels, int nb, bool pairs)
+{
+    return wide(t) ? wide_tile(t, pixels, nb, m->red, pairs) : whole_tile(t, pixels, nb, m->red);
+}
+
+/* Sum over the map cut into rows x px tiles, its ragged edges included. */
+static double map_cost(const Target *t, const ConvMap *m, const Schedule *s, int nb, bool pairs)
+{
+    int rows = s->rows, px = s->px, ry = (int)(m->h % rows), rx = (int)(m->w % px);
+    int64_t ny = m->h / rows, nx = m->w / px;
+    double cost = (double)(ny * nx) * cut_cost(t, m, rows * px, nb, pairs);
     if (rx)
-        cost += (double)ny * whole_tile(t, rows * rx, nb, red);
+        cost += (double)ny * cut_cost(t, m, rows * rx, nb, pairs);
     if (ry)
-        cost += (double)nx * whole_tile(t, ry * px, nb, red) + (rx ? whole_tile(t, ry * rx, nb, red) : 0);
+        cost += (double)nx * cut_cost(t, m, ry * px, nb, pairs) + (rx ? cut_cost(t, m, ry * rx, nb, pairs) : 0);
     return cost;
+}
+
+double longest_range(int threads, int64_t n, double piece, double head)
+{
+    if (n + (head > 0) == 0)
+        bug("no work for threads to share");
+    int64_t all = n + (head > 0), ranges = imin(threads, all), each = all / ranges, longer = all % ranges;
+    double first = (double)(each + (longer > 0)) * piece - (head > 0 ? piece - head : 0);
+    return ranges > 1 ? fmax(first, (double)(each + (longer > 1)) * piece) : first;
 }
 
 double conv_tile_cost(const Target *t, const Schedule *s, const ConvMap *m)
 {
-    int64_t vec = (m->channels + s->lanes - 1) / s->lanes;
-    int rest = (int)(vec % s->nb);
-    return (double)(vec / s->nb) * map_cost(t, m->h, m->w, s->rows, s->px, s->nb, m->red) +
-           (rest ? map_cost(t, m->h, m->w, s->rows, s->px, rest, m->red) : 0);
+    ChannelBlocks b = channel_blocks(m->channels, s->nb, s->lanes);
+    double block = map_cost(t, m, s, s->nb, false);
+    double tail = b.rest ? map_cost(t, m, s, b.tail, conv_pairs(t, m->n, m->red, b.tail, s->lanes, b.last)) : 0;
+    double all = (double)b.full * block + tail, other_rows = all * (double)(m->h % s->rows) / (double)m->h;
+    if (m->threads <= 1)
+        return all;
+    if (s->oc_outer && b.full > 1)
+        return longest_range(m->threads, b.full, block, tail);
+    double head = s->oc_outer ? tail : other_rows; /* threads share rows, also those of a single block */
+    return longest_range(m->threads, m->h / s->rows, (all - head) / (double)(m->h / s->rows), head);
 }
 
-/* red: reduction steps of an output, input channels times taps. Tiles are made of whole windows of kh x kw. Returns the
-   cost of one of the steps over the map; 0: there is no tile that fits. */
-static double conv_tile(const Target *t, Schedule *s, int64_t h, int64_t w, int64_t channels, int64_t red, int kh, int kw)
+/* Blocks of channels outermost, which read their weights once and the input anew: where the map is small or weights do not
+   stay in L2. */
+static bool channels_outer(const Target *t, const Schedule *s, const ConvMap *m)
 {
-    int64_t vec = (channels + s->lanes - 1) / s->lanes;
+    return !s->peel && m->channels > s->nb * s->lanes && (m->h * m->w <= 28 * 28 || m->weights > t->l2 / 4);
+}
+
+/* The other order costs this much more where one is as good for threads as the other. */
+static const double other_order = 1.03;
+
+/* May either be outermost? */
+static bool either_outer(const Target *t, const Schedule *s, const ConvMap *m)
+{
+    return m->threads > 1 && !s->peel && m->channels > s->nb * s->lanes && m->weights <= t->l2 / 4;
+}
+
+/* The tile, and the order of the loops around it. Tiles are made of whole windows of kh x kw. Returns the cost of a reduction
+   step over the map; 0: there is no tile that fits. */
+static double conv_tile(const Target *t, Schedule *s, const ConvMap *m, int kh, int kw)
+{
+    int64_t vec = (m->channels + s->lanes - 1) / s->lanes;
     double best = 0;
     for (int nb = 1; nb <= 4 && nb <= vec; nb++)
-        for (int rows = kh; rows <= imax(kh, s->peel ? 1 : 4) && rows <= h; rows += kh)
-            for (int px = kw; tile_fits(t, rows * px, nb) && px <= w; px += kw) {
+        for (int rows = kh; rows <= imax(kh, s->peel ? 1 : 4) && rows <= m->h; rows += kh)
+            for (int px = kw; tile_fits(t, rows * px, nb) && px <= m->w; px += kw) {
                 if (t->lanes == 1 && rows * px > 4)
                     break;
-                Schedule try = {.lanes = s->lanes, .rows = rows, .px = px, .nb = nb};
-                double cost = conv_tile_cost(t, &try, &(ConvMap){h, w, channels, red});
-                if (best == 0 || cost < best * 0.999) {
-                    best = cost;
-                    s->rows = rows, s->px = px, s->nb = nb;
+                Schedule try = *s;
+                try.rows = rows, try.px = px, try.nb = nb;
+                for (int other = 0; other <= either_outer(t, &try, m); other++) {
+                    try.oc_outer = channels_outer(t, &try, m) != other;
+                    double cost = conv_tile_cost(t, &try, m) * (other ? other_order : 1);
+                    if (best == 0 || cost < best * 0.999)
+                        best = cost, *s = try;
                 }
             }
     return best;
@@ -136,23 +197,26 @@ static bool depthwise(const Graph *g, const Node *n)
 ConvMap conv_map(const Graph *g, const Node *n)
 {
     Type out = node_step_type(g, n, 0);
-    ConvMap m = {out.dim[2], out.dim[3], out.dim[1] / n->attr.groups, type_elems(&g->value.v[n->in[1]].type) / out.dim[1]};
+    int64_t red = type_elems(&g->value.v[n->in[1]].type) / out.dim[1];
+    ConvMap m = {n, out.dim[2], out.dim[3], out.dim[1] / n->attr.groups, red, red * out.dim[1] * 4, 1};
     if (n->op == OP_conv_transpose2d)
         m.h = imax(1, m.h / n->attr.stride.v[0]), m.w = imax(1, m.w / n->attr.stride.v[1]);
     return m;
 }
 
-/* Chooses the tile of a convolution that is not depthwise; returns its cost. k: of the windows, NULL: none. */
-static double dense_conv(const Target *t, const Graph *g, const Node *n, Schedule *s, const Ints *k)
+/* Chooses the tile of a convolution that is not depthwise, and the order of the loops; returns its cost. k: of the windows,
+   NULL: none. */
+static double dense_conv(const Target *t, const Graph *g, const Node *n, Schedule *s, const Ints *k, int threads)
 {
-    const Type *w = &g->value.v[n->in[1]].type;
     ConvMap m = conv_map(g, n);
+    m.threads = threads;
     int kh = k ? (int)k->v[0] : 1, kw = k ? (int)k->v[1] : 1;
     s->impl = n->attr.groups > 1 ? IMPL_CONV_GROUP : IMPL_CONV_TILE;
-    double cost = conv_tile(t, s, m.h, m.w, m.channels, m.red, kh, kw);
-    if (!cost) /* larger than it should be, but whole */
+    double cost = conv_tile(t, s, &m, kh, kw);
+    if (!cost) { /* larger than it should be, but whole */
         s->rows = kh, s->px = kw, s->nb = 1;
-    s->oc_outer = !s->peel && m.channels > s->nb * s->lanes && (m.h * m.w <= 28 * 28 || type_elems(w) * 4 > t->l2 / 4);
+        s->oc_outer = channels_outer(t, s, &m);
+    }
     return cost;
 }
 
@@ -172,12 +236,34 @@ bool conv_takes_window(const Target *t, const Graph *g, const Node *n, const Int
     Schedule free = {.lanes = lanes_for(t, node_step_type(g, n, 0).dim[1] / n->attr.groups), .peel = conv_peels(t, g, n)}, whole = free;
     if (depthwise(g, n) || (free.peel && conv_padded(n)))
         return false;
-    double best = dense_conv(t, g, n, &free, NULL), cost = dense_conv(t, g, n, &whole, k);
-    return cost && cost <= 1.1 * best;
+    double best = dense_conv(t, g, n, &free, NULL, 1), cost = dense_conv(t, g, n, &whole, k, 1);
+    ConvMap m = conv_map(g, n);
+    double vectors = (double)(m.h * m.w * ((m.channels + free.lanes - 1) / free.lanes));
+    double saved = 2 * vectors / (double)m.red; /* a store and a load of each */
+    return cost && cost <= 1.1 * best + saved;
 }
 
-/* room: bytes by which the weights may grow. */
-static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, int64_t *room)
+int64_t sum_rows(const Pass *p, const Graph *g, const Node *n, const Schedule *s)
+{
+    enum { MOST_SUMS = 16 };
+    Type out = node_step_type(g, n, 0);
+    bool can = n->op == OP_conv2d && n->attr.groups == 1 && !node_window(n) && !p->least && !p->target->mcu;
+    for (int i = 0; i < n->nout; i++)
+        can = can && n->out[i].red != RED_SUM; /* windows have a mean or a maximum */
+    if (!can || type_elems(&out) < PARALLEL_MIN)
+        return 0;
+    int64_t h = out.dim[2], block = (int64_t)s->rows * s->wino;
+    if (s->impl == IMPL_WINOGRAD)
+        return block < h && h % block == 0 ? block : 0;
+    for (int64_t rows = s->rows; rows < h; rows += s->rows)
+        if (h % rows == 0 && h / rows <= MOST_SUMS)
+            return rows;
+    return 0;
+}
+
+/* What decides about results, Winograd's tile and what a reduction adds up first, is chosen for one thread; then the work is cut
+   for so many as there are. */
+static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, WinoRoom *room)
 {
     const Target *t = p->target;
     Type out = node_step_type(g, n, 0);
@@ -198,9 +284,13 @@ static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, i
     if (k && conv_padded(n)) /* a window at the edge cannot be clipped pixel by pixel */
         s->peel = false;
     int64_t red = type_elems(&g->value.v[n->in[1]].type) / out.dim[1];
-    double cost = dense_conv(t, g, n, s, k) * (double)(red * out.dim[0]);
-    s->oc_outer = s->oc_outer || node_reduces(n);
+    double cost = dense_conv(t, g, n, s, k, 1) * (double)(red * out.dim[0]);
+    if (node_reduces(n)) /* threads share blocks of channels, where there are several */
+        s->oc_outer = channel_blocks(out.dim[1], s->nb, s->lanes).full > 1 || !sum_rows(p, g, n, s);
     choose_winograd(p, g, n, s, cost, room);
+    bool shared = n->op == OP_conv2d && n->attr.groups == 1 && out.dim[0] == 1; /* else they share images or groups */
+    if (p->threads > 1 && shared && s->impl == IMPL_CONV_TILE && !node_reduces(n))
+        dense_conv(t, g, n, s, k, p->threads);
 }
 
 /* Rows of channels reshaped from a map: as eliminate-movement leaves them, its columns lie side by side. */
@@ -231,15 +321,21 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
                    rows > 1 && ((along && !across) || s->lanes == 1 || sum >= 8 * s->lanes);
 }
 
+Schedule *schedule_generic(Graph *g, const Target *t)
+{
+    Schedule *s = NEW(g->arena, Schedule, 1);
+    *s = (Schedule){.impl = IMPL_GENERIC, .lanes = t->lanes, .px = 1, .rows = 1, .nb = 1};
+    return s;
+}
+
 bool pass_choose_kernels(Pass *p, Graph *g)
 {
-    int64_t room = winograd_room(g);
+    WinoRoom room = winograd_room(g);
     for (int i = 0; i < g->node.n; i++) {
         Node *n = &g->node.v[i];
         if (n->op == OP_NONE)
             continue;
-        Schedule *s = NEW(g->arena, Schedule, 1);
-        *s = (Schedule){.impl = IMPL_GENERIC, .lanes = p->target->lanes, .px = 1, .rows = 1, .nb = 1};
+        Schedule *s = schedule_generic(g, p->target);
         if (n->op == OP_conv2d || n->op == OP_conv_transpose2d)
             schedule_conv(p, g, n, s, &room);
         else if (n->op == OP_linear || n->op == OP_matmul)
@@ -251,6 +347,7 @@ bool pass_choose_kernels(Pass *p, Graph *g)
             s->nb = 1;
         } else
             schedules_take(p, g, n, s);
+        s->sum_rows = node_reduces(n) && !s->oc_outer ? (int)sum_rows(p, g, n, s) : 0;
         n->sched = s;
         if (s->impl == IMPL_WINOGRAD)
             n->scratch = winograd_scratch(g, n);

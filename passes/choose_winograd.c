@@ -3,19 +3,15 @@
      3x3, stride 1, 64 -> 64 channels at 56x56   =>   winograd m=4 lanes=16 tile=1x14x2
 
    Costs are counted in multiply-adds of a vector, those of bringing a vector from farther than L1 included. */
+#include <math.h>
+
 #include "lower/winograd.h"
+#include "schedule.h"
 
 /* Results may be so far from exact ones, relative to the largest (README, "Numbers"). */
 static const double error_allowed = 1e-4;
 
 bool winograd_allowed(const Winograd *w) { return winograd_error(w) <= error_allowed; }
-
-/* What a vector costs per lane that comes from L2, from L3 and from memory: about 40, 16 and 8 bytes a cycle, in which
-   two multiply-adds are done. */
-static const double from_l2 = 0.2, from_l3 = 0.5, from_memory = 1;
-
-/* Weights of a network up to so many bytes, transformed, are still in a cache when the next run begins. */
-enum { L3_WEIGHTS = 6 << 20 };
 
 /* The weights of all convolutions may grow to so many times their size. */
 enum { GROWTH = 4 };
@@ -23,22 +19,21 @@ enum { GROWTH = 4 };
 /* Below so many channels what surrounds the transforms costs more than they save. */
 enum { LEAST_CHANNELS = 12 };
 
-static int64_t conv_weights(const Graph *g)
+WinoRoom winograd_room(const Graph *g)
 {
-    int64_t bytes = 0;
+    WinoRoom r = {0};
     for (int i = 0; i < g->node.n; i++)
         if (g->node.v[i].op == OP_conv2d)
-            bytes += type_elems(&g->value.v[g->node.v[i].in[1]].type) * 4;
-    return bytes;
+            r.weights += type_elems(&g->value.v[g->node.v[i].in[1]].type) * 4;
+    r.left = (GROWTH - 1) * r.weights;
+    return r;
 }
 
-int64_t winograd_room(const Graph *g) { return (GROWTH - 1) * conv_weights(g); }
-
-int64_t winograd_growth(const Graph *g, const Node *n, const WinoConv *v, int m)
+int64_t winograd_growth(const Graph *g, const Node *n, const WinoConv *v, int lanes, int m)
 {
     const Type *w = &g->value.v[n->in[1]].type;
     int64_t side = m + v->r - 1;
-    return 4 * (w->dim[0] * v->groups * v->inner * side * side - type_elems(w));
+    return 4 * (round_up(w->dim[0], lanes) * v->groups * v->inner * side * side - type_elems(w));
 }
 
 /* Operations of one pass of a transform by k[rows][n] on a vector: its terms, of which rows (else columns) of opposite
@@ -61,7 +56,11 @@ typedef struct Costs {
     const Type *in, *out;
     WinoConv conv;
     double far; /* a vector of weights, from where they are */
+    int threads;
 } Costs;
+
+/* What a vector costs per lane that arrives at so many bytes a cycle, in which two multiply-adds are done. */
+static double lane_cost(int rate) { return rate ? 2.0 * sizeof(float) / rate : 0; }
 
 static int64_t channels(const Costs *c) { return c->conv.groups * c->conv.inner; }
 
@@ -87,30 +86,41 @@ static double product_cost(const Costs *c, const Schedule *s, int64_t tiles, int
 }
 
 /* Sorting rows into bands, element by element. */
-static double band_cost(const Costs *c, const Schedule *s, const WinoPlan *p)
+static double band_cost(const Costs *c, const Schedule *s, const WinoPlan *p, int64_t blocks)
 {
     if (!c->conv.band)
         return 0;
-    double rows = (double)(p->blocks * p->band_rows * (s->oc_outer ? c->in->dim[0] : 1));
+    double rows = (double)(blocks * p->band_rows * (s->oc_outer ? c->in->dim[0] : 1));
     return rows * ((double)p->band_row / s->lanes * 2 + 3 * (double)p->band_row * (double)c->conv.inner / (double)p->channels);
 }
 
+/* The products of one position for all output channels of the thread that has most of them: with channels outermost the
+   first has the narrower block at the end, the last as many others as any. */
+static double longest_products(const Costs *c, const Schedule *s, int64_t tiles, int64_t parts, bool afar)
+{
+    ChannelBlocks b = channel_blocks(c->out->dim[1], s->nb, s->lanes);
+    double block = product_cost(c, s, tiles, s->nb, afar), tail = b.tail ? product_cost(c, s, tiles, b.tail, afar) : 0;
+    return fmax((double)(b.full / parts) * block + tail, (double)((b.full + parts - 1) / parts) * block);
+}
+
+/* Of the thread that has most to do. With channels outermost, one alone transforms the input. */
 static double winograd_cost(const Costs *c, const Winograd *w, const Schedule *s)
 {
     WinoPlan p = winograd_plan(s, &c->conv, c->in, c->out);
-    double nn = w->n * w->n, blocks = (double)p.blocks, tiles = blocks * (double)p.tiles, l2 = (double)c->t->l2;
     int64_t vout = (c->out->dim[1] + s->lanes - 1) / s->lanes, vin = p.channels / s->lanes;
+    int64_t shared = s->oc_outer ? imax(1, channel_blocks(c->out->dim[1], s->nb, s->lanes).full) : p.blocks;
+    int64_t parts = imin(c->threads, shared), blocks = (p.blocks + parts - 1) / parts;
+    if (s->oc_outer)
+        blocks = 1;
+    double nn = w->n * w->n, tiles = (double)blocks * (double)p.tiles, l2 = (double)c->t->l2;
     double planes = 4 * (double)(p.v + p.m), weights = 4 * nn * (double)(channels(c) * vout * s->lanes), product = 0;
-    for (int again = 0; again < 2; again++) { /* the first block, and the others */
-        bool afar = !again || weights + planes > l2;
-        double once = (double)(vout / s->nb) * product_cost(c, s, p.tiles, s->nb, afar);
-        if (vout % s->nb)
-            once += product_cost(c, s, p.tiles, (int)(vout % s->nb), afar);
-        product += nn * (again ? blocks - 1 : 1) * once;
-    }
-    double input = tiles * (double)vin * (2 * w->n * operations(w, w->n, w->bt, true) + 2 * nn) + band_cost(c, s, &p);
-    double output = tiles * (double)vout * ((w->n + w->m) * operations(w, w->m, w->at, false) + nn + 2 * w->m * w->m);
-    double traffic = 2 * nn * tiles * (double)(vin + vout) * s->lanes * (planes > l2 ? from_l3 : from_l2);
+    for (int again = 0; again < 2; again++) /* the first block, and the others */
+        product += nn * (double)(again ? blocks - 1 : 1) *
+                   longest_products(c, s, p.tiles, s->oc_outer ? parts : 1, !again || weights + planes > l2);
+    double vectors = s->oc_outer ? (double)vout / (double)parts : (double)vout; /* of outputs */
+    double input = tiles * (double)vin * (2 * w->n * operations(w, w->n, w->bt, true) + 2 * nn) + band_cost(c, s, &p, blocks);
+    double output = tiles * vectors * ((w->n + w->m) * operations(w, w->m, w->at, false) + nn + 2 * w->m * w->m);
+    double traffic = 2 * nn * tiles * ((double)vin + vectors) * s->lanes * lane_cost(planes > l2 ? c->t->l3_rate : c->t->l2_rate);
     return product + input + output + traffic;
 }
 
@@ -118,9 +128,9 @@ static double winograd_cost(const Costs *c, const Winograd *w, const Schedule *s
    register: 9 x 3 take twice their time. */
 static bool fits(const Target *t, int px, int nb) { return tile_fits(t, px, nb) && (nb < 3 || px * nb + nb + 2 < t->vregs); }
 
-/* The cheapest order of loops, number of tile rows in a block and register tile; returns its cost. whole: the map must be
-   one block. */
-static double choose_blocks(const Costs *c, const Winograd *w, Schedule *s, bool whole)
+/* The cheapest order of loops, number of tile rows in a block and register tile; returns its cost. A map that is
+   reduced must be one block, or blocks of whole rows. */
+static double choose_blocks(const Pass *p, const Graph *g, const Node *n, const Costs *c, const Winograd *w, Schedule *s)
 {
     double best = 0;
     Schedule try = *s;
@@ -128,9 +138,11 @@ static double choose_blocks(const Costs *c, const Winograd *w, Schedule *s, bool
     try.wino = w->m;
     for (int64_t rows = 1; rows <= ny + 1; rows++) { /* ny + 1: all images in one block */
         try.oc_outer = rows > ny;
-        if (!try.oc_outer && (whole || ny % rows || ny * c->in->dim[0] == rows))
+        if (!try.oc_outer && (ny % rows || ny * c->in->dim[0] == rows))
             continue;
         try.rows = (int)imin(rows, ny);
+        if (!try.oc_outer && node_reduces(n) && !sum_rows(p, g, n, &try))
+            continue;
         for (try.nb = 1; try.nb <= 4 && try.nb <= vec; try.nb++)
             for (try.px = 1; fits(c->t, try.px, try.nb) && try.px <= winograd_plan(&try, &c->conv, c->in, c->out).tiles; try.px++) {
                 double cost = winograd_cost(c, w, &try);
@@ -148,11 +160,11 @@ static bool possible(const Pass *p, const Graph *g, const Node *n, bool band, Wi
     return winograd_conv(g, n, band, v) && !node_window(n) && !p->strict && !p->least && !p->target->mcu;
 }
 
-void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, double cost, int64_t *room)
+void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, double cost, WinoRoom *room)
 {
     bool any = p->winograd >= WINO_MIN;
     const Type *in = &g->value.v[n->in[0]].type, *weight = &g->value.v[n->in[1]].type;
-    Costs c = {.t = p->target, .in = in};
+    Costs c = {.t = p->target, .in = in, .threads = 1};
     bool band = s->peel && (p->target->lanes > 1 || g->value.v[n->in[0]].kind == VAL_INPUT);
     if (p->winograd == WINOGRAD_OFF || !possible(p, g, n, band, &c.conv) || (!any && s->lanes == 1))
         return;
@@ -162,20 +174,26 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
     c.out = &out;
     Schedule direct = *s;
     int64_t grows = 0;
-    c.far = s->lanes * (conv_weights(g) > L3_WEIGHTS ? from_memory : from_l3);
+    /* Weights that fit L3, transformed, are still there when the next run begins. */
+    c.far = s->lanes * lane_cost(room->weights > p->target->l3 ? p->target->memory_rate : p->target->l3_rate);
     double least = cost + (double)type_elems(weight) / s->lanes * c.far / 2; /* half of it while there is work to do */
     for (int m = any ? p->winograd : WINO_MIN; m <= (any ? p->winograd : WINO_MAX) && m + c.conv.r - 1 <= WINO_MAX_N; m++) {
         Winograd w = winograd_make(m, c.conv.r);
-        int64_t more = winograd_growth(g, n, &c.conv, m);
-        if (!winograd_allowed(&w) || (!any && more > *room))
+        int64_t more = winograd_growth(g, n, &c.conv, s->lanes, m);
+        if (!winograd_allowed(&w) || (!any && more > room->left))
             continue;
         Schedule try = direct;
         try.impl = IMPL_WINOGRAD, try.peel = band, try.parts = (int)imax(1, p->threads);
-        double estimate = choose_blocks(&c, &w, &try, node_reduces(n));
+        double estimate = choose_blocks(p, g, n, &c, &w, &try);
         if (any || estimate < least) {
             *s = try;
             least = estimate, grows = more;
         }
     }
-    *room -= grows;
+    room->left -= grows;
+    if (s->impl == IMPL_WINOGRAD && p->threads > 1 && !node_reduces(n)) { /* the same tile for any number of threads */
+        Winograd w = winograd_make(s->wino, c.conv.r);
+        c.threads = p->threads;
+        choose_blocks(p, g, n, &c, &w, s);
+    }
 }

@@ -75,8 +75,10 @@ typedef struct Schedule {
     bool peel;             /* no border in memory: edge pixels run with clipped windows, Winograd's tiles in bands */
     int wino;              /* Winograd: outputs of a tile along one side; px counts tiles, rows are tile rows of a block */
     int parts;             /* Winograd: threads that have scratch of their own */
+    int sum_rows;          /* a reduction over the map: of so many rows at a time, 0: all of it. Follows from the rest */
 } Schedule;
 const char *schedule_text(Arena *, const Schedule *);
+Schedule *schedule_generic(Graph *, const Target *); /* of a node that has no choice */
 /* Can a convolution's register tiles be made of whole windows, at about the cost of the best ones? */
 bool conv_takes_window(const Target *, const Graph *, const Node *, const Ints *kernel);
 #endif

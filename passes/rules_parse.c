@@ -344,8 +344,7 @@ static bool unknown_word(Parse *s)
         return false;
     for (int i = 0; i < LEN(functions); i++)
         cand[i + 1] = functions[i].name;
-    const char *near = nearest_name(w, cand, LEN(cand));
-    lex_error(&s->lex, lex_here(&s->lex, (int)strlen(w)), near ? arena_printf(s->A, "did you mean '%s'?", near) : NULL,
+    lex_error(&s->lex, lex_here(&s->lex, (int)strlen(w)), name_hint(s->A, w, cand, LEN(cand)),
               "unknown condition or operator '%s'", w);
     return true;
 }

@@ -11,27 +11,30 @@
 
 enum { NIMPLS = IMPL_WINOGRAD + 1 };
 
-static const struct { const char *name; bool number; size_t offset; } words[] = {
-    {"m", true, offsetof(Schedule, wino)},
-    {"lanes", true, offsetof(Schedule, lanes)},
-    {"oc_outer", false, offsetof(Schedule, oc_outer)},
-    {"peel", false, offsetof(Schedule, peel)},
-    {"symmetric", false, offsetof(Schedule, symmetric)},
-    {"parts", true, offsetof(Schedule, parts)},
+static const struct { const char *name; enum { FLAG, NUMBER, TILE } kind; size_t offset; } words[] = {
+    {"m", NUMBER, offsetof(Schedule, wino)},
+    {"lanes", NUMBER, offsetof(Schedule, lanes)},
+    {"tile", TILE, 0},
+    {"oc_outer", FLAG, offsetof(Schedule, oc_outer)},
+    {"peel", FLAG, offsetof(Schedule, peel)},
+    {"symmetric", FLAG, offsetof(Schedule, symmetric)},
+    {"parts", NUMBER, offsetof(Schedule, parts)},
 };
 
-/* schedule_text has the names. */
-static bool parse_impl(Arena *A, const char *word, Schedule *s)
+/* NULL, or what is wrong with a word of the text. */
+static const char *parse_impl(Arena *A, const char *word, Schedule *s, const char **hint)
 {
-    for (int i = 0; i < NIMPLS; i++) {
+    const char *name[NIMPLS];
+    for (int i = 0; i < NIMPLS; i++) { /* schedule_text has the names */
         const char *text = schedule_text(A, &(Schedule){.impl = (Impl)i});
-        size_t n = strcspn(text, " ");
-        if (strlen(word) == n && !strncmp(text, word, n)) {
+        name[i] = arena_strndup(A, text, strcspn(text, " "));
+        if (!strcmp(word, name[i])) {
             s->impl = (Impl)i;
-            return true;
+            return NULL;
         }
     }
-    return false;
+    *hint = name_hint(A, word, name, NIMPLS);
+    return arena_printf(A, "there is no kernel '%s'", word);
 }
 
 static bool parse_number(const char *text, int *out)
@@ -42,44 +45,68 @@ static bool parse_number(const char *text, int *out)
     return end != text && !*end && v > 0 && v <= 4096;
 }
 
-static bool parse_word(const char *word, Schedule *s)
+static bool parse_tile(const char *text, Schedule *s)
 {
     int used = 0;
-    if (sscanf(word, "tile=%4dx%4dx%4d%n", &s->rows, &s->px, &s->nb, &used) == 3)
-        return !word[used] && s->rows > 0 && s->px > 0 && s->nb > 0;
-    for (int i = 0; i < LEN(words); i++) {
-        size_t n = strlen(words[i].name);
-        void *field = (char *)s + words[i].offset;
-        if (strncmp(word, words[i].name, n))
-            continue;
-        if (words[i].number && word[n] == '=')
-            return parse_number(word + n + 1, field);
-        if (!words[i].number && !word[n]) {
-            *(bool *)field = true;
-            return true;
-        }
-    }
-    return false;
+    return sscanf(text, "%4dx%4dx%4d%n", &s->rows, &s->px, &s->nb, &used) == 3 && !text[used] && s->rows > 0 && s->px > 0 &&
+           s->nb > 0;
 }
 
-const char *schedule_parse(Arena *A, const char *text, Schedule *s)
+/* value: behind '=', NULL where there is none. NULL, or what a value should be. */
+static const char *parse_value(int word, const char *value, Schedule *s)
+{
+    void *field = (char *)s + words[word].offset;
+    switch (words[word].kind) {
+    case NUMBER:
+        return value && parse_number(value, field) ? NULL : "wants a number from 1 to 4096";
+    case TILE:
+        return value && parse_tile(value, s) ? NULL : "wants rows, pixels and vectors, such as 2x7x2";
+    case FLAG:
+        *(bool *)field = true;
+    }
+    return value ? "has no value" : NULL;
+}
+
+static const char *parse_word(Arena *A, const char *word, Schedule *s, const char **hint)
+{
+    const char *name[LEN(words)], *equals = strchr(word, '='), *wrong;
+    const char *said = arena_strndup(A, word, strcspn(word, "="));
+    for (int i = 0; i < LEN(words); i++) {
+        name[i] = words[i].name;
+        if (strcmp(said, name[i]))
+            continue;
+        wrong = parse_value(i, equals ? equals + 1 : NULL, s);
+        return wrong ? arena_printf(A, "'%s': %s %s", word, said, wrong) : NULL;
+    }
+    *hint = name_hint(A, said, name, LEN(words));
+    return arena_printf(A, "'%s' is no word of a schedule", said);
+}
+
+bool schedule_parse(Arena *A, const char *text, Schedule *s, Misread *m)
 {
     *s = (Schedule){.px = 1, .rows = 1, .nb = 1};
+    *m = (Misread){.len = (int)strlen(text)};
     const char *read = "";
     for (const char *p = text + strspn(text, " "); *p; p += strspn(p, " ")) {
-        size_t n = strcspn(p, " ");
-        const char *word = arena_strndup(A, p, n);
-        p += n;
-        if (!(*read ? parse_word(word, s) : parse_impl(A, word, s)))
-            return arena_printf(A, "'%s' is no word of a schedule", word);
+        int n = (int)strcspn(p, " ");
+        const char *word = arena_strndup(A, p, (size_t)n);
+        m->wrong = *read ? parse_word(A, word, s, &m->hint) : parse_impl(A, word, s, &m->hint);
+        if (m->wrong) {
+            m->at = (int)(p - text);
+            m->len = n;
+            return false;
+        }
         if (strncmp(word, "parts=", 6))
             read = arena_printf(A, "%s%s%s", read, *read ? " " : "", word);
+        p += n;
     }
     s->parts = 0;
-    if (!*read)
-        return "an empty schedule";
     const char *printed = schedule_text(A, s);
-    return strcmp(read, printed) ? arena_printf(A, "'%s' would be '%s'", text, printed) : NULL;
+    if (!*read)
+        m->wrong = "an empty schedule";
+    else if (strcmp(read, printed))
+        m->wrong = arena_printf(A, "'%s' would be '%s'", text, printed);
+    return !m->wrong;
 }
 
 bool schedule_eq(Arena *A, const Schedule *a, const Schedule *b)
@@ -109,8 +136,9 @@ const char *layer_shape(Arena *A, const Graph *g, const Node *n)
         buf_printf(&b, " %s", op_info[n->step[i].op].name);
     for (int i = 0; i < n->nout; i++) {
         const Out *o = &n->out[i];
-        buf_printf(&b, "%s%s%s%s", i ? ", " : " -> ", o->red == RED_NONE ? "" : reduce_name(o->red), o->red == RED_NONE ? "" : " ",
-                   type_text(A, &g->value.v[o->value].type));
+        bool of_map = o->red != RED_NONE && (!o->kernel.n || (n->sched && n->sched->sum_rows)); /* split or not */
+        buf_printf(&b, "%s%s%s%s", i ? ", " : " -> ", o->red == RED_NONE ? "" : reduce_name(o->red),
+                   o->red == RED_NONE || of_map ? "" : " ", of_map ? "" : type_text(A, &g->value.v[o->value].type));
     }
     const char *s = arena_strndup(A, b.s, b.n);
     buf_free(&b);
@@ -179,8 +207,7 @@ void schedules_check(Pass *p, const Graph *g)
                 error_at(c->shape_at, "layer '%s' is another one here: '%s'", c->layer, other);
             continue;
         }
-        const char *near = nearest_name(c->layer, names, n);
-        error_hint(c->layer_at, near ? arena_printf(p->scratch, "did you mean '%s'?", near) : NULL,
+        error_hint(c->layer_at, name_hint(p->scratch, c->layer, names, n),
                    "the network has no layer '%s' that computes sums of products", c->layer);
     }
 }

@@ -26,7 +26,7 @@ static bool winograd_for(const Pass *p, const Graph *g, const Node *n, int lanes
 {
     Pass only = *p;
     only.winograd = m;
-    int64_t room = winograd_room(g);
+    WinoRoom room = winograd_room(g);
     *s = (Schedule){.impl = IMPL_CONV_TILE, .lanes = lanes, .px = 1, .rows = 1, .nb = 1, .peel = conv_peels(p->target, g, n)};
     if (n->op == OP_conv2d && m >= WINO_MIN && m <= WINO_MAX)
         choose_winograd(&only, g, n, s, 0, &room);
@@ -43,8 +43,8 @@ static const char *winograd_wrong(const Pass *p, const Graph *g, const Node *n, 
                             p->strict ? " under --strict" : p->winograd == WINOGRAD_OFF ? " with --winograd=off" : "");
     if (s->peel != best.peel)
         return best.peel ? "it needs peel" : "it cannot peel";
-    if (node_reduces(n) && !s->oc_outer)
-        return "a reduction over the map needs oc_outer";
+    if (node_reduces(n) && !s->oc_outer && !sum_rows(p, g, n, s))
+        return "a reduction over the map needs oc_outer, or rows that divide it";
     int64_t ny = (out.dim[2] + s->wino - 1) / s->wino;
     if (s->rows > ny || ny % s->rows || (s->oc_outer && s->rows != ny))
         return arena_printf(p->scratch, "the map has %lld rows of tiles, %s", (long long)ny,
@@ -72,8 +72,8 @@ static const char *conv_wrong(const Pass *p, const Graph *g, const Node *n, cons
         return arena_printf(p->scratch, "its tiles are made of windows of %lldx%lld", (long long)k->v[0], (long long)k->v[1]);
     if (s->rows > imax(m.h, model->rows) || s->px > imax(m.w, model->px))
         return arena_printf(p->scratch, "the tile is larger than the map of %lldx%lld", (long long)m.h, (long long)m.w);
-    if (node_reduces(n) && !s->oc_outer)
-        return "a reduction over the map needs oc_outer";
+    if (node_reduces(n) && !s->oc_outer && !sum_rows(p, g, n, s))
+        return "a reduction over the map needs oc_outer, or rows that divide it";
     return tile_wrong(p->scratch, p->target, s->rows * s->px, s->nb, 4);
 }
 
@@ -187,7 +187,7 @@ static void try_direct(Space *sp, Schedule s)
 {
     s.impl = sp->n->attr.groups > 1 ? IMPL_CONV_GROUP : IMPL_CONV_TILE;
     s.wino = 0;
-    s.oc_outer |= node_reduces(sp->n);
+    s.oc_outer |= node_reduces(sp->n) && !sum_rows(sp->p, sp->g, sp->n, &s);
     if (lanes_fit(sp->p->target, s.lanes))
         try_tiles(sp, &s, 1);
 }

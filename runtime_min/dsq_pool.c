@@ -1,8 +1,10 @@
 /* Each worker has a slot of its own, to which the caller posts a range and on which both wait: a loop wakes only the
    workers that have work, and no two workers share a cache line.
 
-   A slot is idle, posted or told to quit. The caller alone makes an idle slot posted, its worker alone makes a posted
-   slot idle, with release and acquire, so that the range passes one way and the results the other. Whoever waits spins
+   A slot is idle, posted, taken or told to quit. The caller alone makes an idle slot posted. Its worker takes it, and makes it
+   idle when the range is done, with release and acquire, so that the range passes one way and the results the other. A slot
+   that is still posted when the caller has done its own range, because the worker sleeps or has no processor, is taken back:
+   the caller does that range, too. Ranges are the same whoever does them, and so are the results. Whoever waits spins
    first and then sleeps on the slot's condition. Sleeping needs both sides to agree: the sleeper sets `sleepers` and
    then reads `state`; the waker sets `state` and then reads `sleepers`. All four are sequentially consistent, so at
    least one of them sees the other, and no wake-up is lost. */
@@ -21,7 +23,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { IDLE, POSTED, QUIT };
+enum { IDLE, POSTED, TAKEN, QUIT };
 enum { CACHE_LINES = 128, SPINS = 1000 };
 
 struct slot {
@@ -81,13 +83,21 @@ static void set_state(struct slot *s, int state)
     pthread_mutex_unlock(&s->mutex);
 }
 
+/* False where the other side was faster. */
+static int leaves_posted(struct slot *s, int state)
+{
+    int posted = POSTED;
+    return atomic_compare_exchange_strong(&s->state, &posted, state);
+}
+
 static void *worker_main(void *arg)
 {
     struct slot *s = arg;
-    while (wait_for(s, 0) == POSTED) {
-        s->body(s->arg, s->begin, s->end);
-        set_state(s, IDLE);
-    }
+    while (wait_for(s, 0) != QUIT)
+        if (leaves_posted(s, TAKEN)) {
+            s->body(s->arg, s->begin, s->end);
+            set_state(s, IDLE);
+        }
     return NULL;
 }
 
@@ -112,6 +122,11 @@ static void parallel_for(void *ctx, size_t n, void (*body)(void *arg, size_t beg
         set_state(s, POSTED);
     }
     body(arg, 0, first);
+    for (size_t i = 1; i < ranges; i++) {
+        struct slot *s = &p->slot[i - 1];
+        if (leaves_posted(s, IDLE))
+            body(arg, s->begin, s->end);
+    }
     for (size_t i = 1; i < ranges; i++)
         wait_for(&p->slot[i - 1], 1);
     atomic_flag_clear_explicit(&p->busy, memory_order_release);

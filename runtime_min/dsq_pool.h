@@ -22,9 +22,10 @@ int dsq_pool_create(dsq_pool **pool, unsigned threads);
 void dsq_pool_destroy(dsq_pool *pool);
 
 /* The executor to hand to NAME_run_mt; it belongs to the pool and lives as long as it does.
-   n indices are cut into min(n, threads) ranges whose lengths differ by at most one; range i always goes to worker i,
-   and range 0 to the caller. Idle workers spin for some tens of microseconds, the time between two layers, and sleep
-   after that; with more threads than processors they sleep at once.
+   n indices are cut into min(n, threads) ranges whose lengths differ by at most one; range i goes to worker i and
+   range 0 to the caller, who then does the ranges that their workers have not begun, having no processor at that time.
+   Idle workers spin for some tens of microseconds, the time between two layers, and sleep after that; with more threads
+   than processors they sleep at once.
    parallel_for may be called from several threads and from within a body: while the pool is at work, such a call runs
    all its indices on the thread that made it. */
 const dsq_executor *dsq_pool_executor(const dsq_pool *pool);

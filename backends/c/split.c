@@ -109,7 +109,7 @@ static Block repeated(CFile *c, const Kernel *k, const Block *before)
 }
 
 /* What comes before the parallel loop is computed again by every part, its stores left out: the head does them. That is
-   the same only if what is repeated does not read what is stored there. */
+   the same only if what is repeated does not read what is stored there, or by a part that was faster. */
 const Stmt *c_shared_loop(CFile *c, const Kernel *k)
 {
     if (!c->o->threads || !k->body.n)
@@ -121,7 +121,8 @@ const Stmt *c_shared_loop(CFile *c, const Kernel *k)
     Block before = k->body;
     before.n--;
     Block again = repeated(c, k, &before);
-    return n > 1 && n <= INT32_MAX && !reads_stored(c, k, &again, &before) ? s : NULL;
+    bool same = !reads_stored(c, k, &again, &before) && !reads_stored(c, k, &again, &s->body);
+    return same && n > 1 && n <= INT32_MAX ? s : NULL;
 }
 
 /* A call of a function of the kernel with the members of args, and more. */

@@ -55,6 +55,7 @@ static inline int64_t imax(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* The candidate nearest to s by edit distance (transpositions count 1), or NULL where none is near. */
 const char *nearest_name(const char *s, const char *const *cand, int n);
+const char *name_hint(Arena *, const char *s, const char *const *cand, int n); /* "did you mean 'x'?", or NULL */
 
 /* Deterministic random numbers, the same on every machine: SplitMix64 seeded by a number and a text. */
 typedef struct Rng { uint64_t s; } Rng;

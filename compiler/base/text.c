@@ -203,3 +203,9 @@ const char *nearest_name(const char *s, const char *const *cand, int n)
     }
     return found;
 }
+
+const char *name_hint(Arena *a, const char *s, const char *const *cand, int n)
+{
+    const char *near = nearest_name(s, cand, n);
+    return near ? arena_printf(a, "did you mean '%s'?", near) : NULL;
+}

@@ -24,6 +24,8 @@ typedef struct Conv {
     bool cut;               /* one tap, many channels: loops over blocks of channels and inside them */
     Seg seg[2];
     int nseg;
+    const Ix *part, *first;     /* which part of the map is at work, its first row */
+    int64_t height;             /* and its rows */
     /* the tile being written */
     const Ix *n, *g, *blk, *y, *x;
     bool fetch;                 /* the tiles over the map fetch the weights of the next block meanwhile */
@@ -169,14 +171,14 @@ static void row(KC *kc, const Ix *y, void *user)
 /* The rest of the rows comes first: the parallel loop must be the last statement. */
 static void rows(KC *kc, Conv *c, int from, int to, bool parallel)
 {
-    int64_t oh = c->v.w.out, step = imin(kc->s.rows, oh), whole = oh / step * step;
+    int64_t step = imin(kc->s.rows, c->height), whole = c->height / step * step;
     c->from = from, c->to = to;
-    if (whole < oh) {
-        c->rows = (int)(oh - whole);
-        row(kc, IXC(whole), c);
+    if (whole < c->height) {
+        c->rows = (int)(c->height - whole);
+        row(kc, ADDC(c->first, whole), c);
     }
     c->rows = (int)step;
-    kc_rows(kc, parallel ? LOOP_PARALLEL : LOOP_SERIAL, whole, step, c->h.w.out / kc->s.px + 2, row, c);
+    kc_rows(kc, parallel ? LOOP_PARALLEL : LOOP_SERIAL, c->first, whole, step, c->h.w.out / kc->s.px + 2, row, c);
 }
 
 /* The weight of group g, its output o, its input ch, tap (ky, kx) counted among those of phases v and h. */
@@ -235,12 +237,17 @@ static void pack(KC *kc, Conv *c, int i)
     s->wparam = kc_const(kc, i ? "wt" : "w", name, DT_F32, 2, dim, all);
 }
 
+bool conv_pairs(const Target *t, const Node *n, int64_t red, int nb, int lanes, int last_n)
+{
+    return n->op == OP_conv2d && n->attr.groups == 1 && red < 2 * SUM_BLOCK && nb > 1 && lanes >= 8 && t->vregs >= 32 &&
+           last_n * 2 <= lanes && n->nout == 1 && n->out[0].red == RED_NONE;
+}
+
 /* What shared vectors need besides their weights. */
 static void pair(KC *kc, Conv *c, Seg *s)
 {
-    int64_t n = c->lanes, reduction = c->cg * c->v.w.k * c->h.w.k;
-    s->pairs = c->groups == 1 && s->blocks == 1 && !c->transposed && reduction < 2 * SUM_BLOCK &&
-               kc_can_pair(kc, s->nb, c->lanes, s->last_n);
+    int64_t n = c->lanes;
+    s->pairs = conv_pairs(kc->t, kc->n, c->cg * c->kh * c->kw, s->nb, c->lanes, s->last_n);
     if (!s->pairs)
         return;
     float *upper = NEW(kc->l->A, float, n), *twice = NEW(kc->l->A, float, n);
@@ -258,15 +265,13 @@ static void pair(KC *kc, Conv *c, Seg *s)
 
 static void segments(KC *kc, Conv *c)
 {
-    int64_t vec = (c->og + c->lanes - 1) / c->lanes, nb = imin(kc->s.nb, vec), full = c->og / (nb * c->lanes);
-    int64_t rest = c->og - full * nb * c->lanes;
+    int nb = (int)imin(kc->s.nb, (c->og + c->lanes - 1) / c->lanes);
+    ChannelBlocks b = channel_blocks(c->og, nb, c->lanes);
     c->nseg = 0;
-    if (full)
-        c->seg[c->nseg++] = (Seg){.first = 0, .blocks = (int)full, .nb = (int)nb, .last_n = c->lanes};
-    if (rest) {
-        int64_t nv = (rest + c->lanes - 1) / c->lanes;
-        c->seg[c->nseg++] = (Seg){.first = full * nb * c->lanes, .blocks = 1, .nb = (int)nv, .last_n = (int)(rest - (nv - 1) * c->lanes)};
-    }
+    if (b.full)
+        c->seg[c->nseg++] = (Seg){.blocks = (int)b.full, .nb = nb, .last_n = c->lanes};
+    if (b.rest)
+        c->seg[c->nseg++] = (Seg){.first = c->og - b.rest, .blocks = 1, .nb = b.tail, .last_n = b.last};
     for (int i = 0; i < c->nseg; i++) {
         pair(kc, c, &c->seg[i]);
         pack(kc, c, i);
@@ -280,7 +285,7 @@ static Conv *conv_new(KC *kc)
     Conv *c = NEW(kc->A, Conv, 1);
     if (!kc_epilogue_vector(kc, 1))
         kc->s.lanes = 1;
-    kc->s.oc_outer = kc->s.oc_outer || node_reduces(kc->n);
+    kc->s.oc_outer = kc->s.oc_outer || kc_sums(kc);
     *c = (Conv){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .it = *kc_type(kc, n->in[0]), .ot = kc->frame,
                 .groups = n->attr.groups, .kh = w->dim[2], .kw = w->dim[3], .lanes = kc->s.lanes};
     c->cg = c->it.dim[1] / c->groups, c->og = c->ot.dim[1] / c->groups;
@@ -292,21 +297,32 @@ static Conv *conv_new(KC *kc)
     return c;
 }
 
-/* The blocks of channels of segment i, each over the whole map. */
+/* The blocks of channels of segment i, each over the map or the part of it at work. */
 static void blocks(KC *kc, Conv *c, int i, bool parallel)
 {
-    bool loop = c->seg[i].blocks > 1, reduces = node_reduces(kc->n);
-    c->fetch = loop && kc->l->weights_far;
+    bool loop = c->seg[i].blocks > 1, sums = kc_sums(kc);
+    c->fetch = loop && kc->l->weights_far && !kc->s.sum_rows;
     LoopKind kind = parallel ? LOOP_PARALLEL : LOOP_SERIAL;
     c->blk = loop ? IXV(kb_for(&kc->b, kind, "oc", IXC(0), IXC(c->seg[i].blocks), 1)) : IXC(0);
-    if (reduces)
+    if (sums)
         kc_totals(kc, c->seg[i].nb, c->lanes);
-    rows(kc, c, i, i + 1, parallel && !loop && !reduces);
+    rows(kc, c, i, i + 1, parallel && !loop && !sums);
     c->s = &c->seg[i];
-    for (int j = 0; j < c->seg[i].nb && reduces; j++)
-        kc_store_totals(kc, j, c->n, channel(kc, c, j), j == c->s->nb - 1 ? c->s->last_n : c->lanes);
+    for (int j = 0; j < c->seg[i].nb && sums; j++)
+        kc_store_totals(kc, j, c->n, channel(kc, c, j), c->part, j == c->s->nb - 1 ? c->s->last_n : c->lanes);
     if (loop)
         kb_end(&kc->b);
+}
+
+/* The parts of the map that are added up together, all channels of each. */
+static void parts(KC *kc, Conv *c, bool parallel)
+{
+    c->part = IXV(kb_for(&kc->b, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "part", IXC(0), IXC(c->height / kc->s.sum_rows), 1));
+    c->height = kc->s.sum_rows;
+    c->first = MULC(c->part, c->height);
+    for (int i = 0; i < c->nseg; i++)
+        blocks(kc, c, i, false);
+    kb_end(&kc->b);
 }
 
 /* The loops around the tiles. parallel: this nest is the kernel's last statement. */
@@ -320,7 +336,10 @@ static void nest(KC *kc, Conv *c, bool parallel)
     parallel = parallel && !batch;
     c->g = group ? IXV(kb_for(b, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "g", IXC(0), IXC(c->groups), 1)) : IXC(0);
     parallel = parallel && !group;
-    if (!kc->s.oc_outer)
+    c->part = c->first = IXC(0), c->height = c->v.w.out;
+    if (kc->s.sum_rows)
+        parts(kc, c, parallel);
+    else if (!kc->s.oc_outer)
         rows(kc, c, 0, c->nseg, parallel);
     else
         for (int i = c->nseg - 1; i >= 0; i--) /* the tail first: the blocks' loop may be parallel */

@@ -229,7 +229,7 @@ static void rows(KC *kc, Dw *d, LoopKind kind, RowFn *fn)
         fn(kc, IXC(n), d);
     }
     d->rows = (int)step;
-    kc_rows(kc, kind, n, step, d->ot.dim[3] / kc->s.px + 2, fn, d);
+    kc_rows(kc, kind, IXC(0), n, step, d->ot.dim[3] / kc->s.px + 2, fn, d);
 }
 
 /* Blocks of nb vectors of channels outermost; what is left comes first. */
@@ -252,7 +252,7 @@ static void map(KC *kc, Dw *d, const Ix *v, int valid)
     begin_vector(kc, d, v, valid);
     kc_totals(kc, 1, d->lanes);
     rows(kc, d, LOOP_SERIAL, row);
-    kc_store_totals(kc, 0, d->n, d->ch, valid);
+    kc_store_totals(kc, 0, d->n, d->ch, IXC(0), valid);
 }
 
 static void maps(KC *kc, Dw *d, LoopKind kind)

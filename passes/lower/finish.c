@@ -16,7 +16,9 @@
 #include "lower.h"
 
 static bool over_map(const Out *o) { return o->red != RED_NONE && !o->kernel.n; }
-static bool over_window(const Out *o) { return o->red != RED_NONE && o->kernel.n; }
+/* Over the map, or over windows as wide as it that are more than a tile. */
+static bool summed(const KC *kc, const Out *o) { return o->red != RED_NONE && (!o->kernel.n || kc->s.sum_rows); }
+static bool over_window(const KC *kc, const Out *o) { return o->red != RED_NONE && o->kernel.n && !kc->s.sum_rows; }
 
 bool node_reduces(const Node *n)
 {
@@ -25,6 +27,8 @@ bool node_reduces(const Node *n)
             return true;
     return false;
 }
+
+bool kc_sums(const KC *kc) { return node_reduces(kc->n) || kc->s.sum_rows; }
 
 static int neutral(KC *kc, const char *name, const Out *o, int lanes)
 {
@@ -50,42 +54,43 @@ void kc_totals(KC *kc, int nb, int lanes)
 {
     kc->vectors = nb, kc->sum_lanes = lanes;
     for (int i = 0; i < kc->n->nout; i++)
-        for (int j = 0; j < nb && over_map(&kc->n->out[i]); j++)
+        for (int j = 0; j < nb && summed(kc, &kc->n->out[i]); j++)
             kc->sum[i][j].total = neutral(kc, "total", &kc->n->out[i], lanes);
 }
 
-void kc_store_totals(KC *kc, int j, const Ix *n, const Ix *channel, int valid)
+void kc_store_totals(KC *kc, int j, const Ix *n, const Ix *channel, const Ix *part, int valid)
 {
-    const Ix *coord[4] = {n, channel, IXC(0), IXC(0)};
+    const Ix *coord[4] = {n, channel, part, IXC(0)};
+    int64_t height = kc->s.sum_rows ? kc->s.sum_rows : kc->frame.dim[2];
     for (int i = 0; i < kc->n->nout; i++) {
         const Out *o = &kc->n->out[i];
-        if (over_map(o))
-            kc_store(kc, o->value, coord, 1, result(kc, o, kc->sum[i][j].total, kc->frame.dim[2] * kc->frame.dim[3]), valid);
+        if (summed(kc, o))
+            kc_store(kc, o->value, coord, 1, result(kc, o, kc->sum[i][j].total, height * kc->frame.dim[3]), valid);
     }
 }
 
 /* Below this many tiles the total grows by one after the other. */
 enum { MANY_TILES = 64 };
 
-void kc_rows(KC *kc, LoopKind kind, int64_t n, int64_t step, int64_t tiles, RowFn *row, void *user)
+void kc_rows(KC *kc, LoopKind kind, const Ix *first, int64_t n, int64_t step, int64_t tiles, RowFn *row, void *user)
 {
     KB *b = &kc->b;
     int64_t block = step, all = n / step * tiles;
     while (block / step * tiles * (block / step * tiles) < all)
         block *= 2;
-    kc->by_rows = node_reduces(kc->n) && all > MANY_TILES;
-    const Ix *first = IXC(0), *end = IXC(n);
+    kc->by_rows = kc_sums(kc) && all > MANY_TILES;
+    const Ix *end = ADDC(first, n);
     if (kc->by_rows) {
-        first = IXV(kb_for(b, LOOP_SERIAL, "rows", IXC(0), IXC(n), block));
-        end = n % block ? ix_min(kc->A, ADDC(first, block), IXC(n)) : ADDC(first, block);
+        first = IXV(kb_for(b, LOOP_SERIAL, "rows", first, end, block));
+        end = n % block ? ix_min(kc->A, ADDC(first, block), end) : ADDC(first, block);
         for (int i = 0; i < kc->n->nout; i++)
-            for (int j = 0; j < kc->vectors && over_map(&kc->n->out[i]); j++)
+            for (int j = 0; j < kc->vectors && summed(kc, &kc->n->out[i]); j++)
                 kc->sum[i][j].rows = neutral(kc, "part", &kc->n->out[i], kc->sum_lanes);
     }
     row(kc, IXV(kb_for(b, kind, "y", first, end, step)), user);
     kb_end(b);
     for (int i = 0; i < kc->n->nout && kc->by_rows; i++)
-        for (int j = 0; j < kc->vectors && over_map(&kc->n->out[i]); j++)
+        for (int j = 0; j < kc->vectors && summed(kc, &kc->n->out[i]); j++)
             gather(kc, &kc->n->out[i], kc->sum[i][j].total, x_reg(b, kc->sum[i][j].rows));
     if (kc->by_rows)
         kb_end(b);
@@ -96,7 +101,7 @@ void kc_rows(KC *kc, LoopKind kind, int64_t n, int64_t step, int64_t tiles, RowF
 static void tile_end(KC *kc)
 {
     for (int i = 0; i < kc->n->nout; i++)
-        for (int j = 0; j < kc->vectors && over_map(&kc->n->out[i]); j++) {
+        for (int j = 0; j < kc->vectors && summed(kc, &kc->n->out[i]); j++) {
             const Sum *s = &kc->sum[i][j];
             gather(kc, &kc->n->out[i], kc->by_rows ? s->rows : s->total, x_reg(&kc->b, s->tile));
         }
@@ -107,7 +112,7 @@ static void tile_end(KC *kc)
 const Ints *node_window(const Node *n)
 {
     for (int i = 0; i < n->nout; i++)
-        if (over_window(&n->out[i]))
+        if (n->out[i].red != RED_NONE && n->out[i].kernel.n)
             return &n->out[i].kernel;
     return NULL;
 }
@@ -120,7 +125,7 @@ static void store_windows(KC *kc, const Finish *f, Windows win, const Ix *r, con
 {
     for (int i = 0; i < kc->n->nout; i++) {
         const Out *o = &kc->n->out[i];
-        for (int j = 0; j < f->nb && over_window(o); j++) {
+        for (int j = 0; j < f->nb && over_window(kc, o); j++) {
             const Ix *coord[4];
             f->coord(kc, f->user, r, q, j, coord);
             for (int d = 0; d < 2; d++)
@@ -202,10 +207,10 @@ static void reduce_pixel(KC *kc, const Finish *f, Windows win, int64_t r, int64_
         const Expr **x = store(kc, acc, coord, f->vdim, f->lanes, valid_lanes(f, j), false);
         for (int i = 0; i < kc->n->nout; i++) {
             const Out *o = &kc->n->out[i];
-            int *reg = over_map(o) ? &kc->sum[i][j].tile : &win[i][j];
-            bool begins = over_map(o) ? r + q == 0 : first;
+            int *reg = summed(kc, o) ? &kc->sum[i][j].tile : &win[i][j];
+            bool begins = summed(kc, o) ? r + q == 0 : first;
             if (!plain(o) && begins)
-                *reg = kb_let(&kc->b, over_map(o) ? "tile" : "win", x[o->step]);
+                *reg = kb_let(&kc->b, summed(kc, o) ? "tile" : "win", x[o->step]);
             else if (!plain(o))
                 gather(kc, o, *reg, x[o->step]);
         }
@@ -215,7 +220,7 @@ static void reduce_pixel(KC *kc, const Finish *f, Windows win, int64_t r, int64_
 /* Written out pixel by pixel, window by window; a tile without windows is one. */
 static void reduce_tile(KC *kc, const Finish *f)
 {
-    const Ints *k = node_window(kc->n);
+    const Ints *k = kc->s.sum_rows ? NULL : node_window(kc->n);
     int64_t h = k ? k->v[0] : f->rows, w = k ? k->v[1] : f->px;
     if (f->rows % h || f->px % w)
         bug("a tile of %dx%d pixels is not made of windows", f->rows, f->px);

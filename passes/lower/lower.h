@@ -19,7 +19,7 @@ enum { MAX_OPERANDS = 64 };
 /* offset: of the storage. table: parameter with the table of a strided layout, -1 none yet. slotted: a per-channel
    constant in the order of KC.slot. */
 typedef struct Operand { ValueId v; int param, buf, table; int64_t offset; bool nhwc, slotted; } Operand;
-/* A reduction over the map, in registers: the total, the part of the rows and the part of the tile being added up. */
+/* A reduction over the map, or rows of it, in registers: the total, the part of the rows and the part of the tile being added up. */
 enum { MAX_VECTORS = 8 };
 typedef struct Sum { int total, rows, tile; } Sum;
 /* The kernel under construction for one node. */
@@ -37,7 +37,7 @@ typedef struct KC {
     const int64_t *slot;   /* the result's channels lie in another order: channel c is coordinate slot[c] of `slots` */
     int64_t slots;
     Type frame;            /* of the anchor's result and every step's */
-    /* of the outs that are reduced over the map, for each vector of the block of channels at work */
+    /* of the outs that are reduced over the map or rows of it, for each vector of the block of channels at work */
     Sum sum[MAX_OUT][MAX_VECTORS];
     int vectors, sum_lanes;
     bool by_rows;          /* some rows are being added up apart */
@@ -108,6 +108,9 @@ Phase transpose_phase(const Attrs *, const Type *in, const Type *out, int64_t k,
 void conv_border(const Graph *, const Node *, int64_t border[4]);
 /* How many phases from r on differ only in which taps they use: one loop runs over them. */
 int64_t transpose_run(const Attrs *, const Type *in, const Type *out, int64_t k, int dim, int64_t r);
+/* Do two pixels share the last vector of a tile's nb, of which last_n lanes are used: the second pixel in the upper half? Its
+   weights and its init then hold its channels twice. red: reduction steps, fewer than sums of blocks have. */
+bool conv_pairs(const Target *, const Node *, int64_t red, int nb, int lanes, int last_n);
 void kc_close(KC *, int n); /* ends n loops */
 /* Window positions lo <= k < hi for which 0 <= o * s + k * d - p < in. */
 void kc_clip(KC *, const Slide *, const Ix *o, const Ix **lo, const Ix **hi);
@@ -139,14 +142,18 @@ void kc_finish(KC *, const Finish *);
 /* The same for one vector, where no out is reduced. */
 void kc_store_results(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
 const Ints *node_window(const Node *); /* the windows of its outs, all of one size; NULL: none */
-bool node_reduces(const Node *); /* an out over the whole map? Then channels are outermost, around kc_rows and kc_totals. */
-/* Registers for the totals of nb vectors; afterwards kc_store_totals stores those of vector j. */
+bool node_reduces(const Node *); /* an out over the whole map? */
+/* Is there an out over the map, or over the rows that the schedule adds up together? Those come between kc_totals and
+   kc_store_totals, channels around them. */
+bool kc_sums(const KC *);
+/* Registers for the totals of nb vectors; afterwards kc_store_totals stores those of vector j. part: which of the map's parts
+   that are added up together, 0: it is one. */
 void kc_totals(KC *, int nb, int lanes);
-void kc_store_totals(KC *, int j, const Ix *n, const Ix *channel, int valid);
-/* Loops over rows 0, step, ... below n; where something is reduced, in blocks whose sums are added up apart. tiles: in a
-   row. */
+void kc_store_totals(KC *, int j, const Ix *n, const Ix *channel, const Ix *part, int valid);
+/* Loops over n rows from `first` on, in steps; where something is reduced, in blocks whose sums are added up apart. tiles: in
+   a row. */
 typedef void RowFn(KC *, const Ix *y, void *user);
-void kc_rows(KC *, LoopKind, int64_t n, int64_t step, int64_t tiles, RowFn *, void *user);
+void kc_rows(KC *, LoopKind, const Ix *first, int64_t n, int64_t step, int64_t tiles, RowFn *, void *user);
 
 /* ---- contraction in register tiles (tile.c) ---- */
 typedef struct Contract {
@@ -156,7 +163,7 @@ typedef struct Contract {
     int blocks;                           /* the sum of everything inside the first so many loops is added up apart */
     int64_t rest;                         /* with one block loop: steps of red[1] behind the last whole block */
     int vdim;
-    bool pairs;                           /* two pixels share the last vector: kc_can_pair */
+    bool pairs;                           /* two pixels share the last vector: conv_pairs */
     int mask;                             /* pairs: a parameter of `lanes` numbers, those of the upper half positive */
     void *user;
     const Expr *(*init)(KC *, void *, int j);                                             /* bias of vector j, or 0 */
@@ -171,9 +178,6 @@ typedef struct Contract {
     void (*store)(KC *, void *, const Ix *row, const Ix *px, int j, const Expr *sum);     /* NULL: kc_finish follows */
 } Contract;
 void kc_contract(KC *, const Contract *);
-/* Can two pixels share the last vector, which is at most half full, the second in the upper half? Its weights and its
-   init then hold its channels twice. Not in sums of blocks. */
-bool kc_can_pair(const KC *, int nb, int lanes, int last_n);
 /* Panels of weights, [panels][steps][wide], of which each is read by several passes. */
 typedef struct Panels { int param; int64_t panels, steps, wide, passes; } Panels;
 /* In step `step` of pass `pass` over a panel: fetches what falls to it of the next panel. */
@@ -195,6 +199,16 @@ typedef struct DwVectors { int n, lanes; int64_t *start, *slot; } DwVectors;
 DwVectors dw_vectors(Arena *, const int64_t *at, int64_t channels, int lanes);
 /* Indices 0..n by ascending at[]: order[i] is the index that lies i-th. */
 int64_t *sorted_by(Arena *, const int64_t *at, int64_t n);
+
+/* Output channels in `full` blocks of nb vectors, and what is left in one narrower block: `tail` vectors, 0: none, of which
+   the last has `last` channels. */
+typedef struct ChannelBlocks { int64_t full, rest; int tail, last; } ChannelBlocks;
+static inline ChannelBlocks channel_blocks(int64_t channels, int nb, int lanes)
+{
+    int64_t full = channels / ((int64_t)nb * lanes), rest = channels - full * nb * lanes;
+    int tail = (int)((rest + lanes - 1) / lanes);
+    return (ChannelBlocks){full, rest, tail, (int)(rest - (int64_t)(tail - 1) * lanes)};
+}
 
 /* ---- one builder per kernel family ---- */
 void lower_conv(KC *);

@@ -47,8 +47,8 @@ static void channels(KC *kc, const Ix *const *coord, int lanes, int n, void *use
     (void)user;
     Walk w = {.n = coord[0], .ch = coord[1], .lanes = lanes, .valid = n};
     kc_totals(kc, 1, lanes);
-    kc_rows(kc, LOOP_SERIAL, kc->frame.dim[2], 1, kc->frame.dim[3] / PIXELS + 1, row, &w);
-    kc_store_totals(kc, 0, w.n, w.ch, n);
+    kc_rows(kc, LOOP_SERIAL, IXC(0), kc->frame.dim[2], 1, kc->frame.dim[3] / PIXELS + 1, row, &w);
+    kc_store_totals(kc, 0, w.n, w.ch, IXC(0), n);
 }
 
 void lower_map(KC *kc)

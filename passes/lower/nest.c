@@ -21,13 +21,12 @@ static void tail(KC *kc, const Walk *w)
     w->body(kc, w->coord, w->lanes, (int)(w->size - w->whole), w->user);
 }
 
-/* Does the kernel read where it writes, and store in part what it will load next? Machines wait for such a store. */
-static bool tail_apart(const KC *kc, const Walk *w, int loops)
+static bool over_operand(const KC *kc)
 {
-    bool over = false;
     for (int i = 0; i < kc->n->nout; i++)
-        over = over || kc_over_operand(kc, kc->n->out[i].value);
-    return over && loops > 1 && w->lanes > 1 && w->whole && w->whole < w->size;
+        if (kc_over_operand(kc, kc->n->out[i].value))
+            return true;
+    return false;
 }
 
 void kc_nest(KC *kc, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *body, void *user)
@@ -47,8 +46,12 @@ void kc_nest(KC *kc, const Type *frame, int vdim, int lanes, bool parallel, Body
         lanes /= 2;
     if (size == 1)
         lanes = 1;
+    /* Machines wait for a store of part of a vector where the next load begins: then such stores go apart. */
+    bool over = nd > 1 && over_operand(kc);
+    while (over && lanes > kc->t->min_lanes && lanes > size)
+        lanes /= 2;
     Walk w = {coord, vdim, lanes, size, size / lanes * lanes, frame->rank ? name[vdim] : names[0], body, user};
-    bool apart = tail_apart(kc, &w, nd);
+    bool apart = over && lanes > 1 && w.whole && w.whole < size;
     for (int k = 0; k < nd - apart; k++)
         coord[dims[k]] = IXV(kb_for(&kc->b, parallel && !k ? LOOP_PARALLEL : LOOP_SERIAL, name[dims[k]], IXC(0), IXC(frame->dim[dims[k]]), 1));
     for (int part = 0; part <= apart; part++) {

@@ -39,12 +39,6 @@ void kc_prefetch(KC *kc, const Panels *p, const Ix *panel, const Ix *pass, const
 
 /* ---- two pixels that share their last vector ---- */
 
-bool kc_can_pair(const KC *kc, int nb, int lanes, int last_n)
-{
-    const Node *n = kc->n;
-    return nb > 1 && lanes >= 8 && kc->t->vregs >= 32 && last_n * 2 <= lanes && n->nout == 1 && n->out[0].red == RED_NONE;
-}
-
 /* Of vector j. */
 static int registers(const Contract *c, int j)
 {

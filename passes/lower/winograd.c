@@ -153,12 +153,12 @@ static void output_vector(KC *kc, const Wino *c, const Ix *ch, int lanes, int va
     const Winograd *w = &c->w;
     const Seg *s = c->s;
     const Expr *r[WINO_MAX_N][WINO_MAX_N], *d[WINO_MAX_N] = {0}, *out[WINO_MAX_N], *bias = NULL;
-    bool reduces = node_reduces(kc->n);
+    bool sums = kc_sums(kc);
     int rows = (a->ny - a->from + a->step - 1) / a->step, tile = -1;
     a->oc = ADDC(ADD(MULC(c->blk, (int64_t)s->nb * lanes), ch), s->first);
     if (c->bias >= 0)
         bias = kc_reg(kc, "b", kc_load_param(kc, c->bias, a->oc, true, lanes, valid));
-    if (reduces)
+    if (sums)
         tile = kb_tile(&kc->b, "y", rows * a->nx, 0, x_const(&kc->b, vt(DT_F32, lanes), 0));
     for (int j = 0; j < w->n; j++) {
         for (int i = 0; i < w->n; i++) {
@@ -179,10 +179,10 @@ static void output_vector(KC *kc, const Wino *c, const Ix *ch, int lanes, int va
             const Ix *coord[4], *at = IXC((i - a->from) / a->step * a->nx + j);
             const Expr *y = bias ? x_bin(&kc->b, X_add, out[j], bias) : out[j];
             output_coord(kc, a, IXC((i - a->from) / a->step), IXC(j), 0, coord);
-            reduces ? kb_set(&kc->b, tile, at, NULL, y) : kc_store_results(kc, y, coord, 1, lanes, valid);
+            sums ? kb_set(&kc->b, tile, at, NULL, y) : kc_store_results(kc, y, coord, 1, lanes, valid);
         }
     }
-    if (reduces)
+    if (sums)
         kc_finish(kc, &(Finish){rows, a->nx, 1, lanes, valid, 1, &tile, output_coord, a, NULL, false});
 }
 
@@ -225,21 +225,23 @@ static void all_tiles(KC *kc, Wino *c, int64_t rows)
         output_tiles(kc, c, ix_max(kc->A, IXC(0), left), IXC(rows), (int)edge);
 }
 
-/* A vector of channels whose sums over the map are in registers meanwhile. */
+/* A vector of channels whose sums over the block are in registers meanwhile. */
 static void output_totals(KC *kc, const Wino *c, const Ix *ch, int lanes, int valid, void *user)
 {
     Wino *all = user;
     all->ch = ch, all->ch_valid = valid;
     kc_totals(kc, 1, lanes);
-    all_tiles(kc, all, c->p.ny);
-    kc_store_totals(kc, 0, c->n, ADDC(ADD(MULC(c->blk, (int64_t)c->s->nb * lanes), ch), c->s->first), valid);
+    int64_t rows = kc->s.oc_outer ? c->p.ny : kc->s.rows;
+    const Ix *oc = ADDC(ADD(MULC(c->blk, (int64_t)c->s->nb * lanes), ch), c->s->first);
+    all_tiles(kc, all, rows);
+    kc_store_totals(kc, 0, c->n, oc, ix_div(kc->A, c->row, rows), valid);
     all->ch = NULL;
 }
 
-/* The outputs of `rows` tile rows from c->row on: of the whole map where it is reduced. */
+/* The outputs of `rows` tile rows from c->row on. */
 static void output(KC *kc, Wino *c, int64_t rows)
 {
-    if (node_reduces(kc->n))
+    if (kc_sums(kc))
         wino_vectors(kc, c, block_channels(c), c->lanes, output_totals, c);
     else
         all_tiles(kc, c, rows);
@@ -284,12 +286,13 @@ static const Ix *share(KC *kc, const Wino *c, const char *name, int64_t n, int64
 
 static void segments(KC *kc, Wino *c)
 {
-    int64_t oc = c->ot.dim[1], vec = (oc + c->lanes - 1) / c->lanes, nb = imin(kc->s.nb, vec), full = oc / (nb * c->lanes);
-    int64_t rest = oc - full * nb * c->lanes, last = (rest + c->lanes - 1) / c->lanes;
-    if (full)
-        c->seg[c->nseg++] = (Seg){.blocks = (int)full, .nb = (int)nb, .last_n = c->lanes};
-    if (rest)
-        c->seg[c->nseg++] = (Seg){.first = oc - rest, .blocks = 1, .nb = (int)last, .last_n = (int)(rest - (last - 1) * c->lanes)};
+    int64_t oc = c->ot.dim[1];
+    int nb = (int)imin(kc->s.nb, (oc + c->lanes - 1) / c->lanes);
+    ChannelBlocks b = channel_blocks(oc, nb, c->lanes);
+    if (b.full)
+        c->seg[c->nseg++] = (Seg){.blocks = (int)b.full, .nb = nb, .last_n = c->lanes};
+    if (b.rest)
+        c->seg[c->nseg++] = (Seg){.first = oc - b.rest, .blocks = 1, .nb = b.tail, .last_n = b.last};
     for (int i = 0; i < c->nseg; i++)
         wino_pack(kc, c, i);
 }
@@ -329,8 +332,8 @@ void lower_winograd(KC *kc)
             c->s = &c->seg[i];
             if (i == 0)
                 c->blk = share(kc, c, "oc", c->s->blocks, parts);
-            else { /* once, by the last part */
-                kb_for(&kc->b, LOOP_SERIAL, "tail", ix_sub(kc->A, IXC(parts - 1), c->part), IXC(1), 1);
+            else { /* once, by the first part, which has no more blocks than others */
+                kb_for(&kc->b, LOOP_SERIAL, "tail", c->part, IXC(1), 1);
                 c->blk = IXC(0);
             }
             channels(kc, c);

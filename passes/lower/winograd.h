@@ -41,10 +41,12 @@ int64_t winograd_scratch(const Graph *, const Node *); /* bytes, for the node's 
    multiply-adds of a vector. streamed: its weights come from L2. (passes/choose_kernels.c) */
 bool tile_fits(const Target *, int pixels, int nb);
 double tile_cost(const Target *, int pixels, int nb, bool streamed);
-/* Bytes by which transformed weights may exceed those of the graph, and by which those of one convolution do. */
-int64_t winograd_room(const Graph *);
-int64_t winograd_growth(const Graph *, const Node *, const WinoConv *, int m);
+/* Bytes of the weights of all convolutions, and how many more they may still become when they are transformed. */
+typedef struct WinoRoom { int64_t weights, left; } WinoRoom;
+WinoRoom winograd_room(const Graph *);
+/* Bytes by which those of one convolution grow. */
+int64_t winograd_growth(const Graph *, const Node *, const WinoConv *, int lanes, int m);
 /* Replaces the schedule of a direct convolution by Winograd's where that is possible and cheaper than `cost`
-   multiply-adds of a vector; takes what its weights grow by from *room. (passes/choose_winograd.c) */
-void choose_winograd(const Pass *, const Graph *, const Node *, Schedule *, double cost, int64_t *room);
+   multiply-adds of a vector; takes what its weights grow by from the room. (passes/choose_winograd.c) */
+void choose_winograd(const Pass *, const Graph *, const Node *, Schedule *, double cost, WinoRoom *room);
 #endif

@@ -14,6 +14,15 @@ report()
     fi
 }
 
+# spec SHAPE LAYER...: m.yaml
+spec()
+{
+    printf 'name: m\ninput:\n  image: "f32%s"\nnetwork:\n' "$1" >"$WORK/m.yaml"
+    shift
+    printf '  - %s\n' "$@" >>"$WORK/m.yaml"
+    echo 'output: y' >>"$WORK/m.yaml"
+}
+
 # interpret NAME TARGET...
 interpret()
 {
@@ -22,4 +31,13 @@ interpret()
     for target in "$@"; do
         report "$name, $target" --engine=loops --target="$target"
     done
+}
+
+# count NAME KERNEL PATTERN N: lines of the kernel that have the pattern
+count()
+{
+    "$DSQC" compile "$WORK/m.yaml" --weights random:1 -q --target=x86-64-v4 --emit=loops -o - >"$WORK/m.loops"
+    local n
+    n=$(awk -v k="@k[0-9]*_$2 " '/^ *kernel/ { on = $0 ~ k } on' "$WORK/m.loops" | grep -c "$3")
+    [ "$n" = "$4" ] && echo "ok $1" || echo "not ok $1: $n instead of $4"
 }

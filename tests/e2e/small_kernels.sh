@@ -1,18 +1,9 @@
 #!/usr/bin/env bash
 # Kernels with little work for each element that they read: depthwise convolutions, max_pool, convolutions whose last vector
 # of channels is at most half full. Their numbers where tiles, blocks and vectors do not come out even, and what they are
-# made of on a machine with 32 registers of 16 lanes: how often an input is loaded, how many multiply-adds there are.
+# made of on a machine with 32 registers of 16 lanes: how often an input is loaded, how many multiply-adds there are, which tiles.
 set -u
 . tests/e2e/interpret.bash
-
-# spec SHAPE LAYER...: m.yaml
-spec()
-{
-    printf 'name: m\ninput:\n  image: "f32%s"\nnetwork:\n' "$1" >"$WORK/m.yaml"
-    shift
-    printf '  - %s\n' "$@" >>"$WORK/m.yaml"
-    echo 'output: y' >>"$WORK/m.yaml"
-}
 
 # verify NAME: m.yaml for targets of several vector widths, and as C
 verify()
@@ -54,15 +45,6 @@ for channels in 24 36 40 50; do
     verify "$channels channels, an operand in the same place"
 done
 
-# count NAME KERNEL PATTERN N: lines of the kernel that have the pattern
-count()
-{
-    "$DSQC" compile "$WORK/m.yaml" --weights random:1 -q --target=x86-64-v4 --emit=loops -o - >"$WORK/m.loops"
-    local n
-    n=$(awk -v k="@k[0-9]*_$2 " '/^ *kernel/ { on = $0 ~ k } on' "$WORK/m.loops" | grep -c "$3")
-    [ "$n" = "$4" ] && echo "ok $1" || echo "not ok $1: $n instead of $4"
-}
-
 spec '[1,3,14,14]' "$(conv a 16)" "$(dw 16 3 1 1)" relu "$(conv b 5)"
 count 'a depthwise tile of 2x7 pixels loads 4x9 inputs' dw '= load in_at' 36
 count 'for 9 multiply-adds each' dw '= fma(' 126
@@ -71,3 +53,20 @@ spec '[1,3,57,57]' "$(conv a 16)" '{op: max_pool, kernel: 3, stride: 2}' relu "$
 count 'max_pool: 7 pixels share 15 columns' 'max_pool*[a-z_]*' 'load in_at.*, col' 15
 spec '[1,8,14,14]' "$(conv a 24)" relu "$(conv b 5)"
 count '24 channels of 14 pixels are 21 vectors' a '= fma(' 21
+
+# tile NAME KERNEL TILE: the register tile of the kernel
+tile()
+{
+    "$DSQC" compile "$WORK/m.yaml" --weights random:1 -q --target=x86-64-v4 -o "$WORK/tile"
+    local got
+    got=$(sed -n "/\"name\": \"k[0-9]*_$2\"/,/\"impl\"/s/.*tile=\([0-9x]*\).*/\1/p" "$WORK/tile/m.json")
+    [ "$got" = "$3" ] && echo "ok $1" || echo "not ok $1: $got instead of $3"
+}
+
+spec '[1,3,56,56]' "$(conv a 16)" "$(conv b 96)" "$(conv c 24)" relu6
+tile 'a short reduction is done in tiles of 14 sums' b 1x7x2
+tile 'pixels that share a vector are many' c 1x14x2
+spec '[1,3,56,56]' "$(conv a 144)" "$(dw 144 3 1 1)" relu6
+tile 'a depthwise tile has 14 sums where its rows stay in L1' dw 2x7x1
+spec '[1,3,112,112]' "$(conv a 32)" "$(dw 32 3 1 1)" relu6
+tile 'and more rows where they do not' dw 4x4x1

@@ -178,9 +178,9 @@ for name, layer, schedule, message in (
         ('a tile that rounds too much', 'mid1', 'winograd m=7 lanes=%d tile=2x2x1 oc_outer' % lanes, 'does not apply'),
         ('blocks that do not divide', 'mid1', 'winograd m=2 lanes=%d tile=3x2x1' % lanes, 'equal parts'),
         ('an unknown word', 'mid1', tile + '1x1x1 fast', "'fast' is no word"),
-        ('an unknown kernel', 'mid1', 'magic lanes=4', "'magic' is no word"),
-        ('a number of none', 'mid1', tile + '0x1x1', 'is no word'),
-        ('a huge number', 'mid1', tile + '1x99999999999x1', 'is no word'),
+        ('an unknown kernel', 'mid1', 'magic lanes=4', "no kernel 'magic'"),
+        ('a number of none', 'mid1', tile + '0x1x1', "'tile=0x1x1': tile wants rows"),
+        ('a huge number', 'mid1', tile + '1x99999999999x1', 'tile wants rows'),
         ('words in another order', 'mid1', 'conv_tile tile=1x1x1 lanes=%d' % lanes, 'would be'),
         ('nothing', 'mid1', '', 'empty schedule')):
     refuses(name, used(change(layer, schedule)), message)
@@ -217,4 +217,28 @@ with open(WORK + '/edited.json') as f:
     check('and leaves that alone', f.read() == 'some notes')
 refuses('to measure for another machine', dsqc('tune', SPEC, '-o', WORK + '/x.json', '--target=cortex-m4'), 'cannot measure here', place=False)
 refuses('to tune into nothing', dsqc('tune', SPEC), '-o SCHEDULE.json is needed', status=2, place=False)
+# ---- layers that reduce, by rows or not ----
+
+GATES = '''name: gates
+input: {image: 'f32[1,16,28,28]'}
+network:
+  - {op: conv2d, name: one, out: 24, kernel: 1, as: a}
+  - {op: mean, axes: [2, 3], keep: true}
+  - {op: sigmoid, as: g}
+  - {op: mul, in: [a, g]}
+  - {op: conv2d, name: blocks, out: 96, kernel: 1, as: b}
+  - {op: mean, axes: [2, 3], keep: true}
+  - {op: sigmoid, as: h}
+  - {op: mul, in: [b, h]}
+output: y
+'''
+gates, gates_file = WORK + '/gates.yaml', WORK + '/gates.schedule.json'
+with open(gates, 'w') as f:
+    f.write(GATES)
+succeeds('of layers that reduce', tune('--weights=random:1', spec=gates, to=gates_file))
+measured = read(gates_file)['measured']
+check('measures layers that reduce', {m['layer'] for m in measured} == {'one', 'blocks'}, measured)
+check('each of their kernels takes time', all(m['ratio'] > 0 for m in measured), measured)
+check('some of them go by rows', {'oc_outer' in m['schedule'] for m in measured if m['layer'] == 'blocks'} == {True, False}, measured)
+
 raise SystemExit(bool(failed))

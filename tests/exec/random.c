@@ -156,9 +156,10 @@ static const Schedules *other_schedules(Case *c, const PassOptions *o)
         if (n->op == OP_NONE || !has_schedule(n))
             continue;
         one.layer = layer_name(n), one.shape = layer_shape(c->A, c->chosen, n), one.s = wander(c, &p, n, &r);
-        const char *text = schedule_text(c->A, &one.s), *wrong = schedule_parse(c->A, text, &one.s);
-        if (wrong)
-            c->wrong = arena_printf(c->A, "schedule '%s': %s", text, wrong);
+        const char *text = schedule_text(c->A, &one.s);
+        Misread m;
+        if (!schedule_parse(c->A, text, &one.s, &m))
+            c->wrong = arena_printf(c->A, "schedule '%s': %s", text, m.wrong);
         PUSH(c->A, &all->layer, one);
     }
     return all;

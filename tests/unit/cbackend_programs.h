@@ -406,6 +406,18 @@ static inline void staged_kernel(int in, int out, int at)
     CALL({in, 0}, {out, at});
 }
 
+/* What comes before the parallel loop reads what the loop writes: repeated by a later part, it would read something else. */
+static inline void drifting_kernel(int out, int at)
+{
+    begin_kernel("drifting");
+    int q = param("y", DT_F32, ACC_RW, 1, 32, 0, 0);
+    int a = kb_let(&B, "a", load1(q, C(5), 1, 0));
+    int y = kb_for(&B, LOOP_PARALLEL, "y", C(0), C(32), 1);
+    store1(q, V(y), x_bin(&B, X_add, load1(q, V(y), 1, 0), x_reg(&B, a)), 0);
+    kb_end(&B);
+    CALL({out, at});
+}
+
 static inline void build_threaded(const Target *t)
 {
     build_conv(t);
@@ -416,5 +428,6 @@ static inline void build_threaded(const Target *t)
     counting_kernel(0, out, (int)n + 32);
     leading_kernel(0, out, (int)n + 64);
     staged_kernel(0, out, (int)n + 96);
+    drifting_kernel(out, (int)n + 64);
 }
 #endif

@@ -71,6 +71,14 @@ static inline const char *round_trip(Arena *a, const Program *p)
     return err;
 }
 
+static inline void expect_refusal(const char *what, const char *err, const char *want)
+{
+    bool right = err && strstr(err, want);
+    if (!right)
+        printf("%s\n  says: %s\n  not:  %s\n", what, err ? err : "(nothing)", want);
+    CU_ASSERT_TRUE(right);
+}
+
 typedef struct Memory { float x[ELEMS], y[ELEMS]; _Alignas(64) char arena[2048]; } Memory;
 
 /* Runs p on random numbers; what the interpreter says. */

@@ -98,13 +98,15 @@ static double run(Case *c, const char *text, const char *target, uint64_t seed)
     return worst;
 }
 
-/* Does the last kernel store no map? The one before it may copy the input. */
+/* Does no convolution store its map? */
 static bool never_stored(const Case *c)
 {
-    const Node *n = &c->g->node.v[c->g->node.n - 1];
-    for (int i = 0; i < n->nout; i++)
-        if (n->op != OP_conv2d || n->out[i].red == RED_NONE)
-            return false;
+    for (int i = 0; i < c->g->node.n; i++) {
+        const Node *n = &c->g->node.v[i];
+        for (int k = 0; k < n->nout; k++)
+            if (n->op == OP_conv2d && n->out[k].red == RED_NONE)
+                return false;
+    }
     return true;
 }
 
@@ -184,9 +186,55 @@ static void test_windows(void)
     CU_ASSERT(fused >= 28);
 }
 
+static int rng_below(Rng *r, int n) { return (int)(rng_next(r) % (uint64_t)n); }
+
+/* Reductions of several steps of a map that is large enough for its kernel to go by rows, by what reads them: a map, maps that
+   reduce themselves, nobody else. */
+static const char *split_text(Arena *A, Rng *r)
+{
+    static const int channels[] = {7, 16, 24, 32, 40}, windows[] = {1, 1, 3, 5};
+    int n = 1 + rng_below(r, 4) / 3, h = 24 + rng_below(r, 17), w = 24 + rng_below(r, 17), k = windows[rng_below(r, LEN(windows))];
+    int c = channels[rng_below(r, LEN(channels))], in = 1 + rng_below(r, 20), pad = k / 2;
+    static const char *const reductions[] = {"mean", "max", "mean", "max", "mean", "sum"};
+    const char *map = arena_printf(A, "f32[%d,%d,%d,%d]", n, c, h, w), *one = arena_printf(A, "f32[%d,%d,1,1]", n, c);
+    const char *first = reductions[rng_below(r, LEN(reductions))], *second = reductions[rng_below(r, LEN(reductions))];
+    const char *gate = rng_below(r, 2) ? "mul %2, %6" : "add %1, %6", *last = rng_below(r, 2) ? "mean" : "max";
+    return arena_printf(A,
+                        "graph @g (%%x: f32[%d,3,%d,%d]) -> (%%a: %s, %%b: %s, %%c: %s, %%d: %s) {\n  const @v : f32[%d,3,1,1]\n"
+                        "  const @w : f32[%d,%d,%d,%d]\n  %%0 = conv2d %%x, @v : f32[%d,%d,%d,%d]\n"
+                        "  %%1 = conv2d %%0, @w {pad=[%d,%d,%d,%d]} : %s\n  %%2 = relu %%1 : %s\n"
+                        "  %%4 = %s %%%d {axes=[2,3], keep=true} : %s\n  %%b = %s %%1 {axes=[2,3], keep=true} : %s\n"
+                        "  %%6 = sigmoid %%4 : %s\n  %%a = %s : %s\n  %%c = %s %%6 {axes=[2,3], keep=true} : %s\n"
+                        "  %%d = square %%6 : %s\n}\n",
+                        n, h, w, map, one, one, one, in, c, in, k, k, n, in, h, w, pad, pad, pad, pad, map, map, first,
+                        1 + rng_below(r, 2), one, second, one, one, gate, map, last, one, one);
+}
+
+static void test_split(void)
+{
+    enum { CASES = 40 };
+    int split = 0;
+    for (uint64_t seed = 1; seed <= CASES; seed++) {
+        Arena *A = arena_new();
+        Rng r = rng_seed(seed, "split");
+        const char *text = split_text(A, &r);
+        check(text, seed, false);
+        Case c;
+        run(&c, text, "x86-64-v4", seed);
+        for (int i = 0; i < c.g->node.n; i++)
+            split += c.g->node.v[i].sched && c.g->node.v[i].sched->sum_rows;
+        arena_free(c.A);
+        arena_free(A);
+    }
+    if (split < CASES / 4)
+        fprintf(stderr, "  %d of %d go by rows\n", split, CASES);
+    CU_ASSERT(split >= CASES / 4);
+}
+
 void suite_fusion(void)
 {
     CU_pSuite s = CU_add_suite("fusion", NULL, NULL);
     CU_add_test(s, "sums over the map", test_maps);
     CU_add_test(s, "windows", test_windows);
+    CU_add_test(s, "sums by rows", test_split);
 }

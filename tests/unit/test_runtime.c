@@ -265,6 +265,12 @@ static dsq_pool *new_pool(unsigned threads)
     return pool;
 }
 
+/* The same thread, unless the caller, this one, did what the worker had not begun. */
+static int same_worker(pthread_t a, pthread_t b)
+{
+    return pthread_equal(a, b) || pthread_equal(a, pthread_self()) || pthread_equal(b, pthread_self());
+}
+
 static void test_pool_partition(void)
 {
     static const unsigned counts[] = {1, 2, 3, 4, 7, 16};
@@ -282,7 +288,8 @@ static void test_pool_partition(void)
             for (size_t i = 0; i < MAX_N; i++) {
                 calls += v[0].calls[i];
                 CU_ASSERT_EQUAL(v[0].count[i], i < n);
-                CU_ASSERT(i >= n || pthread_equal(v[0].thread[i], v[1].thread[i]));
+                CU_ASSERT_EQUAL(v[0].calls[i], v[1].calls[i]);
+                CU_ASSERT(i >= n || same_worker(v[0].thread[i], v[1].thread[i]));
                 CU_ASSERT(i >= n || dsq_bits(v[0].result[i]) == dsq_bits(serial.result[i]));
             }
             CU_ASSERT_EQUAL(calls, n < counts[k] ? n : counts[k]);
@@ -290,6 +297,25 @@ static void test_pool_partition(void)
         }
         dsq_pool_destroy(pool);
     }
+}
+
+/* More workers than can wake up while the caller does next to nothing: it does ranges of theirs, and none twice. */
+static void test_pool_takes_back(void)
+{
+    dsq_pool *pool = new_pool(64);
+    const dsq_executor *e = dsq_pool_executor(pool);
+    int own = 0, others = 0;
+    for (int k = 0; k < 200; k++) {
+        struct visits v = {0};
+        e->parallel_for(e->ctx, 64, visit, &v);
+        for (int i = 0; i < 64; i++) {
+            CU_ASSERT_EQUAL(v.count[i], 1);
+            pthread_equal(v.thread[i], pthread_self()) ? own++ : others++;
+        }
+    }
+    CU_ASSERT(own > 200);
+    CU_ASSERT(others > 0);
+    dsq_pool_destroy(pool);
 }
 
 struct nested {
@@ -427,6 +453,7 @@ void suite_runtime(void)
     CU_add_test(s, "bit operations", test_math_bits);
     CU_add_test(s, "copy and fill", test_memory);
     CU_add_test(s, "pool: static partition, same results", test_pool_partition);
+    CU_add_test(s, "pool: ranges taken back", test_pool_takes_back);
     CU_add_test(s, "pool: nested loops", test_pool_nested);
     CU_add_test(s, "pool: several callers", test_pool_shared);
     CU_add_test(s, "pool: sleep and wake", test_pool_sleep);
