@@ -6,9 +6,9 @@
 #include "io/io.h"
 #include "measure.h"
 #include "peak.h"
-#include "together.h"
 #include "report.h"
 #include "term.h"
+#include "together.h"
 
 const char help_bench[] =
     "Compiles the network for this machine, runs it on random inputs, and prints the latency of an\n"

@@ -5,8 +5,8 @@
 
 #include "schedule_file.h"
 
-/* Layers that are one kernel where the cost model chooses: they share what is measured. */
 typedef struct Tried { Schedule s; double ratio, noise; } Tried;
+/* Layers that are one kernel where the cost model chooses: they share what is measured. */
 typedef struct TuneGroup {
     VEC(int) node;             /* of Tune.g */
     const char *layer, *shape; /* of the first */

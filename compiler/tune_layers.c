@@ -76,8 +76,9 @@ static const Node *summed(const Graph *g, const Node *n)
    is left of its reduction, that one. */
 static const Node *layer_of(const Graph *g, const Node *n)
 {
-    if (summed(g, n))
-        return summed(g, n);
+    const Node *sums = summed(g, n);
+    if (sums)
+        return sums;
     bool copy = n->op == OP_map && !n->name && !n->layers && n->nout == 1;
     for (int i = 0; copy && i < g->node.n; i++)
         for (int k = 0; k < g->node.v[i].nin; k++)
@@ -115,11 +116,19 @@ static bool tried(const Tune *t, const TuneGroup *g, const Schedule *s)
 
 static bool better(double ratio, double noise) { return 1 - ratio > fmax(least_gain, noise); }
 
+static void prefer(TuneGroup *g, const Tried *k)
+{
+    if (k->ratio < g->ratio && better(k->ratio, k->noise))
+        g->best = k->s, g->ratio = k->ratio, g->noise = k->noise;
+}
+
+static void prefer_model(TuneGroup *g) { g->best = g->model, g->ratio = 1, g->noise = 0; }
+
 void tune_learn(Tune *t, TuneGroup *g, const Schedule *s, double ratio, double noise)
 {
-    PUSH(t->job->arena, &g->tried, ((Tried){*s, ratio, noise}));
-    if (ratio < g->ratio && better(ratio, noise))
-        g->best = *s, g->ratio = ratio, g->noise = noise;
+    Tried k = {*s, ratio, noise};
+    PUSH(t->job->arena, &g->tried, k);
+    prefer(g, &k);
 }
 
 /* What the last step found of the best: the model's choice comes back where it is not better after all. */
@@ -127,7 +136,7 @@ void tune_confirm(TuneGroup *g, double ratio, double noise)
 {
     g->ratio = ratio, g->noise = noise;
     if (!better(ratio, noise))
-        g->best = g->model, g->ratio = 1, g->noise = 0;
+        prefer_model(g);
 }
 
 /* Bytes by which the schedule's weights exceed the graph's. */
@@ -146,12 +155,10 @@ static bool has_room(const Tune *t, int64_t bytes) { return t->pass.winograd || 
 /* The best that was measured and grows by less than so many bytes, else the model's choice. */
 static void next_best(const Tune *t, TuneGroup *g, int64_t bytes)
 {
-    g->best = g->model, g->ratio = 1, g->noise = 0;
-    for (int i = 0; i < g->tried.n; i++) {
-        const Tried *k = &g->tried.v[i];
-        if (k->ratio < g->ratio && better(k->ratio, k->noise) && growth(t, g, &k->s) < bytes)
-            g->best = k->s, g->ratio = k->ratio, g->noise = k->noise;
-    }
+    prefer_model(g);
+    for (int i = 0; i < g->tried.n; i++)
+        if (growth(t, g, &g->tried.v[i].s) < bytes)
+            prefer(g, &g->tried.v[i]);
 }
 
 /* Where Winograd's weights are bounded altogether, those that gain least have to become smaller. */

@@ -42,9 +42,6 @@ static bool rows_stay(const Dw *d, int rows)
     return input_rows(d->v, rows) * d->h->in * apart <= d->t->l1 * 3 / 4;
 }
 
-/* A vector that arrives from L2, at about 28 bytes a cycle. */
-static double from_l2(const Target *t) { return t->lanes * 4 / 14.0; }
-
 static double dw_tile_cost(const Dw *d, int rows, int px)
 {
     const Target *t = d->t;
@@ -55,7 +52,7 @@ static double dw_tile_cost(const Dw *d, int rows, int px)
         loads += (double)(ih * weights(t, tile, kh, kw, rows));
     double fma = (double)(tile * taps);
     double around = wide(t) ? wide_stores(rows * px) : begin_tile + 2 * (double)tile;
-    double again = rows_stay(d, rows) ? 0 : (double)(imax(0, ih - rows * d->v->s) * px * d->h->s) * from_l2(t);
+    double again = rows_stay(d, rows) ? 0 : (double)(imax(0, ih - rows * d->v->s) * px * d->h->s) * streamed_vector(t);
     if (wide(t) && again > around) /* waiting for what the tiles above have read, too, and for stores */
         around = again;
     return (fma > loads ? fma : loads) + 0.1 * loads + around;

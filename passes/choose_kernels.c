@@ -30,11 +30,10 @@ static int lanes_for(const Target *t, int64_t channels)
 }
 
 /* A reduction step of a tile, in multiply-adds of a vector, of which two are done in a cycle, as many as loads; a chain of them
-   takes four cycles a link. streamed: the weights of a block of output channels do not stay in L1 and arrive at about 28
-   bytes a cycle. */
+   takes four cycles a link. streamed: the weights of a block of output channels do not stay in L1. */
 static double step_cost(const Target *t, int pixels, int nb, int loads, bool streamed)
 {
-    double fma = pixels * nb, far = streamed ? nb * t->lanes * 4 / 14.0 : 0;
+    double fma = pixels * nb, far = streamed ? nb * streamed_vector(t) : 0;
     return t->lanes == 1 ? fma + loads + 2 : fmax(fmax(fma, 8), fmax(loads, far));
 }
 
@@ -44,13 +43,14 @@ double tile_cost(const Target *t, int pixels, int nb, bool streamed)
     return step_cost(t, pixels, nb, loads, streamed) + (t->lanes == 1 ? 0 : 0.5 + 0.05 * loads);
 }
 
+static bool weights_streamed(const Target *t, int64_t red, int nb) { return red * nb * t->lanes * 4 > t->l1 / 2; }
+
 /* The same for each step of a whole tile: accumulators are also begun, sent through the epilogue and stored, and the
    first and last links of their chains wait. */
 static double whole_tile(const Target *t, int pixels, int nb, int64_t red)
 {
-    bool streamed = red * nb * t->lanes * 4 > t->l1 / 2;
     double around = t->lanes == 1 ? 0 : 24 + 4.0 * pixels * nb;
-    return tile_cost(t, pixels, nb, streamed) + around / (double)red;
+    return tile_cost(t, pixels, nb, weights_streamed(t, red, nb)) + around / (double)red;
 }
 
 double wide_stores(int results)
@@ -66,7 +66,7 @@ static double wide_tile(const Target *t, int pixels, int nb, int64_t red, bool p
 {
     enum { FEW_PIXELS = 4 };
     int loads = pixels + (pixels <= FEW_PIXELS ? pixels * nb : nb);
-    double step = step_cost(t, pixels, nb, loads, red * nb * t->lanes * 4 > t->l1 / 2) + 0.1 + 0.02 * loads;
+    double step = step_cost(t, pixels, nb, loads, weights_streamed(t, red, nb)) + 0.1 + 0.02 * loads;
     if (pairs)
         step -= pixels / 2 - 1;
     return step + (pairs ? 70 : wide_stores(pixels * nb)) / (double)red;

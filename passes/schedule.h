@@ -43,6 +43,8 @@ ConvMap conv_map(const Graph *, const Node *);
    the stores that wait for its results are few: sixteen cost 12 cycles, twenty-eight 50, whatever the cache they go to. */
 static inline bool wide(const Target *t) { return t->lanes > 8; }
 double wide_stores(int results); /* in multiply-adds */
+/* What a vector costs that arrives from L2 between multiply-adds, at about 28 bytes a cycle. */
+static inline double streamed_vector(const Target *t) { return t->lanes * 4 / 14.0; }
 double conv_tile_cost(const Target *, const Schedule *s, const ConvMap *);
 /* Of n pieces that cost the same, and a head in front of them (0: none), the range that takes longest where threads share
    them as dsq_pool does. */

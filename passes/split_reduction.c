@@ -11,21 +11,14 @@
    which rows go together (Schedule.sum_rows); a map that alone reads the reduction becomes what is left of it. The sum is the
    same, to the bit, for any number of threads. Needs F_SCHEDULE, keeps everything. */
 #include "edit.h"
-
-static bool reduces(const Node *n)
-{
-    for (int i = 0; i < n->nout; i++)
-        if (n->out[i].red != RED_NONE)
-            return true;
-    return false;
-}
+#include "lower/lower.h"
 
 /* The map that alone reads v, as what it maps, and reduces nothing itself; -1: there is none. */
 static int only_map(const Graph *g, ValueId v)
 {
     int found = -1;
     for (int i = 0; i < g->node.n && value_uses(g, v) == 1; i++)
-        if (g->node.v[i].op == OP_map && g->node.v[i].in[0] == v && !reduces(&g->node.v[i]))
+        if (g->node.v[i].op == OP_map && g->node.v[i].in[0] == v && !node_reduces(&g->node.v[i]))
             found = i;
     return found;
 }

@@ -33,11 +33,19 @@ interpret()
     done
 }
 
+# loops_of KERNEL OPTION...: m.yaml's kernel in loop IR
+loops_of()
+{
+    local kernel=$1
+    shift
+    "$DSQC" compile "$WORK/m.yaml" --weights random:1 -q --target=x86-64-v4 --emit=loops "$@" -o - |
+        awk -v k="@k[0-9]*_$kernel " '/^ *kernel/ { on = $0 ~ k } on'
+}
+
 # count NAME KERNEL PATTERN N: lines of the kernel that have the pattern
 count()
 {
-    "$DSQC" compile "$WORK/m.yaml" --weights random:1 -q --target=x86-64-v4 --emit=loops -o - >"$WORK/m.loops"
     local n
-    n=$(awk -v k="@k[0-9]*_$2 " '/^ *kernel/ { on = $0 ~ k } on' "$WORK/m.loops" | grep -c "$3")
+    n=$(loops_of "$2" | grep -c "$3")
     [ "$n" = "$4" ] && echo "ok $1" || echo "not ok $1: $n instead of $4"
 }

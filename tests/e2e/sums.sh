@@ -74,9 +74,8 @@ parts()
 {
     spec '[1,3,7,7]' '{op: conv2d, name: a, out: 256, kernel: 1}' relu "{op: conv2d, name: b, out: $2, kernel: 3, pad: 1}" relu \
          '{op: conv2d, name: c, out: 8, kernel: 1}'
-    "$DSQC" compile "$WORK/m.yaml" --weights random:1 -q --target=x86-64-v4 --emit=loops --threads="$3" -o - >"$WORK/m.loops"
-    if grep '^ *kernel @k[0-9]*_b ' "$WORK/m.loops" | grep -q winograd &&
-        awk '/^ *kernel/ { on = /@k[0-9]*_b / } on' "$WORK/m.loops" | grep -q "parallel for part[a-z_]* 0\.\.$3 "; then
+    loops_of b --threads="$3" >"$WORK/b.loops"
+    if head -1 "$WORK/b.loops" | grep -q winograd && grep -q "parallel for part[a-z_]* 0\.\.$3 " "$WORK/b.loops"; then
         echo "ok $1"
     else
         echo "not ok $1"

@@ -1,10 +1,9 @@
 /* libFuzzer target: graph text of any kind must be refused with a message or give a graph that passes the checker,
    prints, reads back equal, clones, and, where it is small, evaluates. */
 #include "../../ir/graph.h"
+#include "fuzz.h"
 
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 enum { SMALL = 20000 };
 
@@ -67,20 +66,12 @@ static void exercise(Arena *a, Graph *g)
     graph_eval(g, in, ignore, NULL);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+static void fuzz(Arena *a, const uint8_t *data, size_t n)
 {
-    Arena *a = arena_new();
-    Buf messages = {0};
-    diag_reset();
-    diag_capture(&messages);
     char *text = arena_strndup(a, (const char *)data, n);
     Graph *g = graph_parse(a, text, diag_file("fuzz", text, n));
     if (!g && !diag_errors())
         bug("refused without a message");
     if (g)
         exercise(a, g);
-    diag_capture(NULL);
-    buf_free(&messages);
-    arena_free(a);
-    return 0;
 }

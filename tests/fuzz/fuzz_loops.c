@@ -2,11 +2,10 @@
    the checker accepts must run without touching memory outside its buffers, and the passes must not change what comes
    out. */
 #include "../../ir/loops.h"
+#include "fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 enum { SMALL = 1 << 16, STEPS = 4000 };
 
@@ -144,20 +143,12 @@ static void exercise(Arena *a, Program *p, bool hoist_first)
     memory_free(&n);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+static void fuzz(Arena *a, const uint8_t *data, size_t n)
 {
-    Arena *a = arena_new();
-    Buf messages = {0};
-    diag_reset();
-    diag_capture(&messages);
     char *text = arena_strndup(a, (const char *)data, n);
     Program *p = program_parse(a, text, diag_file("fuzz", text, n));
     if (!p && !diag_errors())
         bug("refused without a message");
     if (p && !program_check(p))
         exercise(a, p, n % 2);
-    diag_capture(NULL);
-    buf_free(&messages);
-    arena_free(a);
-    return 0;
 }

@@ -1,10 +1,9 @@
 /* libFuzzer: any bytes as .npy and, where the first bytes say so, as a picture. */
 #include "../../compiler/io/image.h"
 #include "../../compiler/io/io.h"
+#include "fuzz.h"
 
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static void read_npy(Arena *a, const uint8_t *data, size_t n)
 {
@@ -22,19 +21,11 @@ static void read_npy(Arena *a, const uint8_t *data, size_t n)
     (void)kept;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+static void fuzz(Arena *a, const uint8_t *data, size_t n)
 {
-    Buf said = {0};
-    diag_capture(&said);
-    diag_reset();
-    Arena *a = arena_new();
     Image im;
     if (!image_known(data, n))
         read_npy(a, data, n);
     else if (!image_read(a, data, n, 3, &im) && image_scale(a, &im, 9, 9, 1, 1, 7, 7).w != 7)
         abort();
-    arena_free(a);
-    diag_capture(NULL);
-    buf_free(&said);
-    return 0;
 }

@@ -1,16 +1,11 @@
 /* libFuzzer target: rules of any kind must be refused with a message or be rules that can be tried on graphs. */
 #include "../../passes/rules.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+#include "fuzz.h"
 
 enum { TRIALS = 12, SPARSE = 331 }; /* the first of single numbers, then of others */
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+static void fuzz(Arena *a, const uint8_t *data, size_t n)
 {
-    Arena *a = arena_new();
-    Buf messages = {0};
-    diag_reset();
-    diag_capture(&messages);
     Rules rules = {0};
     char *text = arena_strndup(a, (const char *)data, n);
     if (!rules_parse(a, &rules, text, diag_file("fuzz", text, n)) && !diag_errors())
@@ -23,8 +18,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
                 bug("wrong without a reason");
             arena_free(b);
         }
-    diag_capture(NULL);
-    buf_free(&messages);
-    arena_free(a);
-    return 0;
 }

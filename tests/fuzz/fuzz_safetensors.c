@@ -1,17 +1,12 @@
 /* libFuzzer: any bytes as a weights file (safetensors, or npz by its first bytes), bound to a small graph. */
 #include "../../compiler/weights/file.h"
+#include "fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+static void fuzz(Arena *a, const uint8_t *data, size_t n)
 {
-    Buf said = {0};
-    diag_capture(&said);
-    diag_reset();
-    Arena *a = arena_new();
     WeightFile f = {.arena = a, .map = data, .n = n, .index = map_new(a), .file = diag_file("fuzz", NULL, 0)};
     bool ok = n >= 4 && !memcmp(data, "PK", 2) ? npz_read(&f) : safetensors_read(&f);
     if (ok == (diag_errors() > 0))
@@ -25,8 +20,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     }
     volatile double kept = sum;
     (void)kept;
-    arena_free(a);
-    diag_capture(NULL);
-    buf_free(&said);
-    return 0;
 }

@@ -2,12 +2,11 @@
    each schedule in them is impossible for a layer of the network below, or gives code with the right numbers. */
 #include "../../compiler/schedule_file.h"
 #include "../../compiler/weights/weights.h"
+#include "fuzz.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 enum { MOST_TRIED = 6, ELEMS = 4 * 9 * 7, OUTPUTS = 5 };
 
@@ -134,12 +133,8 @@ static void print_and_read(Arena *a, const ScheduleFile *f)
     buf_free(&again);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+static void fuzz(Arena *a, const uint8_t *data, size_t n)
 {
-    Arena *a = arena_new();
-    Buf messages = {0};
-    diag_reset();
-    diag_capture(&messages);
     char *text = arena_strndup(a, (const char *)data, n);
     const ScheduleFile *f = schedule_file_parse(a, "fuzz.json", text, n);
     if (!f != (diag_errors() > 0))
@@ -148,9 +143,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         print_and_read(a, f);
         try_schedules(f);
     }
-    diag_reset();
-    diag_capture(NULL);
-    buf_free(&messages);
-    arena_free(a);
-    return 0;
 }

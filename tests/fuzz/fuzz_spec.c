@@ -2,10 +2,9 @@
    prints and reads back. The first line may set parameters: "# set: name=value name=value". Includes are looked for
    beside a file that is in no folder, and nowhere else. */
 #include "../../compiler/spec.h"
+#include "fuzz.h"
 
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 enum { MAX_SET = 4 };
 
@@ -40,13 +39,9 @@ static void exercise(Arena *a, const Spec *spec)
     buf_free(&b);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+static void fuzz(Arena *a, const uint8_t *data, size_t n)
 {
-    Arena *a = arena_new();
-    Buf messages = {0};
     Param set[MAX_SET];
-    diag_reset();
-    diag_capture(&messages);
     char *text = arena_strndup(a, (const char *)data, n);
     int nset = read_set(a, text, set);
     Spec *spec = spec_parse(a, "fuzz.yaml", text, n, set, nset, NULL);
@@ -56,8 +51,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         bug("accepted with a message: %s", messages.s);
     if (spec)
         exercise(a, spec);
-    diag_capture(NULL);
-    buf_free(&messages);
-    arena_free(a);
-    return 0;
 }
