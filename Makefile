@@ -93,22 +93,18 @@ $(B)/%.o: %.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_C) -MMD -MP -c -o $@ $<
 
-$(B)/runtime_text.h: backends/c/embed.sh $(RUNTIME)
+# Texts that are part of the binary.
+TEXTS := $(patsubst %,$(B)/%_text.h,runtime rules page functions)
+$(B)/runtime_text.h: $(RUNTIME)
+$(B)/rules_text.h: $(RULES)
+$(B)/page_text.h: $(PAGE)
+$(B)/functions_text.h: ir/functions.loops
+$(TEXTS): backends/c/embed.sh
 	@mkdir -p $(@D)
 	$(call say,EMBED,$@)
-	$(Q)sh backends/c/embed.sh runtime_text $(RUNTIME) > $@.tmp && mv $@.tmp $@
+	$(Q)sh $< $(basename $(@F)) $(filter-out $<,$^) > $@.tmp && mv $@.tmp $@
 
-$(B)/rules_text.h: backends/c/embed.sh $(RULES)
-	@mkdir -p $(@D)
-	$(call say,EMBED,$@)
-	$(Q)sh backends/c/embed.sh rules_text $(RULES) > $@.tmp && mv $@.tmp $@
-
-$(B)/page_text.h: backends/c/embed.sh $(PAGE)
-	@mkdir -p $(@D)
-	$(call say,EMBED,$@)
-	$(Q)sh backends/c/embed.sh page_text $(PAGE) > $@.tmp && mv $@.tmp $@
-
-$(OBJ): | $(B)/runtime_text.h $(B)/rules_text.h $(B)/page_text.h
+$(OBJ): | $(TEXTS)
 $(B)/backends/llvm/%.o: ALL_C += $(LLVM_CFLAGS)
 
 $(B)/onnx.pb-c.c $(B)/onnx.pb-c.h &: $(ONNX_PROTO)

@@ -102,6 +102,18 @@ typedef struct Isa { const char *name, *extends, *prelude, *gcc; const IsaRow *r
     INSTR(mul, type, "", "%a*%b", "a * b")                                                                             \
     INSTR(div, type, "", "%a/%b", "a / b")                                                                             \
     INSTR(neg, type, "", "-%a", "-a")
+#define UNSIGNED(op, sign, type, u, meaning)                                                                          \
+    INSTR(op, type, "", #op "_" #type "(%a, %b)", meaning)                                                             \
+    HELPER(op##_##type, "static inline " #type " " #op "_" #type "(" #type " a, " #type " b) "                          \
+                        "{ return (" #type ")((" #u ")a " sign " (" #u ")b); }\n")
+#define INTEGERS(type, u)                                                                                              \
+    UNSIGNED(add, "+", type, u, "a + b, wrapping")                                                                     \
+    UNSIGNED(sub, "-", type, u, "a - b, wrapping")                                                                     \
+    UNSIGNED(and, "&", type, u, "a & b")                                                                               \
+    UNSIGNED(or, "|", type, u, "a | b")                                                                                \
+    UNSIGNED(shl, "<<", type, u, "a << b")                                                                             \
+    UNSIGNED(shr, ">>", type, u, "a >> b, zeros come in")                                                              \
+    INSTR(bitcast, type, "", "(" #type ")%a", "the same bits")
 
 #define EXTENDS(isa)
 #define PRELUDE(text)

@@ -269,6 +269,10 @@ static bool fold_i32(XOp op, int32_t x, int32_t y, double *r)
     case X_mul: *r = (int32_t)(ux * uy); return true;
     case X_max: *r = x > y ? x : y; return true;
     case X_min: *r = x < y ? x : y; return true;
+    case X_and: *r = (int32_t)(ux & uy); return true;
+    case X_or: *r = (int32_t)(ux | uy); return true;
+    case X_shl: *r = (int32_t)(ux << (uy & 31)); return true;
+    case X_shr: *r = (int32_t)(ux >> (uy & 31)); return true;
     default: return false;
     }
 }
@@ -284,7 +288,7 @@ static bool fold_bin(XOp op, const Expr *a, const Expr *c, double *r)
 
 const Expr *x_un(KB *b, XOp op, const Expr *a)
 {
-    if (xop_info[op].arity != 1 || op == X_splat || op == X_lane)
+    if (xop_info[op].arity != 1 || op == X_splat || op == X_lane || xop_info[op].cls == XC_cast)
         bug("kernel %s: %s is not a unary operation", b->k->name, xop_info[op].name);
     double r;
     if (xop_info[op].cls == XC_fold) {
@@ -301,6 +305,15 @@ const Expr *x_un(KB *b, XOp op, const Expr *a)
     if (op == X_abs && (a->op == X_abs || a->op == X_neg))
         return a->op == X_abs ? a : x_un(b, X_abs, a->a[0]);
     Expr *e = make(b, op, a->type);
+    e->a[0] = a;
+    return e;
+}
+
+const Expr *x_cast(KB *b, XOp op, DType to, const Expr *a)
+{
+    if (xop_info[op].cls != XC_cast)
+        bug("kernel %s: %s is not a cast", b->k->name, xop_info[op].name);
+    Expr *e = make(b, op, vt(to, a->type.lanes));
     e->a[0] = a;
     return e;
 }

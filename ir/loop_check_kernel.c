@@ -216,7 +216,9 @@ static void check_op(Check *c, const Expr *e)
         }
         check_expr(c, e->a[i]);
         VT got = e->a[i]->type;
-        if (cls == XC_splat)
+        if (cls == XC_cast)
+            want.elem = e->type.elem == DT_F32 ? DT_I32 : DT_F32;
+        else if (cls == XC_splat)
             want.lanes = 1;
         else if (cls == XC_fold)
             want.lanes = got.lanes;
@@ -226,7 +228,9 @@ static void check_op(Check *c, const Expr *e)
     }
     if (c->error)
         return;
-    bool floats = cls == XC_math || e->op == X_div || e->op == X_sqrt || e->op == X_fma;
+    if (cls == XC_bits && e->type.elem != DT_I32)
+        fail(c, "%s of floats", name);
+    bool floats = cls == XC_math || e->op == X_convert || e->op == X_div || e->op == X_sqrt || e->op == X_fma;
     if (floats && e->type.elem != DT_F32)
         fail(c, "%s of integers", name);
     if (cls == XC_splat && e->type.lanes < 2)
@@ -416,6 +420,12 @@ static void check_stmt(Check *c, const Stmt *s)
         if (!s->text)
             fail(c, "a comment without text");
         return;
+    case ST_RETURN:
+        if (c->depth > 0 || s != c->k->body.v[c->k->body.n - 1])
+            fail(c, "a return that is not the last statement");
+        else
+            check_expr(c, s->val);
+        return;
     }
     fail(c, "a statement of unknown kind");
 }
@@ -488,6 +498,12 @@ const char *kernel_check(Arena *A, const Kernel *k)
         check_name(c, &names, "register", k->reg.v[i].name);
     for (int i = 0; i < k->ptr.n; i++)
         check_name(c, &names, "pointer", k->ptr.v[i].name);
+    c->nreg = k->args;
+    for (int i = 0; i < k->args; i++)
+        c->reg[i] = true;
+    const Stmt *last = k->body.n ? k->body.v[k->body.n - 1] : NULL;
+    if (!(last && last->kind == ST_RETURN) != !k->args)
+        fail(c, "a function ends with a return, and nothing else does");
     if (!c->error)
         check_block(c, &k->body);
     if (c->nvar < k->var.n || c->nreg < k->reg.n || c->nptr < k->ptr.n)

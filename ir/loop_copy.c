@@ -111,6 +111,7 @@ Stmt *copy_stmt(Copy *c, Block *out, const Stmt *s)
         r->ptr = copy_ptr(c, s->ptr);
         break;
     case ST_COMMENT:
+    case ST_RETURN:
         break;
     }
     return r;

@@ -28,6 +28,7 @@ static inline int ref_rank(const Kernel *k, int ref) { return ref >= 0 ? k->para
    was written beside the expression and is evident. */
 typedef struct PartType { int elem, lanes; } PartType;
 PartType expr_evident(const Kernel *, const Expr *, bool written);
+PartType operand_part(XOp, int elem, int lanes); /* what an operation of that type says of its operands' types */
 
 /* NULL, or what is wrong with the kernel. */
 const char *kernel_check(Arena *, const Kernel *);

@@ -2,7 +2,6 @@
    into trees with every reference resolved and every intermediate value in its own place, then walked; nothing is
    allocated while they run. Parallel loops run in order, and marks on memory tell whether any other would do. */
 #include "loop_impl.h"
-#include "../runtime_min/dsq_math.h"
 
 #include <math.h>
 #include <string.h>
@@ -32,7 +31,8 @@ typedef struct At {
 
 typedef struct XNode {
     XOp op;
-    bool integer;
+    bool integer;           /* the operands */
+    struct Ready *function; /* of an operation of class math */
     int lanes, n;
     struct XNode *a[4];
     void *out;              /* the value: lanes x 4 bytes */
@@ -62,13 +62,17 @@ typedef struct Ready {
     int64_t *var, *ptr;
     char **mem, **file;
     Mark **mark;            /* of every mem; NULL where the kernel has no parallel loop or never stores there */
+    const void *result;     /* of a function */
 } Ready;
+/* A function on vectors of so many lanes. */
+typedef struct ReadyFn { XOp op; int lanes; Ready *r; } ReadyFn;
 
 typedef struct Interp {
     Arena *A;
     const Program *p;
     const Kernel *k;
     Ready *r;               /* of the kernel at work */
+    VEC(ReadyFn) function;
     int call;
     uint32_t before, part;  /* numbers of what comes before the parallel loop, and of what runs now */
     Mark *arena, **mark;    /* of the arena and of every PBuf */
@@ -108,11 +112,25 @@ static At access_at(Interp *in, int ref, int n, const Ix *const *ix)
     return at;
 }
 
+static Ready *prepare(Interp *in, const Kernel *k);
+
+static Ready *function(Interp *in, XOp op, int lanes)
+{
+    for (int i = 0; i < in->function.n; i++)
+        if (in->function.v[i].op == op && in->function.v[i].lanes == lanes)
+            return in->function.v[i].r;
+    Ready *r = prepare(in, xop_function(in->A, op, lanes));
+    PUSH(in->A, &in->function, (ReadyFn){op, lanes, r});
+    return r;
+}
+
 static XNode *prepare_expr(Interp *in, const Expr *e)
 {
     XNode *x = NEW(in->A, XNode, 1);
     x->op = e->op;
-    x->integer = e->type.elem == DT_I32;
+    x->integer = (expr_arity(e) ? e->a[0] : e)->type.elem == DT_I32;
+    if (xop_info[e->op].cls == XC_math)
+        x->function = function(in, e->op, e->type.lanes);
     x->lanes = e->type.lanes;
     x->n = e->op == X_lane ? (int)e->imm : e->n;
     if (e->op == X_reg) {
@@ -162,7 +180,7 @@ static int prepare_block(Interp *in, const Block *b, SNode **out)
             for (int j = 0; j < d->reg->rank; j++)
                 d->elems *= d->reg->dim[j];
             d->ix = affines(in, s->nix, s->ix);
-        } else {
+        } else if (s->kind != ST_RETURN) {
             d->at = access_at(in, s->ref, s->nix, s->ix);
         }
         if (s->kind == ST_FOR || s->kind == ST_INDEX)
@@ -174,10 +192,11 @@ static int prepare_block(Interp *in, const Block *b, SNode **out)
     return n;
 }
 
-static Ready *prepare(Interp *in)
+static Ready *prepare(Interp *in, const Kernel *k)
 {
-    const Kernel *k = in->k;
-    Ready *r = NEW(in->A, Ready, 1);
+    const Kernel *outer_k = in->k;
+    Ready *outer_r = in->r, *r = NEW(in->A, Ready, 1);
+    in->k = k;
     in->r = r;
     r->var = NEW(in->A, int64_t, k->var.n + 1);
     r->ptr = NEW(in->A, int64_t, k->ptr.n + 1);
@@ -192,6 +211,8 @@ static Ready *prepare(Interp *in)
         r->file[i] = arena_alloc(in->A, n, 4, 64);
     }
     r->nbody = prepare_block(in, &k->body, &r->body);
+    in->k = outer_k;
+    in->r = outer_r;
     return r;
 }
 
@@ -360,13 +381,10 @@ static void lanes_f32(XOp op, int n, float *restrict r, const float *a, const fl
     case X_max: LANES(a[l] > b[l] ? a[l] : b[l]);
     case X_min: LANES(a[l] < b[l] ? a[l] : b[l]);
     case X_neg: LANES(-a[l]);
-    case X_abs: LANES(dsq_fabsf(a[l]));
-    case X_sqrt: LANES(dsq_sqrtf(a[l]));
+    case X_abs: LANES(fabsf(a[l]));
+    case X_sqrt: LANES(sqrtf(a[l]));
     case X_fma: LANES(fmaf(a[l], b[l], c[l]));
     case X_select_gt: LANES(a[l] > b[l] ? c[l] : d[l]);
-    case X_exp: LANES(dsq_expf(a[l]));
-    case X_tanh: LANES(dsq_tanhf(a[l]));
-    case X_erf: LANES(dsq_erff(a[l]));
     default: bug("interpreter: %s of f32", xop_info[op].name);
     }
 }
@@ -385,8 +403,21 @@ static void lanes_i32(XOp op, int n, int32_t *restrict r, const int32_t *a, cons
     case X_neg: LANES((int32_t)-(uint32_t)a[l]);
     case X_abs: LANES(a[l] < 0 ? (int32_t)-(uint32_t)a[l] : a[l]);
     case X_select_gt: LANES(a[l] > b[l] ? c[l] : d[l]);
+    case X_and: LANES(a[l] & b[l]);
+    case X_or: LANES(a[l] | b[l]);
+    case X_shl: LANES((int32_t)((uint32_t)a[l] << (b[l] & 31)));
+    case X_shr: LANES((int32_t)((uint32_t)a[l] >> (b[l] & 31)));
     default: bug("interpreter: %s of i32", xop_info[op].name);
     }
+}
+
+static void cast(const XNode *x, const void *a)
+{
+    if (x->op == X_convert)
+        for (int l = 0; l < x->lanes; l++)
+            ((float *)x->out)[l] = (float)((const int32_t *)a)[l];
+    else
+        memcpy(x->out, a, (size_t)x->lanes * 4);
 }
 
 /* Halves added (or compared) until one lane is left. */
@@ -403,6 +434,19 @@ static void fold(const XNode *x, const void *a, int n)
         memcpy(&v, &half, (size_t)n * 4);
     }
     memcpy(x->out, &v, 4);
+}
+
+static void run_block(Interp *in, const SNode *v, int n);
+
+static void call(Interp *in, const XNode *x, const void *const *a)
+{
+    Ready *caller = in->r, *f = x->function;
+    for (int i = 0; i < xop_info[x->op].arity; i++)
+        memcpy(f->file[i], a[i], (size_t)x->lanes * 4);
+    in->r = f;
+    run_block(in, f->body, f->nbody);
+    in->r = caller;
+    memcpy(x->out, f->result, (size_t)x->lanes * 4);
 }
 
 static const void *eval(Interp *in, const XNode *x)
@@ -429,8 +473,12 @@ static const void *eval(Interp *in, const XNode *x)
     }
     for (int i = 0; i < 4 && x->a[i]; i++)
         a[i] = eval(in, x->a[i]);
-    if (x->op == X_lane) {
+    if (x->function) {
+        call(in, x, a);
+    } else if (x->op == X_lane) {
         memcpy(x->out, (const char *)a[0] + 4 * x->n, 4);
+    } else if (xop_info[x->op].cls == XC_cast) {
+        cast(x, a[0]);
     } else if (x->op == X_hsum || x->op == X_hmax) {
         fold(x, a[0], x->a[0]->lanes);
     } else if (x->integer) {
@@ -442,8 +490,6 @@ static const void *eval(Interp *in, const XNode *x)
 }
 
 /* ---- statements ---- */
-
-static void run_block(Interp *in, const SNode *v, int n);
 
 static void run_for(Interp *in, const SNode *s)
 {
@@ -490,6 +536,9 @@ static void run_stmt(Interp *in, const SNode *s)
     }
     case ST_PTR:
         *s->var = point(in, &s->at);
+        return;
+    case ST_RETURN:
+        in->r->result = v;
         return;
     case ST_PREFETCH:
     case ST_COMMENT:
@@ -587,7 +636,7 @@ const char *program_interp(const Program *p, float *const *io, void *arena, Aren
         in.k = &p->kernel.v[c->kernel];
         in.r = ready[c->kernel];
         if (!in.r)
-            ready[c->kernel] = prepare(&in);
+            in.r = ready[c->kernel] = prepare(&in, in.k);
         bind(&in, c, mem, arena);
         run_block(&in, in.r->body, in.error ? 0 : in.r->nbody);
     }

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "functions_text.h"
+
 enum { MAX_BLOCKS = 63 };
 
 /* The name that an entity gets: as written, or made unique. */
@@ -140,6 +142,9 @@ static void parse_stmt(Parser *P, Stmt *s)
         s->text = lp_string(P);
     } else if (lp_accept(P, "index")) {
         parse_index(P, s);
+    } else if (P->result.lanes && lp_accept(P, "return")) {
+        s->kind = ST_RETURN;
+        s->val = lp_value(P, P->result.elem, P->result.lanes);
     } else {
         parse_set(P, s);
     }
@@ -205,6 +210,55 @@ static void parse_kernel(Parser *P, const Map *kernels)
     PUSH(P->A, &P->prog->kernel, k);
     P->k = NULL;
 }
+
+/* ---- functions ---- */
+
+static void parse_argument(Parser *P)
+{
+    Tok t = lp_tok(P);
+    const char *name = lp_name(P);
+    Reg r = {.name = new_name(P, t, name)};
+    lp_expect(P, ":");
+    r.type = lp_vt(P);
+    PUSH(P->A, &P->k->reg, r);
+    lp_scope_set(P, name, E_REG, P->k->reg.n - 1);
+}
+
+static const Kernel *parse_function(Parser *P)
+{
+    Kernel *k = P->k = NEW(P->A, Kernel, 1);
+    P->taken = map_new(P->A);
+    lp_expect(P, "function");
+    lp_expect(P, "@");
+    k->name = lp_name(P);
+    lp_expect(P, "(");
+    do
+        parse_argument(P);
+    while (lp_accept(P, ","));
+    k->args = k->reg.n;
+    lp_expect(P, ")");
+    lp_expect(P, ":");
+    P->result = lp_vt(P);
+    parse_block(P, &k->body);
+    lp_scope_restore(P, 0);
+    return k;
+}
+
+const Kernel *xop_function(Arena *A, XOp op, int lanes)
+{
+    const struct EmbeddedFile *f = &functions_text[0];
+    const char *text = (const char *)f->text;
+    Parser P = {.A = A, .x = lex_new(A, text, diag_file(f->name, text, f->n)), .scope = map_new(A), .widen = lanes};
+    const Kernel *k = NULL;
+    while (lp_tok(&P).n && !P.failed && (!k || strcmp(k->name, xop_info[op].name)))
+        k = parse_function(&P);
+    const char *wrong = P.failed ? "it does not parse" : k ? kernel_check(A, k) : NULL;
+    if (wrong || !k || strcmp(k->name, xop_info[op].name) || k->args != xop_info[op].arity)
+        bug("function @%s: %s", xop_info[op].name, wrong ? wrong : "not in functions.loops with so many arguments");
+    return k;
+}
+
+/* ---- kernels, buffers, calls ---- */
 
 static void parse_data(Parser *P, PBuf *b)
 {

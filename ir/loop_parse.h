@@ -19,6 +19,8 @@ typedef struct Parser {
     Lex x;
     bool failed;
     int nesting, blocks;
+    int widen;              /* scalars become vectors of so many lanes, 0: they stay scalars */
+    VT result;              /* of the function that is being read */
     Program *prog;
     Kernel *k;
     Map scope, taken;       /* names as written to entities; names given */

@@ -299,6 +299,8 @@ VT lp_vt(Parser *P)
     if (elem < 0 || (x && (!isdigit((unsigned char)x[1]) || x[1] == '0' || strlen(x) > 4 ||
                            strspn(x + 1, "0123456789") != strlen(x + 1))))
         lp_fail(P, t, "expected a type like f32 or f32x16, found '%s'", s);
+    if (lanes == 1 && P->widen)
+        lanes = P->widen;
     return P->failed ? vt(DT_F32, 1) : vt((DType)elem, lanes);
 }
 
@@ -519,8 +521,7 @@ static void resolve(Parser *P, Expr *x, PartType known)
         x->imm = const_value(P, node->t, want.elem);
     if (x->op == X_load && x->n == 0)
         x->n = lanes;
-    XClass c = xop_info[x->op].cls;
-    PartType inner = {elem, c == XC_splat ? 1 : c == XC_fold ? 0 : lanes};
+    PartType inner = operand_part(x->op, elem, lanes);
     for (int i = 0; i < expr_arity(x); i++)
         /* Nodes are this parser's own until it returns. */
         resolve(P, (Expr *)(uintptr_t)x->a[i], inner);

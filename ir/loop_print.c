@@ -17,6 +17,8 @@
               | "prefetch" at
               | "ptr" NAME "=" "&" at                  afterwards NAME[i] is i elements further
               | "note" STRING                          a comment that reaches the generated code
+              | "return" expr                          the last statement of a function
+     function = "function" "@"NAME "(" NAME ":" VT {"," NAME ":" VT} ")" ":" VT "{" {stmt} "}"
      expr     = operand [":" VT]
      operand  = NUMBER | NAME ["[" ix {"," ix} "]"] | "load" at ["first" INT] | "index" "(" ix ")"
               | "lane" "(" expr "," INT ")" | OP "(" expr {"," expr} ")"     OP: a row of loop_op.def
@@ -27,6 +29,8 @@
      VT       = f32, i32, f32x16, ...                  scalar or vector
      TYPE     = f32[2,24,16], ...
      NUMBER   = decimal | "inf" | "-inf" | "nan" | 0x...     hexadecimal: the bits of a float
+
+   Functions stand in ir/functions.loops alone.
 
    A ";" begins a comment that ends with the line. Types are written where they are not known from the register, from
    the let, from another operand or from the buffer: an expression of which nothing says how wide it is, is a scalar,
@@ -228,7 +232,15 @@ PartType expr_evident(const Kernel *k, const Expr *e, bool written)
         t.lanes = 0;
     if (c == XC_fold)
         t.lanes = 1;
+    if (c == XC_bits || c == XC_cast)
+        t.elem = c == XC_bits ? (int)DT_I32 : -1;
     return t;
+}
+
+PartType operand_part(XOp op, int elem, int lanes)
+{
+    XClass c = xop_info[op].cls;
+    return (PartType){c == XC_cast ? -1 : elem, c == XC_splat ? 1 : c == XC_fold ? 0 : lanes};
 }
 
 static void print_vt(Buf *b, VT t)
@@ -265,8 +277,7 @@ static void print_operand(Out *o, const Expr *e)
     default:
         break;
     }
-    XClass c = xop_info[e->op].cls;
-    PartType inner = {(int)e->type.elem, c == XC_splat ? 1 : c == XC_fold ? 0 : e->type.lanes};
+    PartType inner = operand_part(e->op, (int)e->type.elem, e->type.lanes);
     buf_printf(b, "%s(", xop_info[e->op].name);
     for (int i = 0; i < expr_arity(e); i++) {
         buf_puts(b, i ? ", " : "");
@@ -364,6 +375,10 @@ static void print_stmt(Out *o, const Stmt *s)
     case ST_COMMENT:
         buf_puts(b, "note ");
         lex_put_quoted(b, s->text);
+        break;
+    case ST_RETURN:
+        buf_puts(b, "return ");
+        print_expr(o, s->val, (PartType){(int)s->val->type.elem, s->val->type.lanes});
         break;
     }
     buf_putc(b, '\n');

@@ -17,7 +17,7 @@ static bool name_reserved(const char *s)
 {
     static const char *const word[] = {
         /* the text form */
-        "parallel", "unroll", "let", "store", "prefetch", "load", "index", "ptr", "note", "inf", "nan",
+        "parallel", "unroll", "let", "store", "prefetch", "load", "index", "ptr", "note", "function", "inf", "nan",
         /* C11 */
         "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
         "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed",
@@ -155,6 +155,8 @@ static bool stmt_same(const Stmt *a, const Stmt *b, bool comments)
         return a->ref == b->ref;
     case ST_COMMENT:
         return !comments || text_eq(a->text, b->text);
+    case ST_RETURN:
+        return expr_eq(a->val, b->val);
     }
     return false;
 }

@@ -61,7 +61,7 @@ typedef enum XOp {
 #undef XOP
     NXOPS
 } XOp;
-typedef enum XClass { XC_leaf, XC_lane, XC_splat, XC_math, XC_fold } XClass;
+typedef enum XClass { XC_leaf, XC_lane, XC_bits, XC_cast, XC_splat, XC_math, XC_fold } XClass;
 typedef struct XInfo { const char *name; int arity; XClass cls; } XInfo;
 extern const XInfo xop_info[NXOPS];
 
@@ -81,8 +81,10 @@ struct Expr {
 /* ---- statements ---- */
 typedef struct Stmt Stmt;
 typedef struct Block { Stmt **v; int n, cap; } Block;
-/* PREFETCH: the element will be read; changes no numbers. */
-typedef enum StmtKind { ST_FOR, ST_LET, ST_SET, ST_STORE, ST_INDEX, ST_PTR, ST_PREFETCH, ST_COMMENT } StmtKind;
+/* PREFETCH: the element will be read; changes no numbers. RETURN: the last statement of a function. */
+typedef enum StmtKind {
+    ST_FOR, ST_LET, ST_SET, ST_STORE, ST_INDEX, ST_PTR, ST_PREFETCH, ST_COMMENT, ST_RETURN
+} StmtKind;
 typedef enum LoopKind { LOOP_SERIAL, LOOP_UNROLL, LOOP_PARALLEL } LoopKind;
 struct Stmt {
     StmtKind kind;
@@ -114,9 +116,13 @@ typedef struct Kernel {
     VEC(KVar) var;
     VEC(Reg) reg;
     VEC(KPtr) ptr;
+    int args;               /* a function: so many registers at the front are its arguments, no parameters, a return */
     Block body;
     const char *title;      /* first line of the comment above the code: what it computes, shapes, schedule */
 } Kernel;
+
+/* What an operation of class math means, on vectors of so many lanes: a function from ir/functions.loops. */
+const Kernel *xop_function(Arena *, XOp, int lanes);
 
 /* ---- programs ---- */
 typedef enum BufKind { BUF_INPUT, BUF_OUTPUT, BUF_CONST } BufKind;
@@ -183,6 +189,7 @@ const Expr *x_load(KB *, int param, const Ix *const *ix, int lanes, int n);   /*
 const Expr *x_splat(KB *, const Expr *, int lanes);                          /* itself for one lane */
 const Expr *x_un(KB *, XOp, const Expr *);
 const Expr *x_bin(KB *, XOp, const Expr *, const Expr *);
+const Expr *x_cast(KB *, XOp, DType to, const Expr *);
 const Expr *x_fma(KB *, bool has_fma, const Expr *a, const Expr *b, const Expr *c); /* mul and add where there is none */
 const Expr *x_select_gt(KB *, const Expr *a, const Expr *b, const Expr *c, const Expr *d);
 const Expr *x_lane(KB *, const Expr *, int lane);

@@ -45,7 +45,6 @@ typedef struct CFile {
     int64_t *offset, blob_bytes;    /* of constants in NAME.bin, where they are not arrays */
     Map needed;                     /* types and helpers that are printed already */
     Buf types, helpers;
-    bool math;                      /* dsq_math.h is used */
     bool special;                   /* DSQ_INF or DSQ_NAN is used */
 } CFile;
 
@@ -54,7 +53,8 @@ const char *c_dtype(DType);                           /* "float" */
 const char *c_typename(CFile *, VT);                  /* "float", "f32x16"; declares it on first use */
 /* Declares the types and defines the helpers that a spelling names. */
 void c_need(CFile *, const char *text);
-/* Helper functions made for operations without a row: lane by lane, and partial moves. Return their names. */
+/* Helper functions made for operations without a row: those of class math, lane by lane, and partial moves. Return
+   their names. */
 const char *c_lanewise(CFile *, XOp, VT);
 const char *c_part(CFile *, VT, bool store);
 /* A number as C spells it: exact, with suffix; -0.0f, DSQ_INF, and (-2147483647 - 1) included. */
@@ -122,6 +122,8 @@ bool c_beside(CFile *, const Kernel *, const Block *before, const Stmt *loop);
 Block c_without_stores(Arena *, const Block *);
 /* Prints one kernel's function or functions behind its comment. */
 void c_kernel(CFile *, Buf *, int kernel);
+/* Prints the function of an operation of class math on vectors of so many lanes. */
+void c_function(CFile *, Buf *, const char *name, XOp, int lanes);
 
 /* Prints what hands ranges of a shared loop to a kernel: a struct of its arguments and a function for the executor. */
 void c_part_function(CFile *, Buf *, int kernel);

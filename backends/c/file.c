@@ -101,8 +101,6 @@ static void preamble(CFile *c, Buf *b)
                   "#pragma GCC optimize (\"%s\")\n#endif\n\n",
                c->model, c->o->version ? c->o->version : "", c->o->target->name, c->model, isa_gcc_options(c->isa));
     buf_printf(b, "#include \"%s.h\"\n\n#include <stdint.h>\n", c->model);
-    if (c->math)
-        buf_puts(b, "\n#include \"dsq_math.h\"\n");
     if (c->types.n)
         buf_printf(b, "\n%s", isa_prelude(c->isa));
     buf_puts(b, "\n#if defined __FAST_MATH__\n#error \"compile without -ffast-math: it changes results\"\n#endif\n");
@@ -170,7 +168,7 @@ static bool runtime(const CFile *c, OutDir *dir)
 {
     for (int i = 0; i < LEN(runtime_text); i++) {
         const struct EmbeddedFile *t = &runtime_text[i];
-        bool wanted = !strcmp(t->name, "dsq.h") || (c->math && !strcmp(t->name, "dsq_math.h")) ||
+        bool wanted = !strcmp(t->name, "dsq.h") ||
                       (c->o->threads && !strncmp(t->name, "dsq_pool.", 9));
         if (wanted && !outdir_add(dir, t->name, t->text, t->n))
             return false;

@@ -212,6 +212,15 @@ static void store(KPrint *k, const Stmt *s)
     buf_free(&p);
 }
 
+static void result(KPrint *k, const Stmt *s)
+{
+    Buf b = {0};
+    buf_puts(&b, "return ");
+    c_expr(k, &b, s->val, PREC_ANY);
+    buf_putc(&b, ';');
+    put_buf(k, &b, GROUP_STORE);
+}
+
 static void prefetch(KPrint *k, const Stmt *s)
 {
     Buf b = {0};
@@ -306,6 +315,7 @@ static void statement(KPrint *k, const Stmt *s)
     case ST_PTR: pointer(k, s); break;
     case ST_PREFETCH: prefetch(k, s); break;
     case ST_COMMENT: comment(k, s->text); break;
+    case ST_RETURN: result(k, s); break;
     }
 }
 
@@ -362,6 +372,21 @@ static void end(KPrint *k)
     flush(k);
     buf_puts(k->out, "}\n");
     buf_free(&k->line);
+}
+
+void c_function(CFile *c, Buf *out, const char *name, XOp op, int lanes)
+{
+    const Kernel *f = xop_function(c->A, op, lanes);
+    KPrint k = begin(c, out, f, &f->body);
+    buf_printf(out, "static inline %s %s(", c_typename(c, f->body.v[f->body.n - 1]->val->type), name);
+    for (int i = 0; i < f->args; i++) {
+        declares(&k, &k.reg_at[i]);
+        name_register(&k, i);
+        buf_printf(out, "%s%s %s", i ? ", " : "", c_typename(c, f->reg.v[i].type), k.elem[i][0]);
+    }
+    buf_puts(out, ")\n{\n");
+    block(&k, &f->body);
+    end(&k);
 }
 
 /* ---- kernels that are divided among threads ---- */

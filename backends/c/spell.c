@@ -66,12 +66,12 @@ static void add_helper(CFile *c, const char *text)
 
 static void need_word(CFile *c, const char *name)
 {
-    if (!strncmp(name, "dsq_", 4))
-        c->math = true;
     if (map_get(&c->needed, name) >= 0)
         return;
     const char *text = isa_helper(c->isa, name);
-    if (text) {
+    if (!strcmp(name, "sqrt_soft_f32")) {
+        c_lanewise(c, X_sqrt_soft, vt(DT_F32, 1));
+    } else if (text) {
         map_put(&c->needed, name, 1);
         c_need(c, text);
         add_helper(c, text);
@@ -132,12 +132,15 @@ static void lane_helper(CFile *c, Buf *b, const char *name, XOp op, VT t)
 
 const char *c_lanewise(CFile *c, XOp op, VT t)
 {
-    const char *name = arena_printf(c->A, "%s_%sx%d", xop_info[op].name, lane_name(t.elem), t.lanes);
+    const char *lanes = t.lanes > 1 ? arena_printf(c->A, "x%d", t.lanes) : "";
+    const char *name = arena_printf(c->A, "%s_%s%s", xop_info[op].name, lane_name(t.elem), lanes);
     if (map_get(&c->needed, name) >= 0)
         return name;
     map_put(&c->needed, name, 1);
     Buf b = {0};
-    if (xop_info[op].cls == XC_fold)
+    if (xop_info[op].cls == XC_math)
+        c_function(c, &b, name, op, t.lanes);
+    else if (xop_info[op].cls == XC_fold)
         fold_helper(c, &b, name, op, t);
     else
         lane_helper(c, &b, name, op, t);

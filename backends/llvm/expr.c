@@ -153,11 +153,11 @@ static LLVMValueRef square_root(LMod *m, VT t, LLVMValueRef x)
     if (!m->soft_sqrt)
         return l_intrinsic(m, "llvm.sqrt", l_type(m, t), &x, 1);
     if (t.lanes == 1)
-        return l_math(m, "dsq_sqrtf_soft", 1, x);
+        return l_math(m, X_sqrt_soft, 1, &x);
     LLVMValueRef y = LLVMGetPoison(l_type(m, t));
     for (int i = 0; i < t.lanes; i++) {
-        LLVMValueRef e = l_math(m, "dsq_sqrtf_soft", 1, LLVMBuildExtractElement(m->b, x, l_int(m, i), ""));
-        y = LLVMBuildInsertElement(m->b, y, e, l_int(m, i), "");
+        LLVMValueRef e = LLVMBuildExtractElement(m->b, x, l_int(m, i), "");
+        y = LLVMBuildInsertElement(m->b, y, l_math(m, X_sqrt_soft, 1, &e), l_int(m, i), "");
     }
     return y;
 }
@@ -179,6 +179,8 @@ static LLVMValueRef operation(LKern *k, const Expr *e)
     for (int i = 0; i < xop_info[e->op].arity; i++)
         a[i] = l_expr(k, e->a[i]);
     bool real = e->type.elem == DT_F32;
+    if (xop_info[e->op].cls == XC_math)
+        return l_math(m, e->op, e->type.lanes, a);
     switch (e->op) {
     case X_splat: return l_splat(m, a[0], e->type.lanes);
     case X_add: return add(m, real, a[0], a[1]);
@@ -192,9 +194,12 @@ static LLVMValueRef operation(LKern *k, const Expr *e)
     case X_sqrt: return square_root(m, e->type, a[0]);
     case X_fma: return l_intrinsic(m, "llvm.fma", l_type(m, e->type), a, 3);
     case X_select_gt: return LLVMBuildSelect(b, greater(m, real, a[0], a[1]), a[2], a[3], "");
-    case X_exp: return l_math(m, "dsq_expf", e->type.lanes, a[0]);
-    case X_tanh: return l_math(m, "dsq_tanhf", e->type.lanes, a[0]);
-    case X_erf: return l_math(m, "dsq_erff", e->type.lanes, a[0]);
+    case X_and: return LLVMBuildAnd(b, a[0], a[1], "");
+    case X_or: return LLVMBuildOr(b, a[0], a[1], "");
+    case X_shl: return LLVMBuildShl(b, a[0], a[1], "");
+    case X_shr: return LLVMBuildLShr(b, a[0], a[1], "");
+    case X_bitcast: return LLVMBuildBitCast(b, a[0], l_type(m, e->type), "");
+    case X_convert: return LLVMBuildSIToFP(b, a[0], l_type(m, e->type), "");
     case X_hsum: return fold(m, true, real, a[0], e->a[0]->type.lanes);
     case X_hmax: return fold(m, false, real, a[0], e->a[0]->type.lanes);
     case X_lane:

@@ -41,8 +41,8 @@ typedef struct LKernel {
     bool beside;           /* as in KernelText */
 } LKernel;
 
-/* A function of dsq_math.h, compiled for so many lanes. */
-typedef struct MathFn { const char *name; int lanes; LLVMValueRef fn; LLVMTypeRef type; } MathFn;
+/* The function of an operation of class math on so many lanes. */
+typedef struct MathFn { XOp op; int lanes; LLVMValueRef fn; LLVMTypeRef type; } MathFn;
 
 typedef struct LMod {
     Arena *A;
@@ -60,7 +60,6 @@ typedef struct LMod {
     LKernel *kernel;
     bool soft_sqrt;
     VEC(MathFn) math;
-    const char *math_text; /* dsq_math.h */
     /* debug information; lines NULL: none */
     const LoopLines *lines;
     LLVMDIBuilderRef di;
@@ -80,7 +79,7 @@ void l_param_attribute(LMod *, LLVMValueRef fn, int param, const char *name);
 void l_flag(LMod *, const char *name, unsigned value);   /* of the module */
 LLVMValueRef l_function(LMod *, const char *name, LLVMTypeRef, bool exported);
 
-/* ---- kernel.c, expr.c, index.c, cmath.c ---- */
+/* ---- kernel.c, expr.c, index.c ---- */
 typedef struct LKern {
     LMod *m;
     const Kernel *k;
@@ -99,8 +98,8 @@ LLVMValueRef l_expr(LKern *, const Expr *);
 void l_store_value(LKern *, LLVMValueRef, VT, LLVMValueRef at, int n);
 LLVMValueRef l_ix(LKern *, const Ix *);
 LLVMValueRef l_address(LKern *, int ref, int nix, const Ix *const *ix);
-/* Calls the function of dsq_math.h on vectors of so many lanes: every operand is f32. */
-LLVMValueRef l_math(LMod *, const char *name, int lanes, LLVMValueRef x);
+/* Calls the function of an operation of class math. */
+LLVMValueRef l_math(LMod *, XOp, int lanes, LLVMValueRef *a);
 
 /* ---- run.c ---- */
 void l_run(LMod *);

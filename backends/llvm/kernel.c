@@ -124,6 +124,7 @@ static void statement(LKern *k, const Stmt *s)
     case ST_INDEX: index_var(k, s); break;
     case ST_PTR: k->ptr[s->ptr] = l_address(k, s->ref, s->nix, s->ix); break;
     case ST_COMMENT: break;
+    case ST_RETURN: LLVMBuildRet(k->m->b, l_expr(k, s->val)); break;
     }
 }
 
@@ -156,23 +157,16 @@ static void promise(LMod *m, LLVMValueRef fn, const Kernel *k)
     }
 }
 
-static LKern begin(LMod *m, int kernel, const char *name, LLVMTypeRef type)
+/* A function with a place for every register. */
+static LKern enter(LMod *m, const Kernel *src, const char *name, LLVMTypeRef type)
 {
-    const Kernel *src = &m->p->kernel.v[kernel];
     LKern k = {.m = m, .k = src, .fn = l_function(m, name, type, false)};
-    l_attribute(m, k.fn, "noinline", NULL);
-    l_attribute(m, k.fn, "willreturn", NULL);
-    promise(m, k.fn, src);
     LLVMPositionBuilderAtEnd(m->b, LLVMAppendBasicBlockInContext(m->ctx, k.fn, ""));
-    k.line = m->lines ? m->lines->stmt[kernel] : NULL;
-    l_debug_function(m, k.fn, name, m->lines ? m->lines->kernel[kernel] : 0);
     k.param = NEW(m->A, LLVMValueRef, src->param.n + 1);
     k.var = NEW(m->A, LLVMValueRef, src->var.n + 1);
     k.range = NEW(m->A, Range, src->var.n + 1);
     k.ptr = NEW(m->A, LLVMValueRef, src->ptr.n + 1);
     k.elem = NEW(m->A, LLVMValueRef *, src->reg.n + 1);
-    for (int i = 0; i < src->param.n; i++)
-        k.param[i] = LLVMGetParam(k.fn, (unsigned)i);
     for (int i = 0; i < src->reg.n; i++) {
         const Reg *r = &src->reg.v[i];
         k.elem[i] = NEW(m->A, LLVMValueRef, reg_elems(r) + 1);
@@ -182,10 +176,63 @@ static LKern begin(LMod *m, int kernel, const char *name, LLVMTypeRef type)
     return k;
 }
 
+static LKern begin(LMod *m, int kernel, const char *name, LLVMTypeRef type)
+{
+    const Kernel *src = &m->p->kernel.v[kernel];
+    LKern k = enter(m, src, name, type);
+    l_attribute(m, k.fn, "noinline", NULL);
+    l_attribute(m, k.fn, "willreturn", NULL);
+    promise(m, k.fn, src);
+    k.line = m->lines ? m->lines->stmt[kernel] : NULL;
+    l_debug_function(m, k.fn, name, m->lines ? m->lines->kernel[kernel] : 0);
+    for (int i = 0; i < src->param.n; i++)
+        k.param[i] = LLVMGetParam(k.fn, (unsigned)i);
+    return k;
+}
+
 static void end(LKern *k)
 {
     LLVMBuildRetVoid(k->m->b);
     l_debug_line(k->m, 0);
+}
+
+/* ---- operations of class math ---- */
+
+static void define(LMod *m, MathFn *f, const char *name)
+{
+    const Kernel *src = xop_function(m->A, f->op, f->lanes);
+    LLVMTypeRef *arg = NEW(m->A, LLVMTypeRef, src->args);
+    for (int i = 0; i < src->args; i++)
+        arg[i] = l_type(m, src->reg.v[i].type);
+    f->type = LLVMFunctionType(l_type(m, src->body.v[src->body.n - 1]->val->type), arg, (unsigned)src->args, false);
+    LKern k = enter(m, src, name, f->type);
+    f->fn = k.fn;
+    for (int i = 0; i < src->args; i++)
+        LLVMBuildStore(m->b, LLVMGetParam(k.fn, (unsigned)i), k.elem[i][0]);
+    block(&k, &src->body);
+    /* What has loops stays a function. */
+    l_attribute(m, k.fn, LLVMCountBasicBlocks(k.fn) > 1 ? "noinline" : "alwaysinline", NULL);
+}
+
+static const MathFn *math_function(LMod *m, XOp op, int lanes)
+{
+    for (int i = 0; i < m->math.n; i++)
+        if (m->math.v[i].op == op && m->math.v[i].lanes == lanes)
+            return &m->math.v[i];
+    MathFn f = {.op = op, .lanes = lanes};
+    LLVMBuilderRef outside = m->b;
+    m->b = LLVMCreateBuilderInContext(m->ctx);
+    define(m, &f, arena_printf(m->A, lanes > 1 ? "dsq_%s_f32x%d" : "dsq_%s_f32", xop_info[op].name, lanes));
+    LLVMDisposeBuilder(m->b);
+    m->b = outside;
+    PUSH(m->A, &m->math, f);
+    return &m->math.v[m->math.n - 1];
+}
+
+LLVMValueRef l_math(LMod *m, XOp op, int lanes, LLVMValueRef *a)
+{
+    const MathFn *f = math_function(m, op, lanes);
+    return l_call(m, f->type, f->fn, a, xop_info[op].arity);
 }
 
 /* ---- kernels that are divided among threads: as c_kernel does it ---- */
