@@ -12,8 +12,6 @@
 
 #include <stdint.h>
 
-#include "dsq_math.h"
-
 #if defined __FAST_MATH__
 #error "compile without -ffast-math: it changes results"
 #endif
@@ -29,6 +27,43 @@
 
 static inline int max_i32(int a, int b) { return a > b ? a : b; }
 static inline float max_f32(float a, float b) { return a > b ? a : b; }
+static inline float min_f32(float a, float b) { return a < b ? a : b; }
+
+static inline float expm1_small_f32(float r)
+{
+    float p = 0.0013783586f; p = p*r + 0.008368852f; p = p*r + 0.041668955f; p = p*r + 0.1666652f;
+    p = p*r + 0.4999999f;
+    return r*r*p + r;
+}
+
+static inline int bitcast_i32(float a)
+{
+    union { float f; int i; } x;
+    x.f = a;
+    return x.i;
+}
+
+static inline int shr_i32(int a, int b) { return (int)((unsigned)a >> b); }
+
+static inline float bitcast_f32(int a)
+{
+    union { int i; float f; } x;
+    x.i = a;
+    return x.f;
+}
+
+static inline int shl_i32(int a, int b) { return (int)((unsigned)a << b); }
+
+static inline float exp_f32(float x)
+{
+    float a = max_f32(-104.0f, min_f32(89.0f, x)), t = a*1.442695f + 12582912.0f, n = t - 12582912.0f;
+    float p = expm1_small_f32(a - n*0.69314575f - n*1.4286068e-6f);
+    int n256 = (int)((unsigned)(bitcast_i32(t)) - (unsigned)(1262485248)), half = shr_i32(n256, 1);
+    float low = bitcast_f32(shl_i32((int)((unsigned)(half) - (unsigned)(1)), 23));
+    float high = bitcast_f32(shl_i32((int)((unsigned)((int)((unsigned)(n256) - (unsigned)(half)))
+        - (unsigned)(1)), 23));
+    return (1.0f + p)*low*high;
+}
 
 #include "square_weights.h"
 
@@ -170,7 +205,7 @@ static void k3_softmin(const float *restrict in, float *restrict out)
     }
     float s = 0.0f;
     for (int i = 0; i < 4; i++) {
-        float e = dsq_expf(-in[i] - m);
+        float e = exp_f32(-in[i] - m);
         out[i] = e;
         s += e;
     }

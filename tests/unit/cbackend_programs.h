@@ -7,9 +7,15 @@
 
 static int64_t at_f, at_i;
 
+static inline DType other(DType t) { return t == DT_F32 ? DT_I32 : DT_F32; }
+
 static inline const Expr *apply(XOp op, VT t, const Expr *const *x, int i)
 {
+    if (xop_info[op].cls == XC_cast)
+        return x_cast(&B, op, other(t.elem), x[0]);
     switch (op) {
+    case X_shl:
+    case X_shr: return x_bin(&B, op, x[0], x_bin(&B, X_and, x[1], x_const(&B, vt(DT_I32, 1), 31)));
     case X_fma: return x_fma(&B, true, x[0], x[1], x[2]);
     case X_select_gt: return x_select_gt(&B, x[0], x[1], x[2], x[3]);
     case X_lane: return x_lane(&B, x[0], i % t.lanes);
@@ -18,21 +24,32 @@ static inline const Expr *apply(XOp op, VT t, const Expr *const *x, int i)
     }
 }
 
-static inline void operation_kernel(XOp op, VT t, int in, int out)
+/* t: of the operands. */
+static inline bool operation_exists(XOp op, VT t)
+{
+    XClass c = xop_info[op].cls;
+    bool floats = op == X_div || op == X_sqrt || op == X_fma || c == XC_math;
+    bool integers = c == XC_bits || op == X_convert;
+    return t.elem == DT_I32 ? !floats : !integers;
+}
+
+static inline void operation_kernel(XOp op, VT t, int in, const int *outs)
 {
     const XInfo *info = &xop_info[op];
     bool integer = t.elem == DT_I32, fold = info->cls == XC_fold;
-    if (integer && (op == X_div || op == X_sqrt || op == X_fma || info->cls == XC_math))
+    if (!operation_exists(op, t))
         return;
+    DType result = info->cls == XC_cast ? other(t.elem) : t.elem;
+    int out = outs[result == DT_I32];
     begin_kernel(arena_printf(A, "%s_%s_%d", info->name, integer ? "i" : "f", t.lanes));
-    int p = param("in", t.elem, ACC_RO, 1, 4 * ROW, 0, 0), q = param("out", t.elem, ACC_WO, 1, ROW, 0, 0);
+    int p = param("in", t.elem, ACC_RO, 1, 4 * ROW, 0, 0), q = param("out", result, ACC_WO, 1, ROW, 0, 0);
     const Ix *i = V(serial("i", C(0), C(ROW / t.lanes), 1));
     const Expr *x[4];
     for (int k = 0; k < 4; k++)
         x[k] = load1(p, plus(times(i, t.lanes), C(k * ROW)), t.lanes, 0);
     store1(q, fold ? i : times(i, t.lanes), apply(op, t, x, op * 7), 0);
     kb_end(&B);
-    int64_t *at = integer ? &at_i : &at_f;
+    int64_t *at = result == DT_I32 ? &at_i : &at_f;
     CALL({in, 0}, {out, *at});
     *at += ROW;
 }
@@ -60,7 +77,7 @@ static inline void build_operations(const Target *t)
             VT type = vt(e ? DT_I32 : DT_F32, lanes);
             for (int op = X_splat; op < NXOPS; op++)
                 if ((op != X_fma || t->fma) && (lanes > 1 || (xop_info[op].cls != XC_fold && op != X_splat)))
-                    operation_kernel(op, type, in[e], out[e]);
+                    operation_kernel(op, type, in[e], out);
             for (int n = 1; n < lanes; n++)
                 partial_kernel(type, n, in[e], out[e]);
         }

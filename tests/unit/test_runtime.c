@@ -1,5 +1,4 @@
-/* runtime_min: elementary functions against libm in double precision, memory, and the thread pool. */
-#include "../../runtime_min/dsq_math.h"
+/* runtime_min: memory, and the thread pool. */
 #include "../../runtime_min/dsq_mem.h"
 #include "../../runtime_min/dsq_pool.h"
 
@@ -26,167 +25,6 @@
 #define LEN(a) (sizeof(a) / sizeof *(a))
 
 void suite_runtime(void);
-
-static double logistic(double x)
-{
-    return 1.0 / (1.0 + exp(-x));
-}
-
-/* The bounds are those that dsq_math.h states. digest is that of the results on the strided arguments, computed
-   without contraction: every machine and compiler must give these bits. */
-static const struct function {
-    const char *name;
-    float (*f)(float);
-    double (*exact)(double);
-    double bound;
-    uint64_t digest;
-    float around[8]; /* where the method or the result changes; 0 and the largest numbers go without saying */
-} functions[] = {
-    {"dsq_expf", dsq_expf, exp, 1.25, 0x3db46d2691c01f62u,
-     {88.7228f, -87.3365f, -103.9721f, 89.0f, -104.0f, 0.34657f, -0.34657f, 1.0f}},
-    {"dsq_sigmoidf", dsq_sigmoidf, logistic, 2.5, 0xe42ffb3aab31f441u,
-     {88.7228f, -87.3365f, -103.9721f, -104.0f, 17.3287f, -17.3287f}},
-    {"dsq_tanhf", dsq_tanhf, tanh, 1.5, 0x2e963b91b7a14cf9u,
-     {0.625f, -0.625f, 9.0109f, -9.0109f, 9.25f, -9.25f}},
-    {"dsq_erff", dsq_erff, erf, 1.5, 0x64392e9709b141e6u,
-     {0.8f, -0.8f, 3.8326f, -3.8326f, 4.0f, -4.0f}},
-    {"dsq_logf", dsq_logf, log, 1.0, 0x7754e3550709ad49u,
-     {1.0f, 0.70710678f, 1.41421356f, 2.0f, 0x1p-126f, -0x1p-126f}},
-    {"dsq_sqrtf", dsq_sqrtf, sqrt, 0.5, 0x69606e5794466f11u,
-     {1.0f, 4.0f, 0x1p-126f, 0x1p-148f, -1.0f}},
-    {"dsq_sqrtf_soft", dsq_sqrtf_soft, sqrt, 0.5, 0x69606e5794466f11u,
-     {1.0f, 4.0f, 0x1p-126f, 0x1p-148f, -1.0f}},
-};
-
-/* |y - exact| in units of the last place that a float near exact has; infinity counts as 2^128. */
-static double ulps(float y, double exact)
-{
-    if (isnan(exact) || isnan(y))
-        return isnan(exact) && isnan(y) ? 0.0 : INFINITY;
-    if (isinf(exact))
-        return isinf(y) && !signbit(y) == !signbit(exact) ? 0.0 : INFINITY;
-    double got = isinf(y) ? copysign(0x1p128, y) : y;
-    double want = fabs(exact) > 0x1p128 ? copysign(0x1p128, exact) : exact;
-    int e;
-    frexp(want, &e);
-    e = want == 0.0 || e < -125 ? -125 : e > 128 ? 128 : e;
-    return fabs(got - want) / ldexp(1.0, e - 24);
-}
-
-struct worst {
-    double ulps;
-    uint32_t at;
-};
-
-static float measure(const struct function *fn, uint32_t bits, struct worst *w)
-{
-    float x = dsq_from_bits(bits), y = fn->f(x);
-    double e = ulps(y, fn->exact(x));
-    if (e > w->ulps)
-        *w = (struct worst){e, bits};
-    return y;
-}
-
-static void expect_bound(const struct function *fn, struct worst w)
-{
-    if (w.ulps > fn->bound) {
-        fprintf(stderr, "%s(%a): error %.4f ulp, bound %.2f\n", fn->name, dsq_from_bits(w.at), w.ulps, fn->bound);
-        CU_FAIL("error above its bound");
-    }
-}
-
-/* Whether this compiler fuses a * b + c: (1 + 2^-12)^2 - (1 + 2^-11) is 2^-24 then, and 0 otherwise. */
-static int contracted(void)
-{
-    volatile float va = 1.0f + 0x1p-12f, vc = -(1.0f + 0x1p-11f);
-    float a = va, c = vc;
-    float r = a * a + c;
-    return r != 0.0f;
-}
-
-static void test_math_range(void)
-{
-    const uint32_t stride = 1237; /* odd, so that the patterns are spread over all residues */
-    for (size_t i = 0; i < LEN(functions); i++) {
-        const struct function *fn = &functions[i];
-        struct worst w = {0.0, 0};
-        uint64_t digest = 0xcbf29ce484222325u;
-        for (uint64_t bits = 0; bits <= UINT32_MAX; bits += stride) {
-            float y = measure(fn, (uint32_t)bits, &w);
-            digest = (digest ^ (isnan(y) ? 0x7fc00000u : dsq_bits(y))) * 0x100000001b3u;
-        }
-        expect_bound(fn, w);
-        if (!contracted() && digest != fn->digest) {
-            fprintf(stderr, "%s: digest of the results is %#llx\n", fn->name, (unsigned long long)digest);
-            CU_FAIL("other bits than on other machines");
-        }
-    }
-}
-
-static void test_math_neighbourhoods(void)
-{
-    static const uint32_t everywhere[] = {0, 0x80000000u, 0x00800000u, 0x80800000u, 0x7f800000u, 0xff800000u,
-                                          0x7fc00000u, 0xffc00000u, 0xffffffffu};
-    for (size_t i = 0; i < LEN(functions); i++) {
-        const struct function *fn = &functions[i];
-        struct worst w = {0.0, 0};
-        for (uint32_t d = 0; d <= 4000; d++) {
-            for (size_t k = 0; k < LEN(everywhere); k++)
-                measure(fn, everywhere[k] + d - 2000, &w);
-            for (size_t k = 0; k < LEN(fn->around); k++)
-                measure(fn, dsq_bits(fn->around[k]) + d - 2000, &w);
-        }
-        expect_bound(fn, w);
-    }
-}
-
-static void expect_bits(float got, float want)
-{
-    CU_ASSERT_EQUAL(dsq_bits(got), dsq_bits(want));
-}
-
-static void test_math_special(void)
-{
-    const float inf = (float)INFINITY;
-    for (int s = 0; s < 2; s++) {
-        float z = s ? -0.0f : 0.0f, one = s ? -1.0f : 1.0f, i = s ? -inf : inf, d = s ? -0x1p-149f : 0x1p-149f;
-        expect_bits(dsq_expf(z), 1.0f);
-        expect_bits(dsq_expf(i), s ? 0.0f : inf);
-        expect_bits(dsq_sigmoidf(z), 0.5f);
-        expect_bits(dsq_sigmoidf(i), s ? 0.0f : 1.0f);
-        expect_bits(dsq_tanhf(z), z);
-        expect_bits(dsq_tanhf(d), d);
-        expect_bits(dsq_tanhf(i), one);
-        expect_bits(dsq_erff(z), z);
-        expect_bits(dsq_erff(d), d);
-        expect_bits(dsq_erff(i), one);
-        expect_bits(dsq_logf(z), -inf);
-        expect_bits(dsq_sqrtf(z), z);
-        expect_bits(dsq_sqrtf_soft(z), z);
-    }
-    expect_bits(dsq_logf(inf), inf);
-    expect_bits(dsq_logf(1.0f), 0.0f);
-    expect_bits(dsq_sqrtf(inf), inf);
-    expect_bits(dsq_sqrtf_soft(inf), inf);
-    expect_bits(dsq_expf(0x1.62e42ep+6f), expf(0x1.62e42ep+6f)); /* the last argument below overflow */
-    expect_bits(dsq_expf(0x1.62e43p+6f), inf);
-    CU_ASSERT(isnan(dsq_sqrtf(-0x1p-149f)) && isnan(dsq_sqrtf_soft(-0x1p-149f)) && isnan(dsq_sqrtf(-inf)));
-    CU_ASSERT(isnan(dsq_logf(-0x1p-149f)) && isnan(dsq_logf(-inf)));
-    for (size_t i = 0; i < LEN(functions); i++)
-        CU_ASSERT(isnan(functions[i].f(dsq_from_bits(0x7f800001u))) && isnan(functions[i].f(-(float)NAN)));
-}
-
-static void test_math_bits(void)
-{
-    for (uint64_t bits = 0; bits <= UINT32_MAX; bits += 65537) {
-        float x = dsq_from_bits((uint32_t)bits);
-        if (dsq_bits(dsq_fabsf(x)) != (bits & 0x7fffffffu) ||
-            dsq_bits(dsq_copysignf(x, -2.0f)) != (bits | 0x80000000u) ||
-            dsq_bits(dsq_copysignf(-2.0f, x)) != (0x40000000u | (bits & 0x80000000u)) ||
-            dsq_bits(dsq_select(1, x, 3.0f)) != bits || dsq_bits(dsq_select(0, 3.0f, x)) != bits)
-            CU_FAIL("a bit was changed");
-    }
-}
 
 /* Every size with every pair of alignments, and not a byte beside. */
 enum { AREA = 1300, MARGIN = 32 };
@@ -253,7 +91,7 @@ static void visit(void *arg, size_t begin, size_t end)
         v->thread[i] = pthread_self();
         float sum = 0.0f;
         for (int k = 1; k <= 50; k++)
-            sum += dsq_tanhf((float)i / (float)k);
+            sum += tanhf((float)i / (float)k);
         v->result[i] = sum;
     }
 }
@@ -290,7 +128,7 @@ static void test_pool_partition(void)
                 CU_ASSERT_EQUAL(v[0].count[i], i < n);
                 CU_ASSERT_EQUAL(v[0].calls[i], v[1].calls[i]);
                 CU_ASSERT(i >= n || same_worker(v[0].thread[i], v[1].thread[i]));
-                CU_ASSERT(i >= n || dsq_bits(v[0].result[i]) == dsq_bits(serial.result[i]));
+                CU_ASSERT(i >= n || memcmp(&v[0].result[i], &serial.result[i], sizeof(float)) == 0);
             }
             CU_ASSERT_EQUAL(calls, n < counts[k] ? n : counts[k]);
             CU_ASSERT(n == 0 || pthread_equal(v[0].thread[0], pthread_self()));
@@ -447,10 +285,6 @@ static void test_pool_create(void)
 void suite_runtime(void)
 {
     CU_pSuite s = CU_add_suite("runtime", NULL, NULL);
-    CU_add_test(s, "functions over the whole range", test_math_range);
-    CU_add_test(s, "functions near special points", test_math_neighbourhoods);
-    CU_add_test(s, "special values", test_math_special);
-    CU_add_test(s, "bit operations", test_math_bits);
     CU_add_test(s, "copy and fill", test_memory);
     CU_add_test(s, "pool: static partition, same results", test_pool_partition);
     CU_add_test(s, "pool: ranges taken back", test_pool_takes_back);
