@@ -38,7 +38,7 @@ static int neutral(KC *kc, const char *name, const Out *o, int lanes)
 static void gather(KC *kc, const Out *o, int reg, const Expr *x)
 {
     KB *b = &kc->b;
-    kb_set(b, reg, NULL, NULL, x_gather(b, o->red == RED_MAX ? X_max : X_add, reg, x));
+    kb_set(b, reg, NULL, NULL, x_gather(b, o->red == RED_MAX ? X_maximum : X_add, reg, x));
 }
 
 /* What a register has gathered of count elements, as the out's value. */

@@ -70,7 +70,7 @@ void kc_nest(KC *kc, const Type *frame, int vdim, int lanes, bool parallel, Body
 
 const Expr *x_gather(KB *b, XOp op, int reg, const Expr *x)
 {
-    return op == X_max ? x_bin(b, X_max, x, x_reg(b, reg)) : x_bin(b, op, x_reg(b, reg), x);
+    return op == X_maximum ? x_bin(b, op, x, x_reg(b, reg)) : x_bin(b, op, x_reg(b, reg), x);
 }
 
 /* Sums of n terms in blocks of about sqrt(n): the bound on the error falls from n to 2 sqrt(n) roundings. */

@@ -59,7 +59,7 @@ static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
     const Ix *ic[4] = {coord[0], coord[1], ADDC(ADD(MULC(coord[2], p->v.s), MULC(ky, p->v.d)), -p->v.p),
                        ADDC(ADD(MULC(coord[3], p->h.s), MULC(kx, p->h.d)), -p->h.p)};
     const Expr *x = kc_load(kc, kc->n->in[0], it, ic, p->vdim, lanes, n);
-    kb_set(b, row, NULL, NULL, x_gather(b, max ? X_max : X_add, row, x));
+    kb_set(b, row, NULL, NULL, x_gather(b, max ? X_maximum : X_add, row, x));
     kb_end(b);
     if (rows)
         kb_set(b, acc, NULL, NULL, x_bin(b, X_add, x_reg(b, acc), x_reg(b, row)));
@@ -92,7 +92,7 @@ static const Expr *window_max(KC *kc, const Pool *p, const int *col, int64_t q)
     KB *b = &kc->b;
     int acc = kb_let(b, "acc", x_reg(b, col[q * p->h.s]));
     for (int64_t kx = 1; kx < p->h.k; kx++)
-        kb_set(b, acc, NULL, NULL, x_gather(b, X_max, acc, x_reg(b, col[q * p->h.s + kx * p->h.d])));
+        kb_set(b, acc, NULL, NULL, x_gather(b, X_maximum, acc, x_reg(b, col[q * p->h.s + kx * p->h.d])));
     return x_reg(b, acc);
 }
 
@@ -122,7 +122,7 @@ static void windows(KC *kc, Pool *p, const Ix *x, int px)
         if (col[j] >= 0) {
             const Ix *ic[4] = {p->n, p->c, ADDC(ADD(MULC(p->y, p->v.s), MULC(ky, p->v.d)), -p->v.p), ADDC(MULC(x, p->h.s), j - p->h.p)};
             const Expr *in = kc_load(kc, kc->n->in[0], kc_type(kc, kc->n->in[0]), ic, p->vdim, p->lanes, p->valid);
-            kb_set(b, col[j], NULL, NULL, x_gather(b, X_max, col[j], in));
+            kb_set(b, col[j], NULL, NULL, x_gather(b, X_maximum, col[j], in));
         }
     kb_end(b);
     for (int64_t q = 0; q < px; q++)
