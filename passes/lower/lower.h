@@ -19,9 +19,10 @@ enum { MAX_OPERANDS = 64 };
 /* offset: of the storage. table: parameter with the table of a strided layout, -1 none yet. slotted: a per-channel
    constant in the order of KC.slot. */
 typedef struct Operand { ValueId v; int param, buf, table; int64_t offset; bool nhwc, slotted; } Operand;
-/* A reduction over the map, or rows of it, in registers: the total, the part of the rows and the part of the tile being added up. */
+/* A reduction over the map, or rows of it, in registers: the total and the parts of the rows, of the columns and of the
+   tile being added up. */
 enum { MAX_VECTORS = 8 };
-typedef struct Sum { int total, rows, tile; } Sum;
+typedef struct Sum { int total, rows, columns, tile; } Sum;
 /* The kernel under construction for one node. */
 typedef struct KC {
     Lower *l;
@@ -40,7 +41,7 @@ typedef struct KC {
     /* of the outs that are reduced over the map or rows of it, for each vector of the block of channels at work */
     Sum sum[MAX_OUT][MAX_VECTORS];
     int vectors, sum_lanes;
-    bool by_rows;          /* some rows are being added up apart */
+    bool by_rows, by_columns; /* some rows, some tiles of a row are being added up apart */
 } KC;
 
 /* ---- operands (access.c) ---- */
@@ -159,6 +160,10 @@ bool kc_sums(const KC *);
    that are added up together, 0: it is one. */
 void kc_totals(KC *, int nb, int lanes);
 void kc_store_totals(KC *, int j, const Ix *n, const Ix *channel, const Ix *part, int valid);
+/* What is reduced inside a row goes to a part of its own until kc_end_columns adds that up; where nothing is, no more
+   than the loops. */
+void kc_begin_columns(KC *);
+void kc_end_columns(KC *);
 /* Loops over n rows from `first` on, in steps; where something is reduced, in blocks whose sums are added up apart. tiles: in
    a row. */
 typedef void RowFn(KC *, const Ix *y, void *user);

@@ -202,8 +202,20 @@ void kc_columns(KC *kc, const Slide *w, bool peel, int px, void (*tile)(KC *, co
     for (int i = 0; i < LEN(part); i++) {
         if (part[i].lo >= part[i].hi)
             continue;
-        const Ix *x = IXV(kb_for(&kc->b, LOOP_SERIAL, "x", IXC(part[i].lo), IXC(part[i].hi), part[i].step));
+        int64_t tiles = (part[i].hi - part[i].lo) / part[i].step, block = fold_block(X_add, tiles) * part[i].step;
+        bool apart = kc_sums(kc) && tiles >= LONG_SUM;
+        const Ix *lo = IXC(part[i].lo), *hi = IXC(part[i].hi);
+        if (apart) {
+            lo = IXV(kb_for(&kc->b, LOOP_SERIAL, "columns", lo, hi, block));
+            hi = ix_min(kc->A, ADDC(lo, block), hi);
+            kc_begin_columns(kc);
+        }
+        const Ix *x = IXV(kb_for(&kc->b, LOOP_SERIAL, "x", lo, hi, part[i].step));
         tile(kc, x, (int)part[i].step, part[i].clip, user);
         kb_end(&kc->b);
+        if (apart) {
+            kc_end_columns(kc);
+            kb_end(&kc->b);
+        }
     }
 }

@@ -199,28 +199,53 @@ const Ix *kc_blocked(KC *kc, int loops, const Ix *const *red)
     return ADD(MULC(red[loops - 2], SUM_BLOCK), red[loops - 1]);
 }
 
+static void new_part(KC *kc, const Contract *c, int *part)
+{
+    const Expr *zero[8];
+    for (int j = 0; j < c->nb; j++)
+        zero[j] = x_const(&kc->b, vt(DT_F32, c->lanes), 0);
+    tiles(kc, c, "part", part, zero);
+}
+
+static void add_part(KC *kc, const Contract *c, const int *acc, const int *part)
+{
+    KB *b = &kc->b;
+    const Ix *r, *q;
+    int n = pixels(kc, c, &r, &q);
+    const Ix *p = tile_index(kc, c, r, q);
+    for (int j = 0; j < c->nb; j++)
+        kb_set(b, acc[j], p, NULL, x_bin(b, X_add, x_tile(b, acc[j], p, NULL), x_tile(b, part[j], p, NULL)));
+    kc_close(kc, n);
+}
+
 /* Adds what loop k and those inside it make to acc, inside c->groups and c->blocks loops apart. */
 static void sums(KC *kc, const Contract *c, const int *acc, const Ix **red, int k)
 {
-    KB *b = &kc->b;
     int end = k < c->groups ? c->groups : c->blocks, part[8];
-    const Expr *zero[8];
-    const Ix *r, *q;
     if (k >= end) {
         reduce(kc, c, acc, red, k);
         return;
     }
     for (int i = k; i < end; i++)
         open_loop(kc, c, red, i);
-    for (int j = 0; j < c->nb; j++)
-        zero[j] = x_const(b, vt(DT_F32, c->lanes), 0);
-    tiles(kc, c, "part", part, zero);
+    new_part(kc, c, part);
     sums(kc, c, part, red, end);
-    int n = pixels(kc, c, &r, &q);
-    const Ix *p = tile_index(kc, c, r, q);
-    for (int j = 0; j < c->nb; j++)
-        kb_set(b, acc[j], p, NULL, x_bin(b, X_add, x_tile(b, acc[j], p, NULL), x_tile(b, part[j], p, NULL)));
-    kc_close(kc, n + end - k);
+    add_part(kc, c, acc, part);
+    kc_close(kc, end - k);
+}
+
+/* The steps behind the last whole block; behind many blocks they are one themselves. */
+static void rest(KC *kc, const Contract *c, const int *acc, const Ix **red)
+{
+    int k = c->blocks, part[8];
+    red[k - 1] = c->last;
+    if (c->groups)
+        new_part(kc, c, part);
+    red[k] = IXV(kb_for(&kc->b, LOOP_SERIAL, c->red[k].name, IXC(0), IXC(c->rest), steps(kc, c)));
+    step(kc, c, c->groups ? part : acc, red);
+    kb_end(&kc->b);
+    if (c->groups)
+        add_part(kc, c, acc, part);
 }
 
 void kc_contract(KC *kc, const Contract *c)
@@ -229,18 +254,12 @@ void kc_contract(KC *kc, const Contract *c)
     int acc[8];
     const Expr *init[8];
     const Ix *red[MAX_RED], *r, *q;
-    for (int j = 0; j < c->nb; j++) {
+    for (int j = 0; j < c->nb; j++)
         init[j] = kc_reg(kc, "b", c->init(kc, c->user, j));
-    }
     tiles(kc, c, "acc", acc, init);
     sums(kc, c, acc, red, 0);
-    if (c->rest) {
-        int k = c->blocks;
-        red[k - 1] = c->last;
-        red[k] = IXV(kb_for(b, LOOP_SERIAL, c->red[k].name, IXC(0), IXC(c->rest), steps(kc, c)));
-        step(kc, c, acc, red);
-        kb_end(b);
-    }
+    if (c->rest)
+        rest(kc, c, acc, red);
     if (c->pairs) {
         for (int p = 0; p < c->rows * c->px; p++)
             store_paired(kc, c, acc, p);

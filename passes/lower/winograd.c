@@ -207,6 +207,9 @@ static void output_tiles(KC *kc, Wino *c, const Ix *lo, const Ix *hi, int ny)
     int64_t width = c->ot.dim[3], m = c->w.m, whole = width / m;
     OutTile a = {.c = c, .ny = ny};
     const Ix *r = IXV(kb_for(b, LOOP_SERIAL, "ty", lo, hi, 1));
+    bool apart = kc_sums(kc) && c->p.tiles >= LONG_SUM; /* rows of tiles */
+    if (apart)
+        kc_begin_columns(kc);
     for (int edge = 0; edge < 2; edge++) {
         a.nx = (int)(edge ? width % m : m);
         if (edge ? !a.nx : !whole)
@@ -223,6 +226,8 @@ static void output_tiles(KC *kc, Wino *c, const Ix *lo, const Ix *hi, int ny)
         if (!edge)
             kb_end(b);
     }
+    if (apart)
+        kc_end_columns(kc);
     kb_end(b);
 }
 
