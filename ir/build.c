@@ -256,6 +256,8 @@ static bool fold_f32(XOp op, float x, float y, double *r)
     case X_div: *r = x / y; return true;
     case X_max: *r = x > y ? x : y; return true;
     case X_min: *r = x < y ? x : y; return true;
+    case X_maximum: *r = x > y || isnan(x) ? x : y; return true;
+    case X_minimum: *r = x < y || isnan(x) ? x : y; return true;
     default: return false;
     }
 }
@@ -267,12 +269,14 @@ static bool fold_i32(XOp op, int32_t x, int32_t y, double *r)
     case X_add: *r = (int32_t)(ux + uy); return true;
     case X_sub: *r = (int32_t)(ux - uy); return true;
     case X_mul: *r = (int32_t)(ux * uy); return true;
-    case X_max: *r = x > y ? x : y; return true;
-    case X_min: *r = x < y ? x : y; return true;
     case X_and: *r = (int32_t)(ux & uy); return true;
     case X_or: *r = (int32_t)(ux | uy); return true;
     case X_shl: *r = (int32_t)(ux << (uy & 31)); return true;
     case X_shr: *r = (int32_t)(ux >> (uy & 31)); return true;
+    case X_max:
+    case X_maximum: *r = x > y ? x : y; return true;
+    case X_min:
+    case X_minimum: *r = x < y ? x : y; return true;
     default: return false;
     }
 }
@@ -328,7 +332,9 @@ static const Expr *identity(XOp op, const Expr *a, const Expr *c)
     case X_mul: return is_const(c, 1.0) ? a : is_const(a, 1.0) ? c : NULL;
     case X_div: return is_const(c, 1.0) ? a : NULL;
     case X_max:
-    case X_min: return expr_eq(a, c) ? a : NULL;
+    case X_min:
+    case X_maximum:
+    case X_minimum: return expr_eq(a, c) ? a : NULL;
     default: return NULL;
     }
 }

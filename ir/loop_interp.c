@@ -380,6 +380,8 @@ static void lanes_f32(XOp op, int n, float *restrict r, const float *a, const fl
     case X_div: LANES(a[l] / b[l]);
     case X_max: LANES(a[l] > b[l] ? a[l] : b[l]);
     case X_min: LANES(a[l] < b[l] ? a[l] : b[l]);
+    case X_maximum: LANES(a[l] > b[l] || isnan(a[l]) ? a[l] : b[l]);
+    case X_minimum: LANES(a[l] < b[l] || isnan(a[l]) ? a[l] : b[l]);
     case X_neg: LANES(-a[l]);
     case X_abs: LANES(fabsf(a[l]));
     case X_sqrt: LANES(sqrtf(a[l]));
@@ -398,8 +400,10 @@ static void lanes_i32(XOp op, int n, int32_t *restrict r, const int32_t *a, cons
     case X_add: LANES((int32_t)((uint32_t)a[l] + (uint32_t)b[l]));
     case X_sub: LANES((int32_t)((uint32_t)a[l] - (uint32_t)b[l]));
     case X_mul: LANES((int32_t)((uint32_t)a[l] * (uint32_t)b[l]));
-    case X_max: LANES(a[l] > b[l] ? a[l] : b[l]);
-    case X_min: LANES(a[l] < b[l] ? a[l] : b[l]);
+    case X_max:
+    case X_maximum: LANES(a[l] > b[l] ? a[l] : b[l]);
+    case X_min:
+    case X_minimum: LANES(a[l] < b[l] ? a[l] : b[l]);
     case X_neg: LANES((int32_t)-(uint32_t)a[l]);
     case X_abs: LANES(a[l] < 0 ? (int32_t)-(uint32_t)a[l] : a[l]);
     case X_select_gt: LANES(a[l] > b[l] ? c[l] : d[l]);

@@ -126,6 +126,12 @@ static LLVMValueRef smaller(LMod *m, bool real, LLVMValueRef a, LLVMValueRef b)
     return LLVMBuildSelect(m->b, less, a, b, "");
 }
 
+/* The same, but a where that is NaN. */
+static LLVMValueRef or_nan(LMod *m, bool real, LLVMValueRef a, LLVMValueRef other)
+{
+    return real ? LLVMBuildSelect(m->b, LLVMBuildFCmp(m->b, LLVMRealUNO, a, a, ""), a, other, "") : other;
+}
+
 static LLVMValueRef add(LMod *m, bool real, LLVMValueRef a, LLVMValueRef b)
 {
     return real ? LLVMBuildFAdd(m->b, a, b, "") : LLVMBuildAdd(m->b, a, b, "");
@@ -189,6 +195,8 @@ static LLVMValueRef operation(LKern *k, const Expr *e)
     case X_div: return LLVMBuildFDiv(b, a[0], a[1], "");
     case X_max: return larger(m, real, a[0], a[1]);
     case X_min: return smaller(m, real, a[0], a[1]);
+    case X_maximum: return or_nan(m, real, a[0], larger(m, real, a[0], a[1]));
+    case X_minimum: return or_nan(m, real, a[0], smaller(m, real, a[0], a[1]));
     case X_neg: return real ? LLVMBuildFNeg(b, a[0], "") : LLVMBuildNeg(b, a[0], "");
     case X_abs: return absolute(m, e->type, real, a[0]);
     case X_sqrt: return square_root(m, e->type, a[0]);

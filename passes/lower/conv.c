@@ -21,7 +21,8 @@ typedef struct Conv {
     const int64_t *order;   /* by a table: the channels of each group in the order in which they lie, else NULL */
     KcRun run;
     const Ix *along;        /* the place of the channel being read */
-    bool cut;               /* one tap, many channels: loops over blocks of channels and inside them */
+    int cut;                /* one tap, many channels: loops over blocks of channels and inside them, 0: loops over taps */
+    int at_c, at_y, at_x;   /* which loops go over channels and taps */
     Seg seg[2];
     int nseg;
     const Ix *part, *first;     /* which part of the map is at work, its first row */
@@ -54,16 +55,13 @@ static const Expr *conv_init(KC *kc, void *user, int j)
 static int64_t tiles_along(const KC *kc, const Conv *c) { return (c->h.w.out + kc->s.px - 1) / kc->s.px; }
 static int64_t tiles_over(const KC *kc, const Conv *c) { return (c->v.w.out + kc->s.rows - 1) / kc->s.rows * tiles_along(kc, c); }
 
-/* Sums of this many products are added up apart: the rounding of one behind the other grows with their number. */
-enum { SUM_BLOCK = 256 };
-
 static void red_vars(KC *kc, const Conv *c, const Ix *const *red, const Ix **ch, const Ix **ky, const Ix **kx)
 {
     if (c->cut) {
-        *ch = ADD(MULC(red[0], SUM_BLOCK), red[1]), *ky = *kx = IXC(0);
+        *ch = kc_blocked(kc, c->cut, red), *ky = *kx = IXC(0);
         return;
     }
-    *ch = red[c->chan_outer ? 0 : 2], *ky = red[c->chan_outer ? 1 : 0], *kx = red[c->chan_outer ? 2 : 1];
+    *ch = red[c->at_c], *ky = red[c->at_y], *kx = red[c->at_x];
 }
 
 static const Expr *conv_xs(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red, int lanes)
@@ -111,32 +109,64 @@ static void conv_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, cons
     coord[3] = ADD(ADDC(MULC(ADD(c->x, q), c->h.ostep), c->h.o0), c->ph);
 }
 
+/* Products of the loops from..to, of which a loop over blocks of channels and the one inside it have cg together. */
+static int64_t products(const Conv *c, const Contract *t, int from, int to)
+{
+    int64_t n = 1;
+    for (int k = from; k < to; k++) {
+        int64_t all = k == c->at_y ? c->v.w.k : k == c->at_x ? c->h.w.k : c->cg;
+        if (t->red[k].step)
+            all = (c->cg + SUM_BLOCK - 1) / SUM_BLOCK;
+        n *= t->red[k].in ? SUM_BLOCK : all;
+    }
+    return n;
+}
+
+/* Which loops' sums are added up apart, so that no more than LONG_SUM numbers are added one behind the other. */
+static void tap_blocks(const Conv *c, Contract *t)
+{
+    if (products(c, t, 0, t->nred) < LONG_SUM)
+        return;
+    t->blocks = !c->chan_outer && c->cg >= SUM_BLOCK ? t->nred - 1 : 1;
+    while (t->blocks < t->nred - 1 && products(c, t, t->blocks, t->nred) >= LONG_SUM)
+        t->blocks++;
+    if (products(c, t, 0, t->blocks) < LONG_SUM)
+        return;
+    t->groups = t->blocks - 1;
+    while (t->groups > 1 && products(c, t, 0, t->groups) >= LONG_SUM)
+        t->groups--;
+}
+
+/* Loops over the taps and channels. Many channels go in blocks, each with all taps. */
+static void tap_loops(KC *kc, Conv *c, Contract *t, bool clip_x)
+{
+    int first = c->cg >= LONG_SUM;
+    c->at_c = first + (c->chan_outer ? 0 : 2), c->at_y = first + (c->chan_outer ? 1 : 0), c->at_x = c->at_y + 1;
+    if (first)
+        t->red[0] = (RedLoop){.name = "blk", .lo = IXC(0), .hi = IXC(c->cg), .step = SUM_BLOCK};
+    t->red[c->at_c] = (RedLoop){.name = "c", .lo = IXC(0), .hi = IXC(c->cg), .in = first};
+    t->red[c->at_y] = (RedLoop){.name = "ky", .lo = IXC(0), .hi = IXC(c->v.w.k)};
+    t->red[c->at_x] = (RedLoop){.name = "kx", .lo = IXC(0), .hi = IXC(c->h.w.k)};
+    t->nred = first + 3;
+    tap_blocks(c, t);
+    if (kc->s.peel)
+        kc_clip(kc, &c->v.w, c->y, &t->red[c->at_y].lo, &t->red[c->at_y].hi);
+    if (clip_x)
+        kc_clip(kc, &c->h.w, c->x, &t->red[c->at_x].lo, &t->red[c->at_x].hi);
+}
+
 static void tile(KC *kc, Conv *c, int px, bool clip_x)
 {
     Contract t = {.rows = c->rows, .px = px, .nb = c->s->nb, .lanes = c->lanes, .last_n = c->s->last_n, .nred = 3, .vdim = 1,
                   .user = c, .init = conv_init, .x = conv_x, .w = conv_w, .coord = conv_coord};
     if (!c->chan_outer && !c->order && c->cg % kc->t->lanes == 0 && kc_vector(kc, c->in, &c->it, 1))
         t.xs = conv_xs;
-    int64_t inner = c->cg * c->h.w.k;
     const int64_t *pad = kc->n->attr.pad.v;
     bool inside = !kc->s.peel || !(pad[0] | pad[1] | pad[2] | pad[3]);
-    c->cut = !c->chan_outer && c->v.w.k * c->h.w.k == 1 && c->cg >= 2 * SUM_BLOCK && inside;
-    if (c->cut) {
-        t.nred = 2, t.blocks = 1, t.rest = c->cg % SUM_BLOCK;
-        t.red[0].name = "blk", t.red[0].lo = IXC(0), t.red[0].hi = IXC(c->cg / SUM_BLOCK);
-        t.red[1].name = "c", t.red[1].lo = IXC(0), t.red[1].hi = IXC(SUM_BLOCK);
-    } else {
-        int ic = c->chan_outer ? 0 : 2, iy = c->chan_outer ? 1 : 0, ix = c->chan_outer ? 2 : 1;
-        t.red[ic].name = "c", t.red[ic].lo = IXC(0), t.red[ic].hi = IXC(c->cg);
-        t.red[iy].name = "ky", t.red[iy].lo = IXC(0), t.red[iy].hi = IXC(c->v.w.k);
-        t.red[ix].name = "kx", t.red[ix].lo = IXC(0), t.red[ix].hi = IXC(c->h.w.k);
-        if (!c->chan_outer && inner * c->v.w.k >= 4 * SUM_BLOCK)
-            t.blocks = c->cg >= SUM_BLOCK ? 2 : 1;
-        if (kc->s.peel)
-            kc_clip(kc, &c->v.w, c->y, &t.red[iy].lo, &t.red[iy].hi);
-        if (clip_x)
-            kc_clip(kc, &c->h.w, c->x, &t.red[ix].lo, &t.red[ix].hi);
-    }
+    bool one = !c->chan_outer && c->v.w.k * c->h.w.k == 1 && c->cg >= 2 * SUM_BLOCK && inside;
+    c->cut = one ? kc_blocks(kc, &t, "c", c->cg) : 0;
+    if (!c->cut)
+        tap_loops(kc, c, &t, clip_x);
     t.pairs = c->s->pairs, t.mask = c->s->mask;
     kc_contract(kc, &t);
 }

@@ -145,30 +145,52 @@ static void by_inputs(KC *kc, Dw *d, int acc, const Ix *x, int px)
     }
 }
 
+/* A row of px pixels of which taps are added up. */
+typedef struct Taps { Dw *d; const Ix *x, *ky; int px; bool clip; } Taps;
+
+static void add_tap(KC *kc, const Ix *kx, int acc, void *user)
+{
+    const Taps *t = user;
+    Dw *d = t->d;
+    KB *b = &kc->b;
+    const Ix *wix[4] = {d->block, t->ky, kx, IXC(0)}, *q = IXC(0);
+    const Expr *w = x_reg(b, kb_let(b, "w", x_load(b, d->wparam, wix, d->lanes, 0)));
+    if (t->px > 1)
+        q = IXV(kb_for(b, LOOP_UNROLL, "q", IXC(0), IXC(t->px), 1));
+    const Ix *coord[4] = {d->n, d->ch, ADDC(ADD(MULC(d->y, d->v.s), MULC(t->ky, d->v.d)), -d->v.p),
+                          ADDC(ADD(MULC(ADD(t->x, q), d->h.s), MULC(kx, d->h.d)), -d->h.p)};
+    kb_set(b, acc, q, NULL, x_fma(b, kc->t->fma, dw_x(kc, d, coord), w, x_tile(b, acc, q, NULL)));
+    if (t->px > 1)
+        kb_end(b);
+}
+
+/* A row of the window; of a large one, apart. */
+static void add_taps(KC *kc, const Ix *ky, int acc, void *user)
+{
+    Taps *t = user;
+    const Dw *d = t->d;
+    const Ix *lo = IXC(0), *hi = IXC(d->h.k);
+    bool apart = d->v.k * d->h.k >= LONG_SUM;
+    int row = apart ? kb_tile(&kc->b, "row", t->px, 0, x_const(&kc->b, vt(DT_F32, d->lanes), 0)) : acc;
+    t->ky = ky;
+    if (t->clip)
+        kc_clip(kc, &d->h, t->x, &lo, &hi);
+    Terms row_terms = {.name = "kx", .add = add_tap, .user = t, .elems = t->px, .lanes = d->lanes,
+                       .unroll = !t->clip && d->h.k <= 7};
+    kc_add_up(kc, &row_terms, lo, hi, d->h.k, row);
+    if (apart)
+        kc_add_parts(kc, acc, row, t->px);
+}
+
 /* Tap after tap, those inside the input. */
 static void by_taps(KC *kc, Dw *d, int acc, const Ix *x, int px, bool clip_x)
 {
-    KB *b = &kc->b;
-    const Ix *lo = IXC(0), *hi = IXC(d->v.k), *q = IXC(0);
+    const Ix *lo = IXC(0), *hi = IXC(d->v.k);
+    Taps t = {.d = d, .x = x, .px = px, .clip = clip_x};
     if (kc->s.peel)
         kc_clip(kc, &d->v, d->y, &lo, &hi);
-    const Ix *ky = IXV(kb_for(b, LOOP_SERIAL, "ky", lo, hi, 1));
-    lo = IXC(0), hi = IXC(d->h.k);
-    if (clip_x)
-        kc_clip(kc, &d->h, x, &lo, &hi);
-    bool unroll = !clip_x && d->h.k <= 7;
-    const Ix *kx = IXV(kb_for(b, unroll ? LOOP_UNROLL : LOOP_SERIAL, "kx", lo, hi, 1));
-    const Ix *wix[4] = {d->block, ky, kx, IXC(0)};
-    const Expr *w = x_reg(b, kb_let(b, "w", x_load(b, d->wparam, wix, d->lanes, 0)));
-    if (px > 1)
-        q = IXV(kb_for(b, LOOP_UNROLL, "q", IXC(0), IXC(px), 1));
-    const Ix *coord[4] = {d->n, d->ch, ADDC(ADD(MULC(d->y, d->v.s), MULC(ky, d->v.d)), -d->v.p),
-                          ADDC(ADD(MULC(ADD(x, q), d->h.s), MULC(kx, d->h.d)), -d->h.p)};
-    kb_set(b, acc, q, NULL, x_fma(b, kc->t->fma, dw_x(kc, d, coord), w, x_tile(b, acc, q, NULL)));
-    if (px > 1)
-        kb_end(b);
-    kb_end(b);
-    kb_end(b);
+    Terms rows = {.name = "ky", .add = add_taps, .user = &t, .elems = px, .lanes = d->lanes};
+    kc_add_up(kc, &rows, lo, hi, d->v.k, acc);
 }
 
 static void tile(KC *kc, const Ix *x, int px, bool clip_x, void *user)

@@ -59,8 +59,8 @@ const Expr *elem_expr(KC *kc, Op op, const Attrs *at, const Expr *const *a)
     case OP_scale: case OP_mul: return BIN(mul, x, a[1]);
     case OP_div: return BIN(div, x, a[1]);
     case OP_scale_bias: return x_fma(b, fma, x, a[1], a[2]);
-    case OP_maximum: return BIN(max, x, a[1]);
-    case OP_minimum: return BIN(min, x, a[1]);
+    case OP_maximum: return BIN(maximum, x, a[1]);
+    case OP_minimum: return BIN(minimum, x, a[1]);
     case OP_relu: return BIN(max, K(0), x);
     case OP_relu6: return clamp(b, x, 0, 6);
     case OP_clamp: return clamp(b, x, at->min, at->max);

@@ -38,7 +38,7 @@ static int neutral(KC *kc, const char *name, const Out *o, int lanes)
 static void gather(KC *kc, const Out *o, int reg, const Expr *x)
 {
     KB *b = &kc->b;
-    kb_set(b, reg, NULL, NULL, x_gather(b, o->red == RED_MAX ? X_max : X_add, reg, x));
+    kb_set(b, reg, NULL, NULL, x_gather(b, o->red == RED_MAX ? X_maximum : X_add, reg, x));
 }
 
 /* What a register has gathered of count elements, as the out's value. */
@@ -97,13 +97,34 @@ void kc_rows(KC *kc, LoopKind kind, const Ix *first, int64_t n, int64_t step, in
     kc->by_rows = false;
 }
 
-/* The tile's sums are added to the rows' or the map's. */
+/* Where sums go that are complete: to those of the rows, or of the map. */
+static int outer(const KC *kc, const Sum *s) { return kc->by_rows ? s->rows : s->total; }
+
+void kc_begin_columns(KC *kc)
+{
+    for (int i = 0; i < kc->n->nout; i++)
+        for (int j = 0; j < kc->vectors && summed(kc, &kc->n->out[i]); j++)
+            kc->sum[i][j].columns = neutral(kc, "part", &kc->n->out[i], kc->sum_lanes);
+    kc->by_columns = true;
+}
+
+void kc_end_columns(KC *kc)
+{
+    for (int i = 0; i < kc->n->nout; i++)
+        for (int j = 0; j < kc->vectors && summed(kc, &kc->n->out[i]); j++) {
+            const Sum *s = &kc->sum[i][j];
+            gather(kc, &kc->n->out[i], outer(kc, s), x_reg(&kc->b, s->columns));
+        }
+    kc->by_columns = false;
+}
+
+/* The tile's sums are added to the columns', the rows' or the map's. */
 static void tile_end(KC *kc)
 {
     for (int i = 0; i < kc->n->nout; i++)
         for (int j = 0; j < kc->vectors && summed(kc, &kc->n->out[i]); j++) {
             const Sum *s = &kc->sum[i][j];
-            gather(kc, &kc->n->out[i], kc->by_rows ? s->rows : s->total, x_reg(&kc->b, s->tile));
+            gather(kc, &kc->n->out[i], kc->by_columns ? s->columns : outer(kc, s), x_reg(&kc->b, s->tile));
         }
 }
 

@@ -19,9 +19,10 @@ enum { MAX_OPERANDS = 64 };
 /* offset: of the storage. table: parameter with the table of a strided layout, -1 none yet. slotted: a per-channel
    constant in the order of KC.slot. */
 typedef struct Operand { ValueId v; int param, buf, table; int64_t offset; bool nhwc, slotted; } Operand;
-/* A reduction over the map, or rows of it, in registers: the total, the part of the rows and the part of the tile being added up. */
+/* A reduction over the map, or rows of it, in registers: the total and the parts of the rows, of the columns and of the
+   tile being added up. */
 enum { MAX_VECTORS = 8 };
-typedef struct Sum { int total, rows, tile; } Sum;
+typedef struct Sum { int total, rows, columns, tile; } Sum;
 /* The kernel under construction for one node. */
 typedef struct KC {
     Lower *l;
@@ -40,7 +41,7 @@ typedef struct KC {
     /* of the outs that are reduced over the map or rows of it, for each vector of the block of channels at work */
     Sum sum[MAX_OUT][MAX_VECTORS];
     int vectors, sum_lanes;
-    bool by_rows;          /* some rows are being added up apart */
+    bool by_rows, by_columns; /* some rows, some tiles of a row are being added up apart */
 } KC;
 
 /* ---- operands (access.c) ---- */
@@ -82,12 +83,21 @@ enum { PARALLEL_MIN = 4096 };
 /* Calls body once for whole vectors and once for the tail inside loops over all elements of frame. vdim is walked
    innermost, in steps of lanes: [N][H][W][C] for NHWC, row-major otherwise. The outermost loop is parallel when `parallel`. */
 void kc_nest(KC *, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *, void *user);
-/* for i 0..n { body }, summed in blocks so that the rounding error grows with the square root of n's root: returns the
-   register with init combined by op (X_add, X_max) with all term(i)s, each of type vt. */
-/* The register with x added, or the larger of both: the register where x is NaN, so that a maximum ignores NaN. */
+/* The register with x added, or the larger of both; NaN where either is. */
 const Expr *x_gather(KB *, XOp, int reg, const Expr *x);
+/* for i 0..n { body }, summed in blocks so that the rounding error grows with the square root of n's root: returns the
+   register with init combined by op (X_add, X_maximum) with all term(i)s, each of type vt. */
 typedef const Expr *TermFn(KC *, const Ix *i, void *user);
 int kc_fold(KC *, const char *name, XOp, const Expr *init, const Expr *zero, int64_t n, TermFn *, void *user);
+
+/* A sum of so many terms in a row may round by more than the tolerance allows: they are added up in blocks. */
+enum { LONG_SUM = 1024 };
+/* add(i, acc) adds term i to the register acc, a tile of elems elements or a single one (0), each of `lanes`. */
+typedef void AddFn(KC *, const Ix *i, int acc, void *user);
+typedef struct Terms { const char *name; AddFn *add; void *user; int elems, lanes; bool unroll; } Terms;
+/* for i lo..hi { add }, of which there are `most` at most; in blocks where these are many. */
+void kc_add_up(KC *, const Terms *, const Ix *lo, const Ix *hi, int64_t most, int acc);
+void kc_add_parts(KC *, int acc, int part, int elems); /* acc += part */
 
 /* A window that slides along one dimension: input and output sizes, kernel, stride, dilation, leading pad. */
 typedef struct Slide { int64_t in, out, k, s, d, p; } Slide;
@@ -150,18 +160,29 @@ bool kc_sums(const KC *);
    that are added up together, 0: it is one. */
 void kc_totals(KC *, int nb, int lanes);
 void kc_store_totals(KC *, int j, const Ix *n, const Ix *channel, const Ix *part, int valid);
+/* What is reduced inside a row goes to a part of its own until kc_end_columns adds that up; where nothing is, no more
+   than the loops. */
+void kc_begin_columns(KC *);
+void kc_end_columns(KC *);
 /* Loops over n rows from `first` on, in steps; where something is reduced, in blocks whose sums are added up apart. tiles: in
    a row. */
 typedef void RowFn(KC *, const Ix *y, void *user);
 void kc_rows(KC *, LoopKind, const Ix *first, int64_t n, int64_t step, int64_t tiles, RowFn *, void *user);
 
 /* ---- contraction in register tiles (tile.c) ---- */
+/* A loop of the reduction. step: of a loop over blocks. in: it runs over a block of loop in - 1, 0: over lo..hi. */
+typedef struct RedLoop { const char *name; const Ix *lo, *hi; int64_t step; int in; } RedLoop;
+enum { MAX_RED = 5 };
+/* Sums of this many products are added up apart: the rounding of one behind the other grows with their number. */
+enum { SUM_BLOCK = 256 };
 typedef struct Contract {
     int rows, px, nb, lanes, last_n;      /* last_n: valid lanes of the last vector */
     int nred;                             /* reduction loops, outermost first */
-    struct { const char *name; const Ix *lo, *hi; } red[4];
-    int blocks;                           /* the sum of everything inside the first so many loops is added up apart */
-    int64_t rest;                         /* with one block loop: steps of red[1] behind the last whole block */
+    RedLoop red[MAX_RED];
+    int groups, blocks;                   /* the sum of everything inside the first so many loops is added up apart;
+                                             groups: 0, or fewer than blocks */
+    int64_t rest;                         /* steps of red[blocks] behind the last whole block */
+    const Ix *last;                       /* of red[blocks - 1], for those */
     int vdim;
     bool pairs;                           /* two pixels share the last vector: conv_pairs */
     int mask;                             /* pairs: a parameter of `lanes` numbers, those of the upper half positive */
@@ -178,6 +199,10 @@ typedef struct Contract {
     void (*store)(KC *, void *, const Ix *row, const Ix *px, int j, const Expr *sum);     /* NULL: kc_finish follows */
 } Contract;
 void kc_contract(KC *, const Contract *);
+/* The reduction goes over n terms in blocks, of which many are added up in groups; returns how many loops they take.
+   Term i is what kc_blocked makes of the loops' variables. */
+int kc_blocks(KC *, Contract *, const char *name, int64_t n);
+const Ix *kc_blocked(KC *, int loops, const Ix *const *red);
 /* Panels of weights, [panels][steps][wide], of which each is read by several passes. */
 typedef struct Panels { int param; int64_t panels, steps, wide, passes; } Panels;
 /* In step `step` of pass `pass` over a panel: fetches what falls to it of the next panel. */

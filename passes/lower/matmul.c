@@ -7,13 +7,12 @@
    rows, those on it are computed whole, those below it not at all. The node's cost stays what the graph says. */
 #include "lower.h"
 
-enum { SUM_BLOCK = 256 };
-
 typedef struct Mm {
     ValueId a, b, bias;
     Type at, bt, ot;
     int64_t M, K, cols;
-    bool ta, tb, blocked;
+    bool ta, tb;
+    int blocked;               /* loops of a sum in blocks, 0: it is one loop */
     int wparam, lanes, last_n;
     const int64_t *order;      /* linear, by a table: the terms of the sum in the order in which they lie, else NULL */
     KcRun run;
@@ -27,7 +26,7 @@ typedef struct Mm {
 
 static const Ix *sum_index(KC *kc, const Mm *m, const Ix *const *red)
 {
-    return m->blocked ? ADD(MULC(red[0], SUM_BLOCK), red[1]) : red[0];
+    return m->blocked ? kc_blocked(kc, m->blocked, red) : red[0];
 }
 
 static const Ix *column(KC *kc, const Mm *m, int j)
@@ -166,7 +165,10 @@ static int zero_tile(KC *kc, const Mm *m, const char *name, int px, int nb)
 static void dots(KC *kc, Mm *m, int nb, int px)
 {
     KB *b = &kc->b;
-    int64_t block = (int64_t)SUM_BLOCK * m->along, whole = m->K / m->along * m->along;
+    int64_t terms = SUM_BLOCK;
+    while (terms * terms < m->K / m->along)
+        terms *= 2;
+    int64_t block = terms * m->along, whole = m->K / m->along * m->along;
     int64_t blocked = whole >= 2 * block ? whole / block * block : 0;
     int acc = zero_tile(kc, m, "acc", px, nb);
     if (blocked) {
@@ -205,10 +207,9 @@ static void tile(KC *kc, Mm *m, int nb, int rows)
     }
     Contract t = {.rows = 1, .px = rows, .nb = nb, .lanes = m->lanes, .last_n = m->last_n, .vdim = m->ot.rank - 1, .user = m,
                   .init = mm_init, .x = mm_x, .w = mm_w, .coord = mm_coord, .twin = m->mirrored ? mirror : NULL, .even = m->even};
-    m->blocked = m->K >= 2 * SUM_BLOCK;
-    if (m->blocked)
-        t.blocks = t.nred = 1, t.red[0].name = "blk", t.red[0].lo = IXC(0), t.red[0].hi = IXC(m->K / SUM_BLOCK), t.rest = m->K % SUM_BLOCK;
-    t.red[t.nred].name = "k", t.red[t.nred].lo = IXC(0), t.red[t.nred].hi = IXC(m->blocked ? SUM_BLOCK : m->K), t.nred++;
+    m->blocked = m->K >= 2 * SUM_BLOCK ? kc_blocks(kc, &t, "k", m->K) : 0;
+    if (!m->blocked)
+        t.red[0] = (RedLoop){.name = "k", .lo = IXC(0), .hi = IXC(m->K)}, t.nred = 1;
     kc_contract(kc, &t);
 }
 

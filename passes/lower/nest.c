@@ -70,36 +70,84 @@ void kc_nest(KC *kc, const Type *frame, int vdim, int lanes, bool parallel, Body
 
 const Expr *x_gather(KB *b, XOp op, int reg, const Expr *x)
 {
-    return op == X_max ? x_bin(b, X_max, x, x_reg(b, reg)) : x_bin(b, op, x_reg(b, reg), x);
+    return op == X_maximum ? x_bin(b, op, x, x_reg(b, reg)) : x_bin(b, op, x_reg(b, reg), x);
 }
 
-/* Sums of n terms in blocks of about sqrt(n): the bound on the error falls from n to 2 sqrt(n) roundings. */
-int kc_fold(KC *kc, const char *name, XOp op, const Expr *init, const Expr *zero, int64_t n, TermFn *term, void *user)
+/* The length of the blocks in which n terms are added up; n: in one. No loop adds up more than 256 terms, or blocks, but
+   where they are more than 2^24. */
+static int64_t fold_block(XOp op, int64_t n)
+{
+    if (op != X_add || n < 64)
+        return n;
+    int64_t block = 1;
+    while (block < 256 && block * block < n)
+        block *= 2;
+    return block * block < n ? block * block : block;
+}
+
+/* Adds terms base .. base + n to the register acc. */
+static void fold(KC *kc, XOp op, int acc, const Expr *zero, const Ix *base, int64_t n, TermFn *term, void *user)
 {
     KB *b = &kc->b;
-    int total = kb_let(b, name, init);
-    int64_t block = 1;
-    while (block * block < n)
-        block *= 2;
-    if (op != X_add || n < 64)
-        block = n;
-    int64_t nblock = n / block;
+    int64_t block = fold_block(op, n), nblock = n / block;
     for (int part = 0; part < 2; part++) { /* whole blocks, then the rest */
         int64_t lo = part ? nblock * block : 0, len = part ? n - lo : block;
-        if (len <= 0 || (!part && !nblock))
+        if (len <= 0)
             continue;
         bool nested = !part && nblock > 1;
-        const Ix *base = nested ? IXV(kb_for(b, LOOP_SERIAL, "blk", IXC(0), IXC(nblock * block), block)) : IXC(lo);
-        int acc = nblock > 1 ? kb_let(b, "part", zero) : total;
-        const Ix *i = ADD(base, IXV(kb_for(b, LOOP_SERIAL, "i", IXC(0), IXC(len), 1)));
-        kb_set(b, acc, NULL, NULL, x_gather(b, op, acc, term(kc, i, user)));
-        kb_end(b);
-        if (acc != total)
-            kb_set(b, total, NULL, NULL, x_gather(b, op, total, x_reg(b, acc)));
+        const Ix *from = ADDC(base, lo);
+        if (nested)
+            from = ADD(base, IXV(kb_for(b, LOOP_SERIAL, "blk", IXC(0), IXC(nblock * block), block)));
+        int sum = nblock > 1 ? kb_let(b, "part", zero) : acc;
+        if (block > 256) {
+            fold(kc, op, sum, zero, from, len, term, user);
+        } else {
+            const Ix *i = ADD(from, IXV(kb_for(b, LOOP_SERIAL, "i", IXC(0), IXC(len), 1)));
+            kb_set(b, sum, NULL, NULL, x_gather(b, op, sum, term(kc, i, user)));
+            kb_end(b);
+        }
+        if (sum != acc)
+            kb_set(b, acc, NULL, NULL, x_gather(b, op, acc, x_reg(b, sum)));
         if (nested)
             kb_end(b);
     }
+}
+
+int kc_fold(KC *kc, const char *name, XOp op, const Expr *init, const Expr *zero, int64_t n, TermFn *term, void *user)
+{
+    int total = kb_let(&kc->b, name, init);
+    fold(kc, op, total, zero, IXC(0), n, term, user);
     return total;
+}
+
+void kc_add_parts(KC *kc, int acc, int part, int elems)
+{
+    KB *b = &kc->b;
+    if (!elems) {
+        kb_set(b, acc, NULL, NULL, x_bin(b, X_add, x_reg(b, acc), x_reg(b, part)));
+        return;
+    }
+    const Ix *q = IXV(kb_for(b, LOOP_UNROLL, "q", IXC(0), IXC(elems), 1));
+    kb_set(b, acc, q, NULL, x_bin(b, X_add, x_tile(b, acc, q, NULL), x_tile(b, part, q, NULL)));
+    kb_end(b);
+}
+
+void kc_add_up(KC *kc, const Terms *t, const Ix *lo, const Ix *hi, int64_t most, int acc)
+{
+    KB *b = &kc->b;
+    if (most < LONG_SUM) {
+        t->add(kc, IXV(kb_for(b, t->unroll ? LOOP_UNROLL : LOOP_SERIAL, t->name, lo, hi, 1)), acc, t->user);
+        kb_end(b);
+        return;
+    }
+    int64_t block = fold_block(X_add, most);
+    const Expr *zero = x_const(b, vt(DT_F32, t->lanes), 0);
+    const Ix *from = IXV(kb_for(b, LOOP_SERIAL, "blk", lo, hi, block)), *to = ADDC(from, block);
+    bool even = ix_is_const(lo) && ix_is_const(hi) && (hi->c - lo->c) % block == 0;
+    int part = t->elems ? kb_tile(b, "part", t->elems, 0, zero) : kb_let(b, "part", zero);
+    kc_add_up(kc, t, from, even ? to : ix_min(kc->A, to, hi), block, part);
+    kc_add_parts(kc, acc, part, t->elems);
+    kb_end(b);
 }
 
 Slide node_slide(const Graph *g, const Node *n, int64_t k, int dim)
@@ -154,8 +202,20 @@ void kc_columns(KC *kc, const Slide *w, bool peel, int px, void (*tile)(KC *, co
     for (int i = 0; i < LEN(part); i++) {
         if (part[i].lo >= part[i].hi)
             continue;
-        const Ix *x = IXV(kb_for(&kc->b, LOOP_SERIAL, "x", IXC(part[i].lo), IXC(part[i].hi), part[i].step));
+        int64_t tiles = (part[i].hi - part[i].lo) / part[i].step, block = fold_block(X_add, tiles) * part[i].step;
+        bool apart = kc_sums(kc) && tiles >= LONG_SUM;
+        const Ix *lo = IXC(part[i].lo), *hi = IXC(part[i].hi);
+        if (apart) {
+            lo = IXV(kb_for(&kc->b, LOOP_SERIAL, "columns", lo, hi, block));
+            hi = ix_min(kc->A, ADDC(lo, block), hi);
+            kc_begin_columns(kc);
+        }
+        const Ix *x = IXV(kb_for(&kc->b, LOOP_SERIAL, "x", lo, hi, part[i].step));
         tile(kc, x, (int)part[i].step, part[i].clip, user);
         kb_end(&kc->b);
+        if (apart) {
+            kc_end_columns(kc);
+            kb_end(&kc->b);
+        }
     }
 }

@@ -27,6 +27,29 @@ static const Expr *score(KC *kc, Norm *o, int lanes, int n)
 
 typedef void StepFn(KC *, Norm *, int lanes, int n, int acc);
 
+/* A walk along the axis from element `from` on, `by` elements at a time. */
+typedef struct Steps { Norm *o; StepFn *step; int64_t from, by; int lanes, n; } Steps;
+
+static void one_step(KC *kc, const Ix *i, int acc, void *user)
+{
+    Steps *s = user;
+    s->o->coord[s->o->axis] = ADDC(MULC(i, s->by), s->from);
+    s->step(kc, s->o, s->lanes, s->n, acc);
+}
+
+static void steps(KC *kc, Steps s, int64_t to, XOp combine, int acc)
+{
+    int64_t count = (to - s.from) / s.by;
+    if (combine == X_add && count >= LONG_SUM) {
+        Terms t = {.name = "i", .add = one_step, .user = &s, .lanes = s.lanes};
+        kc_add_up(kc, &t, IXC(0), IXC(count), count, acc);
+        return;
+    }
+    s.o->coord[s.o->axis] = IXV(kb_for(&kc->b, LOOP_SERIAL, "i", IXC(s.from), IXC(to), s.by));
+    s.step(kc, s.o, s.lanes, s.n, acc);
+    kb_end(&kc->b);
+}
+
 /* Runs step over the axis with an accumulator; returns the folded scalar (along) or the vector of results (across). */
 static const Expr *walk(KC *kc, Norm *o, const char *name, double zero, XOp combine, XOp fold, StepFn *step)
 {
@@ -39,9 +62,7 @@ static const Expr *walk(KC *kc, Norm *o, const char *name, double zero, XOp comb
     const Expr *r = NULL;
     if (o->along && L > 1 && whole) {
         int acc = step && combine != X_const ? kb_let(b, name, x_const(b, vt(DT_F32, L), zero)) : -1;
-        o->coord[o->axis] = IXV(kb_for(b, LOOP_SERIAL, "i", IXC(0), IXC(whole), L));
-        step(kc, o, L, L, acc);
-        kb_end(b);
+        steps(kc, (Steps){o, step, 0, L, L, L}, whole, combine, acc);
         r = acc >= 0 ? x_un(b, fold, x_reg(b, acc)) : NULL;
     } else
         whole = 0;
@@ -49,9 +70,7 @@ static const Expr *walk(KC *kc, Norm *o, const char *name, double zero, XOp comb
         return r;
     int lanes = o->along ? 1 : o->lanes, n = o->along ? 1 : o->n;
     int acc = combine != X_const ? kb_let(b, name, r ? r : x_const(b, vt(DT_F32, lanes), zero)) : -1;
-    o->coord[o->axis] = IXV(kb_for(b, LOOP_SERIAL, "i", IXC(whole), IXC(size), 1));
-    step(kc, o, lanes, n, acc);
-    kb_end(b);
+    steps(kc, (Steps){o, step, whole, 1, lanes, n}, size, combine, acc);
     return acc >= 0 ? x_reg(b, acc) : NULL;
 }
 
@@ -110,7 +129,7 @@ typedef struct L2 {
     const Ix *outer[MAX_RANK];
     bool reduced[MAX_RANK];
     Type inner;            /* the reduced dimensions, others 1 */
-    int acc, lanes;
+    int acc, lanes;        /* acc: the register with the sum of what square_body is called for */
     const Expr *norm;
 } L2;
 
@@ -159,6 +178,20 @@ static void square_body(KC *kc, const Ix *const *coord, int lanes, int n, void *
     }
 }
 
+/* Row i of those along vdim, counted row-major over the other reduced dimensions. */
+static void add_row(KC *kc, const Ix *i, int acc, void *user)
+{
+    L2 *o = user;
+    const Ix *coord[MAX_RANK];
+    for (int d = o->t->rank - 1; d >= 0; d--) {
+        int64_t size = d == o->vdim ? 1 : o->inner.dim[d];
+        coord[d] = ix_mod(kc->A, i, size);
+        i = ix_div(kc->A, i, size);
+    }
+    o->acc = acc;
+    square_body(kc, coord, 1, 1, o);
+}
+
 static void scale_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
 {
     L2 *o = user;
@@ -179,7 +212,15 @@ static void l2_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user
     o->lanes = o->reduced[o->vdim] && o->t->dim[o->vdim] > 1 && kc_vector(kc, o->in, o->t, o->vdim) ? kc->s.lanes : 1;
     Type rows = o->inner;
     rows.dim[o->vdim] = 1;
-    kc_nest(kc, &rows, o->vdim, 1, false, square_body, o);
+    int64_t count = type_elems(&rows);
+    if (count < LONG_SUM) {
+        kc_nest(kc, &rows, o->vdim, 1, false, square_body, o);
+    } else {
+        int total = o->acc;
+        Terms t = {.name = "row", .add = add_row, .user = o, .lanes = 1};
+        kc_add_up(kc, &t, IXC(0), IXC(count), count, total);
+        o->acc = total;
+    }
     const Expr *eps = x_const(b, vt(DT_F32, 1), kc->n->attr.eps);
     o->norm = kc_reg(kc, "norm", x_bin(b, X_max, eps, x_un(b, X_sqrt, x_reg(b, o->acc))));
     kc_nest(kc, &o->inner, o->vdim, o->lanes, false, scale_body, o);

@@ -42,28 +42,45 @@ static int count_table(KC *kc, Pool *p)
                     (int64_t[]){p->v.out, p->h.out}, t);
 }
 
+/* One window, its row at work and the loads of its elements. */
+typedef struct Window { const Pool *p; const Ix *const *coord, *ky; bool max; int lanes, n; } Window;
+
+static void add_element(KC *kc, const Ix *kx, int acc, void *user)
+{
+    const Window *w = user;
+    const Pool *p = w->p;
+    const Ix *ic[4] = {w->coord[0], w->coord[1], ADDC(ADD(MULC(w->coord[2], p->v.s), MULC(w->ky, p->v.d)), -p->v.p),
+                       ADDC(ADD(MULC(w->coord[3], p->h.s), MULC(kx, p->h.d)), -p->h.p)};
+    const Expr *x = kc_load(kc, kc->n->in[0], kc_type(kc, kc->n->in[0]), ic, p->vdim, w->lanes, w->n);
+    kb_set(&kc->b, acc, NULL, NULL, x_gather(&kc->b, w->max ? X_maximum : X_add, acc, x));
+}
+
+static void add_row(KC *kc, const Ix *ky, int acc, void *user)
+{
+    Window *w = user;
+    const Pool *p = w->p;
+    bool rows = !w->max && p->v.k * p->h.k >= 64; /* sums of rows are added up: fewer roundings one behind the other */
+    int row = rows ? kb_let(&kc->b, "row", x_const(&kc->b, vt(DT_F32, w->lanes), 0)) : acc;
+    const Ix *lo, *hi;
+    w->ky = ky;
+    kc_clip(kc, &p->h, w->coord[3], &lo, &hi);
+    Terms t = {.name = "kx", .add = add_element, .user = w, .lanes = w->lanes};
+    kc_add_up(kc, &t, lo, hi, w->max ? 1 : p->h.k, row);
+    if (rows)
+        kc_add_parts(kc, acc, row, 0);
+}
+
 static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
 {
     Pool *p = user;
     KB *b = &kc->b;
     bool max = kc->n->op == OP_max_pool;
-    const Type *it = kc_type(kc, kc->n->in[0]);
     int acc = kb_let(b, "acc", x_const(b, vt(DT_F32, lanes), max ? -INFINITY : 0));
+    Window w = {.p = p, .coord = coord, .max = max, .lanes = lanes, .n = n};
+    Terms t = {.name = "ky", .add = add_row, .user = &w, .lanes = lanes};
     const Ix *lo, *hi;
     kc_clip(kc, &p->v, coord[2], &lo, &hi);
-    const Ix *ky = IXV(kb_for(b, LOOP_SERIAL, "ky", lo, hi, 1));
-    bool rows = !max && p->v.k * p->h.k >= 64; /* sums of rows are added up: fewer roundings one behind the other */
-    int row = rows ? kb_let(b, "row", x_const(b, vt(DT_F32, lanes), 0)) : acc;
-    kc_clip(kc, &p->h, coord[3], &lo, &hi);
-    const Ix *kx = IXV(kb_for(b, LOOP_SERIAL, "kx", lo, hi, 1));
-    const Ix *ic[4] = {coord[0], coord[1], ADDC(ADD(MULC(coord[2], p->v.s), MULC(ky, p->v.d)), -p->v.p),
-                       ADDC(ADD(MULC(coord[3], p->h.s), MULC(kx, p->h.d)), -p->h.p)};
-    const Expr *x = kc_load(kc, kc->n->in[0], it, ic, p->vdim, lanes, n);
-    kb_set(b, row, NULL, NULL, x_gather(b, max ? X_max : X_add, row, x));
-    kb_end(b);
-    if (rows)
-        kb_set(b, acc, NULL, NULL, x_bin(b, X_add, x_reg(b, acc), x_reg(b, row)));
-    kb_end(b);
+    kc_add_up(kc, &t, lo, hi, max ? 1 : p->v.k, acc);
     const Expr *r = x_reg(b, acc);
     if (!max && p->counts >= 0)
         r = x_bin(b, X_div, r, x_splat(b, x_load(b, p->counts, (const Ix *[]){coord[2], coord[3]}, 1, 0), lanes));
@@ -92,7 +109,7 @@ static const Expr *window_max(KC *kc, const Pool *p, const int *col, int64_t q)
     KB *b = &kc->b;
     int acc = kb_let(b, "acc", x_reg(b, col[q * p->h.s]));
     for (int64_t kx = 1; kx < p->h.k; kx++)
-        kb_set(b, acc, NULL, NULL, x_gather(b, X_max, acc, x_reg(b, col[q * p->h.s + kx * p->h.d])));
+        kb_set(b, acc, NULL, NULL, x_gather(b, X_maximum, acc, x_reg(b, col[q * p->h.s + kx * p->h.d])));
     return x_reg(b, acc);
 }
 
@@ -122,7 +139,7 @@ static void windows(KC *kc, Pool *p, const Ix *x, int px)
         if (col[j] >= 0) {
             const Ix *ic[4] = {p->n, p->c, ADDC(ADD(MULC(p->y, p->v.s), MULC(ky, p->v.d)), -p->v.p), ADDC(MULC(x, p->h.s), j - p->h.p)};
             const Expr *in = kc_load(kc, kc->n->in[0], kc_type(kc, kc->n->in[0]), ic, p->vdim, p->lanes, p->valid);
-            kb_set(b, col[j], NULL, NULL, x_gather(b, X_max, col[j], in));
+            kb_set(b, col[j], NULL, NULL, x_gather(b, X_maximum, col[j], in));
         }
     kb_end(b);
     for (int64_t q = 0; q < px; q++)

@@ -147,13 +147,28 @@ static void step(KC *kc, const Contract *c, const int *acc, const Ix **red)
     steps(kc, c) > 1 ? multiply_lanes(kc, c, acc, red, steps(kc, c)) : multiply(kc, c, acc, red);
 }
 
+static void open_loop(KC *kc, const Contract *c, const Ix **red, int k)
+{
+    const RedLoop *l = &c->red[k];
+    const Ix *lo = l->lo, *hi = l->hi;
+    if (l->in) {
+        const RedLoop *blocks = &c->red[l->in - 1];
+        lo = red[l->in - 1];
+        hi = ADDC(lo, blocks->step);
+        if (!ix_is_const(l->hi) || l->hi->c % blocks->step)
+            hi = ix_min(kc->A, hi, l->hi);
+    }
+    int64_t by = k == c->nred - 1 ? steps(kc, c) : imax(1, l->step);
+    red[k] = IXV(kb_for(&kc->b, LOOP_SERIAL, l->name, lo, hi, by));
+}
+
 static void reduce(KC *kc, const Contract *c, const int *acc, const Ix **red, int k)
 {
     if (k == c->nred) {
         step(kc, c, acc, red);
         return;
     }
-    red[k] = IXV(kb_for(&kc->b, LOOP_SERIAL, c->red[k].name, c->red[k].lo, c->red[k].hi, k == c->nred - 1 ? steps(kc, c) : 1));
+    open_loop(kc, c, red, k);
     reduce(kc, c, acc, red, k + 1);
     kb_end(&kc->b);
 }
@@ -164,35 +179,87 @@ static void tiles(KC *kc, const Contract *c, const char *name, int *acc, const E
         acc[j] = kb_tile(&kc->b, arena_printf(kc->A, "%s%d", name, j), registers(c, j), 0, init[j]);
 }
 
+int kc_blocks(KC *kc, Contract *c, const char *name, int64_t n)
+{
+    int64_t whole = n / SUM_BLOCK;
+    if (whole >= LONG_SUM) {
+        c->red[0] = (RedLoop){.name = "group", .lo = IXC(0), .hi = IXC(whole), .step = SUM_BLOCK};
+        c->groups = 1;
+    }
+    int k = c->groups;
+    c->red[k] = (RedLoop){.name = "blk", .lo = IXC(0), .hi = IXC(whole), .in = k};
+    c->red[k + 1] = (RedLoop){.name = name, .lo = IXC(0), .hi = IXC(SUM_BLOCK)};
+    c->blocks = k + 1, c->nred = k + 2;
+    c->rest = n % SUM_BLOCK, c->last = IXC(whole);
+    return c->nred;
+}
+
+const Ix *kc_blocked(KC *kc, int loops, const Ix *const *red)
+{
+    return ADD(MULC(red[loops - 2], SUM_BLOCK), red[loops - 1]);
+}
+
+static void new_part(KC *kc, const Contract *c, int *part)
+{
+    const Expr *zero[8];
+    for (int j = 0; j < c->nb; j++)
+        zero[j] = x_const(&kc->b, vt(DT_F32, c->lanes), 0);
+    tiles(kc, c, "part", part, zero);
+}
+
+static void add_part(KC *kc, const Contract *c, const int *acc, const int *part)
+{
+    KB *b = &kc->b;
+    const Ix *r, *q;
+    int n = pixels(kc, c, &r, &q);
+    const Ix *p = tile_index(kc, c, r, q);
+    for (int j = 0; j < c->nb; j++)
+        kb_set(b, acc[j], p, NULL, x_bin(b, X_add, x_tile(b, acc[j], p, NULL), x_tile(b, part[j], p, NULL)));
+    kc_close(kc, n);
+}
+
+/* Adds what loop k and those inside it make to acc, inside c->groups and c->blocks loops apart. */
+static void sums(KC *kc, const Contract *c, const int *acc, const Ix **red, int k)
+{
+    int end = k < c->groups ? c->groups : c->blocks, part[8];
+    if (k >= end) {
+        reduce(kc, c, acc, red, k);
+        return;
+    }
+    for (int i = k; i < end; i++)
+        open_loop(kc, c, red, i);
+    new_part(kc, c, part);
+    sums(kc, c, part, red, end);
+    add_part(kc, c, acc, part);
+    kc_close(kc, end - k);
+}
+
+/* The steps behind the last whole block; behind many blocks they are one themselves. */
+static void rest(KC *kc, const Contract *c, const int *acc, const Ix **red)
+{
+    int k = c->blocks, part[8];
+    red[k - 1] = c->last;
+    if (c->groups)
+        new_part(kc, c, part);
+    red[k] = IXV(kb_for(&kc->b, LOOP_SERIAL, c->red[k].name, IXC(0), IXC(c->rest), steps(kc, c)));
+    step(kc, c, c->groups ? part : acc, red);
+    kb_end(&kc->b);
+    if (c->groups)
+        add_part(kc, c, acc, part);
+}
+
 void kc_contract(KC *kc, const Contract *c)
 {
     KB *b = &kc->b;
-    int acc[8], part[8];
-    const Expr *init[8], *zero[8];
-    const Ix *red[4], *r, *q;
-    for (int j = 0; j < c->nb; j++) {
+    int acc[8];
+    const Expr *init[8];
+    const Ix *red[MAX_RED], *r, *q;
+    for (int j = 0; j < c->nb; j++)
         init[j] = kc_reg(kc, "b", c->init(kc, c->user, j));
-        zero[j] = x_const(b, vt(DT_F32, c->lanes), 0);
-    }
     tiles(kc, c, "acc", acc, init);
-    for (int k = 0; k < c->blocks; k++)
-        red[k] = IXV(kb_for(b, LOOP_SERIAL, c->red[k].name, c->red[k].lo, c->red[k].hi, 1));
-    if (c->blocks) {
-        tiles(kc, c, "part", part, zero);
-        reduce(kc, c, part, red, c->blocks);
-        int n = pixels(kc, c, &r, &q);
-        const Ix *p = tile_index(kc, c, r, q);
-        for (int j = 0; j < c->nb; j++)
-            kb_set(b, acc[j], p, NULL, x_bin(b, X_add, x_tile(b, acc[j], p, NULL), x_tile(b, part[j], p, NULL)));
-        kc_close(kc, n + c->blocks);
-    } else
-        reduce(kc, c, acc, red, 0);
-    if (c->rest) {
-        red[0] = c->red[0].hi;
-        red[1] = IXV(kb_for(b, LOOP_SERIAL, c->red[1].name, IXC(0), IXC(c->rest), steps(kc, c)));
-        step(kc, c, acc, red);
-        kb_end(b);
-    }
+    sums(kc, c, acc, red, 0);
+    if (c->rest)
+        rest(kc, c, acc, red);
     if (c->pairs) {
         for (int p = 0; p < c->rows * c->px; p++)
             store_paired(kc, c, acc, p);

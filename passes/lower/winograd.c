@@ -76,7 +76,7 @@ static const Expr *zero(KC *kc, void *user, int j)
 /* The channel at which the sum is, where a group has so many. */
 static const Ix *product_channel(KC *kc, const Wino *c, const Ix *const *red, int64_t group)
 {
-    return c->conv.groups > 1 ? ADD(MULC(red[0], group), red[1]) : red[0];
+    return c->conv.groups > 1 ? ADD(MULC(red[0], group), red[c->at_c]) : red[c->at_c];
 }
 
 static const Expr *product_xs(KC *kc, void *user, const Ix *row, const Ix *q, const Ix *const *red, int lanes)
@@ -107,18 +107,30 @@ static void product_store(KC *kc, void *user, const Ix *row, const Ix *q, int j,
     kb_store(&kc->b, c->m, ix, acc, 0);
 }
 
+/* Over phases and channels; many channels in blocks. */
+static void product_loops(KC *kc, Wino *c, Contract *t)
+{
+    int n = 0;
+    bool many = c->conv.inner >= LONG_SUM;
+    if (c->conv.groups > 1)
+        t->red[n++] = (RedLoop){.name = "phase", .lo = IXC(0), .hi = IXC(c->conv.groups)};
+    if (many)
+        t->red[n++] = (RedLoop){.name = "blk", .lo = IXC(0), .hi = IXC(c->conv.inner), .step = SUM_BLOCK};
+    t->red[n] = (RedLoop){.name = "c", .lo = IXC(0), .hi = IXC(c->conv.inner), .in = many ? n : 0};
+    c->at_c = n, t->nred = n + 1;
+    if (many || c->conv.groups * c->conv.inner > 2 * LONG_SUM)
+        t->blocks = n;
+}
+
 static void products(KC *kc, Wino *c)
 {
     KB *b = &kc->b;
     int64_t px = imin(kc->s.px, c->p.tiles), whole = c->p.tiles / px * px;
-    Contract t = {.rows = 1, .nb = c->s->nb, .lanes = c->lanes, .last_n = c->lanes, .nred = 1, .user = c, .init = zero,
-                  .x = product_x, .w = product_w, .store = product_store, .red = {{"c", IXC(0), IXC(c->conv.inner)}}};
+    Contract t = {.rows = 1, .nb = c->s->nb, .lanes = c->lanes, .last_n = c->lanes, .user = c, .init = zero,
+                  .x = product_x, .w = product_w, .store = product_store};
     if (c->conv.inner % c->lanes == 0)
         t.xs = product_xs;
-    if (c->conv.groups > 1) {
-        t.red[1] = t.red[0], t.red[0].name = "phase", t.red[0].hi = IXC(c->conv.groups);
-        t.nred = 2;
-    }
+    product_loops(kc, c, &t);
     c->pos = IXV(kb_for(b, LOOP_SERIAL, "p", IXC(0), IXC((int64_t)c->w.n * c->w.n), 1));
     c->passes = (c->p.tiles + px - 1) / px;
     c->pass = IXV(kb_for(b, LOOP_SERIAL, "pass", IXC(0), IXC(whole / px), 1));
@@ -195,6 +207,9 @@ static void output_tiles(KC *kc, Wino *c, const Ix *lo, const Ix *hi, int ny)
     int64_t width = c->ot.dim[3], m = c->w.m, whole = width / m;
     OutTile a = {.c = c, .ny = ny};
     const Ix *r = IXV(kb_for(b, LOOP_SERIAL, "ty", lo, hi, 1));
+    bool apart = kc_sums(kc) && c->p.tiles >= LONG_SUM; /* rows of tiles */
+    if (apart)
+        kc_begin_columns(kc);
     for (int edge = 0; edge < 2; edge++) {
         a.nx = (int)(edge ? width % m : m);
         if (edge ? !a.nx : !whole)
@@ -211,6 +226,8 @@ static void output_tiles(KC *kc, Wino *c, const Ix *lo, const Ix *hi, int ny)
         if (!edge)
             kb_end(b);
     }
+    if (apart)
+        kc_end_columns(kc);
     kb_end(b);
 }
 

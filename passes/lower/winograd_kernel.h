@@ -20,6 +20,7 @@ typedef struct Wino {
     const Ix *n, *row, *tile;   /* image, tile row and tile with which the block begins */
     const Seg *s;
     const Ix *blk, *pos, *t;    /* of the product being written */
+    int at_c;                   /* the loop over channels of a product */
     const Ix *pass;             /* which of the register tiles over all tiles, of `passes` */
     int64_t passes;
     const Ix *ch;               /* the vector of outputs at work, ch_valid of its lanes, where its loop is outside the tiles' */
