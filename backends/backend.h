@@ -21,8 +21,12 @@ typedef struct BackendOptions {
 /* Interface of the model: names and types of inputs and outputs in order. */
 typedef struct Iface { const char *name; Type type; } Iface;
 
+/* What a model that is called `want`, an identifier, is called in C and in file names: the same, unless that is taken; why says then
+   what by ("is a header of the system"). Programs have such a name. */
+const char *c_model_name(Arena *, const char *want, const char **why);
+
 /* Writes NAME.h, NAME.c and what it includes into dir; NAME.bin besides with WEIGHTS_FILE, and NAME_weights.S with
-   WEIGHTS_ASM. NAME is the program's name with everything that C identifiers lack replaced. The shapes that NAME.h
+   WEIGHTS_ASM. NAME is the program's name. The shapes that NAME.h
    shows are those of the inputs' and outputs' PBufs. False when writing failed. */
 bool backend_c(const Program *, const BackendOptions *, OutDir *dir);
 /* The text of every kernel as NAME.c has it. */

@@ -77,7 +77,7 @@ void c_header(CFile *c, Buf *b)
         file = arena_printf(c->A, "\n   %s: the contents of %s.bin, mapped or read, at a multiple of 64 bytes.",
                             c->weights, c->model);
     first_comment(c, b);
-    buf_printf(b, "#ifndef %s_H\n#define %s_H\n\n#include \"dsq.h\"\n\n", c->MODEL, c->MODEL);
+    buf_printf(b, "#ifndef %s_DSQ_H\n#define %s_DSQ_H\n\n#include \"dsq.h\"\n\n", c->MODEL, c->MODEL);
     macros(c, b);
     buf_puts(b, "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n");
     declare(c, b, RUN,
