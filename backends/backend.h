@@ -4,6 +4,8 @@
 #include "target.h"
 
 typedef enum WeightsAs { WEIGHTS_C, WEIGHTS_ASM, WEIGHTS_FILE } WeightsAs;
+/* The files of code that come with NAME.h; none: NAME.c. */
+typedef struct CodeFiles { bool c, obj, as, lib, shared, ir; } CodeFiles;
 typedef struct BackendOptions {
     const Target *target;
     WeightsAs weights_as;
@@ -15,7 +17,8 @@ typedef struct BackendOptions {
     const char *cflags;    /* shown in the header's first comment; NULL: the target's */
     const char *version;   /* dsqc's */
     const char *triple, *cpu, *features; /* LLVM: in place of the target's; NULL: not said */
-    const char *made_by;   /* NAME.h's first comment: what made the object NAME.o; NULL: how to compile NAME.c */
+    CodeFiles code;        /* NAME.h's first comment says what to do with them */
+    const char *made_by;   /* LLVM's version and machine; NULL: the target's C compiler */
     int64_t stack_bytes;   /* NAME_STACK_BYTES; 0: not known, no such macro */
 } BackendOptions;
 /* Interface of the model: names and types of inputs and outputs in order. */

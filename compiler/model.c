@@ -97,25 +97,25 @@ static bool write_sources(const Job *j, const char *dir, unsigned flags)
     return false;
 }
 
-static bool cc(const Job *j, const char *dir, const char *arguments)
+static bool cc(const Job *j, const char *dir, const char *arguments, const char *result)
 {
     Words w = cc_tool(j->arena, j->target, "cc");
     words_add(&w, j->target->cflags);
-    words_add(&w, arguments);
-    return cc_run(&w, dir);
+    words_add(&w, arena_printf(j->arena, "-o %s %s", result, arguments));
+    return cc_make(&w, dir, result);
 }
 
 bool model_compile(const Job *j, unsigned flags, Built *b)
 {
-    const char *name = j->program->name;
+    const char *name = j->program->name, *object = arena_printf(j->arena, "%s.o", name);
     *b = (Built){.dir = workdir_new(j->arena), .flags = flags};
     if (!b->dir)
         return false;
     progress("compiling %s ...", j->spec->name);
     bool ok = write_sources(j, b->dir, flags) &&
-              cc(j, b->dir, arena_printf(j->arena, "%s-c -o %s.o %s.c", j->target->mcu ? "" : "-fPIC ", name, name));
+              cc(j, b->dir, arena_printf(j->arena, "%s-c %s.c", j->target->mcu ? "" : "-fPIC ", name), object);
     progress_end();
-    return ok && object_code_bytes(arena_printf(j->arena, "%s/%s.o", b->dir, name), &b->code_bytes);
+    return ok && object_code_bytes(arena_printf(j->arena, "%s/%s", b->dir, object), &b->code_bytes);
 }
 
 /* dlsym gives a pointer to data where a function is wanted; POSIX has them convert, ISO C does not. */
@@ -214,8 +214,7 @@ static Model *model_new(const Job *j)
 Model *model_load(const Job *j, const Built *b, int threads)
 {
     const char *name = j->program->name, *library = arena_printf(j->arena, "%s/model.so", b->dir);
-    if (!cc(j, b->dir, arena_printf(j->arena, "-fPIC -shared -o model.so dsqc_adapter.c %s.o %s_weights.S", name,
-                                    name)))
+    if (!cc(j, b->dir, arena_printf(j->arena, "-fPIC -shared dsqc_adapter.c %s.o %s_weights.S", name, name), "model.so"))
         return NULL;
     Model *m = model_new(j);
     m->dir = b->dir;
