@@ -198,7 +198,7 @@ static bool compile_to(const Job *j, Emit e)
         return write_to_stdout(j, e.loops) && job_write_report(j);
     const char *dir = o->output ? o->output : arena_printf(j->arena, "generated/%s", j->spec->name);
     Figures f = figures(j);
-    OutDir *out = outdir_open(dir);
+    OutDir *out = job_holds(j, f.weights_bytes) ? outdir_open(dir) : NULL;
     if (!out)
         return false;
     if (!write_files(j, &f, e, out) || !job_write_report(j)) {

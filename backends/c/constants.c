@@ -101,27 +101,33 @@ static bool asm_file(CFile *c, OutDir *dir)
     return ok;
 }
 
+static int64_t pad(OutFile *f, int64_t from, int64_t to)
+{
+    static const char zeros[BLOB_ALIGN];
+    for (; from < to; from += imin(BLOB_ALIGN, to - from))
+        out_write(f, zeros, (size_t)imin(BLOB_ALIGN, to - from));
+    return to;
+}
+
 bool c_blob(CFile *c, OutDir *dir)
 {
     if (c->o->weights_as == WEIGHTS_C)
         return true;
-    static const char zeros[BLOB_ALIGN];
-    Buf b = {0};
-    for (int i = 0; i < c->p->buf.n; i++) {
+    OutFile *f = outdir_begin(dir, arena_printf(c->A, "%s.bin", c->model));
+    int64_t at = 0;
+    for (int i = 0; f && i < c->p->buf.n; i++) {
         const PBuf *p = &c->p->buf.v[i];
         if (p->kind != BUF_CONST)
             continue;
         if (!p->data)
             bug("C backend: constant @%s has no numbers", p->name);
-        while ((int64_t)b.n < c->offset[i])
-            buf_write(&b, zeros, (size_t)imin(BLOB_ALIGN, c->offset[i] - (int64_t)b.n));
-        buf_write(&b, p->data, (size_t)(type_elems(&p->type) * dtype_size(p->type.dtype)));
+        int64_t n = type_elems(&p->type) * dtype_size(p->type.dtype);
+        at = pad(f, at, c->offset[i]) + n;
+        out_write(f, p->data, (size_t)n);
     }
-    while ((int64_t)b.n < c->blob_bytes)
-        buf_write(&b, zeros, (size_t)imin(BLOB_ALIGN, c->blob_bytes - (int64_t)b.n));
-    bool ok = outdir_add(dir, arena_printf(c->A, "%s.bin", c->model), b.s, b.n);
-    buf_free(&b);
-    return ok && (c->o->weights_as != WEIGHTS_ASM || asm_file(c, dir));
+    if (f)
+        pad(f, at, c->blob_bytes);
+    return outdir_end(dir, f) && (c->o->weights_as != WEIGHTS_ASM || asm_file(c, dir));
 }
 
 void c_layout_blob(CFile *c)

@@ -13,7 +13,7 @@ static bool marks_kernel(const char *s, size_t n)
 
 static bool is_ours(const char *s, size_t n)
 {
-    static const char *const word[] = {"w", "run", "mt", "trace", "weights", "selftest", "arguments"};
+    static const char *const word[] = {"w", "run", "mt", "trace", "weights", "selftest", "arguments", "head", "args", "part"};
     for (int i = 0; i < LEN(word); i++)
         if (n == strlen(word[i]) && !strncmp(s, word[i], n))
             return true;
