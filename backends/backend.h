@@ -4,6 +4,8 @@
 #include "target.h"
 
 typedef enum WeightsAs { WEIGHTS_C, WEIGHTS_ASM, WEIGHTS_FILE } WeightsAs;
+/* The files of code that come with NAME.h; none: NAME.c. */
+typedef struct CodeFiles { bool c, obj, as, lib, shared, ir; } CodeFiles;
 typedef struct BackendOptions {
     const Target *target;
     WeightsAs weights_as;
@@ -15,14 +17,19 @@ typedef struct BackendOptions {
     const char *cflags;    /* shown in the header's first comment; NULL: the target's */
     const char *version;   /* dsqc's */
     const char *triple, *cpu, *features; /* LLVM: in place of the target's; NULL: not said */
-    const char *made_by;   /* NAME.h's first comment: what made the object NAME.o; NULL: how to compile NAME.c */
+    CodeFiles code;        /* NAME.h's first comment says what to do with them */
+    const char *made_by;   /* LLVM's version and machine; NULL: the target's C compiler */
     int64_t stack_bytes;   /* NAME_STACK_BYTES; 0: not known, no such macro */
 } BackendOptions;
 /* Interface of the model: names and types of inputs and outputs in order. */
 typedef struct Iface { const char *name; Type type; } Iface;
 
+/* What a model that is called `want`, an identifier, is called in C and in file names: the same, unless that is taken; why says then
+   what by ("is a header of the system"). Programs have such a name. */
+const char *c_model_name(Arena *, const char *want, const char **why);
+
 /* Writes NAME.h, NAME.c and what it includes into dir; NAME.bin besides with WEIGHTS_FILE, and NAME_weights.S with
-   WEIGHTS_ASM. NAME is the program's name with everything that C identifiers lack replaced. The shapes that NAME.h
+   WEIGHTS_ASM. NAME is the program's name. The shapes that NAME.h
    shows are those of the inputs' and outputs' PBufs. False when writing failed. */
 bool backend_c(const Program *, const BackendOptions *, OutDir *dir);
 /* The text of every kernel as NAME.c has it. */

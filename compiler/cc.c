@@ -196,6 +196,18 @@ bool cc_run(Words *w, const char *dir)
     return ok;
 }
 
+bool cc_make(Words *w, const char *dir, const char *result)
+{
+    struct stat st;
+    const char *path = arena_printf(w->arena, "%s/%s", dir, result);
+    if (!cc_run(w, dir))
+        return false;
+    if (!stat(path, &st) && st.st_size)
+        return true;
+    error_at((Loc){0}, "'%s' ended with status 0 and made no %s", w->word.v[0], result);
+    return false;
+}
+
 /* ---- what this machine runs ---- */
 
 static int row_of(const char *name, const char *isa)

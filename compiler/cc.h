@@ -16,6 +16,8 @@ void words_add(Words *, const char *text);
 Words cc_tool(Arena *, const Target *, const char *name);
 /* Runs it in dir. False after a message with what it printed. */
 bool cc_run(Words *, const char *dir);
+/* The same; then the file `result` is there and is not empty. False after a message. */
+bool cc_make(Words *, const char *dir, const char *result);
 
 /* Bytes of machine code in an object file. False after a message. */
 bool object_code_bytes(const char *path, int64_t *bytes);

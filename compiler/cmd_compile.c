@@ -1,7 +1,6 @@
 /* dsqc compile */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cc.h"
 #include "cmd.h"
@@ -79,14 +78,13 @@ static bool write_to_stdout(const Job *j, bool loops)
 
 /* ---- what the C compiler makes ---- */
 
-/* Adds a file of the working folder to the output, if there is one; a file that no option asked for is absent. */
+/* Adds a file of the working folder to the output. */
 static bool copy_file(const Job *j, const char *work, const char *name, OutDir *dir)
 {
-    const char *path = arena_printf(j->arena, "%s/%s", work, name);
-    return !dir || access(path, F_OK) || outdir_add_file(dir, name, path);
+    return outdir_add_file(dir, name, arena_printf(j->arena, "%s/%s", work, name));
 }
 
-/* Runs the C compiler in work on the model's sources; its result is added to the output. */
+/* Runs the C compiler in work on the model's sources; its result is added to the output where there is one. */
 static bool build(const Job *j, const BackendOptions *bo, const char *work, const char *how, const char *result,
                   OutDir *dir)
 {
@@ -99,16 +97,16 @@ static bool build(const Job *j, const BackendOptions *bo, const char *work, cons
     if (bo->weights_as == WEIGHTS_ASM && !strstr(how, "-S"))
         words_add(&w, arena_printf(j->arena, "%s_weights.S", j->program->name));
     progress("compiling %s ...", result);
-    bool ok = cc_run(&w, work);
+    bool ok = cc_make(&w, work, result);
     progress_end();
-    return ok && copy_file(j, work, result, dir);
+    return ok && (!dir || copy_file(j, work, result, dir));
 }
 
 static bool archive(const Job *j, const char *work, const char *object, const char *result, OutDir *dir)
 {
     Words w = cc_tool(j->arena, j->target, "ar");
     words_add(&w, arena_printf(j->arena, "rcD %s %s", result, object));
-    return cc_run(&w, work) && copy_file(j, work, result, dir);
+    return cc_make(&w, work, result) && copy_file(j, work, result, dir);
 }
 
 /* Objects, assembler text and libraries come with the header and, with --weights-as=file, the weights. */
@@ -139,9 +137,10 @@ static bool write_built(const Job *j, const BackendOptions *bo, Emit e, OutDir *
         return ok;
     ok = copy_file(j, work, arena_printf(A, "%s.h", name), dir) && copy_file(j, work, "dsq.h", dir) &&
          (!bo->threads || (copy_file(j, work, "dsq_pool.c", dir) && copy_file(j, work, "dsq_pool.h", dir)));
-    if (ok && (bo->weights_as == WEIGHTS_FILE || e.as)) /* objects and libraries hold the weights otherwise */
+    bool asm_text = e.as && bo->weights_as == WEIGHTS_ASM; /* objects and libraries hold the weights */
+    if (ok && (bo->weights_as == WEIGHTS_FILE || asm_text))
         ok = copy_file(j, work, arena_printf(A, "%s.bin", name), dir);
-    if (ok && e.as)
+    if (ok && asm_text)
         ok = copy_file(j, work, arena_printf(A, "%s_weights.S", name), dir);
     return ok;
 }
@@ -169,7 +168,8 @@ static bool write_files(const Job *j, Figures *f, Emit e, OutDir *dir)
     bool builds = e.obj || e.as || e.lib || e.shared || e.ir;
     BackendOptions bo = {.target = j->target, .weights_as = weights_as(j, f), .threads = j->opt->threads != 0,
                          .strict = j->opt->strict, .version = DSQ_VERSION, .stack_bytes = f->stack_bytes, .triple = j->opt->triple,
-                         .cpu = j->opt->cpu, .features = j->opt->features};
+                         .cpu = j->opt->cpu, .features = j->opt->features,
+                         .code = {e.c, e.obj, e.as, e.lib, e.shared, e.ir}};
     if (j->llvm && builds && !emit_llvm(j, &bo, e, dir))
         return false;
     f->stack_bytes = bo.stack_bytes;
@@ -198,7 +198,7 @@ static bool compile_to(const Job *j, Emit e)
         return write_to_stdout(j, e.loops) && job_write_report(j);
     const char *dir = o->output ? o->output : arena_printf(j->arena, "generated/%s", j->spec->name);
     Figures f = figures(j);
-    OutDir *out = outdir_open(dir);
+    OutDir *out = job_holds(j, f.weights_bytes) ? outdir_open(dir) : NULL;
     if (!out)
         return false;
     if (!write_files(j, &f, e, out) || !job_write_report(j)) {

@@ -32,6 +32,8 @@ bool job_compile(Job *);   /* the whole way: fills everything. False after a mes
 bool job_build(Job *, const PassOptions *);
 /* Whether every buffer of the program has sizes that the target's pointers reach. False after a message. */
 bool job_fits(const Job *);
+/* Whether the files that the command makes can hold so many bytes of weights. False after a message. */
+bool job_holds(const Job *, int64_t bytes);
 bool is_loop_stage(const char *name); /* "lower", or a pass on loops */
 PassOptions job_pass_options(const Job *);
 /* Makes the backend write the model's files into the folder. */

@@ -20,7 +20,7 @@ static bool object(const Job *j, BackendOptions *bo, const char *path, OutDir *d
     if (!ok)
         return false;
     bo->stack_bytes = facts.stack_bytes;
-    bo->made_by = arena_printf(A, "made by LLVM %s\n   for %s%s%s", llvm_version(), facts.triple,
+    bo->made_by = arena_printf(A, "LLVM %s for %s%s%s", llvm_version(), facts.triple,
                                *facts.cpu ? ", " : "", facts.cpu);
     return true;
 }
@@ -41,7 +41,7 @@ static bool shared(const Job *j, const char *work, const char *object, OutDir *d
     words_add(&w, "-shared -z noexecstack -o");
     words_add(&w, lib);
     words_add(&w, object);
-    return cc_run(&w, work) && outdir_add_file(dir, lib, arena_printf(j->arena, "%s/%s", work, lib));
+    return cc_make(&w, work, lib) && outdir_add_file(dir, lib, arena_printf(j->arena, "%s/%s", work, lib));
 }
 
 bool emit_llvm(const Job *j, BackendOptions *bo, Emit e, OutDir *dir)

@@ -10,6 +10,7 @@
 #include "../backends/llvm/llvm.h"
 #include "../passes/rules.h"
 #include "schedule_file.h"
+#include "term.h"
 
 /* ---- options ---- */
 
@@ -144,6 +145,30 @@ bool job_fits(const Job *j)
     if (j->target->ptr_bytes == 4)
         ok = fits(j, "weights", NULL, weights) && fits(j, "arena", NULL, p->arena_bytes) && ok;
     return ok;
+}
+
+/* ---- programs of 64-bit machines ---- */
+
+static bool emits_code(const char *emit)
+{
+    static const char *const code[] = {"c", "obj", "asm", "lib", "shared", "selftest", "llvm-ir"};
+    bool any = !emit;
+    for (int i = 0; i < LEN(code); i++)
+        any |= list_has(emit, code[i]);
+    return any;
+}
+
+/* Compilers take it that code and constants lie within 2 GiB (the small code model of the psABIs); linkers find out that they do
+   not. */
+bool job_holds(const Job *j, int64_t bytes)
+{
+    enum { CODE = 64 << 20 };
+    const Options *o = j->opt;
+    if (bytes <= INT32_MAX - CODE || o->command != CMD_compile || is_word(o->weights_as, "file") || !emits_code(o->emit))
+        return true;
+    error_at(loc_file(diag_file(j->spec->path, NULL, 0)), "the weights take %s bytes, and what holds code holds 2 GiB: "
+             "--weights-as=file leaves them in %s.bin, for the program to map", digits(j->arena, bytes), j->spec->name);
+    return false;
 }
 
 /* ---- reading ---- */
@@ -310,6 +335,9 @@ bool job_read(Job *j)
     const char *path = find_spec(j->arena, o->file, libdir);
     j->spec = path ? spec_load(j->arena, path, set, o->set.n, libdir) : NULL;
     if (!j->spec)
+        return false;
+    int64_t bytes; /* at least; before anything is read or made */
+    if (!job_holds(j, mul_ok(graph_parameters(j->spec->graph), dtype_size(DT_F32), &bytes) ? bytes : INT64_MAX))
         return false;
     const char *source = weights_source(j);
     if (!source || !weights_bind(j->arena, j->spec->graph, source, false, &j->weights))

@@ -9,15 +9,17 @@
 #include "../backends/llvm/llvm.h"
 #include "../runtime_min/dsq_pool.h"
 #include "cc.h"
+#include "io/io.h"
 #include "term.h"
 
 struct Model {
     const Job *job;
     void *library, *arena;
     const char *dir;        /* of the library */
+    const uint8_t *file;    /* its weights, mapped */
     LlvmCode *code;         /* in place of library */
     void *weights;          /* of the code */
-    size_t weights_bytes, arena_bytes;
+    size_t file_bytes, weights_bytes, arena_bytes;
     dsq_pool *pool;
     int (*run)(float *const *io, void *arena);
     int (*run_mt)(float *const *io, void *arena, const dsq_executor *);
@@ -53,7 +55,8 @@ float **io_alloc(Arena *A, const Graph *g)
     return io;
 }
 
-/* Functions of one signature whatever the model's: they pass io[0], io[1], ... on. */
+/* Functions of one signature whatever the model's: they pass io[0], io[1], ... on, and the weights, which no program needs to
+   hold, however large they are. */
 static void write_adapter(Buf *b, const Job *j, unsigned flags)
 {
     const Graph *g = j->graph;
@@ -62,20 +65,21 @@ static void write_adapter(Buf *b, const Job *j, unsigned flags)
     for (int i = 0; i < g->input.n + g->output.n; i++)
         buf_printf(&args, "io[%d], ", i);
     buf_printf(b, "#include \"%s.h\"\n"
-                  "int dsqc_run(float *const *io, void *arena) { return %s_run(%sarena); }\n", name, name, args.s);
+                  "const void *dsqc_weights;\n"
+                  "int dsqc_run(float *const *io, void *arena) { return %s_run(%sarena, dsqc_weights); }\n", name, name, args.s);
     if (flags & MODEL_THREADS)
         buf_printf(b, "int dsqc_run_mt(float *const *io, void *arena, const dsq_executor *e)\n"
-                      "{ return %s_run_mt(%sarena, e); }\n", name, args.s);
+                      "{ return %s_run_mt(%sarena, dsqc_weights, e); }\n", name, args.s);
     const char *type = flags & MODEL_THREADS ? "const dsq_executor *e, " : "", *e = flags & MODEL_THREADS ? "e, " : "";
     if (flags & MODEL_TRACE)
         buf_printf(b, "int dsqc_trace(float *const *io, void *arena, %svoid (*hook)(void *, int), void *user)\n"
-                      "{ return %s_run_trace(%sarena, %shook, user); }\n", type, name, args.s, e);
+                      "{ return %s_run_trace(%sarena, dsqc_weights, %shook, user); }\n", type, name, args.s, e);
     buf_free(&args);
 }
 
 static BackendOptions options(const Job *j, unsigned flags)
 {
-    return (BackendOptions){.target = j->target, .weights_as = WEIGHTS_ASM, .threads = flags & MODEL_THREADS,
+    return (BackendOptions){.target = j->target, .weights_as = WEIGHTS_FILE, .threads = flags & MODEL_THREADS,
                             .strict = j->opt->strict, .trace = flags & MODEL_TRACE, .shared_object = true,
                             .version = DSQ_VERSION, .triple = j->opt->triple, .cpu = j->opt->cpu,
                             .features = j->opt->features};
@@ -97,34 +101,34 @@ static bool write_sources(const Job *j, const char *dir, unsigned flags)
     return false;
 }
 
-static bool cc(const Job *j, const char *dir, const char *arguments)
+static bool cc(const Job *j, const char *dir, const char *arguments, const char *result)
 {
     Words w = cc_tool(j->arena, j->target, "cc");
     words_add(&w, j->target->cflags);
-    words_add(&w, arguments);
-    return cc_run(&w, dir);
+    words_add(&w, arena_printf(j->arena, "-o %s %s", result, arguments));
+    return cc_make(&w, dir, result);
 }
 
 bool model_compile(const Job *j, unsigned flags, Built *b)
 {
-    const char *name = j->program->name;
+    const char *name = j->program->name, *object = arena_printf(j->arena, "%s.o", name);
     *b = (Built){.dir = workdir_new(j->arena), .flags = flags};
     if (!b->dir)
         return false;
     progress("compiling %s ...", j->spec->name);
     bool ok = write_sources(j, b->dir, flags) &&
-              cc(j, b->dir, arena_printf(j->arena, "%s-c -o %s.o %s.c", j->target->mcu ? "" : "-fPIC ", name, name));
+              cc(j, b->dir, arena_printf(j->arena, "%s-c %s.c", j->target->mcu ? "" : "-fPIC ", name), object);
     progress_end();
-    return ok && object_code_bytes(arena_printf(j->arena, "%s/%s.o", b->dir, name), &b->code_bytes);
+    return ok && object_code_bytes(arena_printf(j->arena, "%s/%s", b->dir, object), &b->code_bytes);
 }
 
 /* dlsym gives a pointer to data where a function is wanted; POSIX has them convert, ISO C does not. */
-static bool find(const Job *j, void *library, const char *name, void *function)
+static bool find(const Job *j, void *library, const char *name, void *where)
 {
     void *p = dlsym(library, name);
     if (!p)
         error_at((Loc){0}, "the compiled code of '%s' has no %s", j->spec->name, name);
-    memcpy(function, &p, sizeof p);
+    memcpy(where, &p, sizeof p);
     return p;
 }
 
@@ -132,6 +136,17 @@ static bool find(const Job *j, void *library, const char *name, void *function)
 static void *trace_of(Model *m, unsigned flags)
 {
     return flags & MODEL_THREADS ? (void *)&m->trace_mt : (void *)&m->trace;
+}
+
+static bool load_weights(Model *m)
+{
+    static const uint64_t none[8] __attribute__((aligned(64)));
+    const void **place;
+    m->file = map_file(arena_printf(m->job->arena, "%s/%s.bin", m->dir, m->job->program->name), &m->file_bytes);
+    if (!m->file || !find(m->job, m->library, "dsqc_weights", &place))
+        return false;
+    *place = m->file_bytes ? (const void *)m->file : none;
+    return true;
 }
 
 static bool load(Model *m, const char *library, unsigned flags)
@@ -145,7 +160,7 @@ static bool load(Model *m, const char *library, unsigned flags)
         ((flags & MODEL_TRACE) && !find(m->job, m->library, "dsqc_trace", trace_of(m, flags))) ||
         ((flags & MODEL_THREADS) && !find(m->job, m->library, "dsqc_run_mt", &m->run_mt)))
         return false;
-    return true;
+    return load_weights(m);
 }
 
 static bool start_threads(Model *m, int threads)
@@ -214,8 +229,7 @@ static Model *model_new(const Job *j)
 Model *model_load(const Job *j, const Built *b, int threads)
 {
     const char *name = j->program->name, *library = arena_printf(j->arena, "%s/model.so", b->dir);
-    if (!cc(j, b->dir, arena_printf(j->arena, "-fPIC -shared -o model.so dsqc_adapter.c %s.o %s_weights.S", name,
-                                    name)))
+    if (!cc(j, b->dir, arena_printf(j->arena, "-fPIC -shared dsqc_adapter.c %s.o", name), "model.so"))
         return NULL;
     Model *m = model_new(j);
     m->dir = b->dir;
@@ -242,6 +256,7 @@ void model_close(Model *m)
         llvm_unload(m->code);
     else
         dlclose(m->library);
+    unmap_file(m->file, m->file_bytes);
     if (m->weights)
         huge_free(m->weights, m->weights_bytes);
     huge_free(m->arena, m->arena_bytes);

@@ -1,6 +1,7 @@
 /* The spec itself: its keys, inputs, outputs and labels, and how errors are said. */
 #include "spec.h"
 
+#include "../backends/backend.h"
 #include "io/io.h"
 #include "spec_impl.h"
 
@@ -146,19 +147,10 @@ bool spec_work(const Cx *cx, Loc loc, size_t bytes)
 
 /* ---- names that become C identifiers ---- */
 
+/* Of an input or an output, which the text of loops names as C does. */
 static bool c_name(const char *s)
 {
-    static const char *const taken[] = {
-        "arena", "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum",
-        "extern", "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short",
-        "signed", "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while",
-        /* of the text of loops: ir/loop_util.c */
-        "parallel", "unroll", "let", "store", "load", "index", "ptr", "note", "inf", "nan",
-    };
-    for (int i = 0; i < LEN(taken); i++)
-        if (!strcmp(s, taken[i]))
-            return false;
-    return spec_identifier(s) && strlen(s) <= 64 && strncmp(s, "dsq_", 4) && s[0] != '_';
+    return name_valid(s) && strcmp(s, "arena") && strlen(s) <= 64 && strncmp(s, "dsq_", 4) && s[0] != '_';
 }
 
 static bool check_c_name(const Cx *cx, const char *what, const char *name, Loc loc)
@@ -173,23 +165,35 @@ static bool check_c_name(const Cx *cx, const char *what, const char *name, Loc l
 /* The file's name without folder and ending, as an identifier. */
 static const char *default_name(Arena *a, const char *path)
 {
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *why;
     size_t n = strcspn(base, ".");
     char *name = arena_printf(a, "%.*s", (int)imin((int64_t)n, 60), base);
     for (char *p = name; *p; p++)
         if (!isalnum((unsigned char)*p))
             *p = '_';
-    if (c_name(name))
-        return name;
-    name = arena_printf(a, "net_%s", name);
-    return c_name(name) ? name : "net";
+    if (!isalpha((unsigned char)*name))
+        name = *name ? arena_printf(a, "net_%s", name) : "net";
+    return c_model_name(a, name, &why);
 }
 
+/* The one place where the model's name in C, in files and in messages is made of the spec's. */
 static bool read_name(const Cx *cx, const Yaml *y, const char *path)
 {
     Spec *spec = cx->s->spec;
-    spec->name = y ? eval_text(cx, y) : default_name(cx->s->arena, path);
-    return spec->name && (!y || check_c_name(cx, "name", spec->name, y->loc));
+    const char *why, *want = y ? eval_text(cx, y) : NULL;
+    if (!y)
+        spec->name = default_name(cx->s->arena, path);
+    if (!y || !want)
+        return !y;
+    if (!spec_identifier(want) || *want == '_' || strlen(want) > 64) {
+        spec_error(cx, y->loc, NULL, "name must be a C identifier of at most 64 characters that begins with a letter, "
+                   "found %s", spec_show(cx->s->arena, want));
+        return false;
+    }
+    spec->name = c_model_name(cx->s->arena, want, &why);
+    if (why)
+        warn_at(y->loc, "the model is called '%s' in C and in file names: '%s' %s", spec->name, want, why);
+    return true;
 }
 
 /* ---- inputs ---- */

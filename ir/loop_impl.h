@@ -5,8 +5,6 @@
 
 enum { MAX_LANES = 64 };
 
-/* A C identifier that neither C nor the text form reserves. */
-bool name_valid(const char *);
 /* Takes name; or why it cannot be had. what: the kind of thing it is for. */
 const char *name_refused(Map *, const char *what, const char *name);
 /* Names taken so far, each with the number that its next namesake gets. */

@@ -149,6 +149,8 @@ typedef struct Program {
     int64_t arena_bytes, arena_align;
 } Program;
 
+/* An identifier that neither C nor the text form reserves. */
+bool name_valid(const char *);
 const char *program_check(const Program *); /* NULL, or what is wrong */
 void program_print(Buf *, const Program *, bool data);
 /* The same with the layers and places of its calls above every kernel, and where in this text everything stands: lines

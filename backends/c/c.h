@@ -3,6 +3,12 @@
 /* Shared by the files of the C printer. */
 #include "../backend.h"
 
+/* ---- model_name.c ---- */
+/* Whether a name is one that c_model_name (backend.h) can have made. */
+bool c_model_name_is_free(Arena *, const char *name, const char **why);
+const char *c_macro_case(Arena *, const char *);  /* what macros of that model begin with */
+const char *c_macro_part(Arena *, const char *);  /* what an input or output is called in a macro */
+
 /* Identifiers taken in a scope of C; those of the scopes around it count too, for shadowing is a warning. */
 typedef struct Names {
     Arena *A;
@@ -12,7 +18,8 @@ typedef struct Names {
     const char *isa;
 } Names;
 Names names_new(Arena *, const char *isa, const Names *outer);
-/* An identifier made of the characters of want that is free here; taken from then on. */
+/* An identifier made of the characters of want that is free here, and neither a word of C or C++ nor like a macro or a type
+   that is not ours; taken from then on. */
 const char *names_take(Names *, const char *want);
 bool names_taken(const Names *, const char *);
 /* A name without the numbers that the builder and the passes append, and which scopes of C make needless. */
@@ -36,7 +43,8 @@ typedef struct CFile {
     const Program *p;
     const BackendOptions *o;
     const char *isa;
-    const char *model, *MODEL;      /* the model's name as an identifier, and for macros */
+    const char *model, *MODEL;      /* the model's name as functions and files have it, and as macros do */
+    const char *arguments;          /* the function that checks NAME_run's */
     Names global;
     const char **buf;               /* C name of every PBuf */
     const char **elems;             /* macro of the elements of inputs and outputs */
@@ -137,8 +145,8 @@ void c_layout_blob(CFile *);                 /* where each constant lies in the 
 /* Constants: arrays, or macros that find them in the blob. */
 void c_constants(CFile *, Buf *);
 bool c_blob(CFile *, OutDir *);              /* NAME.bin, and NAME_weights.S where the assembler includes it */
-/* "static const float name[n] = { ... };" */
-void c_array(CFile *, Buf *, const char *name, const Type *, const void *data, int align);
+/* "static const float name[n] = { ... };" behind `before` */
+void c_array(CFile *, Buf *, const char *before, const char *name, const Type *, const void *data, int align);
 void c_run(CFile *, Buf *);                  /* NAME_run and its siblings */
 void c_header(CFile *, Buf *);
 typedef enum RunKind { RUN, RUN_MT, RUN_TRACE } RunKind;

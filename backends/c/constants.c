@@ -6,11 +6,11 @@
 
 enum { BLOB_ALIGN = 64, NUMBERS_PER_LINE = 12 };
 
-void c_array(CFile *c, Buf *b, const char *name, const Type *t, const void *data, int align)
+void c_array(CFile *c, Buf *b, const char *before, const char *name, const Type *t, const void *data, int align)
 {
     Tensor x = {.type = *t, .stored = t->dtype, .data = data};
     int64_t n = type_elems(t);
-    buf_printf(b, "static const %s %s[%lld]", c_dtype(t->dtype), name, (long long)n);
+    buf_printf(b, "%sstatic const %s %s[%lld]", before, c_dtype(t->dtype), name, (long long)n);
     if (align > dtype_size(t->dtype))
         buf_printf(b, " __attribute__((aligned(%d)))", align);
     buf_puts(b, " = {");
@@ -33,12 +33,12 @@ void c_array(CFile *c, Buf *b, const char *name, const Type *t, const void *data
 static void macros(CFile *c, Buf *b)
 {
     const char *blob = c->o->weights_as == WEIGHTS_FILE ? c->weights : arena_printf(c->A, "%s_weights", c->model);
-    buf_printf(b, "#define CONST(type, offset) ((const type *)(const void *)((const unsigned char *)%s + (offset)))\n",
-               blob);
+    buf_printf(b, "#define %s_CONST(type, offset) \\\n"
+                  "    ((const type *)(const void *)((const unsigned char *)%s + (offset)))\n", c->MODEL, blob);
     for (int i = 0; i < c->p->buf.n; i++) {
         const PBuf *p = &c->p->buf.v[i];
         if (p->kind == BUF_CONST)
-            buf_printf(b, "#define %-24s CONST(%s, %lld)   /* %s */\n", c->buf[i], c_dtype(p->type.dtype),
+            buf_printf(b, "#define %-24s %s_CONST(%s, %lld)   /* %s */\n", c->buf[i], c->MODEL, c_dtype(p->type.dtype),
                        (long long)c->offset[i], type_text(c->A, &p->type));
     }
     buf_putc(b, '\n');
@@ -48,8 +48,10 @@ void c_constants(CFile *c, Buf *b)
 {
     if (c->o->weights_as != WEIGHTS_C) {
         if (c->o->weights_as == WEIGHTS_ASM)
-            buf_printf(b, "extern const unsigned char %s_weights[] __attribute__((visibility(\"hidden\")));\n",
-                       c->model);
+            buf_printf(b, "#ifdef __cplusplus\nextern \"C\"\n#else\nextern\n#endif\n"
+                          "const unsigned char %s_weights[]\n"
+                          "#if !defined _WIN32 && !defined __CYGWIN__\n"
+                          "    __attribute__((visibility(\"hidden\")))\n#endif\n    ;\n", c->model);
         macros(c, b);
         return;
     }
@@ -60,50 +62,72 @@ void c_constants(CFile *c, Buf *b)
         if (!p->data)
             bug("C backend: constant @%s has no numbers", p->name);
         buf_printf(b, "/* %s */\n", type_text(c->A, &p->type));
-        c_array(c, b, c->buf[i], &p->type, p->data, c->o->target->lanes > 1 ? p->align : 1);
+        c_array(c, b, "DSQ_WEIGHTS_SECTION ", c->buf[i], &p->type, p->data,
+                c->o->target->lanes > 1 ? p->align : 1);
         buf_putc(b, '\n');
     }
 }
 
+/* One text for ELF, Mach-O and PE. Symbols have the prefix that the compiler gives to C's. */
 static bool asm_file(CFile *c, OutDir *dir)
 {
     Buf b = {0};
+    const char *m = c->model, *M = c->MODEL;
     buf_printf(&b,
-               "/* The weights of %s as the assembler includes them: %s.bin, looked for in the working directory and\n"
-               "   then in the folders of -I. -D%s_BIN='\"path\"' names another place. For ELF, by GNU's or LLVM's\n"
-               "   assembler. */\n"
+               "/* %s_weights.S: the weights of %s, which the assembler includes: GNU's or LLVM's, for ELF, Mach-O or PE. It looks\n"
+               "   for %s.bin in the working directory and the folders of -I; -D%s_BIN='\"path\"' names another place.\n"
+               "   -DDSQ_WEIGHTS_ASM_SECTION='.section .ext_flash,\"a\"' puts them into a section of yours. */\n"
                "#ifndef %s_BIN\n#define %s_BIN \"%s.bin\"\n#endif\n"
-               "    .section .rodata\n    .balign %d\n    .globl %s_weights\n    .hidden %s_weights\n"
-               "    .type %s_weights, %%object\n%s_weights:\n    .incbin %s_BIN\n"
-               "    .size %s_weights, . - %s_weights\n    .section .note.GNU-stack, \"\", %%progbits\n",
-               c->model, c->model, c->MODEL, c->MODEL, c->MODEL, c->model, BLOB_ALIGN, c->model, c->model, c->model,
-               c->model, c->MODEL, c->model, c->model);
-    bool ok = outdir_add(dir, arena_printf(c->A, "%s_weights.S", c->model), b.s, b.n);
+               "#if defined DSQ_WEIGHTS_SECTION && !defined DSQ_WEIGHTS_ASM_SECTION\n"
+               "#error \"DSQ_WEIGHTS_SECTION is for weights as C arrays; these want DSQ_WEIGHTS_ASM_SECTION, a directive\"\n"
+               "#endif\n\n",
+               m, m, m, M, M, M, m);
+    buf_puts(&b,
+             "#define DSQ_JOIN(a, b) a##b\n#define DSQ_JOINED(a, b) DSQ_JOIN(a, b)\n#ifdef __USER_LABEL_PREFIX__\n"
+             "#define DSQ_SYMBOL(name) DSQ_JOINED(__USER_LABEL_PREFIX__, name)\n#else\n#define DSQ_SYMBOL(name) name\n#endif\n\n"
+             "#if defined DSQ_WEIGHTS_ASM_SECTION\n    DSQ_WEIGHTS_ASM_SECTION\n"
+             "#elif defined __APPLE__\n    .section __TEXT,__const\n"
+             "#elif defined _WIN32 || defined __CYGWIN__\n    .section .rdata,\"dr\"\n"
+             "#else\n    .section .rodata\n#endif\n");
+    const char *symbol = arena_printf(c->A, "DSQ_SYMBOL(%s_weights)", m);
+    buf_printf(&b,
+               "    .balign %d\n    .globl %s\n#if defined __APPLE__\n    .private_extern %s\n"
+               "#elif defined __ELF__\n    .hidden %s\n    .type %s, %%object\n#endif\n"
+               "%s:\n    .incbin %s_BIN\n"
+               "#if defined __ELF__\n    .size %s, . - %s\n    .section .note.GNU-stack, \"\", %%progbits\n#endif\n",
+               BLOB_ALIGN, symbol, symbol, symbol, symbol, symbol, M, symbol, symbol);
+    bool ok = outdir_add(dir, arena_printf(c->A, "%s_weights.S", m), b.s, b.n);
     buf_free(&b);
     return ok;
+}
+
+static int64_t pad(OutFile *f, int64_t from, int64_t to)
+{
+    static const char zeros[BLOB_ALIGN];
+    for (; from < to; from += imin(BLOB_ALIGN, to - from))
+        out_write(f, zeros, (size_t)imin(BLOB_ALIGN, to - from));
+    return to;
 }
 
 bool c_blob(CFile *c, OutDir *dir)
 {
     if (c->o->weights_as == WEIGHTS_C)
         return true;
-    static const char zeros[BLOB_ALIGN];
-    Buf b = {0};
-    for (int i = 0; i < c->p->buf.n; i++) {
+    OutFile *f = outdir_begin(dir, arena_printf(c->A, "%s.bin", c->model));
+    int64_t at = 0;
+    for (int i = 0; f && i < c->p->buf.n; i++) {
         const PBuf *p = &c->p->buf.v[i];
         if (p->kind != BUF_CONST)
             continue;
         if (!p->data)
             bug("C backend: constant @%s has no numbers", p->name);
-        while ((int64_t)b.n < c->offset[i])
-            buf_write(&b, zeros, (size_t)imin(BLOB_ALIGN, c->offset[i] - (int64_t)b.n));
-        buf_write(&b, p->data, (size_t)(type_elems(&p->type) * dtype_size(p->type.dtype)));
+        int64_t n = type_elems(&p->type) * dtype_size(p->type.dtype);
+        at = pad(f, at, c->offset[i]) + n;
+        out_write(f, p->data, (size_t)n);
     }
-    while ((int64_t)b.n < c->blob_bytes)
-        buf_write(&b, zeros, (size_t)imin(BLOB_ALIGN, c->blob_bytes - (int64_t)b.n));
-    bool ok = outdir_add(dir, arena_printf(c->A, "%s.bin", c->model), b.s, b.n);
-    buf_free(&b);
-    return ok && (c->o->weights_as != WEIGHTS_ASM || asm_file(c, dir));
+    if (f)
+        pad(f, at, c->blob_bytes);
+    return outdir_end(dir, f) && (c->o->weights_as != WEIGHTS_ASM || asm_file(c, dir));
 }
 
 void c_layout_blob(CFile *c)

@@ -5,27 +5,45 @@
 
 #include "runtime_text.h"
 
-static const char *upper(Arena *A, const char *s)
+/* k, k0, k1, ... */
+static bool marks_kernel(const char *s, size_t n)
 {
-    char *u = arena_strndup(A, s, strlen(s));
-    for (char *p = u; *p; p++)
-        if (*p >= 'a' && *p <= 'z')
-            *p = (char)(*p - 'a' + 'A');
-    return u;
+    return n > 0 && *s == 'k' && 1 + strspn(s + 1, "0123456789") == n;
 }
 
-static void reserve_helpers(CFile *c)
+static bool is_ours(const char *s, size_t n)
 {
-    static const char *const elem[] = {"f32", "i32"};
-    for (int e = 0; e < LEN(elem); e++)
-        for (int lanes = 1; lanes <= 64; lanes *= 2) {
-            const char *t = lanes == 1 ? elem[e] : arena_printf(c->A, "%sx%d", elem[e], lanes);
-            map_put(&c->global.used, t, 1);
-            map_put(&c->global.used, arena_printf(c->A, "load_part_%s", t), 1);
-            map_put(&c->global.used, arena_printf(c->A, "store_part_%s", t), 1);
-            for (int op = 0; op < NXOPS; op++)
-                map_put(&c->global.used, arena_printf(c->A, "%s_%s", xop_info[op].name, t), 1);
-        }
+    static const char *const word[] = {"w", "run", "mt", "trace", "weights", "selftest", "arguments", "head", "args", "part"};
+    for (int i = 0; i < LEN(word); i++)
+        if (n == strlen(word[i]) && !strncmp(s, word[i], n))
+            return true;
+    return marks_kernel(s, n);
+}
+
+/* square_k0_conv of k0_conv, square_w_bias of a constant: the part between underscores that says kernel or constant is the last
+   one that does, and no name ends as a function of the model. So no two models have an inner name in common, whatever
+   their names are: their files may be one translation unit. */
+static const char *inner(CFile *c, const char *mark, const char *name)
+{
+    Buf b = {0};
+    buf_printf(&b, "%s%s", c->model, mark);
+    for (const char *p = name; *p;) {
+        size_t n = strcspn(p, "_");
+        if (n)
+            buf_printf(&b, "_%s%.*s", is_ours(p, n) && (*mark || p > name) ? "x" : "", (int)n, p);
+        p += n + (p[n] == '_');
+    }
+    const char *s = names_take(&c->global, b.s);
+    buf_free(&b);
+    return s;
+}
+
+/* A parameter of NAME_run is none of the constants, which may be macros. */
+static const char *port(CFile *c, Names *run, const char *name)
+{
+    for (const char *p; (p = strstr(name, "_w_"));)
+        name = arena_printf(c->A, "%.*s_wv_%s", (int)(p - name), name, p + 3);
+    return names_take(run, name);
 }
 
 static void name_kernels(CFile *c)
@@ -33,13 +51,24 @@ static void name_kernels(CFile *c)
     c->kernel = NEW(c->A, KernelText, c->p->kernel.n + 1);
     for (int i = 0; i < c->p->kernel.n; i++) {
         KernelText *t = &c->kernel[i];
-        t->name = names_take(&c->global, c->p->kernel.v[i].name);
+        const char *name = c->p->kernel.v[i].name;
+        t->name = inner(c, marks_kernel(name, strcspn(name, "_")) ? "" : "_k", name);
         if (!c->o->threads)
             continue;
         t->head_name = names_take(&c->global, arena_printf(c->A, "%s_head", t->name));
         t->args_name = names_take(&c->global, arena_printf(c->A, "%s_args", t->name));
         t->part_name = names_take(&c->global, arena_printf(c->A, "%s_part", t->name));
     }
+}
+
+/* SQUARE_IMAGE_ELEMS; inputs and outputs whose names differ in case or underscores alone are numbered. */
+static const char *port_macro(CFile *c, Map *taken, const char *name)
+{
+    const char *part = c_macro_part(c->A, name), *unique = part;
+    for (int i = 2; map_get(taken, unique) > 0; i++)
+        unique = arena_printf(c->A, "%s%d", part, i);
+    map_put(taken, unique, 1);
+    return arena_printf(c->A, "%s_%s_ELEMS", c->MODEL, unique);
 }
 
 static void name_buffers(CFile *c)
@@ -49,13 +78,14 @@ static void name_buffers(CFile *c)
     c->elems = NEW(c->A, const char *, p->buf.n + 1);
     for (int i = 0; i < p->buf.n; i++)
         if (p->buf.v[i].kind == BUF_CONST)
-            c->buf[i] = names_take(&c->global, p->buf.v[i].name);
-    Names run = names_new(c->A, c->isa, &c->global), macro = names_new(c->A, c->isa, &c->global);
+            c->buf[i] = inner(c, "_w", p->buf.v[i].name);
+    Names run = names_new(c->A, c->isa, &c->global);
+    Map macro = map_new(c->A);
+    names_take(&run, "args"); /* a variable in NAME_run_mt */
     for (int i = 0; i < p->buf.n; i++)
         if (p->buf.v[i].kind != BUF_CONST) {
-            c->buf[i] = names_take(&run, p->buf.v[i].name);
-            const char *want = arena_printf(c->A, "%s_%s_ELEMS", c->MODEL, upper(c->A, c->buf[i]));
-            c->elems[i] = names_take(&macro, want);
+            c->buf[i] = port(c, &run, p->buf.v[i].name);
+            c->elems[i] = port_macro(c, &macro, p->buf.v[i].name);
         }
     c->arena = names_take(&run, "arena");
     c->weights = names_take(&run, "weights");
@@ -67,16 +97,17 @@ static void name_buffers(CFile *c)
 
 CFile c_file(Arena *A, const Program *p, const BackendOptions *o)
 {
+    const char *why;
     CFile c = {.A = A, .p = p, .o = o, .isa = o->target->isa, .needed = map_new(A)};
+    if (!c_model_name_is_free(A, p->name, &why))
+        bug("a model cannot be called '%s' in C: it %s", p->name, why);
     c.global = names_new(A, c.isa, NULL);
-    reserve_helpers(&c);
-    c.model = names_take(&c.global, p->name);
-    c.MODEL = upper(A, c.model);
-    static const char *const mine[] = {"run", "run_mt", "run_trace", "weights", "selftest"};
+    c.model = p->name;
+    c.MODEL = c_macro_case(A, c.model);
+    c.arguments = arena_printf(A, "%s_bad_arguments", c.model);
+    static const char *const mine[] = {"run", "run_mt", "run_trace", "weights", "selftest", "bad_arguments"};
     for (int i = 0; i < LEN(mine); i++)
         map_put(&c.global.used, arena_printf(A, "%s_%s", c.model, mine[i]), 1);
-    map_put(&c.global.used, "CONST", 1);
-    map_put(&c.global.used, "bad_arguments", 1);
     name_kernels(&c);
     name_buffers(&c);
     c_layout_blob(&c);
@@ -96,7 +127,7 @@ static void preamble(CFile *c, Buf *b)
     buf_printf(b, "/* %s.c: generated by dsqc %s for %s; %s.h says how to compile and call it. Nothing is\n"
                   "   contracted (unless clang is told -ffp-contract=fast), and no loop becomes a call of memcpy. Registers\n"
                   "   are given loop by loop: nothing that stands outside an inner loop may push what it works on to the stack. */\n"
-                  "#if defined __clang__\n#pragma STDC FP_CONTRACT OFF\n#elif defined __GNUC__\n"
+                  "#if defined __clang__\n#pragma STDC FP_CONTRACT OFF\n#elif defined __GNUC__\n#pragma GCC push_options\n"
                   "#pragma GCC optimize (\"fp-contract=off,no-tree-loop-distribute-patterns,ira-region=all\")\n"
                   "#pragma GCC optimize (\"%s\")\n#endif\n\n",
                c->model, c->o->version ? c->o->version : "", c->o->target->name, c->model, isa_gcc_options(c->isa));
@@ -104,20 +135,29 @@ static void preamble(CFile *c, Buf *b)
     if (c->types.n)
         buf_printf(b, "\n%s", isa_prelude(c->isa));
     buf_puts(b, "\n#if defined __FAST_MATH__\n#error \"compile without -ffast-math: it changes results\"\n#endif\n");
+    buf_puts(b, "#ifdef __cplusplus\n#define restrict __restrict\n#endif\n");
     c_special_macros(c, b);
     buf_putc(b, '\n');
     if (c->types.n)
         buf_printf(b, "%s\n", c->types.s);
     if (c->helpers.n)
-        buf_printf(b, "%s%s", c->helpers.s, c->helpers.s[c->helpers.n - 2] == '\n' ? "" : "\n");
+        buf_printf(b, "%s\n", c->helpers.s);
+}
+
+/* What the preamble began: other files may follow in the same translation unit. */
+static void postamble(Buf *b)
+{
+    buf_puts(b, "\n#ifdef __cplusplus\n#undef restrict\n#endif\n"
+                "#if defined __GNUC__ && !defined __clang__\n#pragma GCC pop_options\n#endif\n");
 }
 
 /* Arrays of numbers stand in a file of their own, so that the code can be read. */
 static bool weights_header(CFile *c, const Buf *arrays, OutDir *dir)
 {
     Buf b = {0};
-    buf_printf(&b, "/* %s_weights.h: the constants of %s.c, in the order in which its kernels read them. */\n\n",
-               c->model, c->model);
+    buf_printf(&b, "/* %s_weights.h: the constants of %s.c, in the order in which its kernels read them.\n"
+                  "   -DDSQ_WEIGHTS_SECTION='__attribute__((section(\".ext_flash\")))' puts them into a section of yours. */\n"
+                  "#ifndef DSQ_WEIGHTS_SECTION\n#define DSQ_WEIGHTS_SECTION\n#endif\n\n", c->model, c->model);
     buf_write(&b, arrays->s, arrays->n);
     bool ok = outdir_add(dir, arena_printf(c->A, "%s_weights.h", c->model), b.s, b.n);
     buf_free(&b);
@@ -137,6 +177,7 @@ static bool source(CFile *c, OutDir *dir)
     if (arrays.n)
         buf_printf(&all, "#include \"%s_weights.h\"\n\n", c->model);
     buf_write(&all, body.s, body.n);
+    postamble(&all);
     bool ok = outdir_add(dir, arena_printf(c->A, "%s.c", c->model), all.s, all.n);
     ok = ok && (!arrays.n || weights_header(c, &arrays, dir));
     buf_free(&body);

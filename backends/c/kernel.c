@@ -358,7 +358,7 @@ static void signature(KPrint *k, const char *name, const char *more)
         bool last = i == k->k->param.n - 1;
         c_wrap(k->out, indent, arena_printf(k->A, "%s%s *%s%s%s", c_readonly(p->access),
                                             c_dtype(p->elem), p->alias ? "" : "restrict ", k->param[i],
-                                            last ? "" : ", "));
+                                            last && !*more ? "" : ", "));
     }
     c_wrap(k->out, indent, arena_printf(k->A, "%s)", more));
     buf_puts(k->out, "\n{\n");
@@ -422,7 +422,7 @@ static void part_function(CFile *c, Buf *out, int kernel, const Stmt *s)
     KPrint k = begin(c, out, m, &whole);
     const char *first = names_take(&k.local, "begin"), *last = names_take(&k.local, "end");
     t->index = index_type(&k);
-    signature(&k, t->name, arena_printf(c->A, ", %s %s, %s %s", t->index, first, t->index, last));
+    signature(&k, t->name, arena_printf(c->A, "%s %s, %s %s", t->index, first, t->index, last));
     block(&k, &before);
     loop(&k, s, bound(&k, s, first), bound(&k, s, last));
     end(&k);

@@ -48,20 +48,21 @@ static void check_function(CFile *c, Buf *b)
 {
     Buf null = {0}, bits = {0};
     int align = 1, n = 0;
-    buf_puts(b, "static int bad_arguments(");
+    int indent = (int)strlen(c->arguments) + 12;
+    buf_printf(b, "static int %s(", c->arguments);
     for (int i = 0; i < c->p->buf.n; i++) {
         const PBuf *p = &c->p->buf.v[i];
         if (!is_io(p))
             continue;
-        c_wrap(b, 25, arena_printf(c->A, "const void *%s, ", c->buf[i]));
+        c_wrap(b, indent, arena_printf(c->A, "const void *%s, ", c->buf[i]));
         c_wrap(&null, 11, arena_printf(c->A, "!%s || ", c->buf[i]));
         buf_printf(&bits, "%s(uintptr_t)%s", n++ ? " | " : "", c->buf[i]);
         align = (int)imax(align, dtype_size(p->type.dtype));
     }
     bool file = c->o->weights_as == WEIGHTS_FILE;
-    c_wrap(b, 25, arena_printf(c->A, "const void *%s%s", c->arena, file ? ", " : ")"));
+    c_wrap(b, indent, arena_printf(c->A, "const void *%s%s", c->arena, file ? ", " : ")"));
     if (file)
-        c_wrap(b, 25, arena_printf(c->A, "const void *%s)", c->weights));
+        c_wrap(b, indent, arena_printf(c->A, "const void *%s)", c->weights));
     buf_puts(b, "\n{\n");
     if (!c->p->arena_bytes)
         buf_printf(b, "    (void)%s;\n", c->arena);
@@ -79,12 +80,13 @@ static void check_function(CFile *c, Buf *b)
 
 static void check(CFile *c, Buf *b, RunKind kind)
 {
-    buf_puts(b, "    if (bad_arguments(");
+    int indent = (int)strlen(c->arguments) + 9;
+    buf_printf(b, "    if (%s(", c->arguments);
     for (int i = 0; i < c->p->buf.n; i++)
         if (is_io(&c->p->buf.v[i]))
-            c_wrap(b, 22, arena_printf(c->A, "%s, ", c->buf[i]));
+            c_wrap(b, indent, arena_printf(c->A, "%s, ", c->buf[i]));
     bool file = c->o->weights_as == WEIGHTS_FILE;
-    c_wrap(b, 22, file ? arena_printf(c->A, "%s, %s)", c->arena, c->weights) : arena_printf(c->A, "%s)", c->arena));
+    c_wrap(b, indent, file ? arena_printf(c->A, "%s, %s)", c->arena, c->weights) : arena_printf(c->A, "%s)", c->arena));
     if (parallel(c, kind))
         c_wrap(b, 8, arena_printf(c->A, " || !%s || !%s->parallel_for", c->executor, c->executor));
     if (kind == RUN_TRACE)

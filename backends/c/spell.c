@@ -25,6 +25,12 @@ static const char *lane_name(DType t)
     return t == DT_F32 ? "f32" : t == DT_I32 ? "i32" : dtype_name(t);
 }
 
+/* Files of several models may be one translation unit. */
+static void once(Buf *b, const char *name, const char *text)
+{
+    buf_printf(b, "#ifndef DSQ_HAS_%s\n#define DSQ_HAS_%s\n%s#endif\n", name, name, text);
+}
+
 const char *c_typename(CFile *c, VT t)
 {
     if (t.lanes == 1)
@@ -37,7 +43,7 @@ const char *c_typename(CFile *c, VT t)
         map_put(&c->needed, name, 1);
         const char *attribute = strstr(type, " __attribute__");
         int n = attribute ? (int)(attribute - type) : (int)strlen(type);
-        buf_printf(&c->types, "typedef %.*s %s%s;\n", n, type, name, type + n);
+        once(&c->types, name, arena_printf(c->A, "typedef %.*s %s%s;\n", n, type, name, type + n));
     }
     return name;
 }
@@ -52,18 +58,6 @@ static void need_type(CFile *c, const char *name)
                 c_typename(c, vt(elem[i], lanes));
 }
 
-/* One-liners stand close together, anything longer apart. */
-static void add_helper(CFile *c, const char *text)
-{
-    bool longer = strchr(text, '\n')[1];
-    const Buf *h = &c->helpers;
-    if (longer && h->n > 1 && h->s[h->n - 2] != '\n')
-        buf_putc(&c->helpers, '\n');
-    buf_puts(&c->helpers, text);
-    if (longer)
-        buf_putc(&c->helpers, '\n');
-}
-
 static void need_word(CFile *c, const char *name)
 {
     if (map_get(&c->needed, name) >= 0)
@@ -74,7 +68,7 @@ static void need_word(CFile *c, const char *name)
     } else if (text) {
         map_put(&c->needed, name, 1);
         c_need(c, text);
-        add_helper(c, text);
+        once(&c->helpers, name, text);
     } else
         need_type(c, name);
 }
@@ -144,7 +138,7 @@ const char *c_lanewise(CFile *c, XOp op, VT t)
         fold_helper(c, &b, name, op, t);
     else
         lane_helper(c, &b, name, op, t);
-    add_helper(c, b.s);
+    once(&c->helpers, name, b.s);
     buf_free(&b);
     return name;
 }
@@ -165,7 +159,7 @@ const char *c_part(CFile *c, VT t, bool store)
         buf_printf(&b, "static inline %s %s(const %s *p, int n)\n{\n    union { %s e[%d]; %s v; } x = {{0}};\n"
                    "    for (int i = 0; i < n; i++)\n        x.e[i] = p[i];\n    return x.v;\n}\n",
                    type, name, elem, elem, t.lanes, type);
-    add_helper(c, b.s);
+    once(&c->helpers, name, b.s);
     buf_free(&b);
     return name;
 }

@@ -146,19 +146,22 @@ static void add_weights(LMod *m)
 
 /* ---- code generation's reports ---- */
 
+static bool begins(const char *s, const char *with)
+{
+    return !strncmp(s, with, strlen(with));
+}
+
+/* The model's functions first: its name may begin as the runtime's do. */
 static void frame(LMod *m, const char *fn, int64_t bytes)
 {
-    const char *run = arena_printf(m->A, "%s_run", m->c.model);
-    if (!strncmp(fn, run, strlen(run)))
+    if (begins(fn, arena_printf(m->A, "%s_run", m->c.model)))
         m->run_frame = imax(m->run_frame, bytes);
-    else if (!strncmp(fn, "dsqc_", 5))
-        return;
-    else if (!strncmp(fn, "dsq_", 4))
-        m->math_frame = imax(m->math_frame, bytes);
     else if (strlen(fn) > 5 && !strcmp(fn + strlen(fn) - 5, "_part"))
         m->part_frame = imax(m->part_frame, bytes);
-    else
+    else if (begins(fn, arena_printf(m->A, "%s_k", m->c.model)))
         m->kernel_frame = imax(m->kernel_frame, bytes);
+    else if (begins(fn, "dsq_"))
+        m->math_frame = imax(m->math_frame, bytes);
 }
 
 static void diagnosed(LLVMDiagnosticInfoRef info, void *user)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -313,11 +314,15 @@ OutDir *outdir_open(const char *dir)
     return NULL;
 }
 
-/* Opens the temporary file beside the output `name`. */
-static OutFile *begin(OutDir *o, const char *name)
+/* Opens the temporary file beside the output `name`. No other may have that name, nor one that some file systems do not tell
+   from it. */
+OutFile *outdir_begin(OutDir *o, const char *name)
 {
     if (!*name || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
         bug("output file '%s' would not be in its folder", name);
+    for (int i = 0; i < o->file.n; i++)
+        if (!strcasecmp(o->file.v[i]->path + strlen(o->dir) + 1, name))
+            bug("output file '%s' would be written twice", name);
     if (o->failed)
         return NULL;
     OutFile *f = calloc(1, sizeof *f);
@@ -332,12 +337,19 @@ static OutFile *begin(OutDir *o, const char *name)
     return ok ? f : NULL;
 }
 
-bool outdir_add(OutDir *o, const char *name, const void *p, size_t n)
+bool outdir_end(OutDir *o, OutFile *f)
 {
-    OutFile *f = begin(o, name);
-    bool ok = f && out_write(f, p, n) && finish_temp(f);
+    bool ok = f && !f->failed && finish_temp(f);
     o->failed = !ok;
     return ok;
+}
+
+bool outdir_add(OutDir *o, const char *name, const void *p, size_t n)
+{
+    OutFile *f = outdir_begin(o, name);
+    if (f)
+        out_write(f, p, n);
+    return outdir_end(o, f);
 }
 
 /* In pieces: a file may be larger than what the compiler should need. */
@@ -347,7 +359,7 @@ bool outdir_add_file(OutDir *o, const char *name, const char *path)
     FILE *in = fopen(path, "rb");
     if (!in)
         return fail(path, strerror(errno));
-    OutFile *f = begin(o, name);
+    OutFile *f = outdir_begin(o, name);
     bool ok = f != NULL;
     for (size_t n; ok && (n = fread(piece, 1, sizeof piece, in));)
         ok = out_write(f, piece, n);
