@@ -8,6 +8,7 @@
 
 #include "../backends/llvm/llvm.h"
 #include "../runtime_min/dsq_pool.h"
+#include "base/cleanup.h"
 #include "cc.h"
 #include "term.h"
 
@@ -246,7 +247,7 @@ void model_close(Model *m)
         huge_free(m->weights, m->weights_bytes);
     huge_free(m->arena, m->arena_bytes);
     if (m->dir)
-        workdir_remove(m->dir);
+        remove_tree(m->dir);
 }
 
 int model_threads(const Model *m)

@@ -15,6 +15,7 @@
    a message and status 1: a hostile size must be refused before it is asked for. */
 typedef struct Arena Arena;
 NORETURN void out_of_memory(void);
+void *mem_alloc(size_t n); /* malloc that does not fail: for libraries that take one */
 Arena *arena_new(void);
 void arena_free(Arena *);
 void *arena_alloc(Arena *, size_t n, size_t size, size_t align);

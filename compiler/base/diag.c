@@ -1,5 +1,6 @@
 /* Errors, warnings and notes with their source line. */
 #include "diag.h"
+#include "cleanup.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -353,7 +354,5 @@ void bug(const char *fmt, ...)
     buf_puts(&b, "  This is a fault of dsqc, not of the input.\n");
     fflush(stdout);
     fwrite(b.s, 1, b.n, stderr);
-    buf_free(&b);
-    buf_free(&text);
-    exit(3);
+    leave(3);
 }
