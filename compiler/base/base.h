@@ -40,6 +40,9 @@ void buf_putc(Buf *, char c);
 void buf_printf(Buf *, const char *fmt, ...) PRINTF(2, 3);
 void buf_vprintf(Buf *, const char *fmt, va_list) PRINTF(2, 0);
 void buf_free(Buf *);
+/* Bytes of the well-formed UTF-8 character at s (RFC 3629) with its code, or 0. */
+size_t utf8_char(const char *s, size_t n, unsigned *code);
+void buf_clean(Buf *, const char *s, size_t n); /* every byte that is not UTF-8 as \xff is */
 
 /* Names to integers. map_get returns -1 where the name is absent. Keys are copied. */
 typedef struct Map { struct MapSlot { const char *key; int val; } *slot; int n, cap; Arena *arena; } Map;
