@@ -165,7 +165,17 @@ static json_t *arena_json(const Figures *f)
     return map;
 }
 
-void report_json(Buf *b, const Job *j, const Figures *f)
+static json_t *files_json(const OutDir *out, const char *report)
+{
+    json_t *list = js_list();
+    const char *name;
+    for (int i = 0; (name = outdir_name(out, i)); i++)
+        js_add(list, js_text(name));
+    js_add(list, js_text(report));
+    return list;
+}
+
+void report_json(Buf *b, const Job *j, const Figures *f, const OutDir *out, const char *name)
 {
     json_t *r = js_object(), *kernels = js_list();
     put_text(r, "name", j->spec->name);
@@ -188,6 +198,8 @@ void report_json(Buf *b, const Job *j, const Figures *f)
     js_put(r, "kernels", kernels);
     js_put(r, "rules", rules_json(j->graph));
     js_put(r, "arena", arena_json(f));
+    if (out)
+        js_put(r, "files", files_json(out, name));
     finish(b, r);
 }
 
@@ -197,7 +209,7 @@ bool job_write_report(const Job *j)
         return true;
     Figures f = figures(j);
     Buf b = {0};
-    report_json(&b, j, &f);
+    report_json(&b, j, &f, NULL, NULL);
     bool ok = write_file(j->opt->report, b.s, b.n);
     buf_free(&b);
     return ok;
