@@ -154,7 +154,14 @@ $(FUZZ): %: %.o $(filter $(B)/%,$(FUZZER)) $(filter-out $(B)/compiler/main.o,$(O
 
 -include $(OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(EXEC:%=%.d) $(SUPPORT:.o=.d) $(FUZZ:%=%.d)
 
-tests: $(B)/dsqc $(B)/tests/dsqc-nollvm $(B)/tests/unit/unit $(EXEC) $(FUZZ)
+# What tests preload.
+FAULTS := $(patsubst %.c,$(B)/%.so,$(wildcard tests/faults/*.c))
+$(FAULTS): $(B)/%.so: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -g -fPIC -shared -o $@ $<
+
+tests: $(B)/dsqc $(B)/tests/dsqc-nollvm $(B)/tests/unit/unit $(EXEC) $(FUZZ) $(FAULTS)
 
 test: deps-test
 	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B) tests
