@@ -119,14 +119,12 @@ bool model_compile(const Job *j, unsigned flags, Built *b)
     return ok && object_code_bytes(arena_printf(j->arena, "%s/%s.o", b->dir, name), &b->code_bytes);
 }
 
-/* dlsym gives a pointer to data where a function is wanted; POSIX has them convert, ISO C does not. */
 static bool find(const Job *j, void *library, const char *name, void *function)
 {
-    void *p = dlsym(library, name);
-    if (!p)
-        error_at((Loc){0}, "the compiled code of '%s' has no %s", j->spec->name, name);
-    memcpy(function, &p, sizeof p);
-    return p;
+    if (library_find(library, name, function))
+        return true;
+    error_at((Loc){0}, "the compiled code of '%s' has no %s", j->spec->name, name);
+    return false;
 }
 
 /* Where the traced run belongs, of the two signatures. */
@@ -137,9 +135,10 @@ static void *trace_of(Model *m, unsigned flags)
 
 static bool load(Model *m, const char *library, unsigned flags)
 {
-    m->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    const char *why;
+    m->library = library_open(library, &why);
     if (!m->library) {
-        error_at((Loc){0}, "cannot load the compiled code: %s", dlerror());
+        error_at((Loc){0}, "cannot load the compiled code: %s", why);
         return false;
     }
     if (!find(m->job, m->library, "dsqc_run", &m->run) ||

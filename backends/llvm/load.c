@@ -1,7 +1,6 @@
 /* Loads libLLVM, and has it end the process as we do where memory is used up. */
 #include "impl.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,14 +10,6 @@
 struct LlvmApi llvm;
 
 bool llvm_present(void) { return true; }
-
-/* dlsym gives a pointer to data where a function is wanted; POSIX has them convert, ISO C does not. */
-static bool find(void *library, const char *name, void *function)
-{
-    void *p = dlsym(library, name);
-    memcpy(function, &p, sizeof p);
-    return p;
-}
 
 /* ---- what LLVM prints ---- */
 
@@ -96,14 +87,14 @@ static void no_memory_for(void *user, const char *why, bool crash)
 static void catch_no_memory(void *cxx)
 {
     void (*set)(void (*)(void));
-    if (cxx && find(cxx, "_ZSt15set_new_handlerPFvvE", &set))
+    if (cxx && library_find(cxx, "_ZSt15set_new_handlerPFvvE", &set))
         set(no_memory);
 }
 
 static void catch_bad_alloc(void *library)
 {
     void (*install)(void (*)(void *, const char *, bool), void *);
-    if (find(library, "_ZN4llvm31install_bad_alloc_error_handlerEPFvPvPKcbES0_", &install))
+    if (library_find(library, "_ZN4llvm31install_bad_alloc_error_handlerEPFvPvPKcbES0_", &install))
         install(no_memory_for, NULL);
 }
 
@@ -117,7 +108,7 @@ static bool find_functions(void *library)
 #undef FUNCTION
     };
     for (int i = 0; i < LEN(api); i++)
-        if (!find(library, api[i].name, api[i].function)) {
+        if (!library_find(library, api[i].name, api[i].function)) {
             error_at((Loc){0}, "%s is no LLVM 19: it has no %s", LLVM_LIBRARY, api[i].name);
             return false;
         }
@@ -137,7 +128,7 @@ static void initialise_targets(void *library)
             char name[80];
             void (*initialise)(void);
             snprintf(name, sizeof name, "LLVMInitialize%s%s", target[t], part[p]);
-            if (find(library, name, &initialise))
+            if (library_find(library, name, &initialise))
                 initialise();
         }
 }
@@ -148,10 +139,11 @@ bool llvm_open(void)
     static bool open;
     if (open)
         return true;
-    catch_no_memory(dlopen("libstdc++.so.6", RTLD_NOW));
-    void *library = dlopen(LLVM_LIBRARY, RTLD_NOW);
+    const char *why;
+    catch_no_memory(library_open("libstdc++.so.6", &why));
+    void *library = library_open(LLVM_LIBRARY, &why);
     if (!library) {
-        error_at((Loc){0}, "cannot load LLVM: %s; the C backend (--backend=c) needs none", dlerror());
+        error_at((Loc){0}, "cannot load LLVM: %s; the C backend (--backend=c) needs none", why);
         return false;
     }
     catch_bad_alloc(library);

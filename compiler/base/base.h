@@ -75,6 +75,11 @@ static inline uint64_t rng_next(Rng *r) { return mix64(r->s += 0x9e3779b97f4a7c1
 double rng_uniform(Rng *);  /* in [0, 1), 53 bits */
 double rng_normal(Rng *);   /* mean 0, variance 1: sum of 12 uniforms minus 6, no libm */
 
+/* dlopen; NULL with the reason. Memory that is used up ends the process. */
+void *library_open(const char *path, const char **why);
+/* dlsym into the pointer at `function`: it gives one to data, which POSIX has convert, ISO C does not. */
+bool library_find(void *library, const char *name, void *function);
+
 uint64_t hash_bytes(const void *, size_t n, uint64_t seed);
 
 /* Shortest decimal that reads back as the same float (double). Never prints inf or nan. Locale-free. */
