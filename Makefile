@@ -33,7 +33,7 @@ WARN     := -Wall -Wextra -Wpedantic $(if $(CI),-Werror)
 OPT      := $(if $(SAN),-O1 -g -fno-omit-frame-pointer -fsanitize=address$(comma)undefined -fno-sanitize-recover=all,-O2 -g)
 CFLAGS   ?=
 ALL_C     = -std=c11 -D_GNU_SOURCE -DDSQ_VERSION='"$(VERSION)"' -I$(B) $(WARN) $(OPT) $(LIB_CFLAGS) $(CFLAGS)
-ALL_LD    = $(OPT) $(LDFLAGS) $(LIB_LIBS) $(LLVM_LIBS) -lm -ldl -pthread
+ALL_LD    = $(OPT) $(LDFLAGS) $(LIB_LIBS) -lm -ldl -pthread
 
 # dsqc itself uses the thread pool; the rest of runtime_min is text to it, written beside the code that needs it.
 RULES    := passes/algebra.rules
@@ -61,7 +61,8 @@ LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 LIB_LIBS   := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
 ifneq ($(LLVM_CONFIG),)
 LLVM_CFLAGS := -isystem $(shell $(LLVM_CONFIG) --includedir)
-LLVM_LIBS  := $(shell $(LLVM_CONFIG) --ldflags --libs --link-shared)
+# What is loaded when it is needed, by the name that programs linked to it would have: libLLVM.so.19.1.
+LLVM_LIBRARY := $(shell objdump -p $$($(LLVM_CONFIG) --link-shared --libfiles) | sed -n 's/^ *SONAME *//p')
 endif
 LACKING    := $(shell for l in $(LIBRARIES); do pkg-config --exists $$l 2>/dev/null || echo $$l; done; \
     command -v protoc-c >/dev/null || echo protoc-c; [ -f $(ONNX_PROTO) ] || echo $(ONNX_PROTO))
@@ -81,7 +82,7 @@ $(B)/dsqc: $(OBJ)
 # What a machine without LLVM would build, for the tests.
 $(B)/tests/dsqc-nollvm: $(filter-out $(LLVM_SRC:%.c=$(B)/%.o),$(OBJ)) $(NO_LLVM:%.c=$(B)/%.o)
 	$(call say,LINK,$@)
-	$(Q)mkdir -p $(@D) && $(CC) -o $@ $^ $(filter-out $(LLVM_LIBS),$(ALL_LD))
+	$(Q)mkdir -p $(@D) && $(CC) -o $@ $^ $(ALL_LD)
 
 # Flags are an ingredient, too: this file changes when they do.
 $(B)/flags: FORCE
@@ -104,8 +105,14 @@ $(TEXTS): backends/c/embed.sh
 	$(call say,EMBED,$@)
 	$(Q)sh $< $(basename $(@F)) $(filter-out $<,$^) > $@.tmp && mv $@.tmp $@
 
+$(B)/llvm_api.h: backends/llvm/api.sh $(filter backends/llvm/%,$(SRC))
+	@mkdir -p $(@D)
+	$(call say,API,$@)
+	$(Q)sh $< $(LLVM_LIBRARY) $(filter %.c,$^) > $@.tmp && mv $@.tmp $@
+
 $(OBJ): | $(TEXTS)
 $(B)/backends/llvm/%.o: ALL_C += $(LLVM_CFLAGS)
+$(patsubst %.c,$(B)/%.o,$(filter-out $(NO_LLVM),$(LLVM_SRC))): $(B)/llvm_api.h
 
 $(B)/onnx.pb-c.c $(B)/onnx.pb-c.h &: $(ONNX_PROTO)
 	@mkdir -p $(@D)
@@ -143,7 +150,14 @@ $(FUZZ): %: %.o $(filter $(B)/%,$(FUZZER)) $(filter-out $(B)/compiler/main.o,$(O
 
 -include $(OBJ:.o=.d) $(UNIT_OBJ:.o=.d) $(EXEC:%=%.d) $(SUPPORT:.o=.d) $(FUZZ:%=%.d)
 
-tests: $(B)/dsqc $(B)/tests/dsqc-nollvm $(B)/tests/unit/unit $(EXEC) $(FUZZ)
+# What tests preload.
+FAULTS := $(patsubst %.c,$(B)/%.so,$(wildcard tests/faults/*.c))
+$(FAULTS): $(B)/%.so: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -g -fPIC -shared -o $@ $<
+
+tests: $(B)/dsqc $(B)/tests/dsqc-nollvm $(B)/tests/unit/unit $(EXEC) $(FUZZ) $(FAULTS)
 
 test: deps-test
 	@$(MAKE) --no-print-directory -j$$(nproc) B=$(B) tests

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,91 +10,33 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "io/io.h"
 
 /* ---- the folder ---- */
 
-static char workdir[512];
-static pid_t workdir_owner;
-static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-static struct sigaction before[LEN(signals)];
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *w)
+/* Of this process; workdir_new makes folders in it. */
+static const char *workdir(Arena *A)
 {
-    (void)st, (void)type, (void)w;
-    remove(path);
-    return 0;
-}
-
-static void remove_workdir(void)
-{
-    if (*workdir && getpid() == workdir_owner)
-        nftw(workdir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-    *workdir = 0;
-}
-
-/* A handler may not walk folders itself, but it may start a program. The earlier handler takes over afterwards. */
-static void on_signal(int sig)
-{
-    if (*workdir && getpid() == workdir_owner) {
-        pid_t child = fork();
-        if (!child) {
-            execl("/bin/rm", "rm", "-rf", "--", workdir, (char *)NULL);
-            _exit(127);
-        }
-        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-            continue;
-        *workdir = 0;
-    }
-    for (int i = 0; i < LEN(signals); i++)
-        if (signals[i] == sig)
-            sigaction(sig, &before[i], NULL);
-    raise(sig);
-}
-
-/* The folder of this process, in which workdir_new makes its own. */
-static bool make_workdir(Arena *A)
-{
-    const char *tmp = getenv("TMPDIR");
-    const char *path = arena_printf(A, "%s/dsqc-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    int file = diag_file(tmp && *tmp ? tmp : "/tmp", NULL, 0);
-    if (strlen(path) >= sizeof workdir) {
-        error_at(loc_file(file), "the name of the folder for temporary files is too long");
-        return false;
-    }
-    strcpy(workdir, path);
-    workdir_owner = getpid();
-    if (!mkdtemp(workdir)) {
-        error_at(loc_file(file), "cannot make a temporary folder: %s", strerror(errno));
-        *workdir = 0;
-        return false;
-    }
-    atexit(remove_workdir);
-    for (int i = 0; i < LEN(signals); i++) {
-        struct sigaction act = {.sa_handler = on_signal};
-        if (!sigaction(signals[i], NULL, &before[i]) && before[i].sa_handler != SIG_IGN)
-            sigaction(signals[i], &act, NULL);
-    }
-    return true;
+    static char *made;
+    if (made)
+        return made;
+    const char *env = getenv("TMPDIR"), *tmp = env && *env ? env : "/tmp";
+    Temp *t = temp_tree(arena_printf(A, "%s/dsqc-XXXXXX", tmp));
+    if (t && (made = realpath(temp_path(t), NULL)))
+        return made;
+    error_at(loc_file(diag_file(tmp, NULL, 0)), "cannot make a temporary folder: %s", strerror(errno));
+    return NULL;
 }
 
 const char *workdir_new(Arena *A)
 {
     static int count;
-    if (!*workdir && !make_workdir(A))
-        return NULL;
-    char *real = realpath(workdir, NULL);
-    const char *name = arena_printf(A, "%s/%d", real ? real : workdir, count++);
-    free(real);
-    if (!mkdir(name, 0700))
+    const char *dir = workdir(A), *name = dir ? arena_printf(A, "%s/%d", dir, count++) : NULL;
+    if (!name || !mkdir(name, 0700))
         return name;
     error_at(loc_file(diag_file(name, NULL, 0)), "cannot make a temporary folder: %s", strerror(errno));
     return NULL;
-}
-
-void workdir_remove(const char *dir)
-{
-    nftw(dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 /* ---- command lines ---- */
@@ -126,7 +66,19 @@ Words cc_tool(Arena *A, const Target *t, const char *name)
     return w;
 }
 
-/* Starts argv in dir with what it prints going to the descriptor log. Reports the errno of a failed exec. */
+/* Becomes argv in dir, where its temporary files go, too; what it prints goes to the descriptor log, and the errno of a
+   failed exec to fd. */
+NORETURN static void become(const char *const *argv, const char *dir, int log, int fd)
+{
+    int null = open("/dev/null", O_RDONLY);
+    if (null >= 0 && dup2(null, 0) == 0 && dup2(log, 1) == 1 && dup2(log, 2) == 2 && !chdir(dir) &&
+        !setenv("TMPDIR", dir, 1))
+        execvp(argv[0], (char *const *)(uintptr_t)argv);
+    int err = errno;
+    _exit(write(fd, &err, sizeof err) == sizeof err ? 127 : 126);
+}
+
+/* Starts argv as `become` says. -1 with the reason in *why. */
 static pid_t start(const char *const *argv, const char *dir, int log, int *why)
 {
     int fd[2];
@@ -134,23 +86,14 @@ static pid_t start(const char *const *argv, const char *dir, int log, int *why)
         *why = errno;
         return -1;
     }
-    pid_t child = fork();
-    if (!child) {
-        int null = open("/dev/null", O_RDONLY);
-        if (null >= 0 && dup2(null, 0) == 0 && dup2(log, 1) == 1 && dup2(log, 2) == 2 && !chdir(dir))
-            execvp(argv[0], (char *const *)(uintptr_t)argv);
-        int err = errno;
-        if (write(fd[1], &err, sizeof err) != sizeof err)
-            _exit(126);
-        _exit(127);
-    }
+    pid_t child = child_fork();
+    if (!child)
+        become(argv, dir, log, fd[1]);
+    *why = errno;
     close(fd[1]);
-    *why = 0;
     if (child > 0 && read(fd[0], why, sizeof *why) == (ssize_t)sizeof *why) {
-        waitpid(child, NULL, 0);
+        child_wait(child);
         child = -1;
-    } else if (child < 0) {
-        *why = errno;
     }
     close(fd[0]);
     return child;
@@ -172,21 +115,19 @@ bool cc_run(Words *w, const char *dir)
     Buf shown = {0};
     for (int i = 0; w->word.v[i]; i++)
         buf_printf(&shown, "%s%s", i ? " " : "", w->word.v[i]);
-    FILE *log = tmpfile();
+    FILE *log = temp_nameless();
     if (!log) {
         error_at((Loc){0}, "cannot make a temporary file: %s", strerror(errno));
         buf_free(&shown);
         return false;
     }
-    int why, status = 0;
+    int why;
     pid_t child = start(w->word.v, dir, fileno(log), &why);
-    if (child > 0)
-        while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-            continue;
+    int status = child > 0 ? child_wait(child) : 0;
     bool ok = child > 0 && WIFEXITED(status) && !WEXITSTATUS(status);
     if (child < 0)
-        error_at((Loc){0}, "cannot start '%s': %s; is the compiler for this target installed? (CC names another)",
-                 w->word.v[0], strerror(why));
+        error_at((Loc){0}, "cannot start '%s': %s%s", w->word.v[0], strerror(why),
+                 why == ENOENT ? "; is the compiler for this target installed? (CC names another)" : "");
     else if (!ok)
         error_at((Loc){0}, "the C compiler failed: %s", shown.s);
     if (!ok)

@@ -6,7 +6,6 @@
 /* A new empty folder for passing files, removed when the process ends in whatever way, with all others. NULL after a
    message. */
 const char *workdir_new(Arena *);
-void workdir_remove(const char *dir); /* before the end */
 
 /* A command line under construction: words separated by blanks, as Target.cflags has them. */
 typedef struct Words { Arena *arena; VEC(const char *) word; } Words;

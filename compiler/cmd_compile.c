@@ -4,6 +4,7 @@
 
 #include "cc.h"
 #include "cmd.h"
+#include "earlier.h"
 #include "emit.h"
 #include "io/io.h"
 #include "model.h"
@@ -173,14 +174,20 @@ static bool write_files(const Job *j, Figures *f, Emit e, OutDir *dir)
     if (j->llvm && builds && !emit_llvm(j, &bo, e, dir))
         return false;
     f->stack_bytes = bo.stack_bytes;
-    Buf report = {0};
-    report_json(&report, j, f);
-    bool ok = outdir_add(dir, arena_printf(j->arena, "%s.json", j->spec->name), report.s, report.n);
-    buf_free(&report);
-    return ok && (!e.c || job_write_c(j, &bo, dir)) && (!e.selftest || write_selftest(j, &bo, dir)) &&
+    return (!e.c || job_write_c(j, &bo, dir)) && (!e.selftest || write_selftest(j, &bo, dir)) &&
            (!e.graph || add_ir(j, dir, false)) &&
            (!e.loops || (j->llvm && builds) /* it is there */ || add_ir(j, dir, true)) &&
            (!builds || j->llvm || write_built(j, &bo, e, dir));
+}
+
+/* Last, since it lists the others. */
+static bool add_report(const Job *j, const Figures *f, OutDir *out, const char *name)
+{
+    Buf b = {0};
+    report_json(&b, j, f, out, name);
+    bool ok = outdir_add(out, name, b.s, b.n);
+    buf_free(&b);
+    return ok;
 }
 
 static void print_summary(const Job *j, const Figures *f, const char *dir)
@@ -197,14 +204,16 @@ static bool compile_to(const Job *j, Emit e)
     if (o->output && !strcmp(o->output, "-"))
         return write_to_stdout(j, e.loops) && job_write_report(j);
     const char *dir = o->output ? o->output : arena_printf(j->arena, "generated/%s", j->spec->name);
+    const char *report = arena_printf(j->arena, "%s.json", j->spec->name);
     Figures f = figures(j);
     OutDir *out = job_holds(j, f.weights_bytes) ? outdir_open(dir) : NULL;
     if (!out)
         return false;
-    if (!write_files(j, &f, e, out) || !job_write_report(j)) {
+    if (!write_files(j, &f, e, out) || !add_report(j, &f, out, report) || !job_write_report(j)) {
         outdir_abort(out);
         return false;
     }
+    earlier_drop(j, out, dir, report);
     if (!outdir_commit(out))
         return false;
     if (!o->quiet)

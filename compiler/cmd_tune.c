@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "base/cleanup.h"
 #include "cc.h"
 #include "term.h"
 #include "tune.h"
@@ -25,20 +26,6 @@ const char examples_tune[] =
     "  dsqc tune net.yaml --threads=2 --backend=llvm -o net.schedule.json\n";
 
 static volatile sig_atomic_t stop;
-
-static void on_interrupt(int sig)
-{
-    (void)sig;
-    stop = 1;
-}
-
-/* In place of the handlers that clean up and end us: leaving main cleans up as well. A second one ends us at once. */
-static void catch_interrupt(int sig)
-{
-    struct sigaction old, act = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
-    if (!sigaction(sig, NULL, &old) && old.sa_handler != SIG_IGN)
-        sigaction(sig, &act, NULL);
-}
 
 const char *tune_title(const Tune *t, const TuneGroup *g)
 {
@@ -90,8 +77,7 @@ static int tune(Job *j, const char *path)
     Tune t;
     bool ok = tune_open(&t, j, path, &stop);
     if (ok) {
-        catch_interrupt(SIGINT);
-        catch_interrupt(SIGTERM);
+        interrupt_sets(&stop);
         ok = tune_run(&t);
     }
     if (ok && !j->opt->quiet)

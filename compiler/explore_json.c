@@ -1,72 +1,54 @@
 /* explore's figures as JSON, and the page that shows them: everything that it needs stands in the one file. */
 #include "explore.h"
 
-#include <jansson.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "io/json.h"
 #include "page_text.h"
-
-static json_t *text_or_null(const char *s)
-{
-    return s ? json_string(s) : json_null();
-}
 
 static json_t *ms_or_null(double ms)
 {
-    return ms > 0 ? json_real(round(ms * 1e6) / 1e6) : json_null();
-}
-
-static char *dump(json_t *root, size_t flags)
-{
-    char *s = root ? json_dumps(root, flags | JSON_REAL_PRECISION(9)) : NULL;
-    if (!s)
-        out_of_memory();
-    json_decref(root);
-    return s;
+    return ms > 0 ? js_real(ms, 6) : json_null();
 }
 
 /* ---- the table ---- */
 
 static json_t *variant_json(const Variant *v)
 {
-    json_t *r = json_object();
-    json_object_set_new(r, "pass", text_or_null(v->pass ? v->pass->name : NULL));
-    json_object_set_new(r, "kernels", json_integer(v->kernels));
-    json_object_set_new(r, "bytes_moved", json_integer(v->bytes_moved));
-    json_object_set_new(r, "arena_bytes", json_integer(v->arena_bytes));
-    json_object_set_new(r, "macs", json_integer(v->macs));
-    json_object_set_new(r, "code_bytes", v->code_bytes ? json_integer(v->code_bytes) : json_null());
-    json_object_set_new(r, "median_ms", ms_or_null(v->median_ms));
+    json_t *r = js_object();
+    js_put(r, "pass", js_text(v->pass ? v->pass->name : NULL));
+    js_put(r, "kernels", js_int(v->kernels));
+    js_put(r, "bytes_moved", js_int(v->bytes_moved));
+    js_put(r, "arena_bytes", js_int(v->arena_bytes));
+    js_put(r, "macs", js_int(v->macs));
+    js_put(r, "code_bytes", v->code_bytes ? js_int(v->code_bytes) : json_null());
+    js_put(r, "median_ms", ms_or_null(v->median_ms));
     return r;
 }
 
 static json_t *table_json(const Explore *e)
 {
     const Job *j = e->job;
-    json_t *r = json_object(), *off = json_array(), *on = json_array();
-    json_object_set_new(r, "name", json_string(j->spec->name));
-    json_object_set_new(r, "target", json_string(j->target->name));
-    json_object_set_new(r, "opt_level", json_integer(j->opt->level));
-    json_object_set_new(r, "strict", json_boolean(j->opt->strict));
-    json_object_set_new(r, "runs", json_integer(e->runs));
-    json_object_set_new(r, "everything", variant_json(everything(e)));
+    json_t *r = js_object(), *off = js_list(), *on = js_list();
+    js_put(r, "name", js_text(j->spec->name));
+    js_put(r, "target", js_text(j->target->name));
+    js_put(r, "opt_level", js_int(j->opt->level));
+    js_put(r, "strict", js_bool(j->opt->strict));
+    js_put(r, "runs", js_int(e->runs));
+    js_put(r, "everything", variant_json(everything(e)));
     for (int i = 0; i < e->npass; i++)
-        json_array_append_new(off, variant_json(without(e, i)));
+        js_add(off, variant_json(without(e, i)));
     for (int i = 0; i <= e->npass; i++)
-        json_array_append_new(on, variant_json(with_first(e, i)));
-    json_object_set_new(r, "without", off);
-    json_object_set_new(r, "one_after_another", on);
+        js_add(on, variant_json(with_first(e, i)));
+    js_put(r, "without", off);
+    js_put(r, "one_after_another", on);
     return r;
 }
 
 void explore_json(Buf *b, const Explore *e)
 {
-    char *s = dump(table_json(e), JSON_INDENT(2));
-    buf_puts(b, s);
+    js_print(b, table_json(e), JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     buf_putc(b, '\n');
-    free(s);
 }
 
 /* ---- the page's data ---- */
@@ -86,58 +68,58 @@ static int file_index(Files *f, int file)
             break;
     size_t n;
     const char *text = diag_text(file, &n);
-    json_t *o = json_object();
-    json_object_set_new(o, "path", json_string(shown));
-    json_object_set_new(o, "text", json_stringn(text ? text : "", n));
-    json_array_append_new(f->json, o);
+    json_t *o = js_object();
+    js_put(o, "path", js_text(shown));
+    js_put(o, "text", js_text_n(text ? text : "", n));
+    js_add(f->json, o);
     PUSH(f->arena, &f->file, file);
     return f->file.n - 1;
 }
 
 static json_t *records_json(const Snapshots *s, Files *f)
 {
-    json_t *list = json_array();
+    json_t *list = js_list();
     for (int i = 0; i < s->record.n; i++) {
         const NodeRecord *r = &s->record.v[i];
-        json_t *o = json_object(), *loc = json_array(), *key = json_array();
+        json_t *o = js_object(), *loc = js_list(), *key = js_list();
         for (int k = 0; k < r->loc.n; k++) {
             Loc l = r->loc.v[k];
-            json_array_append_new(loc, json_pack("[iiii]", file_index(f, l.file), l.line, l.col, l.len));
+            js_add(loc, js_pack("[iiii]", file_index(f, l.file), l.line, l.col, l.len));
         }
         for (int k = 0; k < r->key.n; k++)
-            json_array_append_new(key, json_integer(r->key.v[k]));
-        json_object_set_new(o, "text", json_string(r->text));
-        json_object_set_new(o, "title", json_string(r->title));
-        json_object_set_new(o, "loc", loc);
-        json_object_set_new(o, "key", key);
-        json_array_append_new(list, o);
+            js_add(key, js_int(r->key.v[k]));
+        js_put(o, "text", js_text(r->text));
+        js_put(o, "title", js_text(r->title));
+        js_put(o, "loc", loc);
+        js_put(o, "key", key);
+        js_add(list, o);
     }
     return list;
 }
 
 static json_t *stages_json(const Snapshots *s)
 {
-    json_t *list = json_array();
+    json_t *list = js_list();
     for (int i = 0; i < s->stage.n; i++) {
         const Stage *stage = &s->stage.v[i];
-        json_t *o = json_object(), *nodes = json_array();
+        json_t *o = js_object(), *nodes = js_list();
         for (int k = 0; k < stage->record.n; k++)
-            json_array_append_new(nodes, json_integer(stage->record.v[k]));
-        json_object_set_new(o, "pass", text_or_null(stage->pass ? stage->pass->name : NULL));
-        json_object_set_new(o, "doc", text_or_null(stage->pass ? stage->pass->doc : NULL));
-        json_object_set_new(o, "ms", json_real(round(stage->ms * 1e3) / 1e3));
-        json_object_set_new(o, "changed", json_boolean(stage->changed));
-        json_object_set_new(o, "nodes", nodes);
-        json_array_append_new(list, o);
+            js_add(nodes, js_int(stage->record.v[k]));
+        js_put(o, "pass", js_text(stage->pass ? stage->pass->name : NULL));
+        js_put(o, "doc", js_text(stage->pass ? stage->pass->doc : NULL));
+        js_put(o, "ms", js_real(stage->ms, 3));
+        js_put(o, "changed", js_bool(stage->changed));
+        js_put(o, "nodes", nodes);
+        js_add(list, o);
     }
     return list;
 }
 
 static json_t *constants_json(const Snapshots *s)
 {
-    json_t *o = json_object();
+    json_t *o = js_object();
     for (int i = 0; i < s->constant.n; i++)
-        json_object_set_new(o, s->constant.v[i].name, json_string(s->constant.v[i].type));
+        js_put(o, s->constant.v[i].name, js_text(s->constant.v[i].type));
     return o;
 }
 
@@ -149,25 +131,25 @@ static int position(const Explore *e, int node)
 static json_t *kernels_json(const Explore *e)
 {
     const Program *p = e->job->program;
-    json_t *list = json_array();
+    json_t *list = js_list();
     for (int i = 0; i < p->call.n; i++) {
         const Call *c = &p->call.v[i];
         const CallFigures *f = &e->figures.call[i];
-        json_t *o = json_object();
-        json_object_set_new(o, "name", json_string(p->kernel.v[c->kernel].name));
-        json_object_set_new(o, "layers", json_string(c->layers ? c->layers : c->op));
-        json_object_set_new(o, "op", json_string(c->op));
-        json_object_set_new(o, "impl", json_string(c->impl ? c->impl : ""));
-        json_object_set_new(o, "shape", json_string(c->shape ? c->shape : ""));
-        json_object_set_new(o, "macs", json_integer(c->macs));
-        json_object_set_new(o, "read", json_integer(c->bytes_read));
-        json_object_set_new(o, "written", json_integer(c->bytes_written));
-        json_object_set_new(o, "weights", json_integer(f->weights_bytes));
-        json_object_set_new(o, "live", json_integer(f->ram_bytes));
-        json_object_set_new(o, "ms", ms_or_null(e->call_ms ? e->call_ms[i] : 0));
-        json_object_set_new(o, "node", json_integer(position(e, f->node)));
-        json_object_set_new(o, "code", json_integer(c->kernel));
-        json_array_append_new(list, o);
+        json_t *o = js_object();
+        js_put(o, "name", js_text(p->kernel.v[c->kernel].name));
+        js_put(o, "layers", js_text(c->layers ? c->layers : c->op));
+        js_put(o, "op", js_text(c->op));
+        js_put(o, "impl", js_text(c->impl ? c->impl : ""));
+        js_put(o, "shape", js_text(c->shape ? c->shape : ""));
+        js_put(o, "macs", js_int(c->macs));
+        js_put(o, "read", js_int(c->bytes_read));
+        js_put(o, "written", js_int(c->bytes_written));
+        js_put(o, "weights", js_int(f->weights_bytes));
+        js_put(o, "live", js_int(f->ram_bytes));
+        js_put(o, "ms", ms_or_null(e->call_ms ? e->call_ms[i] : 0));
+        js_put(o, "node", js_int(position(e, f->node)));
+        js_put(o, "code", js_int(c->kernel));
+        js_add(list, o);
     }
     return list;
 }
@@ -178,59 +160,59 @@ static json_t *code_json(const Explore *e)
     BackendOptions o = {.target = j->target, .weights_as = WEIGHTS_ASM, .strict = j->opt->strict,
                         .version = DSQ_VERSION};
     const char **text = backend_c_kernels(j->arena, j->program, &o);
-    json_t *list = json_array();
+    json_t *list = js_list();
     for (int i = 0; i < j->program->kernel.n; i++)
-        json_array_append_new(list, json_string(text[i]));
+        js_add(list, js_text(text[i]));
     return list;
 }
 
 static json_t *arena_json(const Explore *e)
 {
-    json_t *list = json_array();
+    json_t *list = js_list();
     for (int i = 0; i < e->figures.use.n; i++) {
         const ArenaUse *u = &e->figures.use.v[i];
-        json_t *o = json_object();
-        json_object_set_new(o, "what", json_string(u->what));
-        json_object_set_new(o, "offset", json_integer(u->offset));
-        json_object_set_new(o, "bytes", json_integer(u->bytes));
-        json_object_set_new(o, "first", json_integer(u->first));
-        json_object_set_new(o, "last", json_integer(u->last));
-        json_object_set_new(o, "node", json_integer(position(e, u->node)));
-        json_array_append_new(list, o);
+        json_t *o = js_object();
+        js_put(o, "what", js_text(u->what));
+        js_put(o, "offset", js_int(u->offset));
+        js_put(o, "bytes", js_int(u->bytes));
+        js_put(o, "first", js_int(u->first));
+        js_put(o, "last", js_int(u->last));
+        js_put(o, "node", js_int(position(e, u->node)));
+        js_add(list, o);
     }
     return list;
 }
 
 static json_t *set_json(const Options *o)
 {
-    json_t *list = json_array();
+    json_t *list = js_list();
     for (int i = 0; i < o->set.n; i++)
-        json_array_append_new(list, json_string(o->set.v[i]));
+        js_add(list, js_text(o->set.v[i]));
     return list;
 }
 
 static json_t *page_json(const Explore *e)
 {
     const Figures *f = &e->figures;
-    Files files = {.json = json_array(), .arena = e->job->arena};
+    Files files = {.json = js_list(), .arena = e->job->arena};
     const Graph *g = e->job->written;
     json_t *r = table_json(e);
     /* the spec itself first: all of its steps may be modules */
     if (g->input.n && g->value.v[g->input.v[0]].loc.file > 0)
         file_index(&files, g->value.v[g->input.v[0]].loc.file);
-    json_object_set_new(r, "version", json_string(DSQ_VERSION));
-    json_object_set_new(r, "set", set_json(e->job->opt));
-    json_object_set_new(r, "not_timed", text_or_null(e->not_timed));
-    json_object_set_new(r, "parameters", json_integer(f->parameters));
-    json_object_set_new(r, "weights_bytes", json_integer(f->weights_bytes));
-    json_object_set_new(r, "arena_lower_bound_bytes", json_integer(f->arena_lower_bound));
-    json_object_set_new(r, "records", records_json(e->snapshots, &files));
-    json_object_set_new(r, "files", files.json);
-    json_object_set_new(r, "stages", stages_json(e->snapshots));
-    json_object_set_new(r, "constants", constants_json(e->snapshots));
-    json_object_set_new(r, "kernels", kernels_json(e));
-    json_object_set_new(r, "code", code_json(e));
-    json_object_set_new(r, "arena", arena_json(e));
+    js_put(r, "version", js_text(DSQ_VERSION));
+    js_put(r, "set", set_json(e->job->opt));
+    js_put(r, "not_timed", js_text(e->not_timed));
+    js_put(r, "parameters", js_int(f->parameters));
+    js_put(r, "weights_bytes", js_int(f->weights_bytes));
+    js_put(r, "arena_lower_bound_bytes", js_int(f->arena_lower_bound));
+    js_put(r, "records", records_json(e->snapshots, &files));
+    js_put(r, "files", files.json);
+    js_put(r, "stages", stages_json(e->snapshots));
+    js_put(r, "constants", constants_json(e->snapshots));
+    js_put(r, "kernels", kernels_json(e));
+    js_put(r, "code", code_json(e));
+    js_put(r, "arena", arena_json(e));
     return r;
 }
 
@@ -246,15 +228,16 @@ static void put_embedded(Buf *b, const char *suffix)
 /* No tag may begin within a script, so no < is written as it is. */
 static void put_data(Buf *b, const Explore *e)
 {
-    char *s = dump(page_json(e), JSON_COMPACT);
-    for (const char *p = s; *p;) {
+    Buf data = {0};
+    js_print(&data, page_json(e), JSON_COMPACT | JSON_REAL_PRECISION(9));
+    for (const char *p = data.s; *p;) {
         size_t n = strcspn(p, "<");
         buf_write(b, p, n);
         p += n;
         if (*p)
             buf_puts(b, "\\u003c"), p++;
     }
-    free(s);
+    buf_free(&data);
 }
 
 /* The template with what stands for each {{word}}. */

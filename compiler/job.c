@@ -106,6 +106,8 @@ int job_open(Job *j, Arena *A, const Options *o)
     for (int i = 0; i < o->set.n; i++)
         if (!strchr(o->set.v[i], '=') || o->set.v[i][0] == '=')
             return usage_error(o->command, "--set takes NAME=VALUE, not '%s'", o->set.v[i]);
+    if (j->llvm && !llvm_open())
+        return 1;
     if (o->schedule && list_has(o->disable_pass, "choose-kernels"))
         return usage_error(o->command, "--schedule and --disable-pass=choose-kernels exclude each other");
     PassOptions po = job_pass_options(j);

@@ -8,6 +8,7 @@
 
 #include "../backends/llvm/llvm.h"
 #include "../runtime_min/dsq_pool.h"
+#include "base/cleanup.h"
 #include "cc.h"
 #include "io/io.h"
 #include "term.h"
@@ -122,14 +123,12 @@ bool model_compile(const Job *j, unsigned flags, Built *b)
     return ok && object_code_bytes(arena_printf(j->arena, "%s/%s", b->dir, object), &b->code_bytes);
 }
 
-/* dlsym gives a pointer to data where a function is wanted; POSIX has them convert, ISO C does not. */
-static bool find(const Job *j, void *library, const char *name, void *where)
+static bool find(const Job *j, void *library, const char *name, void *function)
 {
-    void *p = dlsym(library, name);
-    if (!p)
-        error_at((Loc){0}, "the compiled code of '%s' has no %s", j->spec->name, name);
-    memcpy(where, &p, sizeof p);
-    return p;
+    if (library_find(library, name, function))
+        return true;
+    error_at((Loc){0}, "the compiled code of '%s' has no %s", j->spec->name, name);
+    return false;
 }
 
 /* Where the traced run belongs, of the two signatures. */
@@ -151,9 +150,10 @@ static bool load_weights(Model *m)
 
 static bool load(Model *m, const char *library, unsigned flags)
 {
-    m->library = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    const char *why;
+    m->library = library_open(library, &why);
     if (!m->library) {
-        error_at((Loc){0}, "cannot load the compiled code: %s", dlerror());
+        error_at((Loc){0}, "cannot load the compiled code: %s", why);
         return false;
     }
     if (!find(m->job, m->library, "dsqc_run", &m->run) ||
@@ -261,7 +261,7 @@ void model_close(Model *m)
         huge_free(m->weights, m->weights_bytes);
     huge_free(m->arena, m->arena_bytes);
     if (m->dir)
-        workdir_remove(m->dir);
+        remove_tree(m->dir);
 }
 
 int model_threads(const Model *m)

@@ -1,45 +1,38 @@
 /* JSON for other programs, written with Jansson. */
 #include "report.h"
 
-#include <jansson.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../passes/edit.h"
 #include "../passes/rules.h"
 #include "../passes/schedule.h"
 #include "io/io.h"
+#include "io/json.h"
 
 static void finish(Buf *b, json_t *root)
 {
-    char *s = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : NULL;
-    if (!s)
-        out_of_memory();
-    buf_puts(b, s);
+    js_print(b, root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     buf_putc(b, '\n');
-    free(s);
-    json_decref(root);
 }
 
 static void put_text(json_t *o, const char *key, const char *s)
 {
-    json_object_set_new(o, key, s ? json_string(s) : json_null());
+    js_put(o, key, js_text(s));
 }
 
 static void put_int(json_t *o, const char *key, int64_t v)
 {
-    json_object_set_new(o, key, json_integer(v));
+    js_put(o, key, js_int(v));
 }
 
 static void put_real(json_t *o, const char *key, double v)
 {
-    json_object_set_new(o, key, json_real(round(v * 1e6) / 1e6));
+    js_put(o, key, js_real(v, 6));
 }
 
 static void put_bool(json_t *o, const char *key, bool v)
 {
-    json_object_set_new(o, key, json_boolean(v));
+    js_put(o, key, js_bool(v));
 }
 
 static void put_sha(json_t *o, const char *key, const uint8_t sum[32])
@@ -51,20 +44,20 @@ static void put_sha(json_t *o, const char *key, const uint8_t sum[32])
 
 static json_t *shape_json(const Type *t)
 {
-    json_t *dims = json_array();
+    json_t *dims = js_list();
     for (int i = 0; i < t->rank; i++)
-        json_array_append_new(dims, json_integer(t->dim[i]));
+        js_add(dims, js_int(t->dim[i]));
     return dims;
 }
 
 /* "conv1 + bn1 + relu" as a list */
 static json_t *layers_json(const char *layers)
 {
-    json_t *list = json_array();
+    json_t *list = js_list();
     for (const char *p = layers; p && *p;) {
         const char *plus = strstr(p, " + ");
         size_t n = plus ? (size_t)(plus - p) : strlen(p);
-        json_array_append_new(list, json_stringn(p, n));
+        js_add(list, js_text_n(p, n));
         p += n + (plus ? 3 : 0);
     }
     return list;
@@ -78,11 +71,11 @@ static const Value *call_value(const Job *j, const Call *c)
 
 static json_t *rules_sha_json(const Rules *rules)
 {
-    json_t *list = json_array();
+    json_t *list = js_list();
     for (int i = 0; i < rules->file.n; i++) {
         char hex[65];
         sha256_hex(rules->file.v[i].sha256, hex);
-        json_array_append_new(list, json_string(hex));
+        js_add(list, js_text(hex));
     }
     return list;
 }
@@ -90,7 +83,7 @@ static json_t *rules_sha_json(const Rules *rules)
 /* Rules in the order in which they fired first, and how often they did. */
 static json_t *rules_json(const Graph *g)
 {
-    json_t *list = json_array();
+    json_t *list = js_list();
     for (int i = 0; i < g->fired.n; i++) {
         const Fired *f = &g->fired.v[i];
         int first = 0, count = 0;
@@ -100,10 +93,10 @@ static json_t *rules_json(const Graph *g)
             continue;
         for (int k = i; k < g->fired.n; k++)
             count += !strcmp(g->fired.v[k].rule, f->rule) && g->fired.v[k].loc.file == f->loc.file;
-        json_t *e = json_object();
+        json_t *e = js_object();
         put_text(e, "name", f->rule);
         put_int(e, "count", count);
-        json_array_append_new(list, e);
+        js_add(list, e);
     }
     return list;
 }
@@ -111,7 +104,7 @@ static json_t *rules_json(const Graph *g)
 static json_t *options_json(const Job *j)
 {
     const Options *o = j->opt;
-    json_t *opts = json_object(), *set = json_object();
+    json_t *opts = js_object(), *set = js_object();
     put_int(opts, "opt_level", o->level);
     put_bool(opts, "strict", o->strict);
     put_bool(opts, "threads", o->threads != 0);
@@ -125,9 +118,9 @@ static json_t *options_json(const Job *j)
         const char *text = o->set.v[i], *equals = strchr(text, '=');
         put_text(set, arena_strndup(j->arena, text, (size_t)(equals - text)), equals + 1);
     }
-    json_object_set_new(opts, "set", set);
+    js_put(opts, "set", set);
     if (o->rules.n)
-        json_object_set_new(opts, "rules_sha256", rules_sha_json(j->rules));
+        js_put(opts, "rules_sha256", rules_sha_json(j->rules));
     if (j->schedules)
         put_sha(opts, "schedule_sha256", j->schedules->sha256);
     return opts;
@@ -138,9 +131,9 @@ static json_t *kernel_json(const Job *j, const Figures *f, int i)
     const Program *p = j->program;
     const Call *c = &p->call.v[i];
     const Value *v = call_value(j, c);
-    json_t *k = json_object();
+    json_t *k = js_object();
     put_text(k, "name", p->kernel.v[c->kernel].name);
-    json_object_set_new(k, "layers", layers_json(c->layers));
+    js_put(k, "layers", layers_json(c->layers));
     put_text(k, "op", c->op);
     put_text(k, "epilogue", c->epilogue ? c->epilogue : "");
     put_text(k, "impl", c->impl);
@@ -150,16 +143,16 @@ static json_t *kernel_json(const Job *j, const Figures *f, int i)
     put_int(k, "bytes_read", c->bytes_read);
     put_int(k, "bytes_written", c->bytes_written);
     put_int(k, "weights_bytes", f->call[i].weights_bytes);
-    json_object_set_new(k, "output_shape", v ? shape_json(&v->type) : json_array());
+    js_put(k, "output_shape", v ? shape_json(&v->type) : js_list());
     return k;
 }
 
 static json_t *arena_json(const Figures *f)
 {
-    json_t *map = json_array();
+    json_t *map = js_list();
     for (int i = 0; i < f->use.n; i++) {
         const ArenaUse *u = &f->use.v[i];
-        json_t *e = json_object();
+        json_t *e = js_object();
         put_text(e, "what", u->what);
         if (u->more)
             put_int(e, "others", u->more);
@@ -167,17 +160,27 @@ static json_t *arena_json(const Figures *f)
         put_int(e, "bytes", u->bytes);
         put_int(e, "first_kernel", u->first);
         put_int(e, "last_kernel", u->last);
-        json_array_append_new(map, e);
+        js_add(map, e);
     }
     return map;
 }
 
-void report_json(Buf *b, const Job *j, const Figures *f)
+static json_t *files_json(const OutDir *out, const char *report)
 {
-    json_t *r = json_object(), *kernels = json_array();
+    json_t *list = js_list();
+    const char *name;
+    for (int i = 0; (name = outdir_name(out, i)); i++)
+        js_add(list, js_text(name));
+    js_add(list, js_text(report));
+    return list;
+}
+
+void report_json(Buf *b, const Job *j, const Figures *f, const OutDir *out, const char *name)
+{
+    json_t *r = js_object(), *kernels = js_list();
     put_text(r, "name", j->spec->name);
     put_text(r, "version", DSQ_VERSION);
-    json_object_set_new(r, "options", options_json(j));
+    js_put(r, "options", options_json(j));
     put_text(r, "target", j->target->name);
     put_text(r, "backend", j->llvm ? "llvm" : "c");
     put_sha(r, "spec_sha256", j->spec->sha256);
@@ -191,10 +194,12 @@ void report_json(Buf *b, const Job *j, const Figures *f)
     put_int(r, "stack_bytes", f->stack_bytes);
     put_int(r, "bytes_moved", f->bytes_moved);
     for (int i = 0; i < j->program->call.n; i++)
-        json_array_append_new(kernels, kernel_json(j, f, i));
-    json_object_set_new(r, "kernels", kernels);
-    json_object_set_new(r, "rules", rules_json(j->graph));
-    json_object_set_new(r, "arena", arena_json(f));
+        js_add(kernels, kernel_json(j, f, i));
+    js_put(r, "kernels", kernels);
+    js_put(r, "rules", rules_json(j->graph));
+    js_put(r, "arena", arena_json(f));
+    if (out)
+        js_put(r, "files", files_json(out, name));
     finish(b, r);
 }
 
@@ -204,7 +209,7 @@ bool job_write_report(const Job *j)
         return true;
     Figures f = figures(j);
     Buf b = {0};
-    report_json(&b, j, &f);
+    report_json(&b, j, &f, NULL, NULL);
     bool ok = write_file(j->opt->report, b.s, b.n);
     buf_free(&b);
     return ok;
@@ -212,37 +217,37 @@ bool job_write_report(const Job *j)
 
 static json_t *ports_json(const Graph *g, const ValueId *v, int n)
 {
-    json_t *list = json_array();
+    json_t *list = js_list();
     for (int i = 0; i < n; i++) {
-        json_t *p = json_object();
+        json_t *p = js_object();
         put_text(p, "name", g->value.v[v[i]].name);
         put_text(p, "dtype", dtype_name(g->value.v[v[i]].type.dtype));
-        json_object_set_new(p, "shape", shape_json(&g->value.v[v[i]].type));
-        json_array_append_new(list, p);
+        js_put(p, "shape", shape_json(&g->value.v[v[i]].type));
+        js_add(list, p);
     }
     return list;
 }
 
 static void put_time(json_t *o, const char *key, const Roofline *r, double v)
 {
-    json_object_set_new(o, key, r->threads ? json_real(round(v * 1e6) / 1e6) : json_null());
+    js_put(o, key, r->threads ? js_real(v, 6) : json_null());
 }
 
 /* Figures that are not known are null. */
 static void put_speed(json_t *o, const char *key, double gbs)
 {
-    json_object_set_new(o, key, gbs > 0 ? json_real(round(gbs * 1e3) / 1e3) : json_null());
+    js_put(o, key, gbs > 0 ? js_real(gbs, 3) : json_null());
 }
 
 static json_t *roofline_json(const Job *j, const Roofline *r)
 {
-    json_t *o = json_object(), *layers = json_array(), *speed = json_object();
+    json_t *o = js_object(), *layers = js_list(), *speed = js_object();
     put_int(o, "threads", r->threads);
     put_time(o, "peak_gflops", r, r->peak.gflops);
     put_speed(speed, "L2", r->speed.l2);
     put_speed(speed, "L3", r->speed.l3);
     put_speed(speed, "memory", r->speed.memory);
-    json_object_set_new(o, "read_gbs", speed);
+    js_put(o, "read_gbs", speed);
     put_text(o, "weights_from", r->from);
     put_int(o, "macs", r->macs);
     put_int(o, "least_macs", r->least);
@@ -252,8 +257,8 @@ static json_t *roofline_json(const Job *j, const Roofline *r)
     for (int i = 0; i < r->layer.n; i++) {
         const RoofLayer *l = &r->layer.v[i];
         const Node *n = &j->graph->node.v[l->node];
-        json_t *e = json_object();
-        json_object_set_new(e, "layers", layers_json(node_title(n)));
+        json_t *e = js_object();
+        js_put(e, "layers", layers_json(node_title(n)));
         put_text(e, "op", op_info[n->op].name);
         put_text(e, "cheapest", roofline_algorithm(j->arena, l));
         put_int(e, "macs", l->macs);
@@ -262,20 +267,20 @@ static json_t *roofline_json(const Job *j, const Roofline *r)
         put_time(e, "compute_ms", r, l->compute_ms);
         put_time(e, "weights_ms", r, l->weights_ms);
         put_time(e, "ms", r, l->ms);
-        json_array_append_new(layers, e);
+        js_add(layers, e);
     }
-    json_object_set_new(o, "layers", layers);
+    js_put(o, "layers", layers);
     return o;
 }
 
 void info_json(Buf *b, const Job *j, const Figures *f, const Roofline *roof)
 {
     const Graph *g = j->graph;
-    json_t *r = json_object(), *layers = json_array();
+    json_t *r = js_object(), *layers = js_list();
     put_text(r, "name", j->spec->name);
     put_text(r, "target", j->target->name);
-    json_object_set_new(r, "inputs", ports_json(g, g->input.v, g->input.n));
-    json_object_set_new(r, "outputs", ports_json(g, g->output.v, g->output.n));
+    js_put(r, "inputs", ports_json(g, g->input.v, g->input.n));
+    js_put(r, "outputs", ports_json(g, g->output.v, g->output.n));
     put_int(r, "parameters", f->parameters);
     put_int(r, "macs", f->macs);
     put_int(r, "weights_bytes", f->weights_bytes);
@@ -286,24 +291,24 @@ void info_json(Buf *b, const Job *j, const Figures *f, const Roofline *roof)
     for (int i = 0; i < j->program->call.n; i++) {
         const Call *c = &j->program->call.v[i];
         const Value *v = call_value(j, c);
-        json_t *l = json_object();
-        json_object_set_new(l, "layers", layers_json(c->layers));
+        json_t *l = js_object();
+        js_put(l, "layers", layers_json(c->layers));
         put_text(l, "op", c->op);
-        json_object_set_new(l, "output_shape", v ? shape_json(&v->type) : json_array());
+        js_put(l, "output_shape", v ? shape_json(&v->type) : js_list());
         put_int(l, "macs", c->macs);
         put_int(l, "weights_bytes", f->call[i].weights_bytes);
         put_int(l, "ram_bytes", f->call[i].ram_bytes);
-        json_array_append_new(layers, l);
+        js_add(layers, l);
     }
-    json_object_set_new(r, "layers", layers);
+    js_put(r, "layers", layers);
     if (roof)
-        json_object_set_new(r, "roofline", roofline_json(j, roof));
+        js_put(r, "roofline", roofline_json(j, roof));
     finish(b, r);
 }
 
 void bench_json(Buf *b, const Job *j, const BenchResult *m)
 {
-    json_t *r = json_object();
+    json_t *r = js_object();
     put_text(r, "name", j->spec->name);
     put_text(r, "backend", j->llvm ? "llvm" : "c");
     put_text(r, "target", j->target->name);
@@ -319,19 +324,19 @@ void bench_json(Buf *b, const Job *j, const BenchResult *m)
     put_real(r, "roofline_ms", m->roof.ms);
     put_real(r, "roofline_share", m->roof.ms / m->median_ms);
     if (m->layer_ms) {
-        json_t *layers = json_array();
+        json_t *layers = js_list();
         for (int i = 0; i < j->program->call.n; i++) {
             const Call *c = &j->program->call.v[i];
-            json_t *l = json_object();
-            json_object_set_new(l, "layers", layers_json(c->layers));
+            json_t *l = js_object();
+            js_put(l, "layers", layers_json(c->layers));
             put_text(l, "op", c->op);
             put_text(l, "impl", c->impl);
             put_int(l, "macs", c->macs);
             put_real(l, "median_ms", m->layer_ms[i]);
             put_real(l, "gflops", m->layer_ms[i] > 0 ? 2e-6 * (double)c->macs / m->layer_ms[i] : 0);
-            json_array_append_new(layers, l);
+            js_add(layers, l);
         }
-        json_object_set_new(r, "layers", layers);
+        js_put(r, "layers", layers);
     }
     finish(b, r);
 }

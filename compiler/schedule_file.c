@@ -1,12 +1,10 @@
 /* Reading with Jansson, which checks the text but tells no places: those are found by walking the text again. */
 #include "schedule_file.h"
 
-#include <jansson.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "io/io.h"
+#include "io/json.h"
 
 static const char format[] = "dsqc schedule 1";
 enum { MAX_BYTES = 4 << 20, MAX_RATIO = 1000000 };
@@ -211,7 +209,7 @@ ScheduleFile *schedule_file_parse(Arena *A, const char *path, const char *text, 
     PUSH(A, &s.line, s.text);
     for (const char *p = s.text; (p = strchr(p, '\n'));)
         PUSH(A, &s.line, ++p);
-    json_t *root = json_loadb(s.text, n, JSON_REJECT_DUPLICATES, &e);
+    json_t *root = js_read(s.text, n, &e);
     if (!root)
         error_at((Loc){.file = s.file, .line = (int)imax(e.line, 1), .col = (int)imax(e.column, 1), .len = 1}, "%s", e.text);
     else if (!json_is_object(root))
@@ -234,12 +232,12 @@ ScheduleFile *schedule_file_read(Arena *A, const char *path)
 
 static void put_text(json_t *o, const char *key, const char *s)
 {
-    json_object_set_new(o, key, json_string(s));
+    js_put(o, key, js_text(s));
 }
 
 static void put_real(json_t *o, const char *key, double v)
 {
-    json_object_set_new(o, key, json_real(round(v * 1e4) / 1e4));
+    js_put(o, key, js_real(v, 4));
 }
 
 /* An object a line: this is what people edit. */
@@ -247,11 +245,8 @@ static void put_list(Buf *b, const char *key, json_t *list)
 {
     buf_printf(b, ",\n  \"%s\": [", key);
     for (size_t i = 0; i < json_array_size(list); i++) {
-        char *s = json_dumps(json_array_get(list, i), JSON_REAL_PRECISION(6));
-        if (!s)
-            out_of_memory();
-        buf_printf(b, "%s\n    %s", i ? "," : "", s);
-        free(s);
+        buf_puts(b, i ? ",\n    " : "\n    ");
+        js_print(b, json_incref(json_array_get(list, i)), JSON_REAL_PRECISION(6));
     }
     buf_puts(b, json_array_size(list) ? "\n  ]" : "]");
     json_decref(list);
@@ -259,54 +254,50 @@ static void put_list(Buf *b, const char *key, json_t *list)
 
 static json_t *layers_list(Arena *A, const ScheduleFile *f)
 {
-    json_t *list = json_array();
+    json_t *list = js_list();
     for (int i = 0; i < f->layers.layer.n; i++) {
         const Chosen *c = &f->layers.layer.v[i];
-        json_t *o = json_object();
+        json_t *o = js_object();
         Schedule s = c->s;
         s.parts = 0;
         put_text(o, "layer", c->layer);
         put_text(o, "schedule", schedule_text(A, &s));
         put_text(o, "shape", c->shape);
-        json_array_append_new(list, o);
+        js_add(list, o);
     }
     return list;
 }
 
 static json_t *measured_list(const ScheduleFile *f)
 {
-    json_t *list = json_array();
+    json_t *list = js_list();
     for (int i = 0; i < f->measured.n; i++) {
         const Measured *m = &f->measured.v[i];
-        json_t *o = json_object();
+        json_t *o = js_object();
         put_text(o, "layer", m->layer);
         put_text(o, "schedule", m->schedule);
         put_real(o, "ratio", m->ratio);
         put_real(o, "noise", m->noise);
         if (m->again)
-            json_object_set_new(o, "again", json_true());
+            js_put(o, "again", json_true());
         put_text(o, "shape", m->shape);
-        json_array_append_new(list, o);
+        js_add(list, o);
     }
     return list;
 }
 
 void schedule_file_print(Buf *b, Arena *A, const ScheduleFile *f)
 {
-    json_t *head = json_object();
+    json_t *head = js_object();
     put_text(head, "format", format);
     put_text(head, "version", f->version);
     put_text(head, "network", f->network);
     put_text(head, "target", f->target);
     put_text(head, "isa", f->isa);
     put_text(head, "options", f->options);
-    json_object_set_new(head, "complete", json_boolean(f->complete));
-    char *s = json_dumps(head, JSON_INDENT(2));
-    if (!s)
-        out_of_memory();
-    buf_write(b, s, strlen(s) - 2); /* "\n}" */
-    free(s);
-    json_decref(head);
+    js_put(head, "complete", js_bool(f->complete));
+    js_print(b, head, JSON_INDENT(2));
+    b->n -= 2; /* "\n}" */
     put_list(b, "layers", layers_list(A, f));
     put_list(b, "measured", measured_list(f));
     buf_puts(b, "\n}\n");
@@ -350,7 +341,10 @@ static const char *options_text(const Job *j)
         buf_printf(&b, o->threads > 0 ? " --threads=%d" : " --threads", o->threads);
     if (o->strict)
         buf_puts(&b, " --strict");
-    const char *s = arena_strndup(j->arena, b.s, b.n);
+    Buf shown = {0}; /* as it is read back */
+    buf_clean(&shown, b.s, b.n);
+    const char *s = arena_strndup(j->arena, shown.s, shown.n);
+    buf_free(&shown);
     buf_free(&b);
     return s;
 }

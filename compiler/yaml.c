@@ -80,29 +80,11 @@ static Loc byte_loc(const Reader *r, size_t byte)
 
 /* ---- what libyaml would only name by its offset ---- */
 
-/* Bytes of the well-formed UTF-8 character at s (RFC 3629) with its code, or 0. */
-static size_t utf8(const char *s, size_t n, unsigned *code)
-{
-    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned char c = (unsigned char)*s;
-    size_t len = char_bytes(c);
-    if (len > n || (len > 1 && c < 0xc2) || c > 0xf4)
-        return 0;
-    unsigned u = len == 1 ? c : c & (0x7fu >> len);
-    for (size_t i = 1; i < len; i++) {
-        if (((unsigned char)s[i] & 0xc0) != 0x80)
-            return 0;
-        u = u << 6 | ((unsigned char)s[i] & 0x3f);
-    }
-    *code = u;
-    return u >= least[len] && !(u >= 0xd800 && u < 0xe000) && u <= 0x10ffff ? len : 0;
-}
-
 static bool check_text(const Reader *r)
 {
     unsigned u;
     for (size_t i = 0, len; i < r->n; i += len) {
-        len = utf8(r->text + i, r->n - i, &u);
+        len = utf8_char(r->text + i, r->n - i, &u);
         if (!len) {
             error_at(byte_loc(r, i), "not UTF-8: byte 0x%02x", (unsigned)(unsigned char)r->text[i]);
             return false;

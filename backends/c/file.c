@@ -205,6 +205,14 @@ const char *c_runtime_text(const char *name, size_t *n)
     bug("runtime_min has no %s", name);
 }
 
+bool backend_is_runtime(const char *file)
+{
+    for (int i = 0; i < LEN(runtime_text); i++)
+        if (!strcmp(runtime_text[i].name, file))
+            return true;
+    return false;
+}
+
 static bool runtime(const CFile *c, OutDir *dir)
 {
     for (int i = 0; i < LEN(runtime_text); i++) {

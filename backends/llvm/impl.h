@@ -1,12 +1,10 @@
 #ifndef DSQ_LLVM_IMPL_H
 #define DSQ_LLVM_IMPL_H
 /* Shared by the files of the LLVM backend. */
-#include <llvm-c/Core.h>
-#include <llvm-c/DebugInfo.h>
-#include <llvm-c/Error.h>
-#include <llvm-c/TargetMachine.h>
+#include <stdio.h>
 
 #include "../c/c.h"
+#include "api.h"
 #include "llvm.h"
 
 enum { MAX_VECTOR = 64 };
@@ -22,8 +20,17 @@ bool machine_open(Arena *, const BackendOptions *, Machine *);
 void machine_close(Machine *);
 /* Whether a square root is an instruction there. */
 bool machine_has_sqrt(const Machine *);
-/* What LLVM says when it gives up becomes a message of ours, with the kernel where it is named. */
-void llvm_catch_fatal(void);
+
+/* ---- load.c ---- */
+/* LLVM prints what it thinks of names that it does not know, and goes on. Standard error goes to a file meanwhile; printed
+   gives the first line. */
+typedef struct Printed { FILE *file; } Printed;
+Printed catch_printed(void);
+const char *printed(Arena *, Printed *);
+/* The machine is what the user says, not a row of ours; NULL: it is not. */
+void llvm_machine_is_wished(const char *triple);
+/* Ends the process: neither a full disk nor a machine that the user wishes is a fault of ours, the rest is. */
+NORETURN void llvm_gives_up(const char *why);
 
 /* ---- one module under construction ---- */
 typedef enum WeightsIn {

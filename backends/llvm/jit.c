@@ -1,8 +1,6 @@
 /* Programs as functions in this process, through ORC's LLJIT: the object that would be written, linked in memory. */
 #include "impl.h"
 
-#include <llvm-c/LLJIT.h>
-#include <llvm-c/Orc.h>
 #include <string.h>
 
 struct LlvmCode {

@@ -4,8 +4,9 @@
    this folder sees LLVM's headers; without LLVM, none.c stands in for the rest of it. */
 #include "../backend.h"
 
-bool llvm_present(void);
-const char *llvm_version(void); /* "19.1.7" */
+bool llvm_present(void); /* this dsqc was built with it */
+bool llvm_open(void);    /* loads the library if it is not loaded yet; false after a message */
+const char *llvm_version(void); /* "19.1.7", once it is loaded */
 
 /* What an object turned out to be. */
 typedef struct LlvmFacts {

@@ -1,90 +1,16 @@
 /* Target machines: from a row of targets.def, or from what --triple, --cpu and --features say. */
 #include "impl.h"
 
-#include <llvm-c/ErrorHandling.h>
-#include <llvm-c/Target.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-bool llvm_present(void) { return true; }
-
-const char *llvm_version(void)
-{
-    static char text[32];
-    unsigned major, minor, patch;
-    LLVMGetVersion(&major, &minor, &patch);
-    snprintf(text, sizeof text, "%u.%u.%u", major, minor, patch);
-    return text;
-}
-
-/* "Cannot select: ...\nIn function: k3_conv" */
-static void fatal(const char *why)
-{
-    static const char in[] = "In function: ";
-    const char *kernel = strstr(why, in);
-    if (kernel)
-        bug_context("llvm-backend", kernel + strlen(in));
-    bug("LLVM gives up: %s", why);
-}
-
-void llvm_catch_fatal(void)
-{
-    static bool done;
-    if (!done)
-        LLVMInstallFatalErrorHandler(fatal);
-    done = true;
-}
-
-static void initialise(void)
-{
-    static bool done;
-    if (done)
-        return;
-    done = true;
-    LLVMInitializeAllTargetInfos();
-    LLVMInitializeAllTargets();
-    LLVMInitializeAllTargetMCs();
-    LLVMInitializeAllAsmPrinters();
-    llvm_catch_fatal();
-}
 
 /* A message of LLVM's as text of ours. */
 static const char *own(Arena *A, char *text)
 {
+    if (!text)
+        out_of_memory();
     const char *copy = arena_printf(A, "%s", text);
     LLVMDisposeMessage(text);
     return copy;
-}
-
-/* ---- what LLVM prints ---- */
-
-/* LLVM prints what it thinks of names that it does not know, and goes on. Standard error goes to a file meanwhile. */
-typedef struct Printed { FILE *file; int before; } Printed;
-
-static Printed catch_printed(void)
-{
-    Printed p = {.file = tmpfile()};
-    fflush(stderr);
-    p.before = p.file ? dup(2) : -1;
-    if (p.before >= 0)
-        dup2(fileno(p.file), 2);
-    return p;
-}
-
-static const char *printed(Arena *A, Printed *p)
-{
-    char *text = NEW(A, char, 1000);
-    if (p->before >= 0) {
-        dup2(p->before, 2);
-        close(p->before);
-        rewind(p->file);
-        text[fread(text, 1, 999, p->file)] = 0;
-    }
-    if (p->file)
-        fclose(p->file);
-    text[strcspn(text, "\n")] = 0;
-    return text;
 }
 
 /* ---- machines ---- */
@@ -110,8 +36,10 @@ static Names3 names_of_target(Arena *A, const BackendOptions *o)
 
 bool machine_open(Arena *A, const BackendOptions *o, Machine *m)
 {
-    initialise();
+    if (!llvm_open())
+        return false;
     Names3 n = names_of_target(A, o);
+    llvm_machine_is_wished(o->triple || o->cpu || o->features ? n.triple : NULL);
     LLVMTargetRef target;
     char *why = NULL;
     if (LLVMGetTargetFromTriple(n.triple, &target, &why)) {

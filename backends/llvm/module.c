@@ -1,8 +1,6 @@
 /* A module of LLVM IR from a program: types, constants, functions, passes, code. */
 #include "impl.h"
 
-#include <llvm-c/Analysis.h>
-#include <llvm-c/Transforms/PassBuilder.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -218,7 +216,7 @@ static void verify(const LMod *m)
 {
     char *text = NULL;
     if (LLVMVerifyModule(m->mod, LLVMReturnStatusAction, &text))
-        bug("LLVM IR is malformed: %s", text);
+        llvm_gives_up(arena_printf(m->A, "malformed IR: %s", text));
     LLVMDisposeMessage(text);
 }
 

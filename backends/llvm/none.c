@@ -9,6 +9,8 @@ NORETURN static void absent(void)
     bug("the LLVM backend is not there, and nobody looked");
 }
 
+bool llvm_open(void) { absent(); }
+
 bool llvm_object(Arena *A, const Program *p, const BackendOptions *o, const LoopLines *lines, const char *loops,
                  const char *path, LlvmFacts *facts)
 {

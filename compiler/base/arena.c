@@ -1,5 +1,5 @@
 /* Arenas and growable arrays. */
-#include "base.h"
+#include "cleanup.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -30,7 +30,15 @@ struct Arena { Block *first; size_t bytes; };
 NORETURN void out_of_memory(void)
 {
     fputs("dsqc: error: out of memory\n", stderr);
-    exit(1);
+    leave(1);
+}
+
+void *mem_alloc(size_t n)
+{
+    void *p = malloc(n ? n : 1);
+    if (!p)
+        out_of_memory();
+    return p;
 }
 
 Arena *arena_new(void)

@@ -15,6 +15,7 @@
    a message and status 1: a hostile size must be refused before it is asked for. */
 typedef struct Arena Arena;
 NORETURN void out_of_memory(void);
+void *mem_alloc(size_t n); /* malloc that does not fail: for libraries that take one */
 Arena *arena_new(void);
 void arena_free(Arena *);
 void *arena_alloc(Arena *, size_t n, size_t size, size_t align);
@@ -39,6 +40,9 @@ void buf_putc(Buf *, char c);
 void buf_printf(Buf *, const char *fmt, ...) PRINTF(2, 3);
 void buf_vprintf(Buf *, const char *fmt, va_list) PRINTF(2, 0);
 void buf_free(Buf *);
+/* Bytes of the well-formed UTF-8 character at s (RFC 3629) with its code, or 0. */
+size_t utf8_char(const char *s, size_t n, unsigned *code);
+void buf_clean(Buf *, const char *s, size_t n); /* every byte that is not UTF-8 as \xff is */
 
 /* Names to integers. map_get returns -1 where the name is absent. Keys are copied. */
 typedef struct Map { struct MapSlot { const char *key; int val; } *slot; int n, cap; Arena *arena; } Map;
@@ -70,6 +74,11 @@ static inline uint64_t mix64(uint64_t z)
 static inline uint64_t rng_next(Rng *r) { return mix64(r->s += 0x9e3779b97f4a7c15u); }
 double rng_uniform(Rng *);  /* in [0, 1), 53 bits */
 double rng_normal(Rng *);   /* mean 0, variance 1: sum of 12 uniforms minus 6, no libm */
+
+/* dlopen; NULL with the reason. Memory that is used up ends the process. */
+void *library_open(const char *path, const char **why);
+/* dlsym into the pointer at `function`: it gives one to data, which POSIX has convert, ISO C does not. */
+bool library_find(void *library, const char *name, void *function);
 
 uint64_t hash_bytes(const void *, size_t n, uint64_t seed);
 

@@ -1,5 +1,6 @@
 /* Errors, warnings and notes with their source line. */
 #include "diag.h"
+#include "cleanup.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -72,35 +73,19 @@ const char *loc_text(Arena *a, Loc loc)
 
 /* ---- printing ---- */
 
-/* Bytes of the character at s and the columns that it fills; bytes that are not UTF-8 count one each (*wide -1). */
-static int utf8_char(const char *s, size_t n, int *wide)
+/* Bytes of the character at s and the columns that it fills; what is not UTF-8, and what would steer a terminal, counts a
+   byte at a time (*wide -1). */
+static size_t shown_char(const char *s, size_t n, int *wide)
 {
     static const struct { unsigned lo, hi; int wide; } width[] = {
         {0x300, 0x36f, 0}, {0x200b, 0x200d, 0}, {0xfe00, 0xfe0f, 0},
         {0x1100, 0x115f, 2}, {0x2e80, 0xa4cf, 2}, {0xac00, 0xd7a3, 2}, {0xf900, 0xfaff, 2}, {0xfe30, 0xfe6f, 2},
         {0xff00, 0xff60, 2}, {0xffe0, 0xffe6, 2}, {0x1f300, 0x1faff, 2}, {0x20000, 0x3fffd, 2},
     };
-    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned char c = (unsigned char)s[0];
-    *wide = 1;
-    if (c < 0x80) {
-        if (c < 0x20 || c == 0x7f)
-            *wide = -1;
-        return 1;
-    }
+    unsigned u;
+    size_t len = utf8_char(s, n, &u);
     *wide = -1;
-    int len = c >= 0xf0 && c < 0xf8 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 0;
-    if (!len || c >= 0xf8 || (size_t)len > n)
-        return 1;
-    unsigned u = c & (0x7fu >> len);
-    for (int i = 1; i < len; i++) {
-        unsigned char d = (unsigned char)s[i];
-        if ((d & 0xc0) != 0x80)
-            return 1;
-        u = u << 6 | (d & 0x3f);
-    }
-    if (u < least[len] || u > 0x10ffff || (u >= 0xd800 && u < 0xe000) || u < 0xa0 ||
-        (u >= 0x202a && u <= 0x202e) || (u >= 0x2066 && u <= 0x2069))
+    if (!len || u < 0x20 || (u >= 0x7f && u < 0xa0) || (u >= 0x202a && u <= 0x202e) || (u >= 0x2066 && u <= 0x2069))
         return 1;
     *wide = 1;
     for (int i = 0; i < LEN(width); i++)
@@ -113,7 +98,8 @@ static int utf8_char(const char *s, size_t n, int *wide)
 static int put_clean(Buf *b, const char *s, size_t n, int column, bool newlines)
 {
     for (size_t i = 0; i < n;) {
-        int wide, len = utf8_char(s + i, n - i, &wide);
+        int wide;
+        size_t len = shown_char(s + i, n - i, &wide);
         if (s[i] == '\t') {
             do
                 buf_putc(b, ' ');
@@ -124,10 +110,10 @@ static int put_clean(Buf *b, const char *s, size_t n, int column, bool newlines)
             buf_printf(b, "\\x%02x", (unsigned)(unsigned char)s[i]);
             column += 4;
         } else {
-            buf_write(b, s + i, (size_t)len);
+            buf_write(b, s + i, len);
             column += wide;
         }
-        i += (size_t)len;
+        i += len;
     }
     return column;
 }
@@ -353,7 +339,5 @@ void bug(const char *fmt, ...)
     buf_puts(&b, "  This is a fault of dsqc, not of the input.\n");
     fflush(stdout);
     fwrite(b.s, 1, b.n, stderr);
-    buf_free(&b);
-    buf_free(&text);
-    exit(3);
+    leave(3);
 }

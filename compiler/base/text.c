@@ -74,6 +74,37 @@ void buf_free(Buf *b)
     *b = (Buf){0};
 }
 
+/* ---- UTF-8 ---- */
+
+size_t utf8_char(const char *s, size_t n, unsigned *code)
+{
+    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
+    unsigned char c = (unsigned char)*s;
+    size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    if (len > n || (len > 1 && c < 0xc2) || c > 0xf4)
+        return 0;
+    unsigned u = len == 1 ? c : c & (0x7fu >> len);
+    for (size_t i = 1; i < len; i++) {
+        if (((unsigned char)s[i] & 0xc0) != 0x80)
+            return 0;
+        u = u << 6 | ((unsigned char)s[i] & 0x3f);
+    }
+    *code = u;
+    return u >= least[len] && !(u >= 0xd800 && u < 0xe000) && u <= 0x10ffff ? len : 0;
+}
+
+void buf_clean(Buf *b, const char *s, size_t n)
+{
+    unsigned code;
+    for (size_t i = 0, len; i < n; i += len ? len : 1) {
+        len = utf8_char(s + i, n - i, &code);
+        if (len)
+            buf_write(b, s + i, len);
+        else
+            buf_printf(b, "\\x%02x", (unsigned)(unsigned char)s[i]);
+    }
+}
+
 /* ---- numbers ---- */
 
 static locale_t c_locale(void)

@@ -1,5 +1,6 @@
 /* Files in: whole, or mapped. */
 #include "io.h"
+#include "../base/cleanup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +72,7 @@ char *read_file(Arena *a, const char *path, size_t max, size_t *n)
 /* Copies a pipe into a file without a name, so that it can be mapped. */
 static int spool(const char *path, int in, int64_t *size)
 {
-    FILE *tmp = tmpfile();
+    FILE *tmp = temp_nameless();
     int fd = tmp ? dup(fileno(tmp)) : -1;
     char chunk[65536];
     int64_t k = 0, total = 0;

@@ -9,8 +9,8 @@ char *read_file(Arena *, const char *path, size_t max, size_t *n);
 const uint8_t *map_file(const char *path, size_t *n);
 void unmap_file(const uint8_t *, size_t n);
 
-/* Output that never leaves a part behind: written beside its place, renamed by out_commit; out_abort (or exit without
-   commit, through atexit) removes it. "-" is standard output. */
+/* Output that never leaves a part behind: written beside its place, renamed by out_commit; out_abort (or the end of the
+   process without commit, see base/cleanup.h) removes it. "-" is standard output. */
 typedef struct OutFile OutFile;
 OutFile *out_open(const char *path);
 bool out_write(OutFile *, const void *, size_t);
@@ -24,6 +24,8 @@ bool outdir_add(OutDir *, const char *name, const void *, size_t);
 OutFile *outdir_begin(OutDir *, const char *name); /* in pieces, by out_write; outdir_end takes the file, NULL too */
 bool outdir_end(OutDir *, OutFile *);
 bool outdir_add_file(OutDir *, const char *name, const char *path); /* a copy of the file at path */
+const char *outdir_name(const OutDir *, int i); /* of the i-th file that was added; NULL behind the last */
+void outdir_drop(OutDir *, const char *name); /* a file of the folder that goes when the others appear */
 bool outdir_commit(OutDir *);
 void outdir_abort(OutDir *);
 

@@ -22,6 +22,8 @@ static void on_error(j_common_ptr c)
 {
     Reader *r = (Reader *)c->err;
     char text[JMSG_LENGTH_MAX];
+    if (c->err->msg_code == JERR_OUT_OF_MEMORY)
+        out_of_memory();
     c->err->format_message(c, text);
     r->err = arena_printf(r->arena, "libjpeg: %s", text);
     longjmp(r->jump, 1);

@@ -1,69 +1,15 @@
 /* Files out. Everything is written under a name of its own beside its place and renamed when it is whole. What has not
    been renamed when the process ends, by exit or by a signal, is removed, and so are folders made for it. */
 #include "io.h"
+#include "../base/cleanup.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-/* ---- what has to go if we end early ---- */
-
-/* The newest first, so that files go before the folder that they are in. The signal handler reads this list at any
-   moment: entries are complete before they are linked in, and the handler does not return. A child that failed to exec
-   leaves its parent's files alone. */
-typedef struct Doomed { struct Doomed *next; char *path; bool folder; pid_t owner; } Doomed;
-static Doomed *volatile doomed;
-
-static void remove_doomed(void)
-{
-    for (const Doomed *d = doomed; d; d = d->next) {
-        if (d->owner != getpid())
-            continue;
-        if (d->folder)
-            rmdir(d->path);
-        else
-            unlink(d->path);
-    }
-}
-
-static void on_signal(int sig)
-{
-    remove_doomed();
-    signal(sig, SIG_DFL);
-    raise(sig);
-}
-
-static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-
-static void guard(void)
-{
-    static bool on;
-    if (on)
-        return;
-    on = true;
-    atexit(remove_doomed);
-    for (int i = 0; i < LEN(signals); i++) {
-        struct sigaction old, act = {.sa_handler = on_signal};
-        if (!sigaction(signals[i], NULL, &old) && !(old.sa_flags & SA_SIGINFO) && old.sa_handler == SIG_DFL)
-            sigaction(signals[i], &act, NULL);
-    }
-}
-
-/* Between making a file and listing it no signal may come in. */
-static void hold_signals(sigset_t *old)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    for (int i = 0; i < LEN(signals); i++)
-        sigaddset(&set, signals[i]);
-    sigprocmask(SIG_BLOCK, &set, old);
-}
 
 static char *join(const char *a, const char *b, const char *c)
 {
@@ -72,33 +18,6 @@ static char *join(const char *a, const char *b, const char *c)
     buf_puts(&s, b);
     buf_puts(&s, c);
     return s.s;
-}
-
-/* Takes path over. */
-static Doomed *doom(char *path, bool folder)
-{
-    Doomed *d = malloc(sizeof *d);
-    if (!d)
-        out_of_memory();
-    *d = (Doomed){doomed, path, folder, getpid()};
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    doomed = d;
-    return d;
-}
-
-static void spare(Doomed *d)
-{
-    if (doomed == d) {
-        doomed = d->next;
-    } else {
-        Doomed *p = doomed;
-        while (p->next != d)
-            p = p->next;
-        p->next = d->next;
-    }
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    free(d->path);
-    free(d);
 }
 
 static bool fail(const char *path, const char *what)
@@ -111,51 +30,43 @@ static bool fail(const char *path, const char *what)
 
 struct OutFile {
     char *path;    /* the place, symbolic links followed; NULL for standard output */
-    Doomed *temp;  /* NULL: not a regular file, kept in buf until commit */
+    Temp *temp;    /* NULL: not a regular file, kept in buf until commit */
     FILE *f;
     Buf buf;
     bool failed;
 };
 
 /* A new file beside path, as rights an ordinary new file's, or those of the file that it will replace. */
-static FILE *open_beside(const char *path, Doomed **temp)
+static FILE *open_beside(const char *path, Temp **temp)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    size_t folder = (size_t)(name - path);
-    Buf t = {0};
-    buf_write(&t, path, folder);
-    buf_putc(&t, '.');
-    buf_write(&t, name, (size_t)imin((int64_t)strlen(name), 200));
-    buf_puts(&t, ".XXXXXX");
-    guard();
-    sigset_t old;
-    hold_signals(&old);
-    int fd = mkostemp(t.s, O_CLOEXEC);
-    FILE *f = fd < 0 ? NULL : fdopen(fd, "wb");
-    if (f)
-        *temp = doom(t.s, false);
-    sigprocmask(SIG_SETMASK, &old, NULL);
-    if (!f) {
+    Buf pattern = {0};
+    buf_write(&pattern, path, (size_t)(name - path));
+    buf_putc(&pattern, '.');
+    buf_write(&pattern, name, (size_t)imin((int64_t)strlen(name), 200));
+    buf_puts(&pattern, ".XXXXXX");
+    int fd;
+    *temp = temp_file(pattern.s, &fd);
+    if (!*temp) {
         fail(path, strerror(errno));
-        if (fd >= 0) {
-            close(fd);
-            unlink(t.s);
-        }
-        buf_free(&t);
+        buf_free(&pattern);
         return NULL;
     }
+    buf_free(&pattern);
     struct stat st;
     mode_t mask = umask(0);
     umask(mask);
     mode_t mode = !lstat(path, &st) && S_ISREG(st.st_mode) ? st.st_mode & 0777 : 0666 & ~mask;
-    if (fchmod(fd, mode)) {
-        fail(path, strerror(errno));
-        fclose(f);
-        unlink((*temp)->path);
-        spare(*temp);
-        return NULL;
-    }
-    return f;
+    FILE *f = fdopen(fd, "wb");
+    if (!f)
+        out_of_memory();
+    if (!fchmod(fd, mode))
+        return f;
+    fail(path, strerror(errno));
+    fclose(f);
+    temp_remove(*temp);
+    *temp = NULL;
+    return NULL;
 }
 
 OutFile *out_open(const char *path)
@@ -227,9 +138,8 @@ static bool finish_temp(OutFile *o)
 
 static bool rename_temp(OutFile *o)
 {
-    if (rename(o->temp->path, o->path))
+    if (!temp_rename(o->temp, o->path))
         return write_fails(o);
-    spare(o->temp);
     o->temp = NULL;
     return true;
 }
@@ -247,10 +157,8 @@ void out_abort(OutFile *o)
         return;
     if (o->f)
         fclose(o->f);
-    if (o->temp) {
-        unlink(o->temp->path);
-        spare(o->temp);
-    }
+    if (o->temp)
+        temp_remove(o->temp);
     free(o->path);
     buf_free(&o->buf);
     free(o);
@@ -272,26 +180,22 @@ bool write_file(const char *path, const void *p, size_t n)
 struct OutDir {
     Arena *arena;
     char *dir;
-    VEC(Doomed *) made; /* folders that were not there, outermost first */
+    VEC(Temp *) made; /* folders that were not there, outermost first */
     VEC(OutFile *) file;
+    VEC(const char *) old; /* what goes when they appear */
     bool failed;
 };
 
 static bool make_folder(OutDir *o, const char *path)
 {
     struct stat st;
-    sigset_t old;
-    hold_signals(&old);
-    bool ok = !mkdir(path, 0777);
+    Temp *t = temp_folder(path);
     int why = errno;
-    if (ok)
-        PUSH(o->arena, &o->made, doom(join(path, "", ""), true));
-    sigprocmask(SIG_SETMASK, &old, NULL);
-    if (ok)
-        return true;
-    if (!stat(path, &st))
+    if (t)
+        PUSH(o->arena, &o->made, t);
+    else if (!stat(path, &st))
         return S_ISDIR(st.st_mode) || fail(path, "it is a file, expected a directory");
-    return fail(path, strerror(why));
+    return t || fail(path, strerror(why));
 }
 
 OutDir *outdir_open(const char *dir)
@@ -301,7 +205,6 @@ OutDir *outdir_open(const char *dir)
         out_of_memory();
     o->arena = arena_new();
     o->dir = arena_strndup(o->arena, *dir ? dir : ".", strlen(*dir ? dir : "."));
-    guard();
     bool ok = true;
     for (char *slash = strchr(o->dir + 1, '/'); ok && slash; slash = strchr(slash + 1, '/')) {
         *slash = 0;
@@ -369,8 +272,18 @@ bool outdir_add_file(OutDir *o, const char *name, const char *path)
     return ok;
 }
 
+const char *outdir_name(const OutDir *o, int i)
+{
+    return i < o->file.n ? strrchr(o->file.v[i]->path, '/') + 1 : NULL;
+}
+
+void outdir_drop(OutDir *o, const char *name)
+{
+    PUSH(o->arena, &o->old, arena_printf(o->arena, "%s/%s", o->dir, name));
+}
+
 /* A rename fails only if the folder changes under us; new files are taken back then, replaced ones stay replaced. */
-bool outdir_commit(OutDir *o)
+static bool rename_all(OutDir *o)
 {
     int done = 0;
     bool *fresh = NEW(o->arena, bool, o->file.n);
@@ -379,18 +292,33 @@ bool outdir_commit(OutDir *o)
         fresh[done] = lstat(o->file.v[done]->path, &st) != 0;
         o->failed = !rename_temp(o->file.v[done]);
     }
-    if (o->failed) {
-        while (done-- > 0)
-            if (fresh[done])
-                unlink(o->file.v[done]->path);
-        outdir_abort(o);
-        return false;
-    }
-    for (int i = 0; i < o->made.n; i++)
-        spare(o->made.v[i]);
-    o->made.n = 0;
+    while (o->failed && done-- > 0)
+        if (fresh[done])
+            unlink(o->file.v[done]->path);
+    return !o->failed;
+}
+
+static void remove_old(const OutDir *o)
+{
+    for (int i = 0; i < o->old.n; i++)
+        if (unlink(o->old.v[i]) && errno != ENOENT)
+            warn_at(loc_file(diag_file(o->old.v[i], NULL, 0)), "cannot remove this file of an earlier compilation: %s",
+                    strerror(errno));
+}
+
+/* A signal comes before all of it or behind all of it. */
+bool outdir_commit(OutDir *o)
+{
+    sigset_t before;
+    signals_hold(&before);
+    bool ok = rename_all(o);
+    for (int i = 0; ok && i < o->made.n; i++)
+        temp_keep(o->made.v[i]);
+    if (ok)
+        o->made.n = 0, remove_old(o);
+    signals_release(&before);
     outdir_abort(o);
-    return true;
+    return ok;
 }
 
 void outdir_abort(OutDir *o)
@@ -399,10 +327,8 @@ void outdir_abort(OutDir *o)
         return;
     for (int i = 0; i < o->file.n; i++)
         out_abort(o->file.v[i]);
-    for (int i = o->made.n - 1; i >= 0; i--) {
-        rmdir(o->made.v[i]->path);
-        spare(o->made.v[i]);
-    }
+    for (int i = o->made.n - 1; i >= 0; i--)
+        temp_remove(o->made.v[i]);
     arena_free(o->arena);
     free(o);
 }

@@ -3,6 +3,7 @@
 
 #include <png.h>
 #include <setjmp.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct Reader {
@@ -27,6 +28,19 @@ static void on_warning(png_structp png, png_const_charp what)
 {
     (void)png;
     (void)what;
+}
+
+/* Memory that does not fail: libpng would call it an error of the picture. */
+static png_voidp take(png_structp png, png_alloc_size_t n)
+{
+    (void)png;
+    return mem_alloc(n);
+}
+
+static void give_back(png_structp png, png_voidp p)
+{
+    (void)png;
+    free(p);
 }
 
 static void on_read(png_structp png, png_bytep to, size_t n)
@@ -63,7 +77,7 @@ static void decode(Reader *r)
 const char *png_decode(Arena *a, const uint8_t *data, size_t n, Image *im)
 {
     Reader r = {.arena = a, .at = data, .left = n, .im = im};
-    r.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r, on_error, on_warning);
+    r.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &r, on_error, on_warning, NULL, take, give_back);
     r.info = r.png ? png_create_info_struct(r.png) : NULL;
     if (!r.info)
         out_of_memory();

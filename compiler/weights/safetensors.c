@@ -1,9 +1,9 @@
 /* The safetensors format (huggingface/safetensors, README "Format"): the header's length in 8 bytes, a JSON header
    { "name": {"dtype": "F32", "shape": [1, 2], "data_offsets": [begin, end]}, ... }, the numbers. Offsets count from
    the end of the header. Nothing in it is believed before it is checked; holes between tensors are let pass. */
+#include "../io/json.h"
 #include "file.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,7 +148,7 @@ bool safetensors_read(WeightFile *f)
         return false;
     }
     json_error_t e;
-    json_t *root = json_loadb(text, (size_t)len, JSON_REJECT_DUPLICATES, &e);
+    json_t *root = js_read(text, (size_t)len, &e);
     if (!root) {
         Loc place = {diag_file(diag_path(f->file), text, (size_t)len), e.line > 0 ? e.line : 1, e.column, 1};
         error_at(place, "header: %s", e.text);

@@ -1,6 +1,7 @@
 /* ZIP archives, with zlib for what is deflated. Section numbers are those of PKWARE's APPNOTE.TXT 6.3. */
 #include "zip.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -139,10 +140,26 @@ const char *zip_open(Arena *a, const uint8_t *data, size_t n, Zip *zip)
     return NULL;
 }
 
+/* Memory that does not fail: inflate() would call the data damaged. */
+static void *take(void *user, uInt n, uInt size)
+{
+    size_t bytes;
+    (void)user;
+    if (__builtin_mul_overflow((size_t)n, size, &bytes))
+        out_of_memory();
+    return mem_alloc(bytes);
+}
+
+static void give_back(void *user, void *p)
+{
+    (void)user;
+    free(p);
+}
+
 /* Inflates exactly m->size bytes to out. */
 static bool inflate_member(const ZipMember *m, uint8_t *out)
 {
-    z_stream z = {0};
+    z_stream z = {.zalloc = take, .zfree = give_back};
     if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
         out_of_memory();
     const int64_t most = 1 << 30;

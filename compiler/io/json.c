@@ -1,0 +1,90 @@
+/* Values of Jansson, made so that none can get lost. */
+#include "json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../base/diag.h"
+
+/* Jansson reports memory that is used up as it reports wrong text, or not at all: here it never sees any. */
+__attribute__((constructor)) static void use_memory_that_does_not_fail(void)
+{
+    json_set_alloc_funcs(mem_alloc, free);
+}
+
+/* What Jansson refuses although there is memory was wrong on our side. */
+static json_t *made(json_t *v)
+{
+    if (!v)
+        bug("Jansson makes no such value");
+    return v;
+}
+
+static json_t *from_buf(Buf *b)
+{
+    json_t *v = made(json_stringn(b->n ? b->s : "", b->n));
+    buf_free(b);
+    return v;
+}
+
+json_t *js_text_n(const char *s, size_t n)
+{
+    Buf b = {0};
+    buf_clean(&b, s, n);
+    return from_buf(&b);
+}
+
+json_t *js_text(const char *s) { return s ? js_text_n(s, strlen(s)) : json_null(); }
+json_t *js_int(int64_t v) { return made(json_integer(v)); }
+json_t *js_bool(bool v) { return json_boolean(v); }
+json_t *js_object(void) { return made(json_object()); }
+json_t *js_list(void) { return made(json_array()); }
+
+json_t *js_real(double v, int decimals)
+{
+    double unit = pow(10, decimals), rounded = round(v * unit) / unit;
+    if (!isfinite(v))
+        return json_null();
+    return made(json_real(isfinite(rounded) ? rounded : v));
+}
+
+json_t *js_pack(const char *fmt, ...)
+{
+    va_list ap;
+    json_error_t e;
+    va_start(ap, fmt);
+    json_t *v = json_vpack_ex(&e, 0, fmt, ap);
+    va_end(ap);
+    return made(v);
+}
+
+void js_put(json_t *o, const char *key, json_t *v)
+{
+    Buf b = {0};
+    buf_clean(&b, key, strlen(key));
+    if (json_object_set_new(o, b.n ? b.s : "", made(v)))
+        bug("Jansson takes no value for \"%s\"", key);
+    buf_free(&b);
+}
+
+void js_add(json_t *list, json_t *v)
+{
+    if (json_array_append_new(list, made(v)))
+        bug("Jansson takes no further value");
+}
+
+void js_print(Buf *b, json_t *root, size_t flags)
+{
+    char *s = json_dumps(root, flags);
+    if (!s)
+        bug("Jansson does not print its own values");
+    buf_puts(b, s);
+    free(s);
+    json_decref(root);
+}
+
+json_t *js_read(const char *text, size_t n, json_error_t *e)
+{
+    return json_loadb(text, n, JSON_REJECT_DUPLICATES, e);
+}
