@@ -97,6 +97,20 @@ int graph_add(Graph *g, Op op, const Attrs *attr, const ValueId *in, int nin, co
     return g->node.n - 1;
 }
 
+ValueId graph_output(Graph *g, const char *name, ValueId v, Loc loc)
+{
+    if (g->value.v[v].kind != VAL_NODE || g->value.v[v].name) {
+        const char *err;
+        int copy = graph_add(g, OP_map, NULL, &v, 1, name, loc, &err);
+        if (copy < 0)
+            bug("output '%s': %s", name, err);
+        v = node_value(g, copy);
+    }
+    g->value.v[v].name = copy_name(g, name);
+    PUSH(g->arena, &g->output, v);
+    return v;
+}
+
 /* ---- uses ---- */
 
 int value_uses(const Graph *g, ValueId id)

@@ -180,6 +180,9 @@ typedef struct Graph {
 
 Graph *graph_new(Arena *, const char *name);
 ValueId graph_input(Graph *, const char *name, Type, Loc);
+/* Makes v the next output. An output is a value of its own that a node makes: where v is an input, a constant or an
+   output already, a `map` copies it. Returns the output's value. */
+ValueId graph_output(Graph *, const char *name, ValueId v, Loc);
 /* The constant of that name, made on first use. A second use must agree in type (bug otherwise). */
 ValueId graph_const(Graph *, const char *name, Type, Loc);
 /* A constant with values made by a pass; name is made unique by a suffix. data is copied. */
