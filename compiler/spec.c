@@ -79,7 +79,7 @@ bool spec_identifier(const char *s)
 }
 
 const char *const step_kinds[5] = {"op", "repeat", "each", "sequential", "group"};
-const char *const step_keys[5] = {"op", "name", "in", "as", "when"};
+const char *const step_keys[6] = {"op", "name", "in", "as", "when", "shared"};
 
 bool step_is_kind(const char *key)
 {

@@ -1,7 +1,8 @@
 /* One operator of a spec: attributes and parameter tensors as the operator table declares them. The words of the
    table's spec column are explained in ir/op.def; two operators exist only here:
      {op: constant, value: 2.5}  {op: constant, value: [...], shape: [1, 3, 1, 1]}   a constant value
-     {op: parameter, name: gamma, shape: [...]}                                      a trained tensor as a value */
+     {op: parameter, name: gamma, shape: [...]}                                      a trained tensor as a value
+   A tensor's name is {tensor: NAME} in place of NAME where that is the whole name, without the scopes around. */
 #include "spec_impl.h"
 
 #include <math.h>
@@ -22,6 +23,7 @@ typedef struct Word {
     Ints ints;           /* spec-only: its numbers */
     bool present;        /* tensor */
     const char *tensor;  /* tensor: its own name */
+    bool whole;          /* tensor: that is the whole name, whatever the scope */
 } Word;
 
 typedef struct Call {
@@ -114,10 +116,26 @@ static bool read_attr(Call *c, Attr attr, const Yaml *y)
     return false;
 }
 
-/* `bias: false`, `bias: true`, `weight: alpha` */
+/* NAME of {tensor: NAME}; NULL after an error. */
+static const char *read_whole_name(const Cx *cx, const Yaml *y)
+{
+    static const char *const keys[] = {"tensor"};
+    const Yaml *name = yaml_get(y, "tensor");
+    if (!spec_keys(cx, y, "a tensor's name", keys, LEN(keys)))
+        return NULL;
+    if (!name)
+        spec_error(cx, y->loc, NULL, "expected {tensor: NAME}, found an empty map");
+    return name ? eval_text(cx, name) : NULL;
+}
+
+/* `bias: false`, `bias: true`, `weight: alpha`, `weight: {tensor: head.alpha}` */
 static bool read_tensor_word(Call *c, Word *w, const Yaml *y)
 {
     Pval v;
+    if (y->kind == YAML_MAP) {
+        w->present = w->whole = true;
+        return (w->tensor = read_whole_name(&c->cx, y));
+    }
     if (!eval_any(&c->cx, y, &v))
         return false;
     if (v.kind == PV_BOOL && (w->mode || v.as.b)) {
@@ -317,21 +335,39 @@ static bool tensor_type(const Call *c, const Word *w, Type *t)
     return false;
 }
 
-/* The constant "scope.name", which must be new. */
-static ValueId make_tensor(const Cx *cx, const char *scope, const char *name, Loc loc, Type t)
+static void note_tensor(SpecReader *s, const char *name, Loc loc)
+{
+    map_put(&s->tensor_by_name, name, s->tensor_loc.n);
+    PUSH(s->arena, &s->tensor_loc, loc);
+}
+
+/* A tensor of an earlier step, where this one says that it shares it. */
+static ValueId earlier_tensor(const Cx *cx, const char *name, bool shared, Loc loc, Type t)
+{
+    const SpecReader *s = cx->s;
+    ValueId id = map_get(&s->graph->consts, name);
+    const Type *made = &s->graph->value.v[id].type;
+    if (shared && type_eq(made, &t))
+        return id;
+    if (shared)
+        spec_error(cx, loc, NULL, "the shared tensor '%s' is %s here, %s where it is made", name,
+                   type_text(s->arena, &t), type_text(s->arena, made));
+    else
+        spec_error(cx, loc, "shared: true uses it again", "there is a tensor '%s' already", name);
+    note_at(s->tensor_loc.v[map_get(&s->tensor_by_name, name)], "made here");
+    return POISON;
+}
+
+/* The tensor "scope.name". Without `shared` it must be new. */
+static ValueId make_tensor(const Cx *cx, const char *scope, const char *name, bool shared, Loc loc, Type t)
 {
     SpecReader *s = cx->s;
     const char *full = scope_join(cx, scope, name, loc);
     if (!full)
         return POISON;
-    int before = map_get(&s->tensor_by_name, full);
-    if (before >= 0) {
-        spec_error(cx, loc, NULL, "there is a tensor '%s' already", full);
-        note_at(s->tensor_loc.v[before], "made here");
-        return POISON;
-    }
-    map_put(&s->tensor_by_name, full, s->tensor_loc.n);
-    PUSH(s->arena, &s->tensor_loc, loc);
+    if (map_get(&s->tensor_by_name, full) >= 0)
+        return earlier_tensor(cx, full, shared, loc, t);
+    note_tensor(s, full, loc);
     return graph_const(s->graph, full, t, loc);
 }
 
@@ -357,7 +393,8 @@ static int add_node(Call *c, ValueId *out)
         }
         if (!tensor_type(c, w, &t))
             return -1;
-        in[nin] = make_tensor(&c->cx, c->step->tensor_scope, w->tensor, w->given ? w->loc : c->step->loc, t);
+        in[nin] = make_tensor(&c->cx, w->whole ? "" : c->step->tensor_scope, w->tensor, c->cx.shared || w->whole,
+                              w->given ? w->loc : c->step->loc, t);
         if (in[nin++] == POISON)
             return -1;
     }
@@ -437,29 +474,40 @@ static ValueId expand_constant(const Cx *cx, const OpStep *step)
     float *data = NEW(s->arena, float, elems);
     for (int64_t i = 0; i < elems; i++)
         data[i] = v[n == 1 ? 0 : i];
-    return graph_const_f32(s->graph, step->node_name, t, data);
+    ValueId id = graph_const_f32(s->graph, step->node_name, t, data);
+    note_tensor(s, s->graph->value.v[id].name, step->loc);
+    return id;
 }
 
 static ValueId expand_parameter(const Cx *cx, const OpStep *step)
 {
     const Yaml *shape = step->keys ? yaml_get(step->keys, "shape") : NULL;
     const Yaml *name = step->keys ? yaml_get(step->keys, "name") : NULL;
+    const Yaml *whole = step->keys ? yaml_get(step->keys, "tensor") : NULL;
     const char *own;
     Type t;
+    if (name && whole) {
+        spec_error(cx, whole->loc, NULL, "a parameter has a 'name' or a 'tensor', not both");
+        return POISON;
+    }
+    name = whole ? whole : name;
     if (!shape || !name) {
         spec_error(cx, step->loc, NULL, "'%s' is missing", shape ? "name" : "shape");
         return POISON;
     }
     if (!read_shape(cx, shape, &t) || !(own = eval_text(cx, name)))
         return POISON;
-    return make_tensor(cx, cx->scope, own, name->loc, t);
+    return make_tensor(cx, whole ? "" : cx->scope, own, whole || cx->shared, name->loc, t);
 }
 
 static int expand_own(const Cx *cx, const OpStep *step, ValueId *out)
 {
-    static const char *const keys[] = {"op", "name", "as", "when", "shape", "value"};
+    static const char *const constant_keys[] = {"op", "name", "as", "when", "shape", "value"};
+    static const char *const parameter_keys[] = {"op", "name", "as", "when", "shape", "shared", "tensor"};
     bool constant = !strcmp(step->op_name, "constant");
-    if (step->keys && !spec_keys(cx, step->keys, "the step", keys, LEN(keys) - !constant))
+    const char *const *keys = constant ? constant_keys : parameter_keys;
+    int nkeys = constant ? LEN(constant_keys) : LEN(parameter_keys);
+    if (step->keys && !spec_keys(cx, step->keys, "the step", keys, nkeys))
         return -1;
     *out = constant ? expand_constant(cx, step) : expand_parameter(cx, step);
     return *out == POISON ? -1 : 1;

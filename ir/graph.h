@@ -185,7 +185,8 @@ ValueId graph_input(Graph *, const char *name, Type, Loc);
 ValueId graph_output(Graph *, const char *name, ValueId v, Loc);
 /* The constant of that name, made on first use. A second use must agree in type (bug otherwise). */
 ValueId graph_const(Graph *, const char *name, Type, Loc);
-/* A constant with values made by a pass; name is made unique by a suffix. data is copied. */
+/* A constant with values made by a pass; name is made unique by a suffix, unless that constant has the same numbers.
+   data is copied. */
 ValueId graph_const_f32(Graph *, const char *name, Type, const float *data);
 /* Appends op(in...) and infers its types; attr is normalised (NULL: the defaults). Returns the node index, or -1 with
    *err set to the reason. Pointers into g->node.v and g->value.v do not survive the call. */
