@@ -19,13 +19,22 @@ enum { GROWTH = 4 };
 /* Below so many channels what surrounds the transforms costs more than they save. */
 enum { LEAST_CHANNELS = 12 };
 
-WinoRoom winograd_room(const Graph *g)
+WinoRoom winograd_shared_room(Arena *A, const Graph *g)
 {
-    WinoRoom r = {0};
+    WinoRoom r = {.readers = NEW(A, int, g->value.n), .forms = NEW(A, unsigned, g->value.n)};
     for (int i = 0; i < g->node.n; i++)
-        if (g->node.v[i].op == OP_conv2d)
+        if (g->node.v[i].op == OP_conv2d && !r.readers[g->node.v[i].in[1]]++)
             r.weights += type_elems(&g->value.v[g->node.v[i].in[1]].type) * 4;
     r.left = (GROWTH - 1) * r.weights;
+    return r;
+}
+
+WinoRoom winograd_room(const Graph *g)
+{
+    Arena *A = arena_new();
+    WinoRoom r = winograd_shared_room(A, g);
+    r.readers = NULL, r.forms = NULL;
+    arena_free(A);
     return r;
 }
 
@@ -34,6 +43,22 @@ int64_t winograd_growth(const Graph *g, const Node *n, const WinoConv *v, int la
     const Type *w = &g->value.v[n->in[1]].type;
     int64_t side = m + v->r - 1;
     return 4 * (round_up(w->dim[0], lanes) * v->groups * v->inner * side * side - type_elems(w));
+}
+
+static unsigned form_bit(const WinoConv *v, int m)
+{
+    return 1u << (m + (v->stride == 1 ? 0 : WINO_MAX_N));
+}
+
+/* Bytes that these weights add. Those that several convolutions read are stored once in every form; one of these may be the
+   plain one. */
+static int64_t room_taken(const WinoRoom *room, const Graph *g, const Node *n, const WinoConv *v, int lanes, int m)
+{
+    ValueId w = n->in[1];
+    if (room->forms && room->forms[w] & form_bit(v, m))
+        return 0;
+    int64_t plain = room->readers && room->readers[w] > 1 ? 4 * type_elems(&g->value.v[w].type) : 0;
+    return winograd_growth(g, n, v, lanes, m) + plain;
 }
 
 /* Operations of one pass of a transform by k[rows][n] on a vector: its terms, of which rows (else columns) of opposite
@@ -179,7 +204,7 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
     double least = cost + (double)type_elems(weight) / s->lanes * c.far / 2; /* half of it while there is work to do */
     for (int m = any ? p->winograd : WINO_MIN; m <= (any ? p->winograd : WINO_MAX) && m + c.conv.r - 1 <= WINO_MAX_N; m++) {
         Winograd w = winograd_make(m, c.conv.r);
-        int64_t more = winograd_growth(g, n, &c.conv, s->lanes, m);
+        int64_t more = room_taken(room, g, n, &c.conv, s->lanes, m);
         if (!winograd_allowed(&w) || (!any && more > room->left))
             continue;
         Schedule try = direct;
@@ -191,6 +216,8 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
         }
     }
     room->left -= grows;
+    if (s->impl == IMPL_WINOGRAD && room->forms)
+        room->forms[n->in[1]] |= form_bit(&c.conv, s->wino);
     if (s->impl == IMPL_WINOGRAD && p->threads > 1 && !node_reduces(n)) { /* the same tile for any number of threads */
         Winograd w = winograd_make(s->wino, c.conv.r);
         c.threads = p->threads;

@@ -42,8 +42,13 @@ int64_t winograd_scratch(const Graph *, const Node *); /* bytes, for the node's 
 bool tile_fits(const Target *, int pixels, int nb);
 double tile_cost(const Target *, int pixels, int nb, bool streamed);
 /* Bytes of the weights of all convolutions, and how many more they may still become when they are transformed. */
-typedef struct WinoRoom { int64_t weights, left; } WinoRoom;
+typedef struct WinoRoom {
+    int64_t weights, left;
+    int *readers;          /* convolutions per weight; NULL: every weight is taken to have one */
+    unsigned *forms;       /* per weight: a bit for every tile and stride that it is transformed for already */
+} WinoRoom;
 WinoRoom winograd_room(const Graph *);
+WinoRoom winograd_shared_room(Arena *, const Graph *); /* the same with the readers of each weight */
 /* Bytes by which those of one convolution grow. */
 int64_t winograd_growth(const Graph *, const Node *, const WinoConv *, int lanes, int m);
 /* Replaces the schedule of a direct convolution by Winograd's where that is possible and cheaper than `cost`
