@@ -35,6 +35,7 @@ typedef struct Call {
     Word word[MAX_WORDS];
     int nword;
     Type in;            /* operand 0 */
+    bool same, lower;   /* pad: same or same_lower */
 } Call;
 
 bool op_exists(const char *name)
@@ -79,7 +80,8 @@ static void read_words(Call *c)
 
 /* ---- keys ---- */
 
-static bool read_enum(const Call *c, const AttrInfo *info, const Yaml *y, int64_t *out)
+/* wanted: what may stand here besides these words, "an integer or ", or "". */
+static bool read_enum(const Call *c, const AttrInfo *info, const char *wanted, const Yaml *y, int64_t *out)
 {
     Arena *a = c->cx.s->arena;
     const char *text = eval_text(&c->cx, y), *cand[16];
@@ -97,21 +99,48 @@ static bool read_enum(const Call *c, const AttrInfo *info, const Yaml *y, int64_
             break;
         p += len + 1;
     }
-    spec_error(&c->cx, y->loc, name_hint(a, text, cand, n), "expected one of %s, found %s", info->choices,
-               spec_show(a, text));
+    spec_error(&c->cx, y->loc, name_hint(a, text, cand, n), "expected %sone of %s, found %s", wanted,
+               info->choices, spec_show(a, text));
     return false;
+}
+
+/* A word, or a parameter that is one; numbers and expressions are none. */
+static bool is_word(const Call *c, const Yaml *y)
+{
+    if (y->kind != YAML_SCALAR || !*y->text)
+        return false;
+    if (*y->text == '$' && spec_identifier(y->text + 1)) {
+        const Binding *b = env_find(c->cx.env, y->text + 1);
+        return b && b->val.kind == PV_TEXT && !b->bad;
+    }
+    return spec_identifier(y->text);
+}
+
+static bool read_pad(Call *c, const Yaml *y)
+{
+    enum { VALID, SAME, SAME_LOWER }; /* as in attr.def */
+    int64_t word;
+    if (!is_word(c, y))
+        return eval_ints(&c->cx, y, &c->attr.pad);
+    if (!read_enum(c, &attr_info[A_pad], "an integer, a list of them or ", y, &word))
+        return false;
+    c->same = word != VALID;
+    c->lower = word == SAME_LOWER;
+    return true;
 }
 
 static bool read_attr(Call *c, Attr attr, const Yaml *y)
 {
     const AttrInfo *info = &attr_info[attr];
     void *field = (char *)&c->attr + info->offset;
+    if (attr == A_pad)
+        return read_pad(c, y);
     switch (info->kind) {
     case ATTR_INT: return eval_int(&c->cx, y, field);
     case ATTR_FLOAT: return eval_num(&c->cx, y, field);
     case ATTR_BOOL: return eval_bool(&c->cx, y, field);
     case ATTR_INTS: return eval_ints(&c->cx, y, field);
-    case ATTR_ENUM: return read_enum(c, info, y, field);
+    case ATTR_ENUM: return read_enum(c, info, "", y, field);
     }
     return false;
 }
@@ -371,6 +400,54 @@ static ValueId make_tensor(const Cx *cx, const char *scope, const char *name, bo
     return graph_const(s->graph, full, t, loc);
 }
 
+/* Would this padding be another one if it were in the order of PyTorch's F.pad: left, right, top, bottom? */
+static bool order_matters(const Ints *pad)
+{
+    const int64_t *p = pad->v;
+    return pad->n == 4 && (p[0] + p[2] != p[2] + p[3] || p[1] + p[3] != p[0] + p[1]);
+}
+
+static void note_order(Loc loc, const char *name, const Ints *pad)
+{
+    const long long p[4] = {pad->v[0], pad->v[1], pad->v[2], pad->v[3]};
+    note_at(loc, "the pad of '%s' is top %lld, left %lld, bottom %lld, right %lld; F.pad(x, (%lld, %lld, %lld, %lld)) of "
+            "PyTorch is [%lld, %lld, %lld, %lld] here", name, p[0], p[1], p[2], p[3], p[0], p[1], p[2], p[3], p[2], p[0],
+            p[3], p[1]);
+}
+
+/* Shapes do not fit: the last padding on the way to the operands may have been given in another order. */
+static void note_pads(const Call *c, const ValueId *in, int nin)
+{
+    enum { FAR = 64 };
+    const Graph *g = c->cx.s->graph;
+    VEC(ValueId) from = {0};
+    if (order_matters(&c->attr.pad)) {
+        note_order(c->step->loc, c->step->node_name, &c->attr.pad);
+        return;
+    }
+    for (int i = 0; i < nin; i++)
+        PUSH(c->cx.s->arena, &from, in[i]);
+    for (int i = 0; i < from.n && i < FAR; i++) {
+        const Value *v = &g->value.v[from.v[i]];
+        const Node *n = v->kind == VAL_NODE ? &g->node.v[v->node] : NULL;
+        if (n && order_matters(&n->attr.pad)) {
+            note_order(n->loc, n->name ? n->name : op_info[n->op].name, &n->attr.pad);
+            return;
+        }
+        for (int k = 0; n && k < n->nin; k++)
+            PUSH(c->cx.s->arena, &from, n->in[k]);
+    }
+}
+
+static const char *pad_same(Call *c, const ValueId *in, int nin)
+{
+    const SpecReader *s = c->cx.s;
+    Type *types = NEW(s->arena, Type, nin);
+    for (int i = 0; i < nin; i++)
+        types[i] = s->graph->value.v[in[i]].type;
+    return attrs_pad_same(s->arena, c->op, &c->attr, types, nin, c->lower);
+}
+
 static int add_node(Call *c, ValueId *out)
 {
     SpecReader *s = c->cx.s;
@@ -398,10 +475,11 @@ static int add_node(Call *c, ValueId *out)
         if (in[nin++] == POISON)
             return -1;
     }
-    const char *err = NULL;
-    int node = graph_add(s->graph, c->op, &c->attr, in, nin, c->step->node_name, c->step->loc, &err);
+    const char *err = c->same ? pad_same(c, in, nin) : NULL;
+    int node = err ? -1 : graph_add(s->graph, c->op, &c->attr, in, nin, c->step->node_name, c->step->loc, &err);
     if (node < 0) {
         spec_error(&c->cx, c->step->loc, NULL, "%s", err);
+        note_pads(c, in, nin);
         return -1;
     }
     const Node *n = &s->graph->node.v[node];

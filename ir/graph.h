@@ -111,6 +111,10 @@ bool attrs_eq(Op, const Attrs *, const Attrs *);
    perm count from the front, axes ascend (slice: start, end and step go along and lie inside the dimension); reshape's
    shape has neither 0 nor -1; attributes that op does not list are zero. Idempotent. NULL, or what is wrong. */
 const char *attrs_normalize(Arena *, Op, Attrs *, const Type *in, int nin);
+/* Sets pad so that a convolution or pool of stride s makes ceil(in / s) of each dimension, a transposed convolution in * s
+   (where its window is smaller than its stride, output_pad makes up for that). An odd element is at the end, `lower`: at
+   the beginning. The other attributes get their normal form. NULL, or what is wrong. */
+const char *attrs_pad_same(Arena *, Op, Attrs *, const Type *in, int nin, bool lower);
 /* Everything there is to check about a call (operand count and types, attributes in any spelling, shapes, limits);
    fills out[0..*nout). NULL, or what is wrong. Use this, not op_info[].infer, which expects normalised attributes. */
 const char *op_infer(const OpCall *, Type *out, int *nout);
