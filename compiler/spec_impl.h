@@ -61,6 +61,7 @@ typedef struct SpecReader {
     const Env *env;                 /* the spec's parameters */
     Map tensor_by_name;             /* index into tensor_loc */
     VEC(Loc) tensor_loc;
+    VEC(int) listed_pads;           /* nodes whose pad lists all four sides */
     VEC(Reported) reported;
     int steps;
     int64_t work;

@@ -36,6 +36,7 @@ typedef struct Call {
     int nword;
     Type in;            /* operand 0 */
     bool same, lower;   /* pad: same or same_lower */
+    bool listed;        /* pad: all four sides */
 } Call;
 
 bool op_exists(const char *name)
@@ -120,8 +121,11 @@ static bool read_pad(Call *c, const Yaml *y)
 {
     enum { VALID, SAME, SAME_LOWER }; /* as in attr.def */
     int64_t word;
-    if (!is_word(c, y))
-        return eval_ints(&c->cx, y, &c->attr.pad);
+    if (!is_word(c, y)) {
+        bool ok = eval_ints(&c->cx, y, &c->attr.pad);
+        c->listed = c->attr.pad.n == 4;
+        return ok;
+    }
     if (!read_enum(c, &attr_info[A_pad], "an integer, a list of them or ", y, &word))
         return false;
     c->same = word != VALID;
@@ -400,11 +404,19 @@ static ValueId make_tensor(const Cx *cx, const char *scope, const char *name, bo
     return graph_const(s->graph, full, t, loc);
 }
 
+static bool lists_pad(const SpecReader *s, int node)
+{
+    for (int i = 0; i < s->listed_pads.n; i++)
+        if (s->listed_pads.v[i] == node)
+            return true;
+    return false;
+}
+
 /* Would this padding be another one if it were in the order of PyTorch's F.pad: left, right, top, bottom? */
 static bool order_matters(const Ints *pad)
 {
     const int64_t *p = pad->v;
-    return pad->n == 4 && (p[0] + p[2] != p[2] + p[3] || p[1] + p[3] != p[0] + p[1]);
+    return p[0] + p[2] != p[2] + p[3] || p[1] + p[3] != p[0] + p[1];
 }
 
 static void note_order(Loc loc, const char *name, const Ints *pad)
@@ -421,7 +433,7 @@ static void note_pads(const Call *c, const ValueId *in, int nin)
     enum { FAR = 64 };
     const Graph *g = c->cx.s->graph;
     VEC(ValueId) from = {0};
-    if (order_matters(&c->attr.pad)) {
+    if (c->listed && order_matters(&c->attr.pad)) {
         note_order(c->step->loc, c->step->node_name, &c->attr.pad);
         return;
     }
@@ -430,7 +442,7 @@ static void note_pads(const Call *c, const ValueId *in, int nin)
     for (int i = 0; i < from.n && i < FAR; i++) {
         const Value *v = &g->value.v[from.v[i]];
         const Node *n = v->kind == VAL_NODE ? &g->node.v[v->node] : NULL;
-        if (n && order_matters(&n->attr.pad)) {
+        if (n && lists_pad(c->cx.s, v->node) && order_matters(&n->attr.pad)) {
             note_order(n->loc, n->name ? n->name : op_info[n->op].name, &n->attr.pad);
             return;
         }
@@ -482,6 +494,8 @@ static int add_node(Call *c, ValueId *out)
         note_pads(c, in, nin);
         return -1;
     }
+    if (c->listed)
+        PUSH(s->arena, &s->listed_pads, node);
     const Node *n = &s->graph->node.v[node];
     for (int i = 0; i < n->nout; i++)
         out[i] = n->out[i].value;
