@@ -312,7 +312,8 @@ bool job_read(Job *j)
     if (!j->spec)
         return false;
     const char *source = weights_source(j);
-    if (!source || !weights_bind(j->arena, j->spec->graph, source, false, &j->weights))
+    WeightsOptions use = {o->weights_extra && !strcmp(o->weights_extra, "ignore"), o->weights_prefix};
+    if (!source || !weights_bind(j->arena, j->spec->graph, source, &use, &j->weights))
         return false;
     j->written = j->spec->graph;
     return read_schedules(j);
