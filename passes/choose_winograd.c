@@ -21,10 +21,15 @@ enum { LEAST_CHANNELS = 12 };
 
 WinoRoom winograd_shared_room(Arena *A, const Graph *g)
 {
-    WinoRoom r = {.readers = NEW(A, int, g->value.n), .forms = NEW(A, unsigned, g->value.n)};
-    for (int i = 0; i < g->node.n; i++)
-        if (g->node.v[i].op == OP_conv2d && !r.readers[g->node.v[i].in[1]]++)
-            r.weights += type_elems(&g->value.v[g->node.v[i].in[1]].type) * 4;
+    WinoRoom r = {.forms = NEW(A, unsigned, g->value.n)};
+    bool *seen = NEW(A, bool, g->value.n);
+    for (int i = 0; i < g->node.n; i++) {
+        ValueId w = g->node.v[i].op == OP_conv2d ? g->node.v[i].in[1] : -1;
+        if (w < 0 || seen[w])
+            continue;
+        seen[w] = true;
+        r.weights += type_elems(&g->value.v[w].type) * 4;
+    }
     r.left = (GROWTH - 1) * r.weights;
     return r;
 }
@@ -33,7 +38,7 @@ WinoRoom winograd_room(const Graph *g)
 {
     Arena *A = arena_new();
     WinoRoom r = winograd_shared_room(A, g);
-    r.readers = NULL, r.forms = NULL;
+    r.forms = NULL;
     arena_free(A);
     return r;
 }
@@ -45,20 +50,32 @@ int64_t winograd_growth(const Graph *g, const Node *n, const WinoConv *v, int la
     return 4 * (round_up(w->dim[0], lanes) * v->groups * v->inner * side * side - type_elems(w));
 }
 
+enum { PLAIN_FORM = 1 };
+
 static unsigned form_bit(const WinoConv *v, int m)
 {
     return 1u << (m + (v->stride == 1 ? 0 : WINO_MAX_N));
 }
 
-/* Bytes that these weights add. Those that several convolutions read are stored once in every form; one of these may be the
-   plain one. */
+/* Bytes that these weights add. Those that several convolutions read are stored once in every form; the first one takes the
+   plain form's place. */
 static int64_t room_taken(const WinoRoom *room, const Graph *g, const Node *n, const WinoConv *v, int lanes, int m)
 {
-    ValueId w = n->in[1];
-    if (room->forms && room->forms[w] & form_bit(v, m))
+    unsigned forms = room->forms ? room->forms[n->in[1]] : 0;
+    if (forms & form_bit(v, m))
         return 0;
-    int64_t plain = room->readers && room->readers[w] > 1 ? 4 * type_elems(&g->value.v[w].type) : 0;
-    return winograd_growth(g, n, v, lanes, m) + plain;
+    return winograd_growth(g, n, v, lanes, m) + (forms ? 4 * type_elems(&g->value.v[n->in[1]].type) : 0);
+}
+
+/* Notes the form in which this convolution reads its weights. */
+static void take_room(WinoRoom *room, const Graph *g, const Node *n, const WinoConv *v, const Schedule *s)
+{
+    unsigned form = s->impl == IMPL_WINOGRAD ? form_bit(v, s->wino) : PLAIN_FORM, *forms = &room->forms[n->in[1]];
+    if (form == PLAIN_FORM && *forms && !(*forms & form))
+        room->left -= 4 * type_elems(&g->value.v[n->in[1]].type);
+    else if (form != PLAIN_FORM)
+        room->left -= room_taken(room, g, n, v, s->lanes, s->wino);
+    *forms |= form;
 }
 
 /* Operations of one pass of a transform by k[rows][n] on a vector: its terms, of which rows (else columns) of opposite
@@ -198,7 +215,6 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
         return;
     c.out = &out;
     Schedule direct = *s;
-    int64_t grows = 0;
     /* Weights that fit L3, transformed, are still there when the next run begins. */
     c.far = s->lanes * lane_cost(room->weights > p->target->l3 ? p->target->memory_rate : p->target->l3_rate);
     double least = cost + (double)type_elems(weight) / s->lanes * c.far / 2; /* half of it while there is work to do */
@@ -212,12 +228,11 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
         double estimate = choose_blocks(p, g, n, &c, &w, &try);
         if (any || estimate < least) {
             *s = try;
-            least = estimate, grows = more;
+            least = estimate;
         }
     }
-    room->left -= grows;
-    if (s->impl == IMPL_WINOGRAD && room->forms)
-        room->forms[n->in[1]] |= form_bit(&c.conv, s->wino);
+    if (room->forms)
+        take_room(room, g, n, &c.conv, s);
     if (s->impl == IMPL_WINOGRAD && p->threads > 1 && !node_reduces(n)) { /* the same tile for any number of threads */
         Winograd w = winograd_make(s->wino, c.conv.r);
         c.threads = p->threads;

@@ -11,13 +11,20 @@
 
 static const Value *val(const KC *kc, ValueId v) { return &kc->l->g->value.v[v]; }
 
-/* name as a C identifier that no other buffer of the program has. */
-static const char *buffer_name(Lower *l, const char *name)
+/* The first n characters of name as a C identifier. */
+static char *identifier(Arena *A, const char *name, size_t n)
 {
-    char *s = arena_printf(l->A, "%s%s", isdigit((unsigned char)*name) ? "_" : "", name);
+    char *s = arena_printf(A, "%s%.*s", isdigit((unsigned char)*name) || !n ? "_" : "", (int)n, name);
     for (char *p = s; *p; p++)
         if (!isalnum((unsigned char)*p))
             *p = '_';
+    return s;
+}
+
+/* name as a C identifier that no other buffer of the program has. */
+static const char *buffer_name(Lower *l, const char *name)
+{
+    const char *s = identifier(l->A, name, strlen(name));
     const char *unique = s;
     for (int i = 1; map_get(&l->names, unique) >= 0; i++)
         unique = arena_printf(l->A, "%s_%d", s, i);
@@ -138,12 +145,12 @@ static int64_t param_shift(const Value *v)
     return v->layout.order == ORDER_ROW ? v->layout.first : v->layout.first / v->layout.cstride * v->layout.cstride;
 }
 
-/* "layer1.0.bn1.bias$1" gives "bias". */
+/* "layer1.0.bn1.bias$1" gives "bias", "conv1/bias:0" conv1_bias_0. */
 static const char *last_part(Arena *A, const char *name)
 {
     const char *dot = strrchr(name, '.');
     name = dot ? dot + 1 : name;
-    return arena_strndup(A, name, strcspn(name, "$"));
+    return identifier(A, name, strcspn(name, "$"));
 }
 
 static int const_buf(KC *kc, ValueId id, bool nhwc)

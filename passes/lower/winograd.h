@@ -44,11 +44,10 @@ double tile_cost(const Target *, int pixels, int nb, bool streamed);
 /* Bytes of the weights of all convolutions, and how many more they may still become when they are transformed. */
 typedef struct WinoRoom {
     int64_t weights, left;
-    int *readers;          /* convolutions per weight; NULL: every weight is taken to have one */
-    unsigned *forms;       /* per weight: a bit for every tile and stride that it is transformed for already */
+    unsigned *forms;       /* per weight: a bit for every form in which it is read already; NULL: not known */
 } WinoRoom;
 WinoRoom winograd_room(const Graph *);
-WinoRoom winograd_shared_room(Arena *, const Graph *); /* the same with the readers of each weight */
+WinoRoom winograd_shared_room(Arena *, const Graph *); /* the same, to note forms in */
 /* Bytes by which those of one convolution grow. */
 int64_t winograd_growth(const Graph *, const Node *, const WinoConv *, int lanes, int m);
 /* Replaces the schedule of a direct convolution by Winograd's where that is possible and cheaper than `cost`
