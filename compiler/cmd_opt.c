@@ -92,7 +92,9 @@ static bool opt_graph(Job *j, const char *text, int file, Buf *out)
         error_at(loc_file(file), "%s", wrong);
         return false;
     }
-    if (o->weights && !weights_bind(j->arena, g, o->weights, true, &j->weights))
+    /* a graph that passes have changed needs some of the file only */
+    WeightsOptions use = {!o->weights_extra || !strcmp(o->weights_extra, "ignore"), o->weights_prefix};
+    if (o->weights && !weights_bind(j->arena, g, o->weights, &use, &j->weights))
         return false;
     if (o->passes) {
         PassOptions po = job_pass_options(j);

@@ -342,7 +342,8 @@ bool job_read(Job *j)
     if (!job_holds(j, mul_ok(graph_parameters(j->spec->graph), dtype_size(DT_F32), &bytes) ? bytes : INT64_MAX))
         return false;
     const char *source = weights_source(j);
-    if (!source || !weights_bind(j->arena, j->spec->graph, source, false, &j->weights))
+    WeightsOptions use = {o->weights_extra && !strcmp(o->weights_extra, "ignore"), o->weights_prefix};
+    if (!source || !weights_bind(j->arena, j->spec->graph, source, &use, &j->weights))
         return false;
     j->written = j->spec->graph;
     return read_schedules(j);

@@ -110,6 +110,10 @@ static json_t *options_json(const Job *j)
     put_bool(opts, "threads", o->threads != 0);
     if (o->weights_as)
         put_text(opts, "weights_as", o->weights_as);
+    if (o->weights_extra)
+        put_text(opts, "weights_extra", o->weights_extra);
+    if (o->weights_prefix)
+        put_text(opts, "weights_prefix", o->weights_prefix);
     if (o->passes)
         put_text(opts, "passes", o->passes);
     if (o->disable_pass)

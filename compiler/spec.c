@@ -80,7 +80,7 @@ bool spec_identifier(const char *s)
 }
 
 const char *const step_kinds[5] = {"op", "repeat", "each", "sequential", "group"};
-const char *const step_keys[5] = {"op", "name", "in", "as", "when"};
+const char *const step_keys[6] = {"op", "name", "in", "as", "when", "shared"};
 
 bool step_is_kind(const char *key)
 {
@@ -320,44 +320,70 @@ static bool read_inputs(Cx *cx, const Yaml *y)
 
 /* ---- outputs ---- */
 
+static int find_output(const Graph *g, const char *name)
+{
+    int i = 0;
+    while (i < g->output.n && strcmp(g->value.v[g->output.v[i]].name, name))
+        i++;
+    return i < g->output.n ? i : -1;
+}
+
+static bool is_input(const Graph *g, const char *name)
+{
+    for (int i = 0; i < g->input.n; i++)
+        if (!strcmp(g->value.v[g->input.v[i]].name, name))
+            return true;
+    return false;
+}
+
+/* A result may be several outputs, an input or a constant may be one too; names are told apart. */
 static bool add_output(const Cx *cx, const char *name, Loc loc, ValueId id)
 {
     SpecReader *s = cx->s;
     Graph *g = s->graph;
     if (id == POISON || !check_c_name(cx, "an output's name", name, loc))
         return false;
-    Value *v = &g->value.v[id];
-    if (v->kind != VAL_NODE) {
-        spec_error(cx, loc, NULL, "output '%s' is %s; no step makes it", name,
-                   v->kind == VAL_INPUT ? "an input" : "a constant");
-        return false;
+    bool input = is_input(g, name);
+    if (!input && find_output(g, name) < 0) {
+        graph_output(g, name, id, loc);
+        return true;
     }
-    for (int i = 0; i < g->output.n; i++)
-        if (g->output.v[i] == id || !strcmp(g->value.v[g->output.v[i]].name, name)) {
-            spec_error(cx, loc, NULL, "output '%s' is the same value as output '%s'", name,
-                       g->value.v[g->output.v[i]].name);
+    const char *other = arena_printf(s->arena, input ? "%s_out" : "%s_again", name);
+    spec_error(cx, loc, arena_printf(s->arena, "output: {%s: %s} gives it another name", other, name),
+               "%s has the name '%s' already", input ? "an input" : "an output", name);
+    return false;
+}
+
+/* {name: result, ...} */
+static bool read_named_outputs(const Cx *cx, const Yaml *y)
+{
+    bool ok = true;
+    for (int i = 0; i < y->npair; i++) {
+        const YamlPair *p = &y->pair[i];
+        const char *result = eval_text(cx, p->val);
+        if (!result)
             return false;
-        }
-    for (int i = 0; i < g->input.n; i++)
-        if (!strcmp(g->value.v[g->input.v[i]].name, name)) {
-            spec_error(cx, loc, NULL, "an input has the name '%s' already", name);
-            return false;
-        }
-    v->name = name;
-    PUSH(g->arena, &g->output, id);
-    return true;
+        ok = add_output(cx, p->key, p->key_loc, value_find(cx, result, p->val->loc)) && ok;
+    }
+    return ok;
 }
 
 static bool read_output(const Cx *cx, const Yaml *y, Loc network)
 {
     Arena *a = cx->s->arena;
+    if (!y && cx->cur >= 0 && cx->s->graph->value.v[cx->cur].kind == VAL_INPUT) {
+        spec_error(cx, network, "output: {output: x} makes an output of the input", "no step makes a result");
+        return false;
+    }
     if (!y)
         return add_output(cx, "output", network, cx->cur);
     bool list = y->kind == YAML_LIST, ok = true;
-    if (list && !y->n) {
-        spec_error(cx, y->loc, NULL, "expected a name or a list of names, found an empty list");
+    if ((list && !y->n) || (y->kind == YAML_MAP && !y->npair)) {
+        spec_error(cx, y->loc, NULL, "expected a name or a list of names, found an empty %s", list ? "list" : "map");
         return false;
     }
+    if (y->kind == YAML_MAP)
+        return read_named_outputs(cx, y);
     for (int i = 0; i < (list ? y->n : 1); i++) {
         const Yaml *item = list ? y->item[i] : y;
         const char *name = eval_text(cx, item);

@@ -5,21 +5,11 @@
 
 /* ---- names ---- */
 
-static bool tensor_name(const char *s)
-{
-    if (!*s)
-        return false;
-    for (; *s; s++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.", *s))
-            return false;
-    return true;
-}
-
 const char *scope_join(const Cx *cx, const char *scope, const char *name, Loc loc)
 {
     Arena *a = cx->s->arena;
-    if (!tensor_name(name)) {
-        spec_error(cx, loc, NULL, "a name must be letters, digits, '_' and '.', found %s", spec_show(a, name));
+    if (!*name || !text_is_clean(name)) {
+        spec_error(cx, loc, NULL, "%s", *name ? "a name must have no control characters" : "a name must not be empty");
         return NULL;
     }
     if (strlen(scope) + 1 + strlen(name) > SPEC_NAME) {
@@ -130,12 +120,25 @@ static bool step_name(Cx *cx, const Yaml *step, const char **name)
     return !y || *name;
 }
 
-static void step_op(Cx *cx, const Yaml *step, const Yaml *op, Results *r)
+/* `shared: true` holds for all that the step expands to. False after an error. */
+static bool step_shared(Cx *cx, const Yaml *step)
 {
+    const Yaml *y = step_key(step, "shared");
+    bool shared = false;
+    if (y && !eval_bool(cx, y, &shared))
+        return false;
+    cx->shared = cx->shared || shared;
+    return true;
+}
+
+static void step_op(const Cx *around, const Yaml *step, const Yaml *op, Results *r)
+{
+    Cx own = *around, *cx = &own;
     const char *op_name = eval_text(cx, op), *name;
     const Yaml *in = step_key(step, "in");
     OpStep o = {.op_name = op_name, .loc = op->loc, .keys = step->kind == YAML_MAP ? step : NULL, .in_given = in};
-    bool ok = step_name(cx, step, &name) && op_name;
+    bool ok = step_shared(cx, step);
+    ok = step_name(cx, step, &name) && op_name && ok;
     ValueId *cur = NEW(cx->s->arena, ValueId, 1);
     *cur = cx->cur;
     o.in = cur;
@@ -164,13 +167,13 @@ static void step_op(Cx *cx, const Yaml *step, const Yaml *op, Results *r)
 /* sequential and group: a body in the same names, with a scope where the step has a name. */
 static void step_block(Cx *cx, const Yaml *step, const Yaml *body, bool numbered, Results *r)
 {
-    static const char *const keys[] = {"sequential", "group", "name", "in", "as", "when"};
+    static const char *const keys[] = {"sequential", "group", "name", "in", "as", "when", "shared"};
     Cx inner = *cx;
     int number = 0;
     const char *name;
     const Yaml *in = yaml_get(step, "in");
     bool ok = spec_keys(cx, step, numbered ? "a sequential" : "a group", keys, LEN(keys));
-    ok = step_name(cx, step, &name) && ok;
+    ok = step_name(cx, step, &name) && step_shared(&inner, step) && ok;
     if (in) {
         const ValueId *v = NULL;
         int n = 0;

@@ -61,6 +61,7 @@ typedef struct SpecReader {
     const Env *env;                 /* the spec's parameters */
     Map tensor_by_name;             /* index into tensor_loc */
     VEC(Loc) tensor_loc;
+    VEC(int) listed_pads;           /* nodes whose pad lists all four sides */
     VEC(Reported) reported;
     int steps;
     int64_t work;
@@ -80,6 +81,7 @@ typedef struct Cx {
     const char *scope;   /* "layer1.0", "" at the top */
     int *number;         /* next child of a sequential, NULL outside one */
     ValueId cur;         /* what the next step takes */
+    bool shared;         /* tensors may be those of earlier steps: `shared: true` here or around */
     const Use *use;
     int depth;
     const char *about, *key; /* what messages begin with: "conv2d 'conv1'" and the attribute at work, or NULL */
@@ -93,7 +95,7 @@ const char *spec_found(Arena *, const Yaml *); /* "'relu'", "a list", "a map", "
 const char *spec_show(Arena *, const char *);  /* quoted, long text cut */
 bool spec_identifier(const char *);
 /* What makes a step, one of these; and the keys that every step with `op` has. */
-extern const char *const step_kinds[5], *const step_keys[5];
+extern const char *const step_kinds[5], *const step_keys[6];
 bool step_is_kind(const char *key);
 /* For a name that is none of key[0..n): the nearest, the one that it begins with, or that it makes a step of another kind. */
 const char *key_hint(Arena *, const char *name, const char *const *key, int n);

@@ -179,7 +179,8 @@ void module_use(const Cx *cx, const Module *m, const Yaml *step, Loc loc, const 
 {
     Map value = map_new(cx->s->arena);
     Use use = {m, loc, cx->use};
-    Cx inner = {.s = cx->s, .value = &value, .scope = cx->scope, .cur = cx->cur, .use = &use, .depth = cx->depth + 1};
+    Cx inner = {.s = cx->s, .value = &value, .scope = cx->scope, .cur = cx->cur, .shared = cx->shared, .use = &use,
+                .depth = cx->depth + 1};
     r->n = 0;
     if (!check_cycle(cx, m, loc))
         return;

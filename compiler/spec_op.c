@@ -1,7 +1,8 @@
 /* One operator of a spec: attributes and parameter tensors as the operator table declares them. The words of the
    table's spec column are explained in ir/op.def; two operators exist only here:
      {op: constant, value: 2.5}  {op: constant, value: [...], shape: [1, 3, 1, 1]}   a constant value
-     {op: parameter, name: gamma, shape: [...]}                                      a trained tensor as a value */
+     {op: parameter, name: gamma, shape: [...]}                                      a trained tensor as a value
+   A tensor's name is {tensor: NAME} in place of NAME where that is the whole name, without the scopes around. */
 #include "spec_impl.h"
 
 #include <math.h>
@@ -22,6 +23,7 @@ typedef struct Word {
     Ints ints;           /* spec-only: its numbers */
     bool present;        /* tensor */
     const char *tensor;  /* tensor: its own name */
+    bool whole;          /* tensor: that is the whole name, whatever the scope */
 } Word;
 
 typedef struct Call {
@@ -33,6 +35,8 @@ typedef struct Call {
     Word word[MAX_WORDS];
     int nword;
     Type in;            /* operand 0 */
+    bool same, lower;   /* pad: same or same_lower */
+    bool listed;        /* pad: all four sides */
 } Call;
 
 bool op_exists(const char *name)
@@ -77,7 +81,8 @@ static void read_words(Call *c)
 
 /* ---- keys ---- */
 
-static bool read_enum(const Call *c, const AttrInfo *info, const Yaml *y, int64_t *out)
+/* wanted: what may stand here besides these words, "an integer or ", or "". */
+static bool read_enum(const Call *c, const AttrInfo *info, const char *wanted, const Yaml *y, int64_t *out)
 {
     Arena *a = c->cx.s->arena;
     const char *text = eval_text(&c->cx, y), *cand[16];
@@ -95,29 +100,75 @@ static bool read_enum(const Call *c, const AttrInfo *info, const Yaml *y, int64_
             break;
         p += len + 1;
     }
-    spec_error(&c->cx, y->loc, name_hint(a, text, cand, n), "expected one of %s, found %s", info->choices,
-               spec_show(a, text));
+    spec_error(&c->cx, y->loc, name_hint(a, text, cand, n), "expected %sone of %s, found %s", wanted,
+               info->choices, spec_show(a, text));
     return false;
+}
+
+/* A word, or a parameter that is one; numbers and expressions are none. */
+static bool is_word(const Call *c, const Yaml *y)
+{
+    if (y->kind != YAML_SCALAR || !*y->text)
+        return false;
+    if (*y->text == '$' && spec_identifier(y->text + 1)) {
+        const Binding *b = env_find(c->cx.env, y->text + 1);
+        return b && b->val.kind == PV_TEXT && !b->bad;
+    }
+    return spec_identifier(y->text);
+}
+
+static bool read_pad(Call *c, const Yaml *y)
+{
+    enum { VALID, SAME, SAME_LOWER }; /* as in attr.def */
+    int64_t word;
+    if (!is_word(c, y)) {
+        bool ok = eval_ints(&c->cx, y, &c->attr.pad);
+        c->listed = c->attr.pad.n == 4;
+        return ok;
+    }
+    if (!read_enum(c, &attr_info[A_pad], "an integer, a list of them or ", y, &word))
+        return false;
+    c->same = word != VALID;
+    c->lower = word == SAME_LOWER;
+    return true;
 }
 
 static bool read_attr(Call *c, Attr attr, const Yaml *y)
 {
     const AttrInfo *info = &attr_info[attr];
     void *field = (char *)&c->attr + info->offset;
+    if (attr == A_pad)
+        return read_pad(c, y);
     switch (info->kind) {
     case ATTR_INT: return eval_int(&c->cx, y, field);
     case ATTR_FLOAT: return eval_num(&c->cx, y, field);
     case ATTR_BOOL: return eval_bool(&c->cx, y, field);
     case ATTR_INTS: return eval_ints(&c->cx, y, field);
-    case ATTR_ENUM: return read_enum(c, info, y, field);
+    case ATTR_ENUM: return read_enum(c, info, "", y, field);
     }
     return false;
 }
 
-/* `bias: false`, `bias: true`, `weight: alpha` */
+/* NAME of {tensor: NAME}; NULL after an error. */
+static const char *read_whole_name(const Cx *cx, const Yaml *y)
+{
+    static const char *const keys[] = {"tensor"};
+    const Yaml *name = yaml_get(y, "tensor");
+    if (!spec_keys(cx, y, "a tensor's name", keys, LEN(keys)))
+        return NULL;
+    if (!name)
+        spec_error(cx, y->loc, NULL, "expected {tensor: NAME}, found an empty map");
+    return name ? eval_text(cx, name) : NULL;
+}
+
+/* `bias: false`, `bias: true`, `weight: alpha`, `weight: {tensor: head.alpha}` */
 static bool read_tensor_word(Call *c, Word *w, const Yaml *y)
 {
     Pval v;
+    if (y->kind == YAML_MAP) {
+        w->present = w->whole = true;
+        return (w->tensor = read_whole_name(&c->cx, y));
+    }
     if (!eval_any(&c->cx, y, &v))
         return false;
     if (v.kind == PV_BOOL && (w->mode || v.as.b)) {
@@ -317,22 +368,96 @@ static bool tensor_type(const Call *c, const Word *w, Type *t)
     return false;
 }
 
-/* The constant "scope.name", which must be new. */
-static ValueId make_tensor(const Cx *cx, const char *scope, const char *name, Loc loc, Type t)
+static void note_tensor(SpecReader *s, const char *name, Loc loc)
+{
+    map_put(&s->tensor_by_name, name, s->tensor_loc.n);
+    PUSH(s->arena, &s->tensor_loc, loc);
+}
+
+/* A tensor of an earlier step, where this one says that it shares it. */
+static ValueId earlier_tensor(const Cx *cx, const char *name, bool shared, Loc loc, Type t)
+{
+    const SpecReader *s = cx->s;
+    ValueId id = map_get(&s->graph->consts, name);
+    const Type *made = &s->graph->value.v[id].type;
+    if (shared && type_eq(made, &t))
+        return id;
+    if (shared)
+        spec_error(cx, loc, NULL, "the shared tensor '%s' is %s here, %s where it is made", name,
+                   type_text(s->arena, &t), type_text(s->arena, made));
+    else
+        spec_error(cx, loc, "shared: true uses it again", "there is a tensor '%s' already", name);
+    note_at(s->tensor_loc.v[map_get(&s->tensor_by_name, name)], "made here");
+    return POISON;
+}
+
+/* The tensor "scope.name". Without `shared` it must be new. */
+static ValueId make_tensor(const Cx *cx, const char *scope, const char *name, bool shared, Loc loc, Type t)
 {
     SpecReader *s = cx->s;
     const char *full = scope_join(cx, scope, name, loc);
     if (!full)
         return POISON;
-    int before = map_get(&s->tensor_by_name, full);
-    if (before >= 0) {
-        spec_error(cx, loc, NULL, "there is a tensor '%s' already", full);
-        note_at(s->tensor_loc.v[before], "made here");
-        return POISON;
-    }
-    map_put(&s->tensor_by_name, full, s->tensor_loc.n);
-    PUSH(s->arena, &s->tensor_loc, loc);
+    if (map_get(&s->tensor_by_name, full) >= 0)
+        return earlier_tensor(cx, full, shared, loc, t);
+    note_tensor(s, full, loc);
     return graph_const(s->graph, full, t, loc);
+}
+
+static bool lists_pad(const SpecReader *s, int node)
+{
+    for (int i = 0; i < s->listed_pads.n; i++)
+        if (s->listed_pads.v[i] == node)
+            return true;
+    return false;
+}
+
+/* Would this padding be another one if it were in the order of PyTorch's F.pad: left, right, top, bottom? */
+static bool order_matters(const Ints *pad)
+{
+    const int64_t *p = pad->v;
+    return p[0] + p[2] != p[2] + p[3] || p[1] + p[3] != p[0] + p[1];
+}
+
+static void note_order(Loc loc, const char *name, const Ints *pad)
+{
+    const long long p[4] = {pad->v[0], pad->v[1], pad->v[2], pad->v[3]};
+    note_at(loc, "the pad of '%s' is top %lld, left %lld, bottom %lld, right %lld; F.pad(x, (%lld, %lld, %lld, %lld)) of "
+            "PyTorch is [%lld, %lld, %lld, %lld] here", name, p[0], p[1], p[2], p[3], p[0], p[1], p[2], p[3], p[2], p[0],
+            p[3], p[1]);
+}
+
+/* Shapes do not fit: the last padding on the way to the operands may have been given in another order. */
+static void note_pads(const Call *c, const ValueId *in, int nin)
+{
+    enum { FAR = 64 };
+    const Graph *g = c->cx.s->graph;
+    VEC(ValueId) from = {0};
+    if (c->listed && order_matters(&c->attr.pad)) {
+        note_order(c->step->loc, c->step->node_name, &c->attr.pad);
+        return;
+    }
+    for (int i = 0; i < nin; i++)
+        PUSH(c->cx.s->arena, &from, in[i]);
+    for (int i = 0; i < from.n && i < FAR; i++) {
+        const Value *v = &g->value.v[from.v[i]];
+        const Node *n = v->kind == VAL_NODE ? &g->node.v[v->node] : NULL;
+        if (n && lists_pad(c->cx.s, v->node) && order_matters(&n->attr.pad)) {
+            note_order(n->loc, n->name ? n->name : op_info[n->op].name, &n->attr.pad);
+            return;
+        }
+        for (int k = 0; n && k < n->nin; k++)
+            PUSH(c->cx.s->arena, &from, n->in[k]);
+    }
+}
+
+static const char *pad_same(Call *c, const ValueId *in, int nin)
+{
+    const SpecReader *s = c->cx.s;
+    Type *types = NEW(s->arena, Type, nin);
+    for (int i = 0; i < nin; i++)
+        types[i] = s->graph->value.v[in[i]].type;
+    return attrs_pad_same(s->arena, c->op, &c->attr, types, nin, c->lower);
 }
 
 static int add_node(Call *c, ValueId *out)
@@ -357,16 +482,20 @@ static int add_node(Call *c, ValueId *out)
         }
         if (!tensor_type(c, w, &t))
             return -1;
-        in[nin] = make_tensor(&c->cx, c->step->tensor_scope, w->tensor, w->given ? w->loc : c->step->loc, t);
+        in[nin] = make_tensor(&c->cx, w->whole ? "" : c->step->tensor_scope, w->tensor, c->cx.shared || w->whole,
+                              w->given ? w->loc : c->step->loc, t);
         if (in[nin++] == POISON)
             return -1;
     }
-    const char *err = NULL;
-    int node = graph_add(s->graph, c->op, &c->attr, in, nin, c->step->node_name, c->step->loc, &err);
+    const char *err = c->same ? pad_same(c, in, nin) : NULL;
+    int node = err ? -1 : graph_add(s->graph, c->op, &c->attr, in, nin, c->step->node_name, c->step->loc, &err);
     if (node < 0) {
         spec_error(&c->cx, c->step->loc, NULL, "%s", err);
+        note_pads(c, in, nin);
         return -1;
     }
+    if (c->listed)
+        PUSH(s->arena, &s->listed_pads, node);
     const Node *n = &s->graph->node.v[node];
     for (int i = 0; i < n->nout; i++)
         out[i] = n->out[i].value;
@@ -437,29 +566,40 @@ static ValueId expand_constant(const Cx *cx, const OpStep *step)
     float *data = NEW(s->arena, float, elems);
     for (int64_t i = 0; i < elems; i++)
         data[i] = v[n == 1 ? 0 : i];
-    return graph_const_f32(s->graph, step->node_name, t, data);
+    ValueId id = graph_const_f32(s->graph, step->node_name, t, data);
+    note_tensor(s, s->graph->value.v[id].name, step->loc);
+    return id;
 }
 
 static ValueId expand_parameter(const Cx *cx, const OpStep *step)
 {
     const Yaml *shape = step->keys ? yaml_get(step->keys, "shape") : NULL;
     const Yaml *name = step->keys ? yaml_get(step->keys, "name") : NULL;
+    const Yaml *whole = step->keys ? yaml_get(step->keys, "tensor") : NULL;
     const char *own;
     Type t;
+    if (name && whole) {
+        spec_error(cx, whole->loc, NULL, "a parameter has a 'name' or a 'tensor', not both");
+        return POISON;
+    }
+    name = whole ? whole : name;
     if (!shape || !name) {
         spec_error(cx, step->loc, NULL, "'%s' is missing", shape ? "name" : "shape");
         return POISON;
     }
     if (!read_shape(cx, shape, &t) || !(own = eval_text(cx, name)))
         return POISON;
-    return make_tensor(cx, cx->scope, own, name->loc, t);
+    return make_tensor(cx, whole ? "" : cx->scope, own, whole || cx->shared, name->loc, t);
 }
 
 static int expand_own(const Cx *cx, const OpStep *step, ValueId *out)
 {
-    static const char *const keys[] = {"op", "name", "as", "when", "shape", "value"};
+    static const char *const constant_keys[] = {"op", "name", "as", "when", "shape", "value"};
+    static const char *const parameter_keys[] = {"op", "name", "as", "when", "shape", "shared", "tensor"};
     bool constant = !strcmp(step->op_name, "constant");
-    if (step->keys && !spec_keys(cx, step->keys, "the step", keys, LEN(keys) - !constant))
+    const char *const *keys = constant ? constant_keys : parameter_keys;
+    int nkeys = constant ? LEN(constant_keys) : LEN(parameter_keys);
+    if (step->keys && !spec_keys(cx, step->keys, "the step", keys, nkeys))
         return -1;
     *out = constant ? expand_constant(cx, step) : expand_parameter(cx, step);
     return *out == POISON ? -1 : 1;

@@ -139,6 +139,19 @@ void tune_confirm(TuneGroup *g, double ratio, double noise)
         prefer_model(g);
 }
 
+/* The weights that the group's layers read, those that several share counted once. */
+static int distinct_weights(const Tune *t, const TuneGroup *g)
+{
+    int count = 0;
+    for (int i = 0; i < g->node.n; i++) {
+        int k = 0;
+        while (t->g->node.v[g->node.v[k]].in[1] != t->g->node.v[g->node.v[i]].in[1])
+            k++;
+        count += k == i;
+    }
+    return count;
+}
+
 /* Bytes by which the schedule's weights exceed the graph's. */
 static int64_t growth(const Tune *t, const TuneGroup *g, const Schedule *s)
 {
@@ -146,7 +159,7 @@ static int64_t growth(const Tune *t, const TuneGroup *g, const Schedule *s)
     WinoConv v;
     if (s->impl != IMPL_WINOGRAD || !winograd_conv(t->g, n, s->peel, &v))
         return 0;
-    return g->node.n * winograd_growth(t->g, n, &v, s->lanes, s->wino);
+    return distinct_weights(t, g) * winograd_growth(t->g, n, &v, s->lanes, s->wino);
 }
 
 /* May the weights of the layers grow by so much, whatever the others have? */
@@ -201,15 +214,27 @@ bool tune_next(const Tune *t, TuneGroup *g)
 
 /* ---- the file ---- */
 
+/* Is it a layer of that name and shape, used once more? One line is for both. */
+static bool listed(const Schedules *all, int from, const char *layer, const char *shape)
+{
+    for (int i = from; i < all->layer.n; i++)
+        if (!strcmp(all->layer.v[i].layer, layer) && !strcmp(all->layer.v[i].shape, shape))
+            return true;
+    return false;
+}
+
 bool tune_save(Tune *t)
 {
     Arena *A = t->job->arena;
     t->file.layers.layer.n = 0;
     for (int i = 0; i < t->group.n; i++) {
         const TuneGroup *g = &t->group.v[i];
+        int from = t->file.layers.layer.n;
         for (int k = 0; k < g->node.n; k++) {
             const Node *n = &t->g->node.v[g->node.v[k]];
-            PUSH(A, &t->file.layers.layer, (Chosen){.layer = layer_name(n), .shape = layer_shape(A, t->g, n), .s = g->best});
+            const char *layer = layer_name(n), *shape = layer_shape(A, t->g, n);
+            if (!listed(&t->file.layers, from, layer, shape))
+                PUSH(A, &t->file.layers.layer, (Chosen){.layer = layer, .shape = shape, .s = g->best});
         }
     }
     return schedule_file_write(A, t->path, &t->file);

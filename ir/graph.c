@@ -51,11 +51,23 @@ ValueId graph_const(Graph *g, const char *name, Type type, Loc loc)
     return id;
 }
 
+static bool has_numbers(const Value *v, const Type *type, const float *data)
+{
+    const Tensor *t = v->tensor;
+    return type_eq(&v->type, type) && t->data && t->stored == DT_F32 &&
+           !memcmp(t->data, data, (size_t)type_elems(type) * sizeof *data);
+}
+
 ValueId graph_const_f32(Graph *g, const char *name, Type type, const float *data)
 {
     const char *unique = name;
-    for (int i = 1; map_get(&g->consts, unique) >= 0; i++)
+    for (int i = 1, id; (id = map_get(&g->consts, unique)) >= 0; i++) {
+        if (has_numbers(&g->value.v[id], &type, data)) {
+            g->value.v[id].kind = VAL_CONST;
+            return id;
+        }
         unique = arena_printf(g->arena, "%s$%d", name, i);
+    }
     ValueId id = graph_const(g, unique, type, (Loc){0});
     size_t n = (size_t)type_elems(&type);
     float *copy = NEW(g->arena, float, n);
@@ -95,6 +107,20 @@ int graph_add(Graph *g, Op op, const Attrs *attr, const ValueId *in, int nin, co
         n.out[i].value = graph_value(g, g->node.n, i, out[i], loc);
     PUSH(g->arena, &g->node, n);
     return g->node.n - 1;
+}
+
+ValueId graph_output(Graph *g, const char *name, ValueId v, Loc loc)
+{
+    if (g->value.v[v].kind != VAL_NODE || g->value.v[v].name) {
+        const char *err;
+        int copy = graph_add(g, OP_map, NULL, &v, 1, name, loc, &err);
+        if (copy < 0)
+            bug("output '%s': %s", name, err);
+        v = node_value(g, copy);
+    }
+    g->value.v[v].name = copy_name(g, name);
+    PUSH(g->arena, &g->output, v);
+    return v;
 }
 
 /* ---- uses ---- */

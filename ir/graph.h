@@ -111,6 +111,10 @@ bool attrs_eq(Op, const Attrs *, const Attrs *);
    perm count from the front, axes ascend (slice: start, end and step go along and lie inside the dimension); reshape's
    shape has neither 0 nor -1; attributes that op does not list are zero. Idempotent. NULL, or what is wrong. */
 const char *attrs_normalize(Arena *, Op, Attrs *, const Type *in, int nin);
+/* Sets pad so that a convolution or pool of stride s makes ceil(in / s) of each dimension, a transposed convolution in * s
+   (where its window is smaller than its stride, output_pad makes up for that). An odd element is at the end, `lower`: at
+   the beginning. The other attributes get their normal form. NULL, or what is wrong. */
+const char *attrs_pad_same(Arena *, Op, Attrs *, const Type *in, int nin, bool lower);
 /* Everything there is to check about a call (operand count and types, attributes in any spelling, shapes, limits);
    fills out[0..*nout). NULL, or what is wrong. Use this, not op_info[].infer, which expects normalised attributes. */
 const char *op_infer(const OpCall *, Type *out, int *nout);
@@ -180,9 +184,13 @@ typedef struct Graph {
 
 Graph *graph_new(Arena *, const char *name);
 ValueId graph_input(Graph *, const char *name, Type, Loc);
+/* Makes v the next output. An output is a value of its own that a node makes: where v is an input, a constant or an
+   output already, a `map` copies it. Returns the output's value. */
+ValueId graph_output(Graph *, const char *name, ValueId v, Loc);
 /* The constant of that name, made on first use. A second use must agree in type (bug otherwise). */
 ValueId graph_const(Graph *, const char *name, Type, Loc);
-/* A constant with values made by a pass; name is made unique by a suffix. data is copied. */
+/* A constant with values made by a pass; name is made unique by a suffix, unless that constant has the same numbers.
+   data is copied. */
 ValueId graph_const_f32(Graph *, const char *name, Type, const float *data);
 /* Appends op(in...) and infers its types; attr is normalised (NULL: the defaults). Returns the node index, or -1 with
    *err set to the reason. Pointers into g->node.v and g->value.v do not survive the call. */

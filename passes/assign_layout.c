@@ -142,6 +142,13 @@ static const char *unused_name(const Graph *g, const char *name)
     return unique;
 }
 
+/* Is value v a mere copy? Then its map writes rows as well as channels-last. */
+static bool is_copy(const Graph *g, ValueId v)
+{
+    const Node *n = &g->node.v[g->value.v[v].node];
+    return n->op == OP_map && !n->nstep && n->nout == 1;
+}
+
 /* Outputs lie with the caller: what is an input or a constant, is read elsewhere too, or is stored channels-last gets a
    map. */
 static void convert_outputs(Pass *p, Graph *g)
@@ -149,7 +156,8 @@ static void convert_outputs(Pass *p, Graph *g)
     for (int i = 0; i < g->output.n; i++) {
         ValueId v = g->output.v[i];
         bool made_here = g->value.v[v].kind == VAL_NODE;
-        if (made_here && value_uses(g, v) == 1 && (p->target->lanes == 1 || !many_pixels(&g->value.v[v].type)))
+        bool rows = p->target->lanes == 1 || !many_pixels(&g->value.v[v].type) || (made_here && is_copy(g, v));
+        if (made_here && value_uses(g, v) == 1 && rows)
             continue;
         const char *name = g->value.v[v].name;
         if (made_here && name)

@@ -330,7 +330,7 @@ Schedule *schedule_generic(Graph *g, const Target *t)
 
 bool pass_choose_kernels(Pass *p, Graph *g)
 {
-    WinoRoom room = winograd_room(g);
+    WinoRoom room = winograd_shared_room(p->scratch, g);
     for (int i = 0; i < g->node.n; i++) {
         Node *n = &g->node.v[i];
         if (n->op == OP_NONE)

@@ -19,13 +19,27 @@ enum { GROWTH = 4 };
 /* Below so many channels what surrounds the transforms costs more than they save. */
 enum { LEAST_CHANNELS = 12 };
 
+WinoRoom winograd_shared_room(Arena *A, const Graph *g)
+{
+    WinoRoom r = {.forms = NEW(A, unsigned, g->value.n)};
+    bool *seen = NEW(A, bool, g->value.n);
+    for (int i = 0; i < g->node.n; i++) {
+        ValueId w = g->node.v[i].op == OP_conv2d ? g->node.v[i].in[1] : -1;
+        if (w < 0 || seen[w])
+            continue;
+        seen[w] = true;
+        r.weights += type_elems(&g->value.v[w].type) * 4;
+    }
+    r.left = (GROWTH - 1) * r.weights;
+    return r;
+}
+
 WinoRoom winograd_room(const Graph *g)
 {
-    WinoRoom r = {0};
-    for (int i = 0; i < g->node.n; i++)
-        if (g->node.v[i].op == OP_conv2d)
-            r.weights += type_elems(&g->value.v[g->node.v[i].in[1]].type) * 4;
-    r.left = (GROWTH - 1) * r.weights;
+    Arena *A = arena_new();
+    WinoRoom r = winograd_shared_room(A, g);
+    r.forms = NULL;
+    arena_free(A);
     return r;
 }
 
@@ -34,6 +48,34 @@ int64_t winograd_growth(const Graph *g, const Node *n, const WinoConv *v, int la
     const Type *w = &g->value.v[n->in[1]].type;
     int64_t side = m + v->r - 1;
     return 4 * (round_up(w->dim[0], lanes) * v->groups * v->inner * side * side - type_elems(w));
+}
+
+enum { PLAIN_FORM = 1 };
+
+static unsigned form_bit(const WinoConv *v, int m)
+{
+    return 1u << (m + (v->stride == 1 ? 0 : WINO_MAX_N));
+}
+
+/* Bytes that these weights add. Those that several convolutions read are stored once in every form; the first one takes the
+   plain form's place. */
+static int64_t room_taken(const WinoRoom *room, const Graph *g, const Node *n, const WinoConv *v, int lanes, int m)
+{
+    unsigned forms = room->forms ? room->forms[n->in[1]] : 0;
+    if (forms & form_bit(v, m))
+        return 0;
+    return winograd_growth(g, n, v, lanes, m) + (forms ? 4 * type_elems(&g->value.v[n->in[1]].type) : 0);
+}
+
+/* Notes the form in which this convolution reads its weights. */
+static void take_room(WinoRoom *room, const Graph *g, const Node *n, const WinoConv *v, const Schedule *s)
+{
+    unsigned form = s->impl == IMPL_WINOGRAD ? form_bit(v, s->wino) : PLAIN_FORM, *forms = &room->forms[n->in[1]];
+    if (form == PLAIN_FORM && *forms && !(*forms & form))
+        room->left -= 4 * type_elems(&g->value.v[n->in[1]].type);
+    else if (form != PLAIN_FORM)
+        room->left -= room_taken(room, g, n, v, s->lanes, s->wino);
+    *forms |= form;
 }
 
 /* Operations of one pass of a transform by k[rows][n] on a vector: its terms, of which rows (else columns) of opposite
@@ -173,13 +215,12 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
         return;
     c.out = &out;
     Schedule direct = *s;
-    int64_t grows = 0;
     /* Weights that fit L3, transformed, are still there when the next run begins. */
     c.far = s->lanes * lane_cost(room->weights > p->target->l3 ? p->target->memory_rate : p->target->l3_rate);
     double least = cost + (double)type_elems(weight) / s->lanes * c.far / 2; /* half of it while there is work to do */
     for (int m = any ? p->winograd : WINO_MIN; m <= (any ? p->winograd : WINO_MAX) && m + c.conv.r - 1 <= WINO_MAX_N; m++) {
         Winograd w = winograd_make(m, c.conv.r);
-        int64_t more = winograd_growth(g, n, &c.conv, s->lanes, m);
+        int64_t more = room_taken(room, g, n, &c.conv, s->lanes, m);
         if (!winograd_allowed(&w) || (!any && more > room->left))
             continue;
         Schedule try = direct;
@@ -187,10 +228,11 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
         double estimate = choose_blocks(p, g, n, &c, &w, &try);
         if (any || estimate < least) {
             *s = try;
-            least = estimate, grows = more;
+            least = estimate;
         }
     }
-    room->left -= grows;
+    if (room->forms)
+        take_room(room, g, n, &c.conv, s);
     if (s->impl == IMPL_WINOGRAD && p->threads > 1 && !node_reduces(n)) { /* the same tile for any number of threads */
         Winograd w = winograd_make(s->wino, c.conv.r);
         c.threads = p->threads;

@@ -94,6 +94,17 @@ static size_t shown_char(const char *s, size_t n, int *wide)
     return len;
 }
 
+bool text_is_clean(const char *s)
+{
+    for (size_t n = strlen(s), len; n; s += len, n -= len) {
+        int wide;
+        len = (size_t)utf8_char(s, n, &wide);
+        if (wide < 0)
+            return false;
+    }
+    return true;
+}
+
 /* Appends text so that no control character of a file reaches the terminal; returns the columns filled. */
 static int put_clean(Buf *b, const char *s, size_t n, int column, bool newlines)
 {

@@ -29,6 +29,9 @@ bool diag_full(void); /* 20 errors were printed: give up where convenient */
 /* "file.yaml:7" for comments and dumps, "" without a place. */
 const char *loc_text(Arena *, Loc);
 
+/* Is it UTF-8 without control characters, those that turn the direction of text included? */
+bool text_is_clean(const char *);
+
 /* Our own fault: prints what, the pass and the node at work (bug_context), exits with 3. */
 NORETURN void bug(const char *fmt, ...) PRINTF(1, 2);
 void bug_context(const char *pass, const char *node);

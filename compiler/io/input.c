@@ -25,16 +25,136 @@ static bool same_shape(const Type *a, const Type *b)
     return true;
 }
 
+/* ---- what an array of another shape may be, and what to save in its place; x stands for the array in Python ---- */
+
+/* Dimensions without those of 1 in front; type_make has no more than the rank says. */
+static Type without_ones(const Type *t)
+{
+    int i = 0;
+    while (i < t->rank - 1 && t->dim[i] == 1)
+        i++;
+    return type_make(t->dtype, t->rank - i, t->dim + i);
+}
+
+static const char *batch_hint(Arena *a, const Type *have, const Type *want)
+{
+    int64_t n = have->dim[0];
+    if (have->rank != want->rank || want->dim[0] == n || want->rank < 2)
+        return NULL;
+    for (int i = 1; i < want->rank; i++)
+        if (have->dim[i] != want->dim[i])
+            return NULL;
+    int64_t size = want->dim[0];
+    if (size > n)
+        return arena_printf(a, "it holds %lld of the %lld that the input takes at once", (long long)n, (long long)size);
+    return arena_printf(a, "it is a batch of %lld: save x[%s:%lld], x[%lld:%lld], ... and run each, or give the spec's input "
+                        "the size %lld", (long long)n, size == 1 ? "0" : "", (long long)size, (long long)size,
+                        (long long)(2 * size), (long long)n);
+}
+
+static void swap(int *x, int *y)
+{
+    int t = *x;
+    *x = *y;
+    *y = t;
+}
+
+/* The next permutation in lexicographic order; false behind the last. */
+static bool next_order(int *perm, int n)
+{
+    int i = n - 2, k = n - 1;
+    while (i >= 0 && perm[i] >= perm[i + 1])
+        i--;
+    if (i < 0)
+        return false;
+    while (perm[k] <= perm[i])
+        k--;
+    swap(&perm[i], &perm[k]);
+    for (int lo = i + 1, hi = n - 1; lo < hi; lo++, hi--)
+        swap(&perm[lo], &perm[hi]);
+    return true;
+}
+
+static bool takes_to(const int *perm, const Type *have, const Type *want)
+{
+    for (int i = 0; i < want->rank; i++)
+        if (have->dim[perm[i]] != want->dim[i])
+            return false;
+    return true;
+}
+
+/* The orders that are usual, then any; false where none leads to what is wanted. */
+static bool find_order(const Type *have, const Type *want, int *perm)
+{
+    static const int last_first[2][4] = {{2, 0, 1}, {0, 3, 1, 2}}; /* [H,W,C] and [N,H,W,C] */
+    int r = want->rank;
+    if (r == 3 || r == 4) {
+        memcpy(perm, last_first[r - 3], (size_t)r * sizeof *perm);
+        if (takes_to(perm, have, want))
+            return true;
+    }
+    for (int i = 0; i < r; i++)
+        perm[i] = i;
+    do
+        if (takes_to(perm, have, want))
+            return true;
+    while (next_order(perm, r));
+    return false;
+}
+
+static const char *order_hint(Arena *a, const Type *have, const Type *want)
+{
+    enum { MOST = 5 };
+    int perm[MAX_RANK];
+    if (have->rank != want->rank || want->rank < 2 || want->rank > MOST || !find_order(have, want, perm))
+        return NULL;
+    const char *list = "";
+    for (int i = 0; i < want->rank; i++)
+        list = arena_printf(a, "%s%s%d", list, i ? ", " : "", perm[i]);
+    bool last = want->rank >= 3 && perm[want->rank - 3] == want->rank - 1;
+    return arena_printf(a, "%s: save x.transpose(%s)", last ? "its channels come last, first is expected" : "its dimensions "
+                        "are in another order", list);
+}
+
+static const char *shape_hint(Arena *a, const Type *have, const Type *want)
+{
+    Type h = without_ones(have), w = without_ones(want);
+    const char *hint = batch_hint(a, have, want);
+    if (!hint)
+        hint = order_hint(a, have, want);
+    if (!hint)
+        hint = order_hint(a, &h, &w);
+    if (hint || type_elems(have) != type_elems(want))
+        return hint;
+    const char *shape = "";
+    for (int i = 0; i < want->rank; i++)
+        shape = arena_printf(a, "%s%s%lld", shape, i ? ", " : "", (long long)want->dim[i]);
+    return arena_printf(a, "it has as many elements: save x.reshape(%s) if they are in that order", shape);
+}
+
+/* Bytes where the spec says how pictures are normalised: nobody does that for arrays. */
+static void warn_bytes(const char *path, const Type *t, const InputSpec *in)
+{
+    bool normalised = false;
+    for (int i = 0; i < LEN(in->mean); i++)
+        normalised = normalised || in->mean[i] != 0 || in->std[i] != 1;
+    if (normalised && (t->dtype == DT_U8 || t->dtype == DT_I8))
+        warn_at(place(path), "it holds bytes, which are taken as they are; mean and std of the input '%s' are for pictures: "
+                "save ((x / 255 - mean) / std).astype('float32')", in->name);
+}
+
 static bool read_npy(Arena *a, const uint8_t *data, size_t n, const char *path, const InputSpec *in, float *x)
 {
     Tensor t = {.name = path};
     if (!npy_read(a, data, n, path, &t.type, &t.data))
         return false;
     if (!same_shape(&t.type, &in->type)) {
-        error_at(place(path), "has the shape %s, the input '%s' expects %s", type_text(a, &t.type), in->name,
-                 type_text(a, &in->type));
+        const char *hint = shape_hint(a, &t.type, &in->type);
+        error_at(place(path), "has the shape %s, the input '%s' expects %s%s%s", type_text(a, &t.type), in->name,
+                 type_text(a, &in->type), hint ? "; " : "", hint ? hint : "");
         return false;
     }
+    warn_bytes(path, &t.type, in);
     t.stored = t.type.dtype;
     memcpy(x, tensor_f32(a, &t), (size_t)type_elems(&t.type) * sizeof *x);
     return true;

@@ -64,10 +64,10 @@ static const char *read_descr(Arena *a, Cursor *c, Header *h)
     const char *s;
     int n;
     if (!quoted(c, &s, &n))
-        return "its header has no plain 'descr' (structured arrays cannot be read)";
+        return "its header has no plain 'descr' (structured arrays cannot be read; save x['field'])";
     h->dtype = n == 3 && memchr("<>|=", s[0], 4) ? dtype_of(s[1], s[2] - '0') : -1;
     if (h->dtype < 0)
-        return arena_printf(a, "cannot read numbers of dtype '%.*s'", n, s);
+        return arena_printf(a, "cannot read numbers of dtype '%.*s'; save x.astype('float32')", n, s);
     h->width = s[2] - '0';
     h->big = s[0] == '>';
     return NULL;

@@ -25,7 +25,7 @@ _dsqc()
             sed -n 's/.*targets are //p' | tr -d ,)" -- "$word")
         return
         ;;
-    --backend | --engine | --emit | --weights-as)
+    --backend | --engine | --emit | --weights-as | --weights-extra)
         mapfile -t COMPREPLY < <(compgen -P "$prefix" -W "$("$dsqc" "$cmd" --help 2>/dev/null |
             sed -n "s/^ *$option=\([a-z|-]*\).*/\1/p" | tr '|' ' ')" -- "$word")
         return

@@ -8,15 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rows of each kind that a report shows. */
-enum { MAX_ROWS = 1000 };
-
 bool weight_file_add(WeightFile *f, Entry e)
 {
     const char *what = !*e.name ? "a tensor without a name" : map_get(&f->index, e.name) >= 0 ? "is there twice" : NULL;
     for (const char *p = e.name; *p && !what; p++)
         if ((unsigned char)*p < 0x20)
             what = "a control character in its name";
+    if (!what && !text_is_clean(e.name))
+        what = "its name is not UTF-8";
     if (what) {
         error_at(loc_file(f->file), "tensor '%s': %s", e.name, what);
         return false;
@@ -69,99 +68,9 @@ static bool check_finite(const WeightFile *f, const Tensor *t)
     return false;
 }
 
-/* ---- differences ---- */
+/* ---- names of the graph in the file ---- */
 
-typedef VEC(const char *) Names;
-
-typedef struct Report {
-    WeightFile *f;
-    VEC(const Tensor *) missing, shape;
-    Names unused;
-} Report;
-
-static const char *place(Arena *a, Loc loc, Loc *last)
-{
-    if (!loc.line || (loc.file == last->file && loc.line == last->line))
-        return "";
-    *last = loc;
-    return arena_printf(a, "(%s:%d)", diag_path(loc.file), loc.line);
-}
-
-/* "  missing   name  type  (place)" in columns. `near`: names of the file that a missing one may have. */
-static void print_expected(const Report *r, const Tensor *const *v, int n, int name_width, bool missing, Names near)
-{
-    Arena *a = r->f->arena;
-    const char *kind = missing ? "missing" : "shape";
-    int rows = (int)imin(n, MAX_ROWS), width = 0;
-    const char **type = NEW(a, const char *, rows);
-    for (int i = 0; i < rows; i++) {
-        type[i] = type_text(a, &v[i]->type);
-        if (!missing) {
-            Type have = r->f->entry.v[map_get(&r->f->index, v[i]->name)].type;
-            have.dtype = v[i]->type.dtype; /* the shape is what differs */
-            type[i] = arena_printf(a, "%s in the file, %s expected", type_text(a, &have), type[i]);
-        }
-        width = (int)imax(width, (int64_t)strlen(type[i]));
-    }
-    Loc last = {0};
-    for (int i = 0; i < rows; i++) {
-        const char *where = place(a, v[i]->loc, &last), *like = nearest_name(v[i]->name, near.v, near.n);
-        Buf row = {0};
-        buf_printf(&row, "  %-9s %-*s  %-*s  %s", kind, name_width, v[i]->name, width, type[i], where);
-        if (like)
-            buf_printf(&row, "%sthe file has '%s'", *where ? "  " : "", like);
-        while (row.s[row.n - 1] == ' ')
-            row.s[--row.n] = 0;
-        error_more("%s", row.s);
-        buf_free(&row);
-    }
-    if (n > rows)
-        error_more("  %-9s %d more", kind, n - rows);
-}
-
-static void print_unused(const Report *r, const char *const *wanted, int nwanted)
-{
-    for (int i = 0; i < r->unused.n && i < MAX_ROWS; i++) {
-        const char *s = nearest_name(r->unused.v[i], wanted, nwanted);
-        error_more("  not used  %s%s%s%s", r->unused.v[i], s ? "  did you mean '" : "", s ? s : "", s ? "'?" : "");
-    }
-    if (r->unused.n > MAX_ROWS)
-        error_more("  not used  %d more", r->unused.n - MAX_ROWS);
-}
-
-static void count(Buf *b, int n, const char *one, const char *many)
-{
-    const char *noun = b->n ? "" : n == 1 ? "tensor " : "tensors ";
-    if (n)
-        buf_printf(b, "%s%d %s%s", b->n ? ", " : "", n, noun, n == 1 ? one : many);
-}
-
-static void print_report(const Report *r, bool surplus_ok)
-{
-    Arena *a = r->f->arena;
-    const int unused = surplus_ok ? 0 : r->unused.n;
-    Buf head = {0};
-    count(&head, r->missing.n, "is missing", "are missing");
-    count(&head, r->shape.n, "has another shape", "have another shape");
-    count(&head, unused, "is not used", "are not used");
-    error_at(loc_file(r->f->file), "%s", head.s);
-    buf_free(&head);
-    int width = 0;
-    const char **wanted = NEW(a, const char *, r->missing.n);
-    for (int i = 0; i < r->missing.n; i++) {
-        wanted[i] = r->missing.v[i]->name;
-        width = (int)imax(width, (int64_t)strlen(wanted[i]));
-    }
-    for (int i = 0; i < r->shape.n; i++)
-        width = (int)imax(width, (int64_t)strlen(r->shape.v[i]->name));
-    width = (int)imin(width, 60);
-    print_expected(r, r->missing.v, r->missing.n, width, true, surplus_ok ? r->unused : (Names){0});
-    print_expected(r, r->shape.v, r->shape.n, width, false, (Names){0});
-    if (!surplus_ok)
-        print_unused(r, wanted, r->missing.n);
-}
-
-static bool same_dims(const Type *a, const Type *b)
+bool same_dims(const Type *a, const Type *b)
 {
     Type t = *a;
     t.dtype = b->dtype;
@@ -169,21 +78,46 @@ static bool same_dims(const Type *a, const Type *b)
 }
 
 /* A counter of training steps, in every checkpoint of a network with batch norm. */
-static bool ignored(const char *name)
+bool tensor_ignored(const char *name)
 {
     const char *dot = strrchr(name, '.');
     return !strcmp(dot ? dot + 1 : name, "num_batches_tracked");
 }
 
-static bool bind_file(Graph *g, WeightFile *f, bool surplus_ok)
+/* "-backbone.": the file's names lack it. */
+const char *name_in_file(Arena *a, const char *prefix, const char *name)
 {
-    Report r = {.f = f};
+    if (!prefix)
+        return name;
+    if (*prefix != '-')
+        return arena_printf(a, "%s%s", prefix, name);
+    size_t n = strlen(prefix + 1);
+    return strncmp(name, prefix + 1, n) ? name : name + n;
+}
+
+static bool prefix_known(const WeightFile *f, const char *prefix)
+{
+    bool known = !prefix || *prefix == '-' || !f->entry.n;
+    for (int i = 0; i < f->entry.n && !known; i++)
+        known = !strncmp(f->entry.v[i].name, prefix, strlen(prefix));
+    if (!known)
+        error_at(loc_file(f->file), "no tensor's name begins with '%s'; the first one is '%s'", prefix,
+                 f->entry.v[0].name);
+    return known;
+}
+
+static bool bind_file(Graph *g, WeightFile *f, const WeightsOptions *o)
+{
+    Differences r = {.f = f, .o = o};
+    if (!prefix_known(f, o->prefix))
+        return false;
     bool *used = NEW(f->arena, bool, f->entry.n), finite = true;
     for (int i = 0; i < g->value.n; i++) {
         Tensor *t = g->value.v[i].kind == VAL_CONST ? g->value.v[i].tensor : NULL;
         if (!t)
             continue;
-        int k = map_get(&f->index, t->name);
+        int k = map_get(&f->index, name_in_file(f->arena, o->prefix, t->name));
+        PUSH(f->arena, &r.wanted, t);
         if (k >= 0)
             used[k] = true;
         if (t->data)
@@ -199,11 +133,11 @@ static bool bind_file(Graph *g, WeightFile *f, bool surplus_ok)
         }
     }
     for (int i = 0; i < f->entry.n; i++)
-        if (!used[i] && !ignored(f->entry.v[i].name))
-            PUSH(f->arena, &r.unused, f->entry.v[i].name);
-    bool same = !r.missing.n && !r.shape.n && (surplus_ok || !r.unused.n);
+        if (!used[i] && !tensor_ignored(f->entry.v[i].name))
+            PUSH(f->arena, &r.unused, &f->entry.v[i]);
+    bool same = !r.missing.n && !r.shape.n && (o->extra_ok || !r.unused.n);
     if (!same)
-        print_report(&r, surplus_ok);
+        differences_report(&r);
     return same && finite;
 }
 
@@ -234,12 +168,12 @@ static bool read_any(WeightFile *f)
         return npz_read(f);
     if (f->n >= 9 && f->map[8] == '{')
         return safetensors_read(f);
-    const char *what = f->n == 0 ? "is empty" : f->map[0] == 0x80 ? "is a Python pickle" : "is of an unknown kind";
-    error_at(loc_file(f->file), "%s, expected .safetensors or .npz", what);
+    if (!foreign_report(f))
+        error_at(loc_file(f->file), "is %s, expected .safetensors or .npz", f->n ? "of an unknown kind" : "empty");
     return false;
 }
 
-bool weights_bind(Arena *a, Graph *g, const char *source, bool surplus_ok, Weights *out)
+bool weights_bind(Arena *a, Graph *g, const char *source, const WeightsOptions *o, Weights *out)
 {
     *out = (Weights){0};
     if (!strncmp(source, "random:", 7))
@@ -252,7 +186,7 @@ bool weights_bind(Arena *a, Graph *g, const char *source, bool surplus_ok, Weigh
         return false;
     out->file = f;
     f->file = diag_file(strcmp(source, "-") ? source : "<stdin>", NULL, 0);
-    if (!read_any(f) || !bind_file(g, f, surplus_ok)) {
+    if (!read_any(f) || !bind_file(g, f, o)) {
         weights_close(out);
         return false;
     }

@@ -20,6 +20,24 @@ struct WeightFile {
 bool safetensors_read(WeightFile *f);
 bool npz_read(WeightFile *f);
 
-/* Adds an entry; false after an error where the name is taken, empty or has control characters. */
+/* Adds an entry; false after an error where the name is taken, empty, not UTF-8 or has control characters. */
 bool weight_file_add(WeightFile *f, Entry e);
+
+bool same_dims(const Type *, const Type *);
+bool tensor_ignored(const char *name);
+/* What a tensor of the graph is called in the file: WeightsOptions.prefix. */
+const char *name_in_file(Arena *, const char *prefix, const char *name);
+
+/* Where file and graph differ. (differences.c) */
+typedef struct Differences {
+    const WeightFile *f;
+    const WeightsOptions *o;
+    VEC(const Tensor *) wanted, missing, shape; /* wanted: all that the graph reads; shape: there, with another shape */
+    VEC(const Entry *) unused;
+} Differences;
+void differences_report(const Differences *);
+
+/* Files of other programs. (foreign.c) Each says what the file is and how to make weights of it. */
+bool foreign_report(const WeightFile *); /* false where it is of no kind that is known; nothing was said then */
+void foreign_torch(const WeightFile *);
 #endif

@@ -31,9 +31,10 @@ bool npz_read(WeightFile *f)
     Zip zip = {0};
     const char *err = zip_open(f->arena, f->map, f->n, &zip);
     for (int i = 0; i < zip.n && !err; i++)
-        if (ends_with(zip.member[i].name, "/data.pkl"))
-            err = "is a PyTorch checkpoint, which only Python can read; write its tensors with "
-                "safetensors.torch.save_file(model.state_dict(), \"weights.safetensors\")";
+        if (ends_with(zip.member[i].name, "/data.pkl")) {
+            foreign_torch(f);
+            return false;
+        }
     if (err) {
         error_at(loc_file(f->file), "%s", err);
         return false;

@@ -6,12 +6,15 @@
 typedef struct WeightFile WeightFile; /* an opened file: names, types, views into its mapping */
 typedef struct Weights { uint8_t sha256[32]; WeightFile *file; } Weights;
 
+/* extra_ok: tensors of the file that the graph does not read are no error. prefix: what the file's names have in front of
+   the graph's, "module."; "-module.": what they lack; NULL: nothing. */
+typedef struct WeightsOptions { bool extra_ok; const char *prefix; } WeightsOptions;
+
 /* source: a path (.safetensors or .npz, told apart by content) or "random:SEED". Every constant of g without data gets
    its data (views into the mapping; they live until weights_close). Differences between the file and the graph are
    one error that lists them all with nearest names; NaN and infinity in a tensor are errors that name it and the first
-   index; num_batches_tracked is ignored; with `surplus_ok` tensors that the graph does not use are ignored too.
-   False on error. spec_loc names the spec in messages. */
-bool weights_bind(Arena *, Graph *, const char *source, bool surplus_ok, Weights *out);
+   index; num_batches_tracked is ignored. False on error. */
+bool weights_bind(Arena *, Graph *, const char *source, const WeightsOptions *, Weights *out);
 void weights_close(Weights *);
 /* Random numbers for one constant, the same on every machine, from seed and its name: weights He-scaled by fan-in
    (normal, variance 2 / fan-in), batch norm weight in [0.25, 0.75), bias small, running_mean small, running_var in

@@ -11,13 +11,20 @@
 
 static const Value *val(const KC *kc, ValueId v) { return &kc->l->g->value.v[v]; }
 
-/* name as a C identifier that no other buffer of the program has. */
-static const char *buffer_name(Lower *l, const char *name)
+/* The first n characters of name as a C identifier. */
+static char *identifier(Arena *A, const char *name, size_t n)
 {
-    char *s = arena_printf(l->A, "%s%s", isdigit((unsigned char)*name) ? "_" : "", name);
+    char *s = arena_printf(A, "%s%.*s", isdigit((unsigned char)*name) || !n ? "_" : "", (int)n, name);
     for (char *p = s; *p; p++)
         if (!isalnum((unsigned char)*p))
             *p = '_';
+    return s;
+}
+
+/* name as a C identifier that no other buffer of the program has. */
+static const char *buffer_name(Lower *l, const char *name)
+{
+    const char *s = identifier(l->A, name, strlen(name));
     const char *unique = s;
     for (int i = 1; map_get(&l->names, unique) >= 0; i++)
         unique = arena_printf(l->A, "%s_%d", s, i);
@@ -25,8 +32,43 @@ static const char *buffer_name(Lower *l, const char *name)
     return unique;
 }
 
+static int64_t type_bytes(const Type *t) { return type_elems(t) * dtype_size(t->dtype); }
+
+/* Of samples: what differs elsewhere is told apart by comparing all of it. */
+static uint64_t numbers_hash(const uint8_t *data, int64_t n)
+{
+    enum { SAMPLES = 16, SAMPLE = 64 };
+    uint64_t h = 0;
+    for (int64_t i = 0; i < SAMPLES; i++) {
+        int64_t at = n > SAMPLES * SAMPLE ? (n - SAMPLE) / (SAMPLES - 1) * i : i * SAMPLE;
+        if (at < n)
+            h = hash_bytes(data + at, (size_t)imin(SAMPLE, n - at), h);
+    }
+    return h;
+}
+
+/* The constant that has these numbers, or -1; *key is then the one to enter it by. */
+static int equal_const(const Lower *l, const Type *t, const void *data, const char **key)
+{
+    int64_t n = type_bytes(t);
+    const char *hash = arena_printf(l->A, "%016llx.%d.%lld", (unsigned long long)numbers_hash(data, n), t->dtype, (long long)n);
+    *key = hash;
+    for (int i = 1, buf; (buf = map_get(&l->numbers, *key)) >= 0; i++) {
+        if (!memcmp(l->p->buf.v[buf].data, data, (size_t)n))
+            return buf;
+        *key = arena_printf(l->A, "%s.%d", hash, i);
+    }
+    return -1;
+}
+
 int program_buf(Lower *l, const char *name, BufKind kind, Type type, const void *data)
 {
+    const char *key = NULL;
+    int equal = kind == BUF_CONST ? equal_const(l, &type, data, &key) : -1;
+    if (equal >= 0)
+        return equal;
+    if (key)
+        map_put(&l->numbers, key, l->p->buf.n);
     PUSH(l->A, &l->p->buf, ((PBuf){.name = buffer_name(l, name), .kind = kind, .type = type, .data = data, .align = kind == BUF_CONST ? 64 : 4}));
     return l->p->buf.n - 1;
 }
@@ -36,20 +78,7 @@ static void bind_arg(KC *kc, int buf, int64_t offset) { PUSH(kc->l->A, &kc->call
 int kc_const(KC *kc, const char *param, const char *name, DType dt, int rank, const int64_t *dim, const void *data)
 {
     Type t = type_make(dt, rank, dim);
-    const char *key = name;
-    int buf = map_get(&kc->l->packed, key);
-    for (int i = 1; buf >= 0; i++) { /* one weight may be packed in several ways */
-        const PBuf *p = &kc->l->p->buf.v[buf];
-        if (type_eq(&p->type, &t) && !memcmp(p->data, data, (size_t)(type_elems(&t) * dtype_size(dt))))
-            break;
-        key = arena_printf(kc->l->A, "%s_%d", name, i);
-        buf = map_get(&kc->l->packed, key);
-    }
-    if (buf < 0) {
-        buf = program_buf(kc->l, key, BUF_CONST, t, data);
-        map_put(&kc->l->packed, key, buf);
-    }
-    bind_arg(kc, buf, 0);
+    bind_arg(kc, program_buf(kc->l, name, BUF_CONST, t, data), 0);
     return kb_param(&kc->b, param, dt, ACC_CONST, rank, dim);
 }
 
@@ -116,30 +145,23 @@ static int64_t param_shift(const Value *v)
     return v->layout.order == ORDER_ROW ? v->layout.first : v->layout.first / v->layout.cstride * v->layout.cstride;
 }
 
-/* "layer1.0.bn1.bias$1" gives "bias". */
+/* "layer1.0.bn1.bias$1" gives "bias", "conv1/bias:0" conv1_bias_0. */
 static const char *last_part(Arena *A, const char *name)
 {
     const char *dot = strrchr(name, '.');
     name = dot ? dot + 1 : name;
-    return arena_strndup(A, name, strcspn(name, "$"));
+    return identifier(A, name, strcspn(name, "$"));
 }
 
 static int const_buf(KC *kc, ValueId id, bool nhwc)
 {
     Lower *l = kc->l;
     const Value *v = val(kc, id);
-    if (!nhwc) {
-        if (l->buf[id] < 0)
-            l->buf[id] = program_buf(l, v->name, BUF_CONST, v->type, tensor_f32(l->A, v->tensor));
-        return l->buf[id];
-    }
-    const char *name = arena_printf(l->A, "%s.nhwc", v->name);
-    int buf = map_get(&l->packed, name);
-    if (buf < 0) {
-        buf = program_buf(l, name, BUF_CONST, v->type, channels_last(kc, v->tensor));
-        map_put(&l->packed, name, buf);
-    }
-    return buf;
+    if (nhwc)
+        return program_buf(l, arena_printf(l->A, "%s.nhwc", v->name), BUF_CONST, v->type, channels_last(kc, v->tensor));
+    if (l->buf[id] < 0)
+        l->buf[id] = program_buf(l, v->name, BUF_CONST, v->type, tensor_f32(l->A, v->tensor));
+    return l->buf[id];
 }
 
 static Operand *add_operand(KC *kc, Operand o)

@@ -10,7 +10,7 @@ typedef struct Lower {
     const Target *t;
     Program *p;
     int *buf;              /* per value: its PBuf, -1 none yet */
-    Map packed;            /* constants in another order, by name */
+    Map numbers;           /* constants by a hash of their numbers */
     Map names;             /* of buffers */
     bool weights_far;      /* they outgrow L2: in every run, each comes from beyond it */
 } Lower;
@@ -45,9 +45,9 @@ typedef struct KC {
 } KC;
 
 /* ---- operands (access.c) ---- */
+/* Constants of equal numbers are one buffer, whatever their names and shapes. */
 int program_buf(Lower *, const char *name, BufKind, Type, const void *data);
-/* A parameter for constant numbers made by the lowering (packed weights, tables). data is in the arena. Equal names and
-   numbers are one buffer. */
+/* A parameter for constant numbers made by the lowering (packed weights, tables). data is in the arena. */
 int kc_const(KC *, const char *param, const char *name, DType, int rank, const int64_t *dim, const void *data);
 /* Loads `lanes` elements along dimension vdim of the frame (the type whose coordinates coord are), n of them valid.
    A value of fewer dimensions or with dimensions of 1 is broadcast as in ONNX; splat where vdim is broadcast. */

@@ -42,8 +42,12 @@ int64_t winograd_scratch(const Graph *, const Node *); /* bytes, for the node's 
 bool tile_fits(const Target *, int pixels, int nb);
 double tile_cost(const Target *, int pixels, int nb, bool streamed);
 /* Bytes of the weights of all convolutions, and how many more they may still become when they are transformed. */
-typedef struct WinoRoom { int64_t weights, left; } WinoRoom;
+typedef struct WinoRoom {
+    int64_t weights, left;
+    unsigned *forms;       /* per weight: a bit for every form in which it is read already; NULL: not known */
+} WinoRoom;
 WinoRoom winograd_room(const Graph *);
+WinoRoom winograd_shared_room(Arena *, const Graph *); /* the same, to note forms in */
 /* Bytes by which those of one convolution grow. */
 int64_t winograd_growth(const Graph *, const Node *, const WinoConv *, int lanes, int m);
 /* Replaces the schedule of a direct convolution by Winograd's where that is possible and cheaper than `cost`

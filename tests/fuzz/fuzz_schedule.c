@@ -58,7 +58,7 @@ static void make_network(void)
     net.A = arena_new();
     Spec *spec = spec_parse(net.A, "net.yaml", network, strlen(network), NULL, 0, NULL);
     o.observe = keep_chosen;
-    if (!spec || !weights_bind(net.A, spec->graph, "random:1", false, &w))
+    if (!spec || !weights_bind(net.A, spec->graph, "random:1", &(WeightsOptions){0}, &w))
         bug("the network of this test is wrong");
     net.written = spec->graph;
     if (!passes_run(net.A, graph_clone(net.A, net.written), &o) || !net.chosen)

@@ -92,7 +92,7 @@ static Graph *graph_of_spec(Arena *A)
     Spec *s = spec_parse(A, "net.yaml", text, strlen(text), NULL, 0, NULL);
     CU_ASSERT_FATAL(s != NULL);
     Weights w;
-    CU_ASSERT_FATAL(weights_bind(A, s->graph, "random:7", false, &w));
+    CU_ASSERT_FATAL(weights_bind(A, s->graph, "random:7", &(WeightsOptions){0}, &w));
     return s->graph;
 }
 

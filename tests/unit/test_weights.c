@@ -152,7 +152,7 @@ static const Tensor *constant(const Graph *g, const char *name)
 
 static bool bind(const Buf *file, Graph *g, bool surplus_ok, Weights *w)
 {
-    return write_file(path, file->s, file->n) && weights_bind(arena, g, path, surplus_ok, w);
+    return write_file(path, file->s, file->n) && weights_bind(arena, g, path, &(WeightsOptions){.extra_ok = surplus_ok}, w);
 }
 
 static void test_safetensors(void)
@@ -517,7 +517,7 @@ static void test_random(void)
     Graph *g = graph("c.weight bn.weight bn.bias bn.running_mean bn.running_var e.alpha e.beta", "f32[64,32,3,3]",
                      "f32[1000]", "f32[1000]", "f32[1000]", "f32[1000]", "f32[1000]", "f32[1000]");
     Weights w;
-    CU_ASSERT_FATAL(weights_bind(arena, g, "random:7", false, &w));
+    CU_ASSERT_FATAL(weights_bind(arena, g, "random:7", &(WeightsOptions){0}, &w));
     const Tensor *c = constant(g, "c.weight");
     CU_ASSERT_DOUBLE_EQUAL(moment(c, 1), 0, 0.003);
     CU_ASSERT_DOUBLE_EQUAL(moment(c, 2) / (2.0 / 288), 1, 0.05);
@@ -541,7 +541,7 @@ static void test_random(void)
     static const char *const bad[] = {"random:", "random:-1", "random:x", "random:1x", "random:18446744073709551616"};
     for (int i = 0; i < LEN(bad); i++) {
         listen();
-        CU_ASSERT(!weights_bind(arena, g, bad[i], false, &w));
+        CU_ASSERT(!weights_bind(arena, g, bad[i], &(WeightsOptions){0}, &w));
         CU_ASSERT(heard("the seed must be a number"));
     }
 }
