@@ -49,7 +49,7 @@ static int check_loop_passes(Arena *A, const Options *o)
     int status = o->stop_after ? check_loop_pass(A, o, o->stop_after) : 0;
     for (const char *list = o->passes ? o->passes : ""; *list && !status;)
         status = check_loop_pass(A, o, next_word(A, &list));
-    return status;
+    return status ? status : options_check_loops(A, o);
 }
 
 static bool opt_loops(Arena *A, const Options *o, const char *text, int file, Buf *out)

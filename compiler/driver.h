@@ -21,6 +21,9 @@ typedef struct Job {
     Program *program;      /* its kernels */
 } Job;
 
+/* option_rules.c: options that would change nothing. 0, or 2 after a message. */
+int options_check(const Job *, const PassOptions *);
+int options_check_loops(Arena *, const Options *); /* of opt --loops */
 /* Checks what the option table cannot. 0, or the exit status after a message. */
 int job_open(Job *, Arena *, const Options *);
 void job_close(Job *);

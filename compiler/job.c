@@ -10,6 +10,7 @@
 #include "../backends/llvm/llvm.h"
 #include "../passes/rules.h"
 #include "schedule_file.h"
+#include "term.h"
 
 /* ---- options ---- */
 
@@ -49,18 +50,27 @@ PassOptions job_pass_options(const Job *j)
                          .stop_after = stop && o->command != CMD_opt && is_loop_stage(stop) ? NULL : stop};
 }
 
+/* The target whose doc line names that processor, such as Cortex-M33, or NULL. */
+static const char *target_for(const char *processor)
+{
+    enum { LETTERS = 4 };
+    for (int i = 0; strlen(processor) >= LETTERS && i < ntargets; i++)
+        if (strcasestr(target_doc(targets[i].name), processor))
+            return targets[i].name;
+    return NULL;
+}
+
 static int unknown_target(Arena *A, const Options *o)
 {
-    const char **names = NEW(A, const char *, ntargets + 1);
+    const char **names = NEW(A, const char *, ntargets + 1), *takes = target_for(o->target);
     Buf all = {0};
-    int n = 0;
-    for (int i = 0; i < ntargets; i++) {
-        names[n++] = targets[i].name;
-        buf_printf(&all, "%s%s", i ? ", " : "", targets[i].name);
-    }
-    const char *meant = did_you_mean(A, o->target, names, n);
-    usage_error(o->command, "unknown target '%s'%s%s%s", o->target, meant, *meant ? "" : "; targets are ",
-                *meant ? "" : all.s);
+    buf_puts(&all, names[0] = "native");
+    for (int i = 0; i < ntargets; i++)
+        buf_printf(&all, ", %s", names[i + 1] = targets[i].name);
+    const char *meant = takes ? arena_printf(A, "; take %s: %s", takes, target_doc(takes))
+                              : did_you_mean(A, o->target, names, ntargets + 1);
+    usage_error(o->command, "%s%s%s%s; targets are %s ('dsqc help targets' says what for)",
+                *o->target ? "unknown target '" : "--target needs a name", o->target, *o->target ? "'" : "", meant, all.s);
     buf_free(&all);
     return 2;
 }
@@ -105,10 +115,15 @@ int job_open(Job *j, Arena *A, const Options *o)
     for (int i = 0; i < o->set.n; i++)
         if (!strchr(o->set.v[i], '=') || o->set.v[i][0] == '=')
             return usage_error(o->command, "--set takes NAME=VALUE, not '%s'", o->set.v[i]);
-    if (o->schedule && list_has(o->disable_pass, "choose-kernels"))
-        return usage_error(o->command, "--schedule and --disable-pass=choose-kernels exclude each other");
+    uint64_t seed;
+    if (o->weights && weights_random_source(o->weights) && !weights_random_seed(o->weights, &seed))
+        return usage_error(o->command, "--weights=%s: " RANDOM_SEED, o->weights);
+    if (o->quiet)
+        progress_off();
     PassOptions po = job_pass_options(j);
-    return passes_check_options(&po) ? 0 : 2;
+    if (!passes_check_options(&po))
+        return 2;
+    return options_check(j, &po);
 }
 
 void job_close(Job *j)

@@ -3,6 +3,7 @@
 
 #include "io/io.h"
 #include "spec_impl.h"
+#include "weights/weights.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -406,7 +407,12 @@ static bool read_weights(const Cx *cx, const Yaml *y, const char *path)
         spec_error(cx, y->loc, NULL, "expected a file or random:SEED, found nothing");
         return false;
     }
-    cx->s->spec->weights = strncmp(text, "random:", 7) ? spec_beside(cx->s->arena, path, text) : text;
+    uint64_t seed;
+    if (weights_random_source(text) && !weights_random_seed(text, &seed)) {
+        spec_error(cx, y->loc, NULL, "%s: " RANDOM_SEED, spec_show(cx->s->arena, text));
+        return false;
+    }
+    cx->s->spec->weights = !weights_random_source(text) ? spec_beside(cx->s->arena, path, text) : text;
     return true;
 }
 
