@@ -103,6 +103,18 @@ static bool opt_graph(Job *j, const char *text, int file, Buf *out)
     return true;
 }
 
+/* Registers the text for messages; of a file that is no text of the IR nothing is shown. */
+static bool is_ours(const Options *o, const char *text, size_t n, int *file)
+{
+    const char *path = strcmp(o->file, "-") ? o->file : "<stdin>", *word = o->loops ? "program" : "graph";
+    bool ours = text_is_word(text_start(text, ';'), word);
+    *file = diag_file(path, ours ? text : NULL, ours ? n : 0);
+    if (!ours)
+        error_at(loc_file(*file), "no text of the IR: it must begin with '%s'; 'dsqc compile SPEC --emit=%s -o -' prints one",
+                 word, o->loops ? "loops" : "graph");
+    return ours;
+}
+
 int cmd_opt(Arena *A, const Options *o)
 {
     Job j;
@@ -113,9 +125,9 @@ int cmd_opt(Arena *A, const Options *o)
     char *text = read_file(A, o->file, MAX_TEXT, &n);
     if (!text)
         return 1;
-    int file = diag_file(strcmp(o->file, "-") ? o->file : "<stdin>", text, n);
+    int file = -1;
     Buf out = {0};
-    bool ok = o->loops ? opt_loops(A, o, text, file, &out) : opt_graph(&j, text, file, &out);
+    bool ok = is_ours(o, text, n, &file) && (o->loops ? opt_loops(A, o, text, file, &out) : opt_graph(&j, text, file, &out));
     if (ok)
         ok = write_file(o->output ? o->output : "-", out.s, out.n);
     buf_free(&out);

@@ -1,6 +1,7 @@
 /* The spec itself: its keys, inputs, outputs and labels, and how errors are said. */
 #include "spec.h"
 
+#include "foreign.h"
 #include "io/io.h"
 #include "spec_impl.h"
 #include "weights/weights.h"
@@ -100,9 +101,21 @@ static const char *beginning(const char *name, const char *const *key, int n)
     return NULL;
 }
 
+static bool one_of(const char *name, const char *const *key, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (!strcmp(key[i], name))
+            return true;
+    return false;
+}
+
 const char *key_hint(Arena *a, const char *name, const char *const *key, int n)
 {
-    const char *hint = name_hint(a, name, key, n), *begins = beginning(name, key, n);
+    bool spec = one_of("network", key, n), input = one_of("std", key, n);
+    const char *hint = foreign_hint(a, spec ? FOREIGN_SPEC : input ? FOREIGN_INPUT : FOREIGN_ATTR, name, key, n);
+    const char *begins = beginning(name, key, n);
+    if (!hint)
+        hint = name_hint(a, name, key, n);
     if (!hint && begins)
         hint = arena_printf(a, "did you mean '%s'?", begins);
     for (int i = 0; i < n && !hint; i++)
@@ -458,9 +471,9 @@ Spec *spec_parse(Arena *a, const char *name, const char *text, size_t n, const P
     bool std_in = !strcmp(name, "-");
     SpecReader s = {.arena = a, .spec = NEW(a, Spec, 1), .libdir = libdir, .file_seen = map_new(a),
                     .module_by_name = map_new(a), .tensor_by_name = map_new(a)};
-    int file = diag_file(std_in ? "<stdin>" : name, text, n);
+    int file;
     s.spec->path = arena_strndup(a, name, strlen(name));
-    const Yaml *root = yaml_parse(a, text, n, file);
+    const Yaml *root = spec_tree(&s, std_in ? "<stdin>" : name, text, n, &file);
     if (root) {
         spec_digest_text(&s, text, n);
         read_spec(&s, std_in ? "stdin" : s.spec->path, root, loc_file(file), set, nset);

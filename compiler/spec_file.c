@@ -106,6 +106,33 @@ char *spec_read(const Cx *cx, const char *file, const char *name, Loc loc, const
     return text;
 }
 
+/* ---- whose file it is ---- */
+
+/* A map in one line or in JSON has its keys anywhere. */
+static bool is_flow_map(const char *text)
+{
+    return *text_start(text, '#') == '{' && (strstr(text, "network") || strstr(text, "modules"));
+}
+
+/* A file that is named by mistake, or by somebody who may not read it, is not shown: one of our keys must be there. */
+static bool is_spec(const char *text, size_t n)
+{
+    static const char *const key[] = {"network:", "input:", "modules:", "include:", "params:"};
+    if (n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) /* byte order mark */
+        text += 3, n -= 3;
+    bool empty = text_start(text, '#') == text + n;
+    return empty || is_flow_map(text) || text_has_line(text, key, LEN(key));
+}
+
+const Yaml *spec_tree(SpecReader *s, const char *path, const char *text, size_t n, int *file)
+{
+    if (is_spec(text, n))
+        return yaml_parse(s->arena, text, n, *file = diag_file(path, text, n));
+    error_at(loc_file(*file = diag_file(path, NULL, 0)), "this is no spec: a map in YAML with the key 'network', 'modules', "
+             "'input', 'include' or 'params' at the beginning of a line is expected");
+    return NULL;
+}
+
 /* ---- modules and includes ---- */
 
 static bool define_modules(SpecReader *s, const Yaml *map)
@@ -148,7 +175,11 @@ static bool include_file(const Cx *cx, const char *from, const Yaml *y)
         return false;
     }
     char *text = spec_read(cx, from, name, y->loc, &path, &n);
-    const Yaml *root = text ? yaml_parse(s->arena, text, n, diag_file(path, text, n)) : NULL;
+    int file;
+    int errors = diag_errors();
+    const Yaml *root = text ? spec_tree(s, path, text, n, &file) : NULL;
+    if (text && !root && diag_errors() > errors)
+        note_at(y->loc, "included here");
     if (!root)
         return false;
     return spec_keys(NULL, root, "a module file", keys, LEN(keys)) && spec_modules(cx, path, root);
@@ -161,6 +192,14 @@ bool spec_modules(const Cx *cx, const char *path, const Yaml *root)
     for (int i = 0; include && i < (include->kind == YAML_LIST ? include->n : 1); i++)
         ok = include_file(cx, path, include->kind == YAML_LIST ? include->item[i] : include) && ok;
     return ok;
+}
+
+const char *spec_bundled_module(SpecReader *s, const char *name)
+{
+    struct stat st;
+    if (!s->libdir || !spec_identifier(name) || stat(arena_printf(s->arena, "%s/modules/%s.yaml", s->libdir, name), &st))
+        return NULL;
+    return arena_printf(s->arena, "include: [modules/%s.yaml] defines it", name);
 }
 
 /* ---- digest ---- */
