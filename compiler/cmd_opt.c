@@ -5,6 +5,7 @@
 #include "cmd.h"
 #include "driver.h"
 #include "io/io.h"
+#include "term.h"
 
 const char help_opt[] =
     "Reads graph IR as text, runs the passes named, and prints the graph. Without --passes the text\n"
@@ -79,6 +80,27 @@ static bool opt_loops(Arena *A, const Options *o, const char *text, int file, Bu
     return true;
 }
 
+/* Passes that compute with constants leave those alone that have none: whoever wonders sees which. */
+static void warn_numbers(Arena *A, const Graph *g)
+{
+    enum { NAMED = 8 };
+    const Value *first = NULL;
+    const char *names = "";
+    int n = 0;
+    for (int i = 0; i < g->value.n; i++) {
+        const Value *v = &g->value.v[i];
+        if (v->kind != VAL_CONST || v->tensor->data || !value_uses(g, i))
+            continue;
+        first = first ? first : v;
+        if (++n <= NAMED)
+            names = arena_printf(A, "%s%s'%s' (line %d)", names, n > 1 ? ", " : "", v->name, v->loc.line);
+    }
+    if (n)
+        warn_at(first->loc, "%s%s no numbers, so no pass computes with %s: %s%s; --weights gives them numbers",
+                plural(A, n, "constant"), n == 1 ? " has" : " have", n == 1 ? "it" : "them", names,
+                n > NAMED ? ", ..." : "");
+}
+
 static bool opt_graph(Job *j, const char *text, int file, Buf *out)
 {
     const Options *o = j->opt;
@@ -95,6 +117,7 @@ static bool opt_graph(Job *j, const char *text, int file, Buf *out)
     if (o->weights && !weights_bind(j->arena, g, o->weights, true, &j->weights))
         return false;
     if (o->passes) {
+        warn_numbers(j->arena, g);
         PassOptions po = job_pass_options(j);
         if (!passes_run(j->arena, g, &po))
             return false;

@@ -100,6 +100,14 @@ static bool assign_all(Run *r)
     return true;
 }
 
+static bool outputs_writable(const Run *r)
+{
+    bool ok = true;
+    for (int i = 0; i < r->out.n; i++)
+        ok = out_writable(r->out.v[i].file) && ok;
+    return ok;
+}
+
 /* The file for an input in a run of the series; one that was given once serves all. */
 static const char *file_for(const Run *r, int port, int run)
 {
@@ -351,12 +359,12 @@ int cmd_run(Arena *A, const Options *o)
     if (status)
         return status;
     bool reference = o->engine && !strcmp(o->engine, "reference");
-    if (!(reference ? job_read(&j) : job_compile(&j)))
+    if (!job_begin(&j))
         return 1;
     Run r = {.job = &j, .opt = o, .g = j.written};
     if (!assign_all(&r))
         return 2;
-    bool ok = job_write_report(&j) && run(&r);
+    bool ok = outputs_writable(&r) && (reference || job_finish(&j)) && job_write_report(&j) && run(&r);
     job_close(&j);
     return !ok;
 }

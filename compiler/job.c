@@ -4,11 +4,13 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../backends/llvm/llvm.h"
 #include "../passes/rules.h"
+#include "io/io.h"
 #include "schedule_file.h"
 #include "term.h"
 
@@ -103,6 +105,18 @@ static int choose_backend(Job *j)
     return 0;
 }
 
+/* Found now, not after the work that the file is to hold. `dsqc run` knows its files when it knows the network. */
+static bool outputs_writable(const Options *o)
+{
+    bool ok = true;
+    if (o->command == CMD_compile && !o->stop_after && !is_word(o->output, "-"))
+        ok = outdir_writable(o->output ? o->output : "generated");
+    else if (o->output)
+        ok = out_writable(o->output);
+    ok = (!o->report || out_writable(o->report)) && ok;
+    return (!o->html || out_writable(o->html)) && ok;
+}
+
 int job_open(Job *j, Arena *A, const Options *o)
 {
     *j = (Job){.arena = A, .opt = o};
@@ -123,7 +137,8 @@ int job_open(Job *j, Arena *A, const Options *o)
     PassOptions po = job_pass_options(j);
     if (!passes_check_options(&po))
         return 2;
-    return options_check(j, &po);
+    status = options_check(j, &po);
+    return status ? status : !outputs_writable(o);
 }
 
 void job_close(Job *j)
@@ -204,7 +219,7 @@ static const char *find_libdir(Arena *A)
 static size_t stem(const char *name)
 {
     size_t n = strlen(name);
-    return n > 5 && !strcmp(name + n - 5, ".yaml") ? n - 5 : n;
+    return n > 5 && !strcmp(name + n - 5, ".yaml") ? n - 5 : n > 4 && !strcmp(name + n - 4, ".yml") ? n - 4 : n;
 }
 
 /* The specs in libdir and one folder below, as a command line names them; modules are no specs. */
@@ -262,7 +277,9 @@ static const char *find_spec(Arena *A, const char *name, const char *libdir)
         return path;
     if (!stat(name, &st)) /* a folder: reading it says so */
         return name;
-    const char *near = near_bundled(A, name, libdir);
+    const char *near = spec_near_file(A, "", name);
+    if (!near || !near[stem(near)]) /* no YAML */
+        near = near_bundled(A, name, libdir);
     error_at(loc_file(diag_file(name, NULL, 0)), "neither a file nor a bundled spec%s%s%s",
              near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     return NULL;
@@ -311,6 +328,47 @@ static bool read_schedules(Job *j)
     return true;
 }
 
+/* What this process may use. */
+static int64_t memory_bytes(void)
+{
+    struct rlimit most;
+    int64_t bytes = INT64_MAX;
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    if (pages > 0 && size > 0)
+        mul_ok(pages, size, &bytes);
+    if (!getrlimit(RLIMIT_AS, &most) && most.rlim_cur != RLIM_INFINITY)
+        bytes = imin(bytes, (int64_t)most.rlim_cur);
+    return bytes;
+}
+
+static bool too_large(const Job *j, const Value *v, const char *what, int64_t bytes, int64_t most)
+{
+    Arena *A = j->arena;
+    error_at(v->loc, "%s%s%s%s, %s, %s %s bytes; this machine has %s bytes of memory", what, v->name ? " '" : "",
+             v->name ? v->name : "", v->name ? "'" : "", type_text(A, &v->type),
+             *what == 't' ? "takes" : "take", digits(A, bytes), digits(A, most));
+    return false;
+}
+
+/* Random weights, and the results of a network that runs here, are in memory: a mistyped size is found before memory is
+   asked for, and at its place. Weights from a file are mapped. */
+static bool fits_memory(const Job *j, bool random)
+{
+    const Graph *g = j->spec->graph;
+    bool runs = j->opt->command & (CMD_run | CMD_verify | CMD_bench | CMD_tune);
+    int64_t most = memory_bytes(), weights = 0;
+    for (int i = 0; i < g->value.n; i++) {
+        const Value *v = &g->value.v[i];
+        int64_t bytes = type_elems(&v->type) * (int64_t)sizeof(float);
+        bool weight = v->kind == VAL_CONST && v->tensor && !v->tensor->data;
+        if (weight && random && (!add_ok(weights, bytes, &weights) || weights > most))
+            return too_large(j, v, "all weights up to", weights, most);
+        if (runs && v->kind != VAL_CONST && bytes > most)
+            return too_large(j, v, "the value", bytes, most);
+    }
+    return true;
+}
+
 bool job_read(Job *j)
 {
     const Options *o = j->opt;
@@ -327,7 +385,7 @@ bool job_read(Job *j)
     if (!j->spec)
         return false;
     const char *source = weights_source(j);
-    if (!source || !weights_bind(j->arena, j->spec->graph, source, false, &j->weights))
+    if (!source || !fits_memory(j, weights_random_source(source)) || !weights_bind(j->arena, j->spec->graph, source, false, &j->weights))
         return false;
     j->written = j->spec->graph;
     return read_schedules(j);

@@ -225,6 +225,10 @@ static bool read_input_type(const Cx *cx, const Yaml *y, Type *t)
     }
     if (type_valid(t) && t->rank > 0)
         return true;
+    if (!t->rank) {
+        spec_error(cx, y->loc, NULL, "an input has at least one dimension, found %s: a single number is f32[1]", text);
+        return false;
+    }
     spec_error(cx, y->loc, NULL, "an input has sizes of at least 1, together at most 2^40 elements, found %s", text);
     return false;
 }

@@ -38,9 +38,26 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The file in dir that is nearest to name in name's own folder there, as it would be written, or NULL. */
-static const char *near_file(Arena *a, const char *dir, const char *name)
+/* The name with an ending of YAML in place of its own or of none, if dir has such a file, or NULL. */
+static const char *other_ending(Arena *a, const char *dir, const char *name)
 {
+    static const char *const ending[] = {".yaml", ".yml"};
+    const char *slash = strrchr(name, '/'), *dot = strrchr(slash ? slash : name, '.');
+    for (int i = 0; i < 2 * LEN(ending); i++) {
+        int n = (int)(dot && i >= LEN(ending) ? dot - name : (ptrdiff_t)strlen(name));
+        const char *other = arena_printf(a, "%.*s%s", n, name, ending[i % LEN(ending)]);
+        struct stat st;
+        if (strcmp(other, name) && !stat(path_join(a, dir, other), &st) && S_ISREG(st.st_mode))
+            return other;
+    }
+    return NULL;
+}
+
+const char *spec_near_file(Arena *a, const char *dir, const char *name)
+{
+    const char *other = other_ending(a, dir, name);
+    if (other)
+        return other;
     const char *folder = dir_of(a, name), *base = strrchr(name, '/');
     const char *path = path_join(a, dir, folder);
     DIR *d = opendir(*path ? path : ".");
@@ -75,7 +92,7 @@ static const char *find_file(const Cx *cx, const char *file, const char *name, L
     }
     const char *near = NULL;
     for (int i = 0; i < ndir && !near; i++)
-        near = near_file(a, dir[i], name);
+        near = spec_near_file(a, dir[i], name);
     const char *hint = near ? arena_printf(a, "did you mean '%s'?", near) : NULL;
     const char *here = *dir[0] ? dir[0] : *name == '/' || *file == '/' ? "/" : ".";
     if (ndir == 2)

@@ -263,7 +263,7 @@ bool weights_bind(Arena *a, Graph *g, const char *source, bool surplus_ok, Weigh
         return false;
     out->file = f;
     f->file = diag_file(strcmp(source, "-") ? source : "<stdin>", NULL, 0);
-    if (!read_any(f) || !bind_file(g, f, surplus_ok)) {
+    if (!read_any(f) || !bind_file(g, f, surplus_ok) || !weights_check(g, f->file)) {
         weights_close(out);
         return false;
     }
