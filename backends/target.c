@@ -21,6 +21,23 @@ const Target targets[] = {
 };
 const int ntargets = LEN(targets);
 
+typedef struct TargetDoc { const char *name, *doc; } TargetDoc;
+static const TargetDoc docs[] = {
+#define TARGET(...)
+#define TARGET_DOC(name, doc) {name, doc},
+#include "isa/targets.def"
+#undef TARGET_DOC
+#undef TARGET
+};
+
+const char *target_doc(const char *name)
+{
+    for (int i = 0; i < LEN(docs); i++)
+        if (!strcmp(docs[i].name, name))
+            return docs[i].doc;
+    return "";
+}
+
 static const Target *row(const char *name)
 {
     for (int i = 0; i < ntargets; i++)

@@ -23,6 +23,7 @@ typedef struct Target {
 const Target *target_find(const char *name);
 /* Does its multiply-add take the scalar operand from any lane of a vector, so that one load brings several? */
 bool target_by_lane(const Target *);
+const char *target_doc(const char *name); /* what to take it for; "" where nothing is said */
 extern const Target targets[];
 extern const int ntargets;
 

@@ -5,6 +5,7 @@
 #include "cmd.h"
 #include "driver.h"
 #include "io/io.h"
+#include "term.h"
 
 const char help_opt[] =
     "Reads graph IR as text, runs the passes named, and prints the graph. Without --passes the text\n"
@@ -49,7 +50,7 @@ static int check_loop_passes(Arena *A, const Options *o)
     int status = o->stop_after ? check_loop_pass(A, o, o->stop_after) : 0;
     for (const char *list = o->passes ? o->passes : ""; *list && !status;)
         status = check_loop_pass(A, o, next_word(A, &list));
-    return status;
+    return status ? status : options_check_loops(A, o);
 }
 
 static bool opt_loops(Arena *A, const Options *o, const char *text, int file, Buf *out)
@@ -79,6 +80,27 @@ static bool opt_loops(Arena *A, const Options *o, const char *text, int file, Bu
     return true;
 }
 
+/* Passes that compute with constants leave those alone that have none: whoever wonders sees which. */
+static void warn_numbers(Arena *A, const Graph *g)
+{
+    enum { NAMED = 8 };
+    const Value *first = NULL;
+    const char *names = "";
+    int n = 0;
+    for (int i = 0; i < g->value.n; i++) {
+        const Value *v = &g->value.v[i];
+        if (v->kind != VAL_CONST || v->tensor->data || !value_uses(g, i))
+            continue;
+        first = first ? first : v;
+        if (++n <= NAMED)
+            names = arena_printf(A, "%s%s'%s' (line %d)", names, n > 1 ? ", " : "", v->name, v->loc.line);
+    }
+    if (n)
+        warn_at(first->loc, "%s%s no numbers, so no pass computes with %s: %s%s; --weights gives them numbers",
+                plural(A, n, "constant"), n == 1 ? " has" : " have", n == 1 ? "it" : "them", names,
+                n > NAMED ? ", ..." : "");
+}
+
 static bool opt_graph(Job *j, const char *text, int file, Buf *out)
 {
     const Options *o = j->opt;
@@ -97,12 +119,25 @@ static bool opt_graph(Job *j, const char *text, int file, Buf *out)
     if (o->weights && !weights_bind(j->arena, g, o->weights, &use, &j->weights))
         return false;
     if (o->passes) {
+        warn_numbers(j->arena, g);
         PassOptions po = job_pass_options(j);
         if (!passes_run(j->arena, g, &po))
             return false;
     }
     graph_print(out, g, PRINT_LAYOUT | (o->print_data ? PRINT_DATA : 0));
     return true;
+}
+
+/* Registers the text for messages; of a file that is no text of the IR nothing is shown. */
+static bool is_ours(const Options *o, const char *text, size_t n, int *file)
+{
+    const char *path = strcmp(o->file, "-") ? o->file : "<stdin>", *word = o->loops ? "program" : "graph";
+    bool ours = text_is_word(text_start(text, ';'), word);
+    *file = diag_file(path, ours ? text : NULL, ours ? n : 0);
+    if (!ours)
+        error_at(loc_file(*file), "no text of the IR: it must begin with '%s'; 'dsqc compile SPEC --emit=%s -o -' prints one",
+                 word, o->loops ? "loops" : "graph");
+    return ours;
 }
 
 int cmd_opt(Arena *A, const Options *o)
@@ -115,9 +150,9 @@ int cmd_opt(Arena *A, const Options *o)
     char *text = read_file(A, o->file, MAX_TEXT, &n);
     if (!text)
         return 1;
-    int file = diag_file(strcmp(o->file, "-") ? o->file : "<stdin>", text, n);
+    int file = -1;
     Buf out = {0};
-    bool ok = o->loops ? opt_loops(A, o, text, file, &out) : opt_graph(&j, text, file, &out);
+    bool ok = is_ours(o, text, n, &file) && (o->loops ? opt_loops(A, o, text, file, &out) : opt_graph(&j, text, file, &out));
     if (ok)
         ok = write_file(o->output ? o->output : "-", out.s, out.n);
     buf_free(&out);

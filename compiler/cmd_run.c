@@ -21,7 +21,7 @@ const char examples_run[] =
     "  dsqc run net.yaml -i a.png -i b.png -i c.png --top 1 --check\n"
     "  cat x.npy | dsqc run net.yaml --input - --output - --engine=reference > y.npy\n";
 
-enum { DEFAULT_TOP = 5 };
+enum { DEFAULT_TOP = 5, SERIES_TOP = 8 };
 
 /* "NAME=FILE", or "FILE" where there is only one port. */
 typedef struct Given { int port; const char *file; } Given;
@@ -91,10 +91,21 @@ static bool assign_all(Run *r)
             return usage_error(r->opt->command, "the input '%s' is given %d times, another one %d times", v->name,
                                count[i], r->series), false;
     }
+    if (r->series > 1 && r->opt->top > SERIES_TOP)
+        return usage_error(r->opt->command, "--top=%d: a series of runs shows at most %d elements of each", r->opt->top,
+                           SERIES_TOP), false;
     if (r->series > 1 && r->out.n)
         return usage_error(r->opt->command, "--output is for one run, the inputs make a series of %d", r->series),
                false;
     return true;
+}
+
+static bool outputs_writable(const Run *r)
+{
+    bool ok = true;
+    for (int i = 0; i < r->out.n; i++)
+        ok = out_writable(r->out.v[i].file) && ok;
+    return ok;
 }
 
 /* The file for an input in a run of the series; one that was given once serves all. */
@@ -291,12 +302,11 @@ static bool run_one(Run *r)
 /* A table with a row for every run: the best elements of the first output. */
 static bool run_series(Run *r)
 {
-    enum { COLUMNS = 8 };
     Arena *A = r->job->arena;
     int64_t n = type_elems(&output(r, 0)->type);
-    int top = (int)imin(imin(r->opt->top ? r->opt->top : DEFAULT_TOP, n), COLUMNS);
+    int top = (int)imin(imin(r->opt->top ? r->opt->top : DEFAULT_TOP, n), SERIES_TOP);
     bool checks = r->opt->check;
-    Best best[COLUMNS];
+    Best best[SERIES_TOP];
     double worst = 0;
     Table t = table_new(A, arena_printf(A, "l%.*s%s", top, "llllllll", checks ? "rr" : "r"));
     table_cell(&t, "%s", r->g->value.v[r->g->input.v[r->in.v[0].port]].name);
@@ -349,12 +359,12 @@ int cmd_run(Arena *A, const Options *o)
     if (status)
         return status;
     bool reference = o->engine && !strcmp(o->engine, "reference");
-    if (!(reference ? job_read(&j) : job_compile(&j)))
+    if (!job_begin(&j))
         return 1;
     Run r = {.job = &j, .opt = o, .g = j.written};
     if (!assign_all(&r))
         return 2;
-    bool ok = job_write_report(&j) && run(&r);
+    bool ok = outputs_writable(&r) && (reference || job_finish(&j)) && job_write_report(&j) && run(&r);
     job_close(&j);
     return !ok;
 }

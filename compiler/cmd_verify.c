@@ -1,4 +1,5 @@
 /* dsqc verify */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -295,6 +296,18 @@ static void print_table(const Verify *v)
     table_print(&t);
 }
 
+/* No error that could be measured: one of the two left the range of f32. */
+static void say_infinite(const Verify *v, const Watch *w)
+{
+    const char *name = watch_name(v, w);
+    if (!(w->largest <= FLT_MAX))
+        error_at(w->value->loc, "'%s' reaches %.2g, beyond f32 (3.4e38): weights or inputs are too large for it", name,
+                 w->largest);
+    else
+        error_at(w->value->loc, "'%s' is infinite or NaN in f32, where the reference stays below %.2g: a sum or product on "
+                 "the way is beyond f32 (3.4e38)", name, w->largest);
+}
+
 static bool judge(const Verify *v, int runs)
 {
     const Watch *first = NULL, *worst = NULL;
@@ -312,6 +325,10 @@ static bool judge(const Verify *v, int runs)
             inherited++;
         else if (!worst || w->error > worst->error)
             worst = w;
+    }
+    if (first && first->error > FLT_MAX) {
+        say_infinite(v, first);
+        return false;
     }
     if (first) {
         error_at(first->value->loc,

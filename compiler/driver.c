@@ -88,12 +88,22 @@ bool job_build(Job *j, const PassOptions *po)
     return true; /* backends/c/ prints the loops: job_write_c */
 }
 
-bool job_compile(Job *j)
+bool job_begin(Job *j)
 {
     double t = now_ms();
     if (!job_read(j)) /* compiler/spec.c, compiler/weights/: YAML and tensors -> the graph as written */
         return false;
     stage_done(j, "spec and weights", &t);
+    return true;
+}
+
+bool job_compile(Job *j)
+{
+    return job_begin(j) && job_finish(j);
+}
+
+bool job_finish(Job *j)
+{
     PassOptions po = job_pass_options(j);
     return job_build(j, &po);
 }

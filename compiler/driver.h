@@ -21,6 +21,9 @@ typedef struct Job {
     Program *program;      /* its kernels */
 } Job;
 
+/* option_rules.c: options that would change nothing. 0, or 2 after a message. */
+int options_check(const Job *, const PassOptions *);
+int options_check_loops(Arena *, const Options *); /* of opt --loops */
 /* Checks what the option table cannot. 0, or the exit status after a message. */
 int job_open(Job *, Arena *, const Options *);
 void job_close(Job *);
@@ -28,6 +31,8 @@ void job_close(Job *);
 bool job_read_rules(Job *); /* --rules: fills rules. False after a message. */
 bool job_read(Job *);      /* rules, spec, weights and schedules: fills all of these and written. False after a message. */
 bool job_compile(Job *);   /* the whole way: fills everything. False after a message. */
+bool job_begin(Job *);     /* its two halves: reading, with the time that it took, and the passes */
+bool job_finish(Job *);
 /* What job_compile does behind job_read; program stays NULL where --stop-after names a pass on graphs. */
 bool job_build(Job *, const PassOptions *);
 /* Whether every buffer of the program has sizes that the target's pointers reach. False after a message. */

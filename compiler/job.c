@@ -4,11 +4,13 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../backends/llvm/llvm.h"
 #include "../passes/rules.h"
+#include "io/io.h"
 #include "schedule_file.h"
 #include "term.h"
 
@@ -50,18 +52,27 @@ PassOptions job_pass_options(const Job *j)
                          .stop_after = stop && o->command != CMD_opt && is_loop_stage(stop) ? NULL : stop};
 }
 
+/* The target whose doc line names that processor, such as Cortex-M33, or NULL. */
+static const char *target_for(const char *processor)
+{
+    enum { LETTERS = 4 };
+    for (int i = 0; strlen(processor) >= LETTERS && i < ntargets; i++)
+        if (strcasestr(target_doc(targets[i].name), processor))
+            return targets[i].name;
+    return NULL;
+}
+
 static int unknown_target(Arena *A, const Options *o)
 {
-    const char **names = NEW(A, const char *, ntargets + 1);
+    const char **names = NEW(A, const char *, ntargets + 1), *takes = target_for(o->target);
     Buf all = {0};
-    int n = 0;
-    for (int i = 0; i < ntargets; i++) {
-        names[n++] = targets[i].name;
-        buf_printf(&all, "%s%s", i ? ", " : "", targets[i].name);
-    }
-    const char *meant = did_you_mean(A, o->target, names, n);
-    usage_error(o->command, "unknown target '%s'%s%s%s", o->target, meant, *meant ? "" : "; targets are ",
-                *meant ? "" : all.s);
+    buf_puts(&all, names[0] = "native");
+    for (int i = 0; i < ntargets; i++)
+        buf_printf(&all, ", %s", names[i + 1] = targets[i].name);
+    const char *meant = takes ? arena_printf(A, "; take %s: %s", takes, target_doc(takes))
+                              : did_you_mean(A, o->target, names, ntargets + 1);
+    usage_error(o->command, "%s%s%s%s; targets are %s ('dsqc help targets' says what for)",
+                *o->target ? "unknown target '" : "--target needs a name", o->target, *o->target ? "'" : "", meant, all.s);
     buf_free(&all);
     return 2;
 }
@@ -94,6 +105,18 @@ static int choose_backend(Job *j)
     return 0;
 }
 
+/* Found now, not after the work that the file is to hold. `dsqc run` knows its files when it knows the network. */
+static bool outputs_writable(const Options *o)
+{
+    bool ok = true;
+    if (o->command == CMD_compile && !o->stop_after && !is_word(o->output, "-"))
+        ok = outdir_writable(o->output ? o->output : "generated");
+    else if (o->output)
+        ok = out_writable(o->output);
+    ok = (!o->report || out_writable(o->report)) && ok;
+    return (!o->html || out_writable(o->html)) && ok;
+}
+
 int job_open(Job *j, Arena *A, const Options *o)
 {
     *j = (Job){.arena = A, .opt = o};
@@ -106,12 +129,18 @@ int job_open(Job *j, Arena *A, const Options *o)
     for (int i = 0; i < o->set.n; i++)
         if (!strchr(o->set.v[i], '=') || o->set.v[i][0] == '=')
             return usage_error(o->command, "--set takes NAME=VALUE, not '%s'", o->set.v[i]);
+    uint64_t seed;
+    if (o->weights && weights_random_source(o->weights) && !weights_random_seed(o->weights, &seed))
+        return usage_error(o->command, "--weights=%s: " RANDOM_SEED, o->weights);
+    if (o->quiet)
+        progress_off();
     if (j->llvm && !llvm_open())
         return 1;
-    if (o->schedule && list_has(o->disable_pass, "choose-kernels"))
-        return usage_error(o->command, "--schedule and --disable-pass=choose-kernels exclude each other");
     PassOptions po = job_pass_options(j);
-    return passes_check_options(&po) ? 0 : 2;
+    if (!passes_check_options(&po))
+        return 2;
+    status = options_check(j, &po);
+    return status ? status : !outputs_writable(o);
 }
 
 void job_close(Job *j)
@@ -216,7 +245,7 @@ static const char *find_libdir(Arena *A)
 static size_t stem(const char *name)
 {
     size_t n = strlen(name);
-    return n > 5 && !strcmp(name + n - 5, ".yaml") ? n - 5 : n;
+    return n > 5 && !strcmp(name + n - 5, ".yaml") ? n - 5 : n > 4 && !strcmp(name + n - 4, ".yml") ? n - 4 : n;
 }
 
 /* The specs in libdir and one folder below, as a command line names them; modules are no specs. */
@@ -274,7 +303,9 @@ static const char *find_spec(Arena *A, const char *name, const char *libdir)
         return path;
     if (!stat(name, &st)) /* a folder: reading it says so */
         return name;
-    const char *near = near_bundled(A, name, libdir);
+    const char *near = spec_near_file(A, "", name);
+    if (!near || !near[stem(near)]) /* no YAML */
+        near = near_bundled(A, name, libdir);
     error_at(loc_file(diag_file(name, NULL, 0)), "neither a file nor a bundled spec%s%s%s",
              near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     return NULL;
@@ -323,6 +354,47 @@ static bool read_schedules(Job *j)
     return true;
 }
 
+/* What this process may use. */
+static int64_t memory_bytes(void)
+{
+    struct rlimit most;
+    int64_t bytes = INT64_MAX;
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    if (pages > 0 && size > 0)
+        mul_ok(pages, size, &bytes);
+    if (!getrlimit(RLIMIT_AS, &most) && most.rlim_cur != RLIM_INFINITY)
+        bytes = imin(bytes, (int64_t)most.rlim_cur);
+    return bytes;
+}
+
+static bool too_large(const Job *j, const Value *v, const char *what, int64_t bytes, int64_t most)
+{
+    Arena *A = j->arena;
+    error_at(v->loc, "%s%s%s%s, %s, %s %s bytes; this machine has %s bytes of memory", what, v->name ? " '" : "",
+             v->name ? v->name : "", v->name ? "'" : "", type_text(A, &v->type),
+             *what == 't' ? "takes" : "take", digits(A, bytes), digits(A, most));
+    return false;
+}
+
+/* Random weights, and the results of a network that runs here, are in memory: a mistyped size is found before memory is
+   asked for, and at its place. Weights from a file are mapped. */
+static bool fits_memory(const Job *j, bool random)
+{
+    const Graph *g = j->spec->graph;
+    bool runs = j->opt->command & (CMD_run | CMD_verify | CMD_bench | CMD_tune);
+    int64_t most = memory_bytes(), weights = 0;
+    for (int i = 0; i < g->value.n; i++) {
+        const Value *v = &g->value.v[i];
+        int64_t bytes = type_elems(&v->type) * (int64_t)sizeof(float);
+        bool weight = v->kind == VAL_CONST && v->tensor && !v->tensor->data;
+        if (weight && random && (!add_ok(weights, bytes, &weights) || weights > most))
+            return too_large(j, v, "all weights up to", weights, most);
+        if (runs && v->kind != VAL_CONST && bytes > most)
+            return too_large(j, v, "the value", bytes, most);
+    }
+    return true;
+}
+
 bool job_read(Job *j)
 {
     const Options *o = j->opt;
@@ -343,7 +415,8 @@ bool job_read(Job *j)
         return false;
     const char *source = weights_source(j);
     WeightsOptions use = {o->weights_extra && !strcmp(o->weights_extra, "ignore"), o->weights_prefix};
-    if (!source || !weights_bind(j->arena, j->spec->graph, source, &use, &j->weights))
+    if (!source || !fits_memory(j, weights_random_source(source)) ||
+        !weights_bind(j->arena, j->spec->graph, source, &use, &j->weights))
         return false;
     j->written = j->spec->graph;
     return read_schedules(j);

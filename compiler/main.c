@@ -1,11 +1,13 @@
 /* dsqc: one command a file (cmd_*.c), all of them over driver.c. */
 #include "cmd.h"
+#include "help.h"
 #include "options.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "../backends/target.h"
 #include "base/diag.h"
 
 static const struct {
@@ -26,8 +28,13 @@ static void print_help(FILE *f)
             "into plain C that needs nothing at run time.\n\ncommands:\n");
     for (int i = 0; i < NCOMMANDS; i++)
         fprintf(f, "  %-8s %-9s %s\n", command_names[i], commands[i].operand, commands[i].doc);
+    fputs("\ntargets: native", f);
+    for (int i = 0; i < ntargets; i++)
+        fprintf(f, "%s%s", i == 7 ? ",\n" : ", ", targets[i].name);
+    fputs("\n", f);
     fprintf(f,
-            "\n'dsqc COMMAND --help' lists a command's options. '-' is standard input or output\n"
+            "\n'dsqc COMMAND --help' lists a command's options, 'dsqc help operators' what a spec is made of,\n"
+            "'dsqc help targets' the machines to compile for. '-' is standard input or output\n"
             "wherever a file is meant. Exit status: 0 done; 1 the input or its numbers are wrong;\n"
             "2 the command line is wrong; 3 a fault of dsqc itself.\n");
 }
@@ -37,6 +44,10 @@ static void print_command_help(int i)
     printf("usage: dsqc %s%s%s [options]\n\n%s\noptions:\n", command_names[i], *commands[i].operand ? " " : "",
            commands[i].operand, commands[i].text);
     options_help(1 << i);
+    if (options_have(1 << i, "target")) {
+        printf("\ntargets:\n");
+        help_target_names();
+    }
     printf("\nexamples:\n%s", commands[i].examples);
 }
 
@@ -57,6 +68,10 @@ static int run_command(Arena *A, int i, char **argv)
         return 2;
     if (o.help) {
         print_command_help(i);
+        return 0;
+    }
+    if (options_ask_targets(&o)) {
+        help_targets();
         return 0;
     }
     int status = commands[i].fn(A, &o);
@@ -80,6 +95,10 @@ static int dispatch(Arena *A, char **argv)
         return 0;
     }
     const char *wanted = help ? argv[1] : name;
+    if (help && (!strcmp(wanted, "targets") || !strcmp(wanted, "operators"))) {
+        *wanted == 't' ? help_targets() : help_operators();
+        return 0;
+    }
     for (int i = 0; i < NCOMMANDS; i++) {
         if (strcmp(command_names[i], wanted))
             continue;

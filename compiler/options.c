@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../runtime_min/dsq_pool.h"
+
 typedef enum Kind { FLAG, TEXT, LIST, INT, COUNT, REAL, CHOICE, CHOICES, LEVEL } Kind;
 typedef struct Row {
     char letter;
@@ -22,6 +24,15 @@ static const Row rows[] = {
 #define OPTION(field, letter, name, kind, arg, commands, doc)                                                          \
     {letter, name, kind, arg, commands, doc, offsetof(Options, field)},
 #include "options.def"
+#undef OPTION
+};
+
+typedef struct Limit { size_t offset; int most; } Limit;
+static const Limit limits[] = {
+#define OPTION(...)
+#define LIMIT(field, most) {offsetof(Options, field), most},
+#include "options.def"
+#undef LIMIT
 #undef OPTION
 };
 
@@ -50,7 +61,7 @@ int usage_error(int command, const char *fmt, ...)
     va_list ap;
     va_start(ap, fmt);
     fflush(stdout);
-    fprintf(stderr, "dsqc%s%s: ", *name ? " " : "", name);
+    fputs("dsqc: error: ", stderr);
     vfprintf(stderr, fmt, ap);
     fprintf(stderr, "\nTry 'dsqc%s%s --help'.\n", *name ? " " : "", name);
     va_end(ap);
@@ -106,12 +117,20 @@ static bool check_choice(Arena *A, int command, const Row *r, const char *value)
     return false;
 }
 
-static bool parse_int(const char *s, int *out)
+static int limit_of(const Row *r)
+{
+    for (int i = 0; i < LEN(limits); i++)
+        if (limits[i].offset == r->offset)
+            return limits[i].most;
+    return 1000000000;
+}
+
+static bool parse_int(const char *s, int most, int *out)
 {
     char *end;
     errno = 0;
     long v = strtol(s, &end, 10);
-    if (end == s || *end || errno || v < 1 || v > 1000000000)
+    if (end == s || *end || errno || v < 1 || v > most)
         return false;
     *out = (int)v;
     return true;
@@ -120,7 +139,7 @@ static bool parse_int(const char *s, int *out)
 static bool store(Arena *A, Options *o, const Row *r, const char *shown, const char *value)
 {
     void *field = (char *)o + r->offset;
-    if (r->kind != FLAG && r->kind != COUNT && !*value)
+    if (r->kind != FLAG && r->kind != COUNT && !*value && r->offset != offsetof(Options, target))
         return usage_error(o->command, "%s needs a value: %s", shown, r->arg), false;
     switch (r->kind) {
     case FLAG:
@@ -150,9 +169,10 @@ static bool store(Arena *A, Options *o, const Row *r, const char *shown, const c
         }
         /* fall through */
     case INT:
-        if (parse_int(value, field))
+        if (parse_int(value, limit_of(r), field))
             return true;
-        return usage_error(o->command, "%s takes a whole number from 1 on, not '%s'", shown, value), false;
+        return usage_error(o->command, "%s takes a whole number from 1 to %d, not '%s'", shown, limit_of(r), value),
+               false;
     case LEVEL:
         if (value[0] < '0' || value[0] > '3' || value[1])
             return usage_error(o->command, "-O takes a level from 0 to 3, not '%s'", value), false;
@@ -243,7 +263,7 @@ static bool parse_option(Arena *A, Options *o, char ***argv)
 
 bool options_parse(Arena *A, int command, char **argv, Options *o)
 {
-    *o = (Options){.command = command, .level = 2};
+    *o = (Options){.command = command, .level = DEFAULT_LEVEL};
     const char *operand = operands[command_index(command)];
     bool only_operands = false;
     for (; *argv; argv++) {
@@ -252,7 +272,7 @@ bool options_parse(Arena *A, int command, char **argv, Options *o)
         } else if (!only_operands && **argv == '-' && (*argv)[1]) {
             if (!parse_option(A, o, &argv))
                 return false;
-            if (o->help)
+            if (o->help || options_ask_targets(o))
                 return true;
         } else if (!*operand || o->file) {
             return usage_error(command, "unexpected argument '%s'%s", *argv,
@@ -266,6 +286,34 @@ bool options_parse(Arena *A, int command, char **argv, Options *o)
     if (*operand && !o->file)
         return usage_error(command, "which %s?", operand), false;
     return true;
+}
+
+bool options_have(int command, const char *name)
+{
+    return find(command, name, strlen(name));
+}
+
+bool options_ask_targets(const Options *o)
+{
+    return o->target && !strcmp(o->target, "list");
+}
+
+bool option_said(const Options *o, const char *name)
+{
+    static const Options unsaid = {.level = DEFAULT_LEVEL};
+    const Row *r = find(o->command, name, strlen(name));
+    if (!r)
+        return false;
+    const char *is = (const char *)o + r->offset, *was = (const char *)&unsaid + r->offset;
+    switch (r->kind) {
+    case FLAG: return *(const bool *)is;
+    case LIST: return ((const TextList *)(const void *)is)->n > 0;
+    case INT:
+    case COUNT:
+    case LEVEL: return *(const int *)(const void *)is != *(const int *)(const void *)was;
+    case REAL: return *(const double *)(const void *)is > 0;
+    default: return *(const char *const *)(const void *)is != NULL;
+    }
 }
 
 /* ---- help ---- */

@@ -29,6 +29,8 @@ enum {
     TAKES_SPEC = BUILDS | CMD_info | CMD_export | CMD_tune
 };
 
+enum { DEFAULT_LEVEL = 2 };
+
 typedef struct TextList { const char **v; int n, cap; } TextList;
 typedef bool OptCType_FLAG;
 typedef const char *OptCType_TEXT, *OptCType_CHOICE, *OptCType_CHOICES;
@@ -56,11 +58,15 @@ extern const char *const command_names[NCOMMANDS];
 
 /* Reads the arguments behind the command's name. False: usage_error has said why, and the exit status is 2. */
 bool options_parse(Arena *, int command, char **argv, Options *);
+bool options_have(int command, const char *name);
+/* Was the option given, with another value than its default? False for an option that the command does not have. */
+bool option_said(const Options *, const char *name);
+bool options_ask_targets(const Options *); /* --target=list: nothing else counts */
 /* Whether the comma list contains the word. */
 bool list_has(const char *list, const char *word);
 void options_help(int command);  /* the table of options, to standard output */
 
-/* "dsqc compile: ..." with a pointer to the help. Returns 2, the exit status. command 0: no command yet. */
+/* "dsqc: error: ..." with a pointer to the help. Returns 2, the exit status. command 0: no command yet. */
 int usage_error(int command, const char *fmt, ...) PRINTF(2, 3);
 /* "; did you mean 'x'?" or "" */
 const char *did_you_mean(Arena *, const char *said, const char *const *names, int n);

@@ -205,6 +205,10 @@ static bool read_head(const Source *s, const json_t *root, ScheduleFile *f)
 ScheduleFile *schedule_file_parse(Arena *A, const char *path, const char *text, size_t n)
 {
     json_error_t e;
+    if (!strstr(text, format)) { /* nothing of it is shown: it is not ours */
+        error_at(loc_file(diag_file(path, NULL, 0)), "no schedules of dsqc: \"format\" is not \"%s\"", format);
+        return NULL;
+    }
     Source s = {.A = A, .text = text, .file = diag_file(path, text, n)};
     PUSH(A, &s.line, s.text);
     for (const char *p = s.text; (p = strchr(p, '\n'));)

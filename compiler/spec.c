@@ -2,8 +2,10 @@
 #include "spec.h"
 
 #include "../backends/backend.h"
+#include "foreign.h"
 #include "io/io.h"
 #include "spec_impl.h"
+#include "weights/weights.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -100,9 +102,21 @@ static const char *beginning(const char *name, const char *const *key, int n)
     return NULL;
 }
 
+static bool one_of(const char *name, const char *const *key, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (!strcmp(key[i], name))
+            return true;
+    return false;
+}
+
 const char *key_hint(Arena *a, const char *name, const char *const *key, int n)
 {
-    const char *hint = name_hint(a, name, key, n), *begins = beginning(name, key, n);
+    bool spec = one_of("network", key, n), input = one_of("std", key, n);
+    const char *hint = foreign_hint(a, spec ? FOREIGN_SPEC : input ? FOREIGN_INPUT : FOREIGN_ATTR, name, key, n);
+    const char *begins = beginning(name, key, n);
+    if (!hint)
+        hint = name_hint(a, name, key, n);
     if (!hint && begins)
         hint = arena_printf(a, "did you mean '%s'?", begins);
     for (int i = 0; i < n && !hint; i++)
@@ -215,6 +229,10 @@ static bool read_input_type(const Cx *cx, const Yaml *y, Type *t)
     }
     if (type_valid(t) && t->rank > 0)
         return true;
+    if (!t->rank) {
+        spec_error(cx, y->loc, NULL, "an input has at least one dimension, found %s: a single number is f32[1]", text);
+        return false;
+    }
     spec_error(cx, y->loc, NULL, "an input has sizes of at least 1, together at most 2^40 elements, found %s", text);
     return false;
 }
@@ -436,7 +454,12 @@ static bool read_weights(const Cx *cx, const Yaml *y, const char *path)
         spec_error(cx, y->loc, NULL, "expected a file or random:SEED, found nothing");
         return false;
     }
-    cx->s->spec->weights = strncmp(text, "random:", 7) ? spec_beside(cx->s->arena, path, text) : text;
+    uint64_t seed;
+    if (weights_random_source(text) && !weights_random_seed(text, &seed)) {
+        spec_error(cx, y->loc, NULL, "%s: " RANDOM_SEED, spec_show(cx->s->arena, text));
+        return false;
+    }
+    cx->s->spec->weights = !weights_random_source(text) ? spec_beside(cx->s->arena, path, text) : text;
     return true;
 }
 
@@ -482,9 +505,9 @@ Spec *spec_parse(Arena *a, const char *name, const char *text, size_t n, const P
     bool std_in = !strcmp(name, "-");
     SpecReader s = {.arena = a, .spec = NEW(a, Spec, 1), .libdir = libdir, .file_seen = map_new(a),
                     .module_by_name = map_new(a), .tensor_by_name = map_new(a)};
-    int file = diag_file(std_in ? "<stdin>" : name, text, n);
+    int file;
     s.spec->path = arena_strndup(a, name, strlen(name));
-    const Yaml *root = yaml_parse(a, text, n, file);
+    const Yaml *root = spec_tree(&s, std_in ? "<stdin>" : name, text, n, &file);
     if (root) {
         spec_digest_text(&s, text, n);
         read_spec(&s, std_in ? "stdin" : s.spec->path, root, loc_file(file), set, nset);

@@ -9,6 +9,8 @@ typedef struct InputSpec { const char *name; Type type; double mean[4], std[4]; 
 
 typedef struct Param { const char *name, *value; } Param; /* --set name=value */
 
+/* The file in dir with another ending, .yaml or .yml, or the nearest name; as it would be written, or NULL. */
+const char *spec_near_file(Arena *, const char *dir, const char *name);
 typedef struct Spec {
     const char *path, *name;     /* name: a C identifier */
     Graph *graph;

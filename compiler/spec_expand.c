@@ -1,4 +1,5 @@
 /* Bodies of steps, expanded into the graph: modules, repetition, scopes and named values. */
+#include "foreign.h"
 #include "spec_impl.h"
 
 #include <string.h>
@@ -107,8 +108,12 @@ static void unknown_op(const Cx *cx, const char *name, Loc loc)
         PUSH(cx->s->arena, &cand, ops[i]);
     for (int i = 0; i < cx->s->module.n; i++)
         PUSH(cx->s->arena, &cand, cx->s->module.v[i].name);
-    spec_error(cx, loc, name_hint(cx->s->arena, name, cand.v, cand.n), "no operator or module %s",
-               spec_show(cx->s->arena, name));
+    const char *hint = foreign_hint(cx->s->arena, FOREIGN_OP, name, cand.v, cand.n);
+    if (!hint)
+        hint = spec_bundled_module(cx->s, name);
+    if (!hint)
+        hint = name_hint(cx->s->arena, name, cand.v, cand.n);
+    spec_error(cx, loc, hint, "no operator or module %s", spec_show(cx->s->arena, name));
 }
 
 /* The step's own name, or its number in a sequential, or NULL. False after an error. */
@@ -340,6 +345,20 @@ static bool left_out(const Cx *cx, const Yaml *step, bool *out)
     return true;
 }
 
+/* For a key of a step that has none of the words that make one. */
+static const char *kind_hint(const Cx *cx, const char *key)
+{
+    Arena *a = cx->s->arena;
+    int n;
+    const char *const *ops = op_names(a, &n);
+    if (op_exists(key) || module_find(cx->s, key))
+        return arena_printf(a, "write {op: %s, ...}", key);
+    const char *hint = name_hint(a, key, step_kinds, LEN(step_kinds));
+    if (!hint)
+        hint = foreign_hint(a, FOREIGN_ATTR, key, step_kinds, LEN(step_kinds));
+    return hint ? hint : foreign_hint(a, FOREIGN_OP, key, ops, n);
+}
+
 /* What makes a step of its kind; beside `op` the words of other kinds are keys, for the operator or module to take or
    refuse. NULL after an error. */
 static const YamlPair *step_kind(const Cx *cx, const Yaml *step)
@@ -362,9 +381,7 @@ static const YamlPair *step_kind(const Cx *cx, const Yaml *step)
         return found;
     const char *hint = NULL;
     for (int i = 0; i < step->npair && !hint; i++)
-        hint = op_exists(step->pair[i].key) || module_find(cx->s, step->pair[i].key)
-                   ? arena_printf(cx->s->arena, "write {op: %s, ...}", step->pair[i].key)
-                   : name_hint(cx->s->arena, step->pair[i].key, step_kinds, LEN(step_kinds));
+        hint = kind_hint(cx, step->pair[i].key);
     spec_error(cx, step->loc, hint, "a step needs one of 'op', 'repeat', 'each', 'sequential', 'group'");
     return NULL;
 }

@@ -38,9 +38,26 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The file in dir that is nearest to name in name's own folder there, as it would be written, or NULL. */
-static const char *near_file(Arena *a, const char *dir, const char *name)
+/* The name with an ending of YAML in place of its own or of none, if dir has such a file, or NULL. */
+static const char *other_ending(Arena *a, const char *dir, const char *name)
 {
+    static const char *const ending[] = {".yaml", ".yml"};
+    const char *slash = strrchr(name, '/'), *dot = strrchr(slash ? slash : name, '.');
+    for (int i = 0; i < 2 * LEN(ending); i++) {
+        int n = (int)(dot && i >= LEN(ending) ? dot - name : (ptrdiff_t)strlen(name));
+        const char *other = arena_printf(a, "%.*s%s", n, name, ending[i % LEN(ending)]);
+        struct stat st;
+        if (strcmp(other, name) && !stat(path_join(a, dir, other), &st) && S_ISREG(st.st_mode))
+            return other;
+    }
+    return NULL;
+}
+
+const char *spec_near_file(Arena *a, const char *dir, const char *name)
+{
+    const char *other = other_ending(a, dir, name);
+    if (other)
+        return other;
     const char *folder = dir_of(a, name), *base = strrchr(name, '/');
     const char *path = path_join(a, dir, folder);
     DIR *d = opendir(*path ? path : ".");
@@ -75,7 +92,7 @@ static const char *find_file(const Cx *cx, const char *file, const char *name, L
     }
     const char *near = NULL;
     for (int i = 0; i < ndir && !near; i++)
-        near = near_file(a, dir[i], name);
+        near = spec_near_file(a, dir[i], name);
     const char *hint = near ? arena_printf(a, "did you mean '%s'?", near) : NULL;
     const char *here = *dir[0] ? dir[0] : *name == '/' || *file == '/' ? "/" : ".";
     if (ndir == 2)
@@ -104,6 +121,33 @@ char *spec_read(const Cx *cx, const char *file, const char *name, Loc loc, const
     if (text)
         digest_add(cx->s, text, *n);
     return text;
+}
+
+/* ---- whose file it is ---- */
+
+/* A map in one line or in JSON has its keys anywhere. */
+static bool is_flow_map(const char *text)
+{
+    return *text_start(text, '#') == '{' && (strstr(text, "network") || strstr(text, "modules"));
+}
+
+/* A file that is named by mistake, or by somebody who may not read it, is not shown: one of our keys must be there. */
+static bool is_spec(const char *text, size_t n)
+{
+    static const char *const key[] = {"network:", "input:", "modules:", "include:", "params:"};
+    if (n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) /* byte order mark */
+        text += 3, n -= 3;
+    bool empty = text_start(text, '#') == text + n;
+    return empty || is_flow_map(text) || text_has_line(text, key, LEN(key));
+}
+
+const Yaml *spec_tree(SpecReader *s, const char *path, const char *text, size_t n, int *file)
+{
+    if (is_spec(text, n))
+        return yaml_parse(s->arena, text, n, *file = diag_file(path, text, n));
+    error_at(loc_file(*file = diag_file(path, NULL, 0)), "this is no spec: a map in YAML with the key 'network', 'modules', "
+             "'input', 'include' or 'params' at the beginning of a line is expected");
+    return NULL;
 }
 
 /* ---- modules and includes ---- */
@@ -148,7 +192,11 @@ static bool include_file(const Cx *cx, const char *from, const Yaml *y)
         return false;
     }
     char *text = spec_read(cx, from, name, y->loc, &path, &n);
-    const Yaml *root = text ? yaml_parse(s->arena, text, n, diag_file(path, text, n)) : NULL;
+    int file;
+    int errors = diag_errors();
+    const Yaml *root = text ? spec_tree(s, path, text, n, &file) : NULL;
+    if (text && !root && diag_errors() > errors)
+        note_at(y->loc, "included here");
     if (!root)
         return false;
     return spec_keys(NULL, root, "a module file", keys, LEN(keys)) && spec_modules(cx, path, root);
@@ -161,6 +209,14 @@ bool spec_modules(const Cx *cx, const char *path, const Yaml *root)
     for (int i = 0; include && i < (include->kind == YAML_LIST ? include->n : 1); i++)
         ok = include_file(cx, path, include->kind == YAML_LIST ? include->item[i] : include) && ok;
     return ok;
+}
+
+const char *spec_bundled_module(SpecReader *s, const char *name)
+{
+    struct stat st;
+    if (!s->libdir || !spec_identifier(name) || stat(arena_printf(s->arena, "%s/modules/%s.yaml", s->libdir, name), &st))
+        return NULL;
+    return arena_printf(s->arena, "include: [modules/%s.yaml] defines it", name);
 }
 
 /* ---- digest ---- */

@@ -109,6 +109,10 @@ bool spec_full(void);                          /* enough errors: give up */
 const char *spec_beside(Arena *, const char *file, const char *name);
 /* Text of the file `name` that loc names: beside `file`, else in libdir. NULL after an error. */
 char *spec_read(const Cx *, const char *file, const char *name, Loc, const char **path, size_t *n);
+/* "include: [modules/x.yaml] defines it" where a file of that name came with dsqc, or NULL. */
+const char *spec_bundled_module(SpecReader *, const char *name);
+/* The tree of a spec or module file, which diag shows from then on. NULL after an error. */
+const Yaml *spec_tree(SpecReader *, const char *path, const char *text, size_t n, int *file);
 /* Defines the modules of root and of the files that it includes. */
 bool spec_modules(const Cx *, const char *path, const Yaml *root);
 void spec_digest_text(SpecReader *, const char *text, size_t n);

@@ -91,9 +91,21 @@ void table_print(const Table *t)
     }
 }
 
+static bool no_progress;
+
+void progress_off(void)
+{
+    no_progress = true;
+}
+
+static bool shows_progress(void)
+{
+    return !no_progress && isatty(STDERR_FILENO) && !plain();
+}
+
 static void put_progress(const char *fmt, va_list ap, const char *end)
 {
-    if (!isatty(STDERR_FILENO) || plain())
+    if (!shows_progress())
         return;
     fflush(stdout);
     fprintf(stderr, "\r\033[K");
@@ -120,7 +132,7 @@ void progress_line(const char *fmt, ...)
 
 void progress_end(void)
 {
-    if (isatty(STDERR_FILENO) && !plain())
+    if (shows_progress())
         fprintf(stderr, "\r\033[K");
 }
 

@@ -13,6 +13,7 @@ void table_print(const Table *);
 /* One line that is written over, on a terminal only; progress_end removes it. */
 void progress(const char *fmt, ...) PRINTF(1, 2);
 void progress_end(void);
+void progress_off(void); /* --quiet: none from now on */
 void progress_line(const char *fmt, ...) PRINTF(1, 2); /* one that stays */
 
 const char *digits(Arena *, int64_t);          /* 11,689,512 */

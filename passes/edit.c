@@ -19,24 +19,37 @@ double *value_numbers(Arena *scratch, const Graph *g, ValueId v)
     return d;
 }
 
-ValueId const_f32(Graph *g, const char *base, Type t, const float *f)
+/* "[1,0,2]" of element i */
+static const char *index_text(Arena *A, const Type *t, int64_t i)
+{
+    const char *text = "]";
+    for (int d = t->rank - 1; d >= 0; d--) {
+        text = arena_printf(A, "%lld%s%s", (long long)(i % t->dim[d]), d < t->rank - 1 ? "," : "", text);
+        i /= t->dim[d];
+    }
+    return arena_printf(A, "[%s", text);
+}
+
+ValueId const_f32(Graph *g, Loc at, const char *base, Type t, const float *f)
 {
     for (int64_t i = 0, n = type_elems(&t); i < n; i++)
         if (!isfinite(f[i])) {
-            error_at((Loc){0}, "constant '%s' becomes %s at element %lld when it is computed ahead of time", base,
-                     isnan(f[i]) ? "NaN" : "infinite", (long long)i);
+            error_at(at, "constant '%s' becomes %s at %s when this step is computed ahead of time: %s", base,
+                     isnan(f[i]) ? "NaN" : "infinite", index_text(g->arena, &t, i),
+                     isnan(f[i]) ? "the root of a negative number, or infinities that cancel"
+                                 : "the numbers that it is made of are too large together for f32 (3.4e38)");
             break;
         }
     return graph_const_f32(g, base, t, f);
 }
 
-ValueId const_of(Graph *g, Arena *scratch, const char *base, Type t, const double *d)
+ValueId const_of(Graph *g, Arena *scratch, Loc at, const char *base, Type t, const double *d)
 {
     int64_t n = type_elems(&t);
     float *f = NEW(scratch, float, n);
     for (int64_t i = 0; i < n; i++)
         f[i] = (float)d[i];
-    return const_f32(g, base, t, f);
+    return const_f32(g, at, base, t, f);
 }
 
 int value_def(const Graph *g, ValueId v) { return g->value.v[v].kind == VAL_NODE ? g->value.v[v].node : -1; }

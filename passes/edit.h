@@ -11,8 +11,9 @@ bool value_known(const Graph *, ValueId);
 /* The numbers of a known constant, in scratch. */
 double *value_numbers(Arena *scratch, const Graph *, ValueId);
 /* A constant made by a pass; base names it. Numbers that are not finite are an error of the input. */
-ValueId const_f32(Graph *, const char *base, Type, const float *);
-ValueId const_of(Graph *, Arena *scratch, const char *base, Type, const double *);
+/* at: the step that is computed ahead of time, for the message where a number leaves f32. */
+ValueId const_f32(Graph *, Loc at, const char *base, Type, const float *);
+ValueId const_of(Graph *, Arena *scratch, Loc at, const char *base, Type, const double *);
 /* Node that makes v, or -1 for inputs and constants. */
 int value_def(const Graph *, ValueId);
 /* Every use of from becomes to, which from now on equals what from was in the graph as written. */

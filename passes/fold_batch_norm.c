@@ -59,7 +59,7 @@ static int linear_anchor(const Graph *g, const Node *n)
 }
 
 /* Weights times the factor of their output channel, rounded once. */
-static ValueId scaled_weights(Pass *p, Graph *g, const Node *a, const double *scale)
+static ValueId scaled_weights(Pass *p, Graph *g, const Node *a, Loc at, const double *scale)
 {
     const Value *v = &g->value.v[a->in[1]];
     const Type *w = &v->type;
@@ -73,7 +73,7 @@ static ValueId scaled_weights(Pass *p, Graph *g, const Node *a, const double *sc
         for (int64_t i = b * block; i < (b + 1) * block; i++)
             to[i] = (float)((double)from[i] * s);
     }
-    return const_f32(g, v->name, *w, to);
+    return const_f32(g, at, v->name, *w, to);
 }
 
 static void fold_into(Pass *p, Graph *g, int anchor, int node, Affine f)
@@ -87,10 +87,10 @@ static void fold_into(Pass *p, Graph *g, int anchor, int node, Affine f)
     const char *bias_name = g->value.v[biased ? a.in[2] : n.in[n.nin > 2 ? 2 : 1]].name;
     ValueId *in = NEW(g->arena, ValueId, 3);
     in[0] = a.in[0];
-    in[1] = n.op == OP_bias ? a.in[1] : scaled_weights(p, g, &a, f.scale);
+    in[1] = n.op == OP_bias ? a.in[1] : scaled_weights(p, g, &a, n.loc, f.scale);
     biased = biased || n.op != OP_scale;
     if (biased)
-        in[2] = const_of(g, p->scratch, bias_name, bt, b);
+        in[2] = const_of(g, p->scratch, n.loc, bias_name, bt, b);
     Node *to = &g->node.v[anchor];
     to->in = in;
     to->nin = biased ? 3 : 2;
@@ -107,8 +107,8 @@ static bool to_scale_bias(Pass *p, Graph *g, int node, Affine f)
     Type t = type_make(DT_F32, 1, &f.n);
     ValueId *in = NEW(g->arena, ValueId, 3);
     in[0] = n->in[0];
-    in[1] = const_of(g, p->scratch, g->value.v[n->in[1]].name, t, f.scale);
-    in[2] = const_of(g, p->scratch, g->value.v[n->in[2]].name, t, f.shift);
+    in[1] = const_of(g, p->scratch, n->loc, g->value.v[n->in[1]].name, t, f.scale);
+    in[2] = const_of(g, p->scratch, n->loc, g->value.v[n->in[2]].name, t, f.shift);
     n->op = OP_scale_bias;
     n->in = in;
     n->nin = 3;

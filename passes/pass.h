@@ -57,6 +57,8 @@ typedef struct PassOptions {
 bool passes_check_options(const PassOptions *);
 /* False after an error that diag has (--verify-each found a difference: pass and first node named). */
 bool passes_run(Arena *, Graph *, const PassOptions *);
+/* Whether a pass of the table runs with these options; also one that does its least. */
+bool pass_runs(const PassOptions *, const char *name);
 /* The same with other rows than the table's: what the tests do to the pass manager. */
 bool passes_run_rows(Graph *, const PassOptions *, const PassInfo *, int n);
 

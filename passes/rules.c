@@ -25,6 +25,16 @@ Rules *rules_bundled(Arena *A)
     return rules;
 }
 
+/* False after a message, which shows nothing of a file that is not ours. */
+static bool is_rules(const char *path, const char *text)
+{
+    const char *start = text_start(text, ';');
+    if (!*start || text_is_word(start, "rule"))
+        return true;
+    error_at(loc_file(diag_file(path, NULL, 0)), "no rewrite rules: the first one must begin with 'rule NAME exact=yes'");
+    return false;
+}
+
 Rules *rules_load(Arena *A, const char *const *paths, int n)
 {
     Rules *rules = NEW(A, Rules, 1);
@@ -33,7 +43,7 @@ Rules *rules_load(Arena *A, const char *const *paths, int n)
         size_t size;
         const char *text = read_file(A, paths[i], MAX_TEXT, &size);
         const char *name = strcmp(paths[i], "-") ? paths[i] : "<stdin>";
-        if (!text || !rules_parse(A, rules, text, diag_file(name, text, size))) {
+        if (!text || !is_rules(name, text) || !rules_parse(A, rules, text, diag_file(name, text, size))) {
             ok = false;
             continue;
         }

@@ -346,6 +346,12 @@ static bool wanted(const PassInfo *p, const PassOptions *o)
     return p->required == REDUCIBLE || ((p->required || p->level <= o->opt) && !listed(o->disable, p->name));
 }
 
+bool pass_runs(const PassOptions *o, const char *name)
+{
+    int i = pass_by_name(name, strlen(name));
+    return i >= 0 && wanted(&pass_info[i], o);
+}
+
 bool passes_run_rows(Graph *g, const PassOptions *o, const PassInfo *row, int n)
 {
     prove_order(row, n);

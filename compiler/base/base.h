@@ -61,6 +61,12 @@ static inline int64_t imax(int64_t a, int64_t b) { return a > b ? a : b; }
 const char *nearest_name(const char *s, const char *const *cand, int n);
 const char *name_hint(Arena *, const char *s, const char *const *cand, int n); /* "did you mean 'x'?", or NULL */
 
+/* Is a text one of ours? A message may name another file and must show nothing of it: whoever reads the message may not
+   be allowed to read the file. Texts end with a NUL. */
+bool text_is_word(const char *text, const char *word);       /* it begins with the word */
+const char *text_start(const char *text, char comment);      /* past blanks and lines of comment */
+bool text_has_line(const char *text, const char *const *word, int nword); /* a line begins with one of the words */
+
 /* Deterministic random numbers, the same on every machine: SplitMix64 seeded by a number and a text. */
 typedef struct Rng { uint64_t s; } Rng;
 Rng rng_seed(uint64_t seed, const char *salt);

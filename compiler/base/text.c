@@ -240,3 +240,35 @@ const char *name_hint(Arena *a, const char *s, const char *const *cand, int n)
     const char *near = nearest_name(s, cand, n);
     return near ? arena_printf(a, "did you mean '%s'?", near) : NULL;
 }
+
+/* ---- whose text it is ---- */
+
+static bool goes_on(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+bool text_is_word(const char *text, const char *word)
+{
+    size_t n = strlen(word);
+    return !strncmp(text, word, n) && !goes_on(text[n]);
+}
+
+const char *text_start(const char *text, char comment)
+{
+    for (const char *p = text;; p++) {
+        if (*p == comment && *p)
+            p += strcspn(p, "\n");
+        if (!*p || !strchr(" \t\r\n", *p))
+            return p;
+    }
+}
+
+bool text_has_line(const char *text, const char *const *word, int nword)
+{
+    for (const char *p = text; p; p = strchr(p, '\n'), p += p != NULL)
+        for (int i = 0; i < nword; i++)
+            if (text_is_word(p, word[i]))
+                return true;
+    return false;
+}

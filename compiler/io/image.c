@@ -84,20 +84,14 @@ static uint8_t luma(const uint8_t *p)
 static void convert(Arena *a, Image *im, int channels)
 {
     int64_t n = (int64_t)im->w * im->h;
-    int c = im->c, colour = c >= 3 ? 3 : 1;
-    if (c == channels)
+    if (im->c == channels)
         return;
     uint8_t *to = NEW(a, uint8_t, n * channels);
     for (int64_t i = 0; i < n; i++) {
-        uint8_t p[3];
-        const uint8_t *from = im->px + i * c;
-        int alpha = c == colour ? 255 : from[colour];
-        for (int k = 0; k < 3; k++)
-            p[k] = (uint8_t)((from[colour == 3 ? k : 0] * alpha + 127) / 255);
         if (channels == 1)
-            to[i] = colour == 3 ? luma(p) : p[0];
+            to[i] = luma(im->px + i * 3);
         else
-            memcpy(to + i * 3, p, 3);
+            memset(to + i * 3, im->px[i], 3);
     }
     im->px = to;
     im->c = channels;

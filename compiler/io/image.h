@@ -9,8 +9,8 @@ typedef struct Image { int w, h, c; uint8_t *px; } Image;
 /* Larger pictures are refused before memory is asked for. */
 enum { IMAGE_MAX_SIDE = 65535, IMAGE_MAX_PIXELS = 1 << 26 };
 
-/* Told apart by their first bytes: PNG, JPEG, PPM and PGM (binary and text). Alpha is put over black, 16-bit samples
-   are reduced to 8. channels: 1 or 3, what the picture is turned into. NULL, or what is wrong (in the arena). */
+/* Told apart by their first bytes: PNG, JPEG, PPM and PGM (binary and text). Alpha is dropped, of 16-bit samples the
+   high byte counts, and a CMYK JPEG is inverted, all as Pillow does. channels: 1 or 3, what the picture is turned into. NULL, or what is wrong (in the arena). */
 bool image_known(const uint8_t *data, size_t n);
 const char *image_read(Arena *, const uint8_t *data, size_t n, int channels, Image *);
 
@@ -19,7 +19,7 @@ const char *image_read(Arena *, const uint8_t *data, size_t n, int channels, Ima
    Image.resize(BILINEAR) followed by crop gives. */
 Image image_scale(Arena *, const Image *, int64_t scaledw, int64_t scaledh, int64_t x0, int64_t y0, int outw, int outh);
 
-/* Readers of one format each, with the samples as the file has them: c = 1 to 4 (grey, grey + alpha, RGB, RGBA). */
+/* Readers of one format each: c = 1 (grey) or 3 (RGB), as the file has it. */
 const char *png_decode(Arena *, const uint8_t *data, size_t n, Image *);
 const char *jpeg_decode(Arena *, const uint8_t *data, size_t n, Image *);
 const char *pnm_decode(Arena *, const uint8_t *data, size_t n, Image *);

@@ -16,6 +16,9 @@ OutFile *out_open(const char *path);
 bool out_write(OutFile *, const void *, size_t);
 bool out_commit(OutFile *);
 void out_abort(OutFile *);
+/* Could it be written now? Makes and removes what out_open would; false after the same message. */
+bool out_writable(const char *path);
+bool outdir_writable(const char *dir);
 bool write_file(const char *path, const void *, size_t); /* open, write, commit */
 /* Several files of one folder appear together: all are written first, then all renamed. Creates dir (and parents). */
 typedef struct OutDir OutDir;
@@ -37,7 +40,7 @@ void npy_write(Buf *, const Type *, const float *);
 /* Fills x (input's elements, NCHW f32) from path by its content: .npy (any numeric dtype, shape must equal the input's
    with or without leading ones), PNG, JPEG, PPM/PGM: resized (bilinear with antialiasing, as torchvision's
    Resize + CenterCrop), scaled to 0..1, (v - mean) / std; grey to RGB and RGB to grey (ITU-R 601) as the input's
-   channels ask; alpha over black. False on error. */
+   channels ask; alpha is dropped. False on error. */
 bool input_read(Arena *, const char *path, const InputSpec *, float *x);
 
 void sha256(const void *, size_t n, uint8_t out[32]);

@@ -45,13 +45,13 @@ static void on_progress(j_common_ptr c)
     }
 }
 
-/* CMYK samples as Adobe writes them (inverted) or plain -> RGB in place of the first three of four. */
-static void cmyk_to_rgb(const uint8_t *from, uint8_t *to, int w, bool inverted)
+/* CMYK as Adobe writes it, inverted, -> RGB in place of the first three of four. Pillow takes all such files so. */
+static void cmyk_to_rgb(const uint8_t *from, uint8_t *to, int w)
 {
     for (int x = 0; x < w; x++)
         for (int k = 0; k < 3; k++) {
-            int ink = from[x * 4 + k], black = from[x * 4 + 3];
-            to[x * 3 + k] = (uint8_t)(((inverted ? ink * black : (255 - ink) * (255 - black)) + 127) / 255);
+            int light = from[x * 4 + 3];
+            to[x * 3 + k] = (uint8_t)(light - ((255 - from[x * 4 + k]) * light + 127) / 255);
         }
 }
 
@@ -71,7 +71,7 @@ static void decode(Reader *r, j_decompress_ptr c, const uint8_t *data, size_t n,
         JSAMPROW row = cmyk ? line : to;
         jpeg_read_scanlines(c, &row, 1);
         if (cmyk)
-            cmyk_to_rgb(line, to, im->w, c->saw_Adobe_marker);
+            cmyk_to_rgb(line, to, im->w);
     }
     jpeg_finish_decompress(c);
 }

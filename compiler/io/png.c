@@ -60,8 +60,10 @@ static void decode(Reader *r)
     png_set_user_limits(png, IMAGE_MAX_SIDE, IMAGE_MAX_SIDE);
     png_set_chunk_malloc_max(png, 8u << 20);
     png_read_info(png, r->info);
-    png_set_expand(png);
-    png_set_scale_16(png);
+    png_set_palette_to_rgb(png);
+    png_set_expand_gray_1_2_4_to_8(png);
+    png_set_strip_16(png);
+    png_set_strip_alpha(png);
     int passes = png_set_interlace_handling(png);
     png_read_update_info(png, r->info);
     int w = (int)png_get_image_width(png, r->info), h = (int)png_get_image_height(png, r->info);

@@ -143,14 +143,25 @@ static bool bind_file(Graph *g, WeightFile *f, const WeightsOptions *o)
 
 /* ---- sources ---- */
 
-static bool bind_random(Arena *a, Graph *g, const char *source, Weights *out)
+bool weights_random_source(const char *source)
+{
+    return !strncmp(source, "random:", strlen("random:"));
+}
+
+bool weights_random_seed(const char *source, uint64_t *seed)
 {
     const char *digits = source + strlen("random:");
     char *end;
     errno = 0;
-    unsigned long long seed = strtoull(digits, &end, 10);
-    if (*digits < '0' || *digits > '9' || *end || errno) {
-        error_at((Loc){0}, "weights '%s': the seed must be a number from 0 to 18446744073709551615", source);
+    *seed = strtoull(digits, &end, 10);
+    return *digits >= '0' && *digits <= '9' && !*end && !errno;
+}
+
+static bool bind_random(Arena *a, Graph *g, const char *source, Weights *out)
+{
+    uint64_t seed;
+    if (!weights_random_seed(source, &seed)) {
+        error_at((Loc){0}, "weights '%s': " RANDOM_SEED, source);
         return false;
     }
     for (int i = 0; i < g->value.n; i++) {
@@ -176,7 +187,7 @@ static bool read_any(WeightFile *f)
 bool weights_bind(Arena *a, Graph *g, const char *source, const WeightsOptions *o, Weights *out)
 {
     *out = (Weights){0};
-    if (!strncmp(source, "random:", 7))
+    if (weights_random_source(source))
         return bind_random(a, g, source, out);
     WeightFile *f = NEW(a, WeightFile, 1);
     f->arena = a;
@@ -186,7 +197,7 @@ bool weights_bind(Arena *a, Graph *g, const char *source, const WeightsOptions *
         return false;
     out->file = f;
     f->file = diag_file(strcmp(source, "-") ? source : "<stdin>", NULL, 0);
-    if (!read_any(f) || !bind_file(g, f, o)) {
+    if (!read_any(f) || !bind_file(g, f, o) || !weights_check(g, f->file)) {
         weights_close(out);
         return false;
     }

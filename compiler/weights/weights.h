@@ -16,6 +16,12 @@ typedef struct WeightsOptions { bool extra_ok; const char *prefix; } WeightsOpti
    index; num_batches_tracked is ignored. False on error. */
 bool weights_bind(Arena *, Graph *, const char *source, const WeightsOptions *, Weights *out);
 void weights_close(Weights *);
+bool weights_random_source(const char *source);               /* "random:..." */
+bool weights_random_seed(const char *source, uint64_t *seed); /* of such a source; false where it has none */
+#define RANDOM_SEED "the seed must be a number from 0 to 18446744073709551615"
+/* Numbers of the graph's constants that its operators cannot take, such as negative variances. file: of diag, where they
+   come from. False after errors. */
+bool weights_check(const Graph *, int file);
 /* Random numbers for one constant, the same on every machine, from seed and its name: weights He-scaled by fan-in
    (normal, variance 2 / fan-in), batch norm weight in [0.25, 0.75), bias small, running_mean small, running_var in
    [0.5, 1.5); recognised by the last part of the name and the rank. */
