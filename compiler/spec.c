@@ -340,7 +340,7 @@ static bool add_output(const Cx *cx, const char *name, Loc loc, ValueId id)
             return false;
         }
     v->name = name;
-    PUSH(g->arena, &g->output, id);
+    graph_add_output(g, id);
     return true;
 }
 
