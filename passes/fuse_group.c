@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 /* Operands from outside that a group may read, and outs: a kernel's parameters are bounded (lower/lower.h; C99 promises
-   127). */
-enum { MAX_OUTER = 32, MAX_STORED = 8 };
+   127). Nodes: what a group computes may become one expression, and compilers bound how deep those go (clang: 256). */
+enum { MAX_OUTER = 32, MAX_STORED = 8, MAX_NODES = 64 };
 
 typedef VEC(ValueId) Values;
 
@@ -210,8 +210,8 @@ static ValueReader heap_take(Heap *h)
     return least;
 }
 
-/* Adds nodes in their order. Where more values than a group may store are read outside for good, no larger group is any
-   use. */
+/* Adds nodes in their order. Where more values than a group may store are read outside for good, no larger group is of
+   any use. */
 static void add_readers(Fuse *f, Group *s, int from)
 {
     Heap h = {0};
@@ -220,7 +220,7 @@ static void add_readers(Fuse *f, Group *s, int from)
     if (s->alias >= 0)
         heap_put(f, &h, skip(f, value_readers(f->g, s->alias), from));
     heap_put(f, &h, skip(f, value_readers(f->g, s->value.v[0]), from));
-    while (h.n && kept.n <= MAX_STORED) {
+    while (h.n && kept.n <= MAX_STORED && s->node.n < MAX_NODES) {
         ValueReader r = heap_take(&h);
         heap_put(f, &h, skip(f, reader_next(f->g, r), from));
         if (r.node == last)
@@ -431,7 +431,7 @@ static void pull_all(Fuse *f, Group *s)
     int before = s->node.n;
     for (int i = 0; i < before; i++)
         enter_outers(f, s, s->node.v[i], &o);
-    while (pull(f, s, &o))
+    while (s->node.n < MAX_NODES && pull(f, s, &o))
         ;
     if (s->node.n == before)
         return;
