@@ -15,6 +15,8 @@ Graph *graph_new(Arena *a, const char *name)
     g->arena = a;
     g->name = copy_name(g, name);
     g->consts = map_new(a);
+    g->suffixes = map_new(a);
+    g->readers = readers_new(a);
     return g;
 }
 
@@ -61,13 +63,18 @@ static bool has_numbers(const Value *v, const Type *type, const float *data)
 ValueId graph_const_f32(Graph *g, const char *name, Type type, const float *data)
 {
     const char *unique = name;
-    for (int i = 1, id; (id = map_get(&g->consts, unique)) >= 0; i++) {
-        if (has_numbers(&g->value.v[id], &type, data)) {
+    int suffix = (int)imax(0, map_get(&g->suffixes, name));
+    for (int i = 0; i <= suffix; i += imax(suffix, 1)) { /* the first of that name and the latest */
+        int id = map_get(&g->consts, i ? arena_printf(g->arena, "%s$%d", name, i) : name);
+        if (id >= 0 && has_numbers(&g->value.v[id], &type, data)) {
             g->value.v[id].kind = VAL_CONST;
             return id;
         }
-        unique = arena_printf(g->arena, "%s$%d", name, i);
     }
+    while (map_get(&g->consts, unique) >= 0)
+        unique = arena_printf(g->arena, "%s$%d", name, ++suffix);
+    if (suffix)
+        map_put(&g->suffixes, name, suffix);
     ValueId id = graph_const(g, unique, type, (Loc){0});
     size_t n = (size_t)type_elems(&type);
     float *copy = NEW(g->arena, float, n);
@@ -106,6 +113,7 @@ int graph_add(Graph *g, Op op, const Attrs *attr, const ValueId *in, int nin, co
     for (int i = 0; i < nout; i++)
         n.out[i].value = graph_value(g, g->node.n, i, out[i], loc);
     PUSH(g->arena, &g->node, n);
+    readers_add_node(g, g->node.n - 1);
     return g->node.n - 1;
 }
 
@@ -119,44 +127,23 @@ ValueId graph_output(Graph *g, const char *name, ValueId v, Loc loc)
         v = node_value(g, copy);
     }
     g->value.v[v].name = copy_name(g, name);
-    PUSH(g->arena, &g->output, v);
+    graph_add_output(g, v);
     return v;
 }
 
-/* ---- uses ---- */
-
-int value_uses(const Graph *g, ValueId id)
-{
-    int uses = 0;
-    for (int i = 0; i < g->node.n; i++) {
-        const Node *n = &g->node.v[i];
-        if (n->op == OP_NONE)
-            continue;
-        for (int k = 0; k < n->nin; k++)
-            uses += n->in[k] == id;
-        for (int s = 0; s < n->nstep; s++)
-            for (int k = 0; k < n->step[s].nin; k++)
-                uses += n->step[s].in[k] == id;
-    }
-    for (int i = 0; i < g->output.n; i++)
-        uses += g->output.v[i] == id;
-    return uses;
-}
+/* ---- changes ---- */
 
 static void replace_outputs(Graph *g, ValueId from, ValueId to)
 {
     Value *old = &g->value.v[from], *now = &g->value.v[to];
-    bool named = now->name;
-    for (int i = 0; i < g->output.n && !named; i++)
-        named = g->output.v[i] == to;
-    for (int i = 0; i < g->output.n; i++)
-        if (g->output.v[i] == from && !named) {
-            g->output.v[i] = to;
-            if (old->name)
-                now->name = old->name;
-            if (old->origin >= 0)
-                now->origin = old->origin;
-        }
+    bool named = now->name || value_outputs(g, to);
+    for (ValueReader r = value_readers(g, from); r.read && !named; r = reader_next(g, r)) {
+        graph_set_output(g, r.operand, to); /* nodes read `to` by now */
+        if (old->name)
+            now->name = old->name;
+        if (old->origin >= 0)
+            now->origin = old->origin;
+    }
     if (!named && now->name == old->name)
         old->name = NULL;
 }
@@ -165,16 +152,9 @@ void value_replace(Graph *g, ValueId from, ValueId to)
 {
     if (from == to)
         return;
-    for (int i = 0; i < g->node.n; i++) {
-        Node *n = &g->node.v[i];
-        for (int k = 0; k < n->nin; k++)
-            if (n->in[k] == from)
-                n->in[k] = to;
-        for (int s = 0; s < n->nstep; s++)
-            for (int k = 0; k < n->step[s].nin; k++)
-                if (n->step[s].in[k] == from)
-                    n->step[s].in[k] = to;
-    }
+    for (ValueReader r = value_readers(g, from); r.read; r = reader_next(g, r))
+        if (r.node >= 0)
+            reader_set(g, r, to);
     if (g->value.v[to].origin < 0)
         g->value.v[to].origin = g->value.v[from].origin;
     replace_outputs(g, from, to);
@@ -189,7 +169,7 @@ void node_remove(Graph *g, int node)
             bug("node %d (%s) is removed while its result is used", node, op_info[n->op].name);
         g->value.v[id].kind = VAL_DEAD;
     }
-    n->op = OP_NONE;
+    node_take_out(g, node);
 }
 
 /* ---- order ---- */
@@ -247,6 +227,7 @@ void graph_compact(Graph *g)
     if (s.order.n)
         memcpy(g->node.v, sorted, (size_t)s.order.n * sizeof *sorted);
     g->node.n = s.order.n;
+    readers_forget(g);
     arena_free(s.arena);
 }
 
@@ -267,6 +248,8 @@ Graph *graph_clone(Arena *a, const Graph *g)
     *c = *g;
     c->arena = a;
     c->consts = map_new(a);
+    c->suffixes = map_new(a);
+    c->readers = readers_new(a);
     c->value.v = COPY(a, g->value.v, g->value.n);
     c->node.v = COPY(a, g->node.v, g->node.n);
     c->input.v = COPY(a, g->input.v, g->input.n);

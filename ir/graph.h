@@ -139,7 +139,16 @@ typedef struct Value {
 } Value;
 
 typedef int Ref; /* operand of a step: a ValueId, or ~k for $k */
-typedef struct Step { Op op; Attrs attr; int nin; Ref *in; Loc loc; const char *name; ValueId origin; } Step;
+typedef struct Step {
+    Op op;
+    Attrs attr;
+    int nin;
+    Ref *in;
+    Loc loc;
+    const char *name;
+    ValueId origin;
+    int reads;            /* readers.c */
+} Step;
 typedef enum ReduceKind { RED_NONE, RED_MEAN, RED_SUM, RED_MAX } ReduceKind;
 /* Reduced over axes or, where kernel has numbers, over windows of that height and width, one beside the other. */
 typedef struct Out { ValueId value; int step; ReduceKind red; Ints axes; bool keep; Ints kernel; } Out;
@@ -164,11 +173,13 @@ typedef struct Node {
     ValueId origin;       /* of $0 where it is no out, as Value.origin */
     struct Schedule *sched; /* chosen by choose-kernels */
     int64_t scratch, scratch_offset; /* bytes of arena that the kernel itself needs */
+    int reads;            /* readers.c */
 } Node;
 
 /* A rewrite rule that was applied: for dumps and reports, and to name it where numbers changed. */
 typedef struct Fired { const char *rule; Loc loc; ValueId value; const char *where; } Fired;
 
+typedef struct Readers Readers;
 typedef struct Graph {
     Arena *arena;
     const char *name;
@@ -176,6 +187,8 @@ typedef struct Graph {
     VEC(Node) node;       /* execution order; removed nodes have op OP_NONE until graph_compact */
     VEC(ValueId) input, output;
     Map consts;           /* constant name -> ValueId */
+    Map suffixes;         /* base name -> the last suffix that graph_const_f32 tried */
+    Readers *readers;     /* who reads each value */
     VEC(Fired) fired;     /* in order; value: what the result was computed into */
     int64_t arena_bytes, arena_lower_bound; /* plan-memory */
     const char *arena_proof; /* plan-memory: "meets the bound", "proved optimal, N % above the bound" or "best found, N %
@@ -202,7 +215,35 @@ ValueId graph_value(Graph *, int node, int out, Type, Loc);
 const char *node_infer(Arena *, const Graph *, const Node *, Type *out);
 /* Type of $k of a node (k = 0: the anchor's result). bug() on a malformed node. */
 Type node_step_type(const Graph *, const Node *, int k);
+
+/* ---- readers (readers.c) ---- */
+/* Where a value is read: operand `operand` of a node or of its step `step` (-1: of the node itself), or, where node is
+   -1, output `operand` of the graph. */
+typedef struct ValueReader { int node, step, operand, read, next; } ValueReader;
+/* Walks over all readers of a value, in time proportional to their number: in the order of nodes as they stood when the
+   lists were made, then what reads it since, in the order in which it came. The reader at hand may be set to read
+   something else, or its node be taken out.
+     for (ValueReader r = value_readers(g, v); r.read; r = reader_next(g, r)) */
+ValueReader value_readers(const Graph *, ValueId);
+ValueReader reader_next(const Graph *, ValueReader);
+void reader_set(Graph *, ValueReader, ValueId);      /* it reads this value now */
 int value_uses(const Graph *, ValueId);              /* operand occurrences plus one per graph output */
+int value_outputs(const Graph *, ValueId);           /* how many outputs of the graph it is */
+/* Who changes what a node reads, or an output, does it by these: they keep the lists true, and graph_check notices where
+   somebody wrote to Node.in, Step.in or Node.op past them. Nodes in the making (graph_add to the first question about
+   readers) may be written to as they are. */
+void node_set_operand(Graph *, int node, int k, ValueId);
+void node_set_operands(Graph *, int node, const ValueId *in, int nin); /* copies them */
+void step_set_operand(Graph *, int node, int step, int k, Ref);
+void node_set_steps(Graph *, int node, Step *, int nstep);            /* keeps the array */
+void node_take_out(Graph *, int node); /* no node any more; its results are dead or made by another node by now */
+void graph_add_output(Graph *, ValueId);
+void graph_set_output(Graph *, int i, ValueId);
+void readers_forget(Graph *);          /* the lists are made anew when somebody asks; for graph.c */
+void readers_add_node(Graph *, int node); /* a node was appended; for graph.c */
+Readers *readers_new(Arena *);
+const char *readers_check(Arena *scratch, const Graph *); /* NULL, or what is wrong with lists that were made */
+
 /* Every use of `from` becomes one of `to`, which keeps or takes over the origin. A graph output takes its name and
    origin along, unless `to` has a name already (an input, a constant, another output): then that output stays, and
    with it the node that makes it. */

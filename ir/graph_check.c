@@ -254,6 +254,8 @@ const char *graph_check(const Graph *g)
     Check c = {g, arena_new(), NULL};
     c.defined = NEW(c.arena, char, g->value.n + 1);
     const char *err = check_graph(&c);
+    if (!err)
+        err = readers_check(c.arena, g);
     if (err)
         err = arena_strndup(g->arena, err, strlen(err));
     arena_free(c.arena);

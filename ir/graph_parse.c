@@ -520,7 +520,7 @@ static bool bind_outputs(Parse *s, const Outputs *outputs)
         }
         if (v->kind == VAL_NODE)
             v->name = o->plain;
-        PUSH(s->arena, &s->g->output, id);
+        graph_add_output(s->g, id);
     }
     return true;
 }

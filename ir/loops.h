@@ -162,6 +162,7 @@ Program *program_parse(Arena *, const char *text, int file); /* errors to diag, 
 const char *program_diff(Arena *, const Program *, const Program *);
 /* Equal but for names, title and comments: either can be called in place of the other. */
 bool kernel_eq(const Kernel *, const Kernel *);
+uint64_t kernel_hash(const Kernel *);        /* equal where kernel_eq holds */
 /* Runs the program on real memory: io[i] for each input and output buffer in order of their PBufs. Arithmetic as
    loop_op.def says. Every access is checked against the parameter's dims (through a pointer: against its number of
    elements), and in a kernel with a parallel loop against what other iterations access: NULL, or the first violation's

@@ -90,25 +90,14 @@ static bool reads_rows(const Target *t, const Graph *g, const Node *n, int k)
     return n->op == OP_map || !many_pixels(&g->value.v[n->out[0].value].type);
 }
 
-/* Does node n need a channels-last copy of input or constant v, and where? Replaces its uses by copy when copy >= 0. */
-static bool wants_copy(const Target *t, const Graph *g, Node *n, ValueId v, ValueId copy)
+/* Does this reader of input or constant v need a channels-last copy of it? */
+static bool wants_copy(const Target *t, const Graph *g, ValueId v, const ValueReader *r)
 {
-    bool wants = false;
-    for (int k = 0; k < n->nin; k++)
-        if (n->in[k] == v && !reads_rows(t, g, n, k)) {
-            wants = true;
-            if (copy >= 0)
-                n->in[k] = copy;
-        }
-    bool steps = g->value.v[v].kind == VAL_INPUT && t->lanes > 1 && many_pixels(&g->value.v[v].type);
-    for (int s = 0; s < (steps ? n->nstep : 0); s++)
-        for (int k = 0; k < n->step[s].nin; k++)
-            if (n->step[s].in[k] == v) {
-                wants = true;
-                if (copy >= 0)
-                    n->step[s].in[k] = copy;
-            }
-    return wants;
+    if (r->node < 0)
+        return false;
+    if (r->step < 0)
+        return !reads_rows(t, g, &g->node.v[r->node], r->operand);
+    return g->value.v[v].kind == VAL_INPUT && t->lanes > 1 && many_pixels(&g->value.v[v].type);
 }
 
 /* Inputs and constants get one channels-last copy for the readers that need it. */
@@ -117,28 +106,37 @@ static void convert_inputs(Pass *p, Graph *g)
     for (int in = 0, values = g->value.n; in < values; in++) {
         ValueId copy = -1;
         bool given = g->value.v[in].kind == VAL_INPUT || g->value.v[in].kind == VAL_CONST;
-        int n = given && g->value.v[in].type.rank == 4 ? g->node.n : 0;
-        for (int j = 0; j < n; j++)
-            if (wants_copy(p->target, g, &g->node.v[j], in, -1)) {
-                if (copy < 0)
-                    copy = add_map(p, g, in);
-                wants_copy(p->target, g, &g->node.v[j], in, copy);
-            }
+        if (!given || g->value.v[in].type.rank != 4)
+            continue;
+        for (ValueReader r = value_readers(g, in); r.read; r = reader_next(g, r)) {
+            if (!wants_copy(p->target, g, in, &r))
+                continue;
+            if (copy < 0)
+                copy = add_map(p, g, in);
+            reader_set(g, r, copy);
+        }
     }
     graph_compact(g);
 }
 
-/* name, or name_1, name_2 ... where an input or output has it already. */
-static const char *unused_name(const Graph *g, const char *name)
+static Map names_of(Arena *A, const Graph *g)
+{
+    Map names = map_new(A);
+    for (int i = 0; i < g->value.n; i++)
+        if (g->value.v[i].kind != VAL_DEAD && g->value.v[i].name)
+            map_put(&names, g->value.v[i].name, 0);
+    return names;
+}
+
+/* name, or name_1, name_2 ... where a value has it already. Per name: the last suffix that was taken. */
+static const char *unused_name(const Graph *g, Map *names, const char *name)
 {
     const char *unique = name;
-    for (int i = 0, suffix = 1; i < g->value.n; i++) {
-        const Value *v = &g->value.v[i];
-        if (v->kind != VAL_DEAD && v->name && !strcmp(v->name, unique)) {
-            unique = arena_printf(g->arena, "%s_%d", name, suffix++);
-            i = -1;
-        }
-    }
+    int suffix = (int)imax(0, map_get(names, name));
+    while (map_get(names, unique) >= 0)
+        unique = arena_printf(g->arena, "%s_%d", name, ++suffix);
+    map_put(names, name, suffix);
+    map_put(names, unique, 0);
     return unique;
 }
 
@@ -153,6 +151,7 @@ static bool is_copy(const Graph *g, ValueId v)
    map. */
 static void convert_outputs(Pass *p, Graph *g)
 {
+    Map names = names_of(p->scratch, g);
     for (int i = 0; i < g->output.n; i++) {
         ValueId v = g->output.v[i];
         bool made_here = g->value.v[v].kind == VAL_NODE;
@@ -163,11 +162,11 @@ static void convert_outputs(Pass *p, Graph *g)
         if (made_here && name)
             g->value.v[v].name = NULL;
         else if (made_here) /* the same value again */
-            name = unused_name(g, "again");
+            name = unused_name(g, &names, "again");
         else
-            name = unused_name(g, arena_printf(g->arena, "%s_out", name));
+            name = unused_name(g, &names, arena_printf(g->arena, "%s_out", name));
         ValueId copy = add_map(p, g, v);
-        g->output.v[i] = copy;
+        graph_set_output(g, i, copy);
         g->value.v[copy].name = name;
     }
 }

@@ -87,19 +87,21 @@ static void try_over(Storages *s, const Node *n, NodeStorages *t, ValueId v, Val
 
 /* A result through a reduction is complete when everything has been read, and lies apart. Of two results that are stored,
    one would be written while the other's operands are still read. */
-static void find_places(Arena *A, Storages *s, int node)
+void storages_place(Arena *A, Storages *s, int node)
 {
     const Node *n = &s->g->node.v[node];
     NodeStorages *t = &s->node[node];
     ValueId out = -1;
     t->made = -1;
+    t->nover = 0;
     for (int k = 0, stored = 0; k < n->nout; k++)
         if (n->out[k].red == RED_NONE)
             out = stored++ ? -1 : n->out[k].value;
     if (out < 0 || s->of[out] < 0 || n->view)
         return;
     t->made = s->of[out];
-    t->over = NEW(A, int, t->n);
+    if (!t->over)
+        t->over = NEW(A, int, t->n);
     if (op_is(n->op, P_IN_PLACE))
         try_over(s, n, t, n->in[0], out);
     for (int k = 0; k < n->nstep; k++)
@@ -137,7 +139,7 @@ Storages storages_of(Arena *A, const Graph *g, int64_t align)
     for (int i = 0; i < g->node.n; i++)
         find_touches(A, &s, i);
     for (int i = 0; i < g->node.n; i++)
-        find_places(A, &s, i);
+        storages_place(A, &s, i);
     return s;
 }
 

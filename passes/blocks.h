@@ -24,6 +24,8 @@ typedef struct Storages {
 } Storages;
 /* Sizes are rounded up to align. g must have layouts. */
 Storages storages_of(Arena *, const Graph *, int64_t align);
+/* Finds again whose place the node's result may take, after layouts have changed. */
+void storages_place(Arena *, Storages *, int node);
 
 /* first, last: positions in the order. */
 typedef struct MemBlock { int first, last; int64_t bytes, offset; } MemBlock;

@@ -102,7 +102,7 @@ static bool transpose_of_transpose(Graph *g, int node)
     for (int i = 0; i < p.n; i++)
         p.v[i] = first->attr.perm.v[n->attr.perm.v[i]];
     n->attr.perm = p;
-    n->in[0] = first->in[0];
+    node_set_operand(g, node, 0, first->in[0]);
     return true;
 }
 
@@ -125,7 +125,7 @@ static bool pad_into_conv(Graph *g, int node)
     if (attrs_normalize(g->arena, OP_conv2d, &a, &g->value.v[n->in[0]].type, n->nin)) /* too large a number */
         return false;
     n->attr = a;
-    n->in[0] = g->node.v[def].in[0];
+    node_set_operand(g, node, 0, g->node.v[def].in[0]);
     node_remove(g, def);
     return true;
 }
@@ -144,8 +144,7 @@ static bool concat_of_concats(Graph *g, int node)
         int first = i * MAX_CONCAT, count = (int)imin(MAX_CONCAT, n.nin - first);
         in[i] = count == 1 ? n.in[first] : node_value(g, add(g, OP_concat, &n.attr, n.in + first, count, &n));
     }
-    g->node.v[node].in = in;
-    g->node.v[node].nin = parts;
+    node_set_operands(g, node, in, parts);
     concat_of_concats(g, node);
     return true;
 }
@@ -156,7 +155,7 @@ static bool product_to_square(Graph *g, int node)
     if (n->op != OP_mul || n->in[0] != n->in[1])
         return false;
     n->op = OP_square;
-    n->nin = 1;
+    node_set_operands(g, node, n->in, 1);
     attrs_default(OP_square, &n->attr);
     return true;
 }

@@ -85,15 +85,13 @@ static void fold_into(Pass *p, Graph *g, int anchor, int node, Affine f)
     for (int64_t c = 0; c < f.n; c++)
         b[c] = b[c] * f.scale[c] + f.shift[c];
     const char *bias_name = g->value.v[biased ? a.in[2] : n.in[n.nin > 2 ? 2 : 1]].name;
-    ValueId *in = NEW(g->arena, ValueId, 3);
-    in[0] = a.in[0];
+    ValueId in[3] = {a.in[0]};
     in[1] = n.op == OP_bias ? a.in[1] : scaled_weights(p, g, &a, n.loc, f.scale);
     biased = biased || n.op != OP_scale;
     if (biased)
         in[2] = const_of(g, p->scratch, n.loc, bias_name, bt, b);
     Node *to = &g->node.v[anchor];
-    to->in = in;
-    to->nin = biased ? 3 : 2;
+    node_set_operands(g, anchor, in, biased ? 3 : 2);
     to->layers = layers_join(g, &a, &n);
     value_becomes(g, n.out[0].value, a.out[0].value);
     node_remove(g, node);
@@ -105,13 +103,11 @@ static bool to_scale_bias(Pass *p, Graph *g, int node, Affine f)
     if (n->op != OP_batch_norm)
         return false;
     Type t = type_make(DT_F32, 1, &f.n);
-    ValueId *in = NEW(g->arena, ValueId, 3);
-    in[0] = n->in[0];
+    ValueId in[3] = {n->in[0]};
     in[1] = const_of(g, p->scratch, n->loc, g->value.v[n->in[1]].name, t, f.scale);
     in[2] = const_of(g, p->scratch, n->loc, g->value.v[n->in[2]].name, t, f.shift);
     n->op = OP_scale_bias;
-    n->in = in;
-    n->nin = 3;
+    node_set_operands(g, node, in, 3);
     attrs_default(OP_scale_bias, &n->attr);
     n->attr.axis = 1;
     return true;

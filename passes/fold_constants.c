@@ -5,13 +5,7 @@
    What only outputs read stays: a constant is no place for an output. Needs nothing, keeps everything. */
 #include "edit.h"
 
-static bool read_by_node(const Graph *g, ValueId v)
-{
-    int uses = value_uses(g, v);
-    for (int i = 0; i < g->output.n; i++)
-        uses -= g->output.v[i] == v;
-    return uses > 0;
-}
+static bool read_by_node(const Graph *g, ValueId v) { return value_uses(g, v) > value_outputs(g, v); }
 
 static bool foldable(const Graph *g, const Node *n)
 {

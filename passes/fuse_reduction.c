@@ -55,15 +55,15 @@ static bool takes(const Pass *p, const Graph *g, const Node *a, const Out *o)
 }
 
 /* The map of the reduction's steps, in place of the reduction. */
-static void keep_steps(Graph *g, Node *r, ValueId reduced)
+static void keep_steps(Graph *g, int node, ValueId reduced)
 {
+    Node *r = &g->node.v[node];
     Buf layers = {0};
     for (int i = 0; i < r->nstep; i++)
         buf_printf(&layers, "%s%s", i ? " + " : "", r->step[i].name ? r->step[i].name : op_info[r->step[i].op].name);
     r->op = OP_map;
     attrs_default(OP_map, &r->attr);
-    r->in = NEW(g->arena, ValueId, 1);
-    r->in[0] = reduced;
+    node_set_operand(g, node, 0, reduced);
     r->name = NULL;
     r->layers = arena_printf(g->arena, "%s", layers.n ? layers.s : "map");
     buf_free(&layers);
@@ -92,7 +92,7 @@ static void fuse(Graph *g, int anchor, int out, int node, Out o)
     o.step = a->out[out].step;
     if (!r->nstep && r->nout == 1) {
         o.value = r->out[0].value;
-        r->op = OP_NONE;
+        node_take_out(g, node);
     } else {
         Type in = g->value.v[v].type, t;
         OpCall call = {.op = r->op, .attr = &r->attr, .nin = 1, .in = &in, .arena = g->arena};
@@ -101,7 +101,7 @@ static void fuse(Graph *g, int anchor, int out, int node, Out o)
             bug("%s: %s", name, err);
         o.value = graph_value(g, anchor, a->nout, t, r->loc);
         g->value.v[o.value].origin = r->origin;
-        keep_steps(g, r, o.value);
+        keep_steps(g, node, o.value);
     }
     Out *outs = NEW(g->arena, Out, a->nout + 1);
     for (int i = 0; i < a->nout; i++)

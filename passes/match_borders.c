@@ -10,7 +10,7 @@
    border that is wider than they need. */
 #include <string.h>
 
-#include "blocks.h"
+#include "alive.h"
 
 /* Bytes alive at the worst moment, and summed over all nodes. */
 typedef struct Use { int64_t peak; double sum; } Use;
@@ -18,22 +18,14 @@ typedef struct Use { int64_t peak; double sum; } Use;
 typedef struct Match {
     Pass *p;
     Graph *g;
-    int *alike;            /* per value: the group of values that were made alike */
+    int *alike, *next;     /* per value: the group of values that were made alike, the next one of it, in a circle */
+    int *size;             /* per group */
+    Alive *alive;
     Use now;
-    int64_t tries;         /* left: each looks at the whole graph */
+    int64_t tries;         /* left: each looks at the values of two groups and what touches them */
 } Match;
 
-static Use measure(const Match *m)
-{
-    Arena *A = arena_new();
-    Storages s = storages_of(A, m->g, m->p->target->lanes > 1 ? 64 : 16);
-    Blocks b = blocks_of(A, &s, NULL);
-    Use u = {.peak = b.alive};
-    for (int i = 0; i < b.n; i++)
-        u.sum += (double)b.v[i].bytes * (b.v[i].last - b.v[i].first + 1);
-    arena_free(A);
-    return u;
-}
+static Use measure(const Match *m) { return (Use){alive_peak(m->alive), alive_sum(m->alive)}; }
 
 static bool less(const Use *a, const Use *b) { return a->peak != b->peak ? a->peak < b->peak : a->sum < b->sum; }
 
@@ -49,56 +41,76 @@ static bool could_match(const Match *m, ValueId v, ValueId out)
            memcmp(a->layout.border, b->layout.border, sizeof a->layout.border);
 }
 
+/* The values of a group have one border. */
+static void set_border(Match *m, ValueId v, const int64_t *border)
+{
+    if (!memcmp(m->g->value.v[v].layout.border, border, sizeof m->g->value.v[v].layout.border))
+        return;
+    ValueId i = v;
+    do {
+        memcpy(m->g->value.v[i].layout.border, border, sizeof m->g->value.v[i].layout.border);
+        alive_changed(m->alive, i);
+        i = m->next[i];
+    } while (i != v);
+}
+
 /* Gives the groups of v and out the wider border on each side. */
 static void widen(Match *m, ValueId v, ValueId out)
 {
     int64_t border[4];
     for (int side = 0; side < 4; side++)
         border[side] = imax(m->g->value.v[v].layout.border[side], m->g->value.v[out].layout.border[side]);
-    for (int i = 0; i < m->g->value.n; i++)
-        if (m->alike[i] == m->alike[v] || m->alike[i] == m->alike[out])
-            memcpy(m->g->value.v[i].layout.border, border, sizeof border);
-}
-
-static void restore(Match *m, const Layout *old)
-{
-    for (int i = 0; i < m->g->value.n; i++)
-        m->g->value.v[i].layout = old[i];
+    set_border(m, v, border);
+    set_border(m, out, border);
 }
 
 /* Tries v as what out lies like; keeps the best one in *best. */
-static void try_operand(Match *m, ValueId v, ValueId out, const Layout *old, ValueId *best, Use *use)
+static void try_operand(Match *m, ValueId v, ValueId out, ValueId *best, Use *use)
 {
     if (v < 0 || !could_match(m, v, out) || m->tries-- <= 0)
         return;
+    Layout before[2] = {m->g->value.v[v].layout, m->g->value.v[out].layout};
     widen(m, v, out);
     Use u = measure(m);
     if (less(&u, use)) {
         *use = u;
         *best = v;
     }
-    restore(m, old);
+    set_border(m, v, before[0].border);
+    set_border(m, out, before[1].border);
 }
 
-static bool match_node(Match *m, const Node *n, Layout *old)
+/* Makes one group of two: the smaller takes the other's name, and the circles become one. */
+static void join(Match *m, ValueId v, ValueId out)
+{
+    ValueId large = m->size[m->alike[v]] < m->size[m->alike[out]] ? out : v, small = large == v ? out : v, i = small;
+    if (m->alike[large] == m->alike[small])
+        return;
+    m->size[m->alike[large]] += m->size[m->alike[small]];
+    do {
+        m->alike[i] = m->alike[large];
+        i = m->next[i];
+    } while (i != small);
+    i = m->next[large];
+    m->next[large] = m->next[small];
+    m->next[small] = i;
+}
+
+static bool match_node(Match *m, const Node *n)
 {
     ValueId out = n->out[0].value, best = -1;
     Use use = m->now;
     if (!padded(&m->g->value.v[out]))
         return false;
-    for (int i = 0; i < m->g->value.n; i++)
-        old[i] = m->g->value.v[i].layout;
     if (op_is(n->op, P_IN_PLACE))
-        try_operand(m, n->in[0], out, old, &best, &use);
+        try_operand(m, n->in[0], out, &best, &use);
     for (int s = 0; s < n->nstep; s++)
         for (int k = 0; k < n->step[s].nin; k++)
-            try_operand(m, n->step[s].in[k], out, old, &best, &use);
+            try_operand(m, n->step[s].in[k], out, &best, &use);
     if (best < 0)
         return false;
     widen(m, best, out);
-    for (int i = 0, from = m->alike[out]; i < m->g->value.n; i++)
-        if (m->alike[i] == from)
-            m->alike[i] = m->alike[best];
+    join(m, best, out);
     m->now = use;
     return true;
 }
@@ -106,17 +118,21 @@ static bool match_node(Match *m, const Node *n, Layout *old)
 bool pass_match_borders(Pass *p, Graph *g)
 {
     enum { WORK = 1 << 22 };
-    Match m = {.p = p, .g = g, .alike = NEW(p->scratch, int, g->value.n), .tries = WORK / (g->node.n + 1)};
-    Layout *old = NEW(p->scratch, Layout, g->value.n);
+    int n = g->value.n;
+    Match m = {.p = p, .g = g, .alike = NEW(p->scratch, int, n), .next = NEW(p->scratch, int, n),
+               .size = NEW(p->scratch, int, n), .tries = WORK / (g->node.n + 1)};
     bool changed = false, again = true;
-    for (int i = 0; i < g->value.n; i++)
-        m.alike[i] = i;
+    for (int i = 0; i < n; i++) {
+        m.alike[i] = m.next[i] = i;
+        m.size[i] = 1;
+    }
+    m.alive = alive_new(p->scratch, g, p->target->lanes > 1 ? 64 : 16);
     m.now = measure(&m);
     while (again) {
         again = false;
         for (int i = 0; i < g->node.n; i++)
             if (g->node.v[i].op != OP_NONE)
-                again |= match_node(&m, &g->node.v[i], old);
+                again |= match_node(&m, &g->node.v[i]);
         changed |= again;
     }
     return changed;

@@ -146,12 +146,8 @@ static bool output_stays(const Build *s, const RuleTerm *t)
 {
     const Graph *g = s->g;
     ValueId root = node_value(g, s->m->root), v = t->kind == TERM_VAR ? s->m->var[t->var].value : -1;
-    bool is_output = false, named = t->known || (v >= 0 && g->value.v[v].name);
-    for (int i = 0; i < g->output.n; i++) {
-        is_output = is_output || g->output.v[i] == root;
-        named = named || g->output.v[i] == v;
-    }
-    return is_output && named && (t->known || t->kind == TERM_VAR);
+    bool named = t->known || (v >= 0 && (g->value.v[v].name || value_outputs(g, v)));
+    return named && value_outputs(g, root) && (t->known || t->kind == TERM_VAR);
 }
 
 Outcome rule_fire(Arena *A, Graph *g, Match *m, const char **why)

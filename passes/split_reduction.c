@@ -16,11 +16,9 @@
 /* The map that alone reads v, as what it maps, and reduces nothing itself; -1: there is none. */
 static int only_map(const Graph *g, ValueId v)
 {
-    int found = -1;
-    for (int i = 0; i < g->node.n && value_uses(g, v) == 1; i++)
-        if (g->node.v[i].op == OP_map && g->node.v[i].in[0] == v && !node_reduces(&g->node.v[i]))
-            found = i;
-    return found;
+    ValueReader r = value_readers(g, v);
+    bool map = value_uses(g, v) == 1 && r.node >= 0 && r.step < 0 && g->node.v[r.node].op == OP_map;
+    return map && !node_reduces(&g->node.v[r.node]) ? r.node : -1;
 }
 
 /* Makes w, the windows' results, of out `out`, and reduces it to what the out was. */
@@ -44,7 +42,8 @@ static void split(Pass *p, Graph *g, int conv, int out)
         value_becomes(g, v, node_value(g, reader));
     } else {
         Node *n = &g->node.v[reader];
-        n->op = op, n->attr = a, n->in[0] = w, n->origin = g->value.v[v].origin;
+        n->op = op, n->attr = a, n->origin = g->value.v[v].origin;
+        node_set_operand(g, reader, 0, w);
     }
     g->value.v[v].kind = VAL_DEAD;
     Out *o = &g->node.v[conv].out[out];

@@ -1,5 +1,6 @@
 /* Graph to loops: one kernel per node by the builder of its family, kernels that are equal but for numbers shared. */
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lower.h"
@@ -198,6 +199,22 @@ static void check_outs(const Node *n, const Type *frame)
     }
 }
 
+/* The program's kernel that does the same as k, which is k itself where there was none. */
+static int share(Lower *l, const Kernel *k)
+{
+    char key[20];
+    snprintf(key, sizeof key, "%llx", (unsigned long long)kernel_hash(k));
+    int last = map_get(&l->kernels, key), same = last;
+    while (same >= 0 && !kernel_eq(&l->p->kernel.v[same], k))
+        same = l->earlier.v[same];
+    if (same >= 0)
+        return same;
+    map_put(&l->kernels, key, l->p->kernel.n);
+    PUSH(l->A, &l->earlier, last);
+    PUSH(l->A, &l->p->kernel, *k);
+    return l->p->kernel.n - 1;
+}
+
 static void lower_node(Lower *l, int index)
 {
     const Node *n = &l->g->node.v[index];
@@ -216,12 +233,7 @@ static void lower_node(Lower *l, int index)
     build(&kc);
     find_aliases(&kc);
     account(&kc);
-    int same = 0;
-    while (same < l->p->kernel.n && !kernel_eq(&l->p->kernel.v[same], k))
-        same++;
-    if (same == l->p->kernel.n)
-        PUSH(l->A, &l->p->kernel, *k);
-    kc.call.kernel = same;
+    kc.call.kernel = share(l, k);
     PUSH(l->A, &l->p->call, kc.call);
 }
 
@@ -237,7 +249,8 @@ static bool weights_far(const Graph *g, const Target *t)
 Program *lower_graph(Arena *A, const Graph *g, const Target *t, bool strict)
 {
     (void)strict; /* every kernel so far rounds as the graph does, up to the order of sums */
-    Lower l = {.A = A, .g = g, .t = t, .p = NEW(A, Program, 1), .buf = NEW(A, int, g->value.n), .numbers = map_new(A), .names = map_new(A)};
+    Lower l = {.A = A, .g = g, .t = t, .p = NEW(A, Program, 1), .buf = NEW(A, int, g->value.n), .numbers = map_new(A),
+               .names = map_new(A), .kernels = map_new(A)};
     l.weights_far = weights_far(g, t);
     l.p->arena = A;
     l.p->name = g->name;

@@ -12,6 +12,8 @@ typedef struct Lower {
     int *buf;              /* per value: its PBuf, -1 none yet */
     Map numbers;           /* constants by a hash of their numbers */
     Map names;             /* of buffers */
+    Map kernels;           /* hash of a kernel, as text -> the last kernel made that has it */
+    VEC(int) earlier;      /* per kernel: the one before it of its hash, -1: none */
     bool weights_far;      /* they outgrow L2: in every run, each comes from beyond it */
 } Lower;
 
