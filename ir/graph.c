@@ -16,6 +16,7 @@ Graph *graph_new(Arena *a, const char *name)
     g->name = copy_name(g, name);
     g->consts = map_new(a);
     g->suffixes = map_new(a);
+    g->made = map_new(a);
     g->readers = readers_new(a);
     return g;
 }
@@ -60,22 +61,32 @@ static bool has_numbers(const Value *v, const Type *type, const float *data)
            !memcmp(t->data, data, (size_t)type_elems(type) * sizeof *data);
 }
 
+/* A constant of that base name with these numbers, or -1. */
+static ValueId const_with(const Graph *g, const char *name, const char *key, const Type *type, const float *data)
+{
+    ValueId same[] = {map_get(&g->consts, name), map_get(&g->made, key)};
+    for (int i = 0; i < LEN(same); i++)
+        if (same[i] >= 0 && has_numbers(&g->value.v[same[i]], type, data))
+            return same[i];
+    return -1;
+}
+
 ValueId graph_const_f32(Graph *g, const char *name, Type type, const float *data)
 {
-    const char *unique = name;
-    int suffix = (int)imax(0, map_get(&g->suffixes, name));
-    for (int i = 0; i <= suffix; i += imax(suffix, 1)) { /* the first of that name and the latest */
-        int id = map_get(&g->consts, i ? arena_printf(g->arena, "%s$%d", name, i) : name);
-        if (id >= 0 && has_numbers(&g->value.v[id], &type, data)) {
-            g->value.v[id].kind = VAL_CONST;
-            return id;
-        }
+    uint64_t hash = hash_bytes(data, (size_t)type_elems(&type) * sizeof *data, 0);
+    const char *unique = name, *key = arena_printf(g->arena, "%s %llx", name, (unsigned long long)hash);
+    ValueId id = const_with(g, name, key, &type, data);
+    if (id >= 0) {
+        g->value.v[id].kind = VAL_CONST;
+        return id;
     }
+    int suffix = (int)imax(0, map_get(&g->suffixes, name));
     while (map_get(&g->consts, unique) >= 0)
         unique = arena_printf(g->arena, "%s$%d", name, ++suffix);
     if (suffix)
         map_put(&g->suffixes, name, suffix);
-    ValueId id = graph_const(g, unique, type, (Loc){0});
+    id = graph_const(g, unique, type, (Loc){0});
+    map_put(&g->made, key, id);
     size_t n = (size_t)type_elems(&type);
     float *copy = NEW(g->arena, float, n);
     memcpy(copy, data, n * sizeof *copy);
@@ -249,6 +260,7 @@ Graph *graph_clone(Arena *a, const Graph *g)
     c->arena = a;
     c->consts = map_new(a);
     c->suffixes = map_new(a);
+    c->made = map_new(a);
     c->readers = readers_new(a);
     c->value.v = COPY(a, g->value.v, g->value.n);
     c->node.v = COPY(a, g->node.v, g->node.n);

@@ -98,7 +98,7 @@ bool text_is_clean(const char *s)
 {
     for (size_t n = strlen(s), len; n; s += len, n -= len) {
         int wide;
-        len = (size_t)utf8_char(s, n, &wide);
+        len = shown_char(s, n, &wide);
         if (wide < 0)
             return false;
     }
