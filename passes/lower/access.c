@@ -33,9 +33,16 @@ int program_buf(Lower *l, const char *name, BufKind kind, Type type, const void 
 
 static void bind_arg(KC *kc, int buf, int64_t offset) { PUSH(kc->l->A, &kc->call.arg, ((Arg){buf, offset})); }
 
+/* Here constants become the program's. What a pass or the packing made of them may be subnormal again. */
+static const void *const_numbers(Lower *l, const Type *t, const void *data)
+{
+    return t->dtype == DT_F32 ? without_subnormals(l->A, data, type_elems(t)) : data;
+}
+
 int kc_const(KC *kc, const char *param, const char *name, DType dt, int rank, const int64_t *dim, const void *data)
 {
     Type t = type_make(dt, rank, dim);
+    data = const_numbers(kc->l, &t, data);
     const char *key = name;
     int buf = map_get(&kc->l->packed, key);
     for (int i = 1; buf >= 0; i++) { /* one weight may be packed in several ways */
@@ -130,13 +137,13 @@ static int const_buf(KC *kc, ValueId id, bool nhwc)
     const Value *v = val(kc, id);
     if (!nhwc) {
         if (l->buf[id] < 0)
-            l->buf[id] = program_buf(l, v->name, BUF_CONST, v->type, tensor_f32(l->A, v->tensor));
+            l->buf[id] = program_buf(l, v->name, BUF_CONST, v->type, const_numbers(l, &v->type, tensor_f32(l->A, v->tensor)));
         return l->buf[id];
     }
     const char *name = arena_printf(l->A, "%s.nhwc", v->name);
     int buf = map_get(&l->packed, name);
     if (buf < 0) {
-        buf = program_buf(l, name, BUF_CONST, v->type, channels_last(kc, v->tensor));
+        buf = program_buf(l, name, BUF_CONST, v->type, const_numbers(l, &v->type, channels_last(kc, v->tensor)));
         map_put(&l->packed, name, buf);
     }
     return buf;
