@@ -59,6 +59,7 @@ const char *c_lanewise(CFile *, XOp, VT);
 const char *c_part(CFile *, VT, bool store);
 /* A number as C spells it: exact, with suffix; -0.0f, DSQ_INF, and (-2147483647 - 1) included. */
 void c_number(CFile *, Buf *, DType, double);
+void c_refusals(const CFile *, Buf *);                /* #error where it would go wrong (refuse.c) */
 void c_special_macros(const CFile *, Buf *);          /* defines DSQ_INF and DSQ_NAN where numbers were printed so */
 /* Appends item, after a line break and indent spaces when the line would grow beyond COLUMNS. */
 void c_wrap(Buf *, int indent, const char *item);

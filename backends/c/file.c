@@ -105,7 +105,7 @@ static void preamble(CFile *c, Buf *b)
         buf_puts(b, "\n#include \"dsq_math.h\"\n");
     if (c->types.n)
         buf_printf(b, "\n%s", isa_prelude(c->isa));
-    buf_puts(b, "\n#if defined __FAST_MATH__\n#error \"compile without -ffast-math: it changes results\"\n#endif\n");
+    c_refusals(c, b);
     c_special_macros(c, b);
     buf_putc(b, '\n');
     if (c->types.n)
