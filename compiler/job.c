@@ -107,6 +107,10 @@ int job_open(Job *j, Arena *A, const Options *o)
             return usage_error(o->command, "--set takes NAME=VALUE, not '%s'", o->set.v[i]);
     if (o->schedule && list_has(o->disable_pass, "choose-kernels"))
         return usage_error(o->command, "--schedule and --disable-pass=choose-kernels exclude each other");
+    if (o->flush_to_zero && j->target->flush == FLUSH_NONE)
+        return usage_error(o->command, "--flush-to-zero: %s has no mode in which subnormal numbers are zeros; x86-64, "
+                           "aarch64 and Cortex-M targets have one%s", o->triple ? o->triple : j->target->name,
+                           o->triple ? ", where --target names them" : "");
     PassOptions po = job_pass_options(j);
     return passes_check_options(&po) ? 0 : 2;
 }
@@ -314,6 +318,7 @@ bool job_read(Job *j)
     const char *source = weights_source(j);
     if (!source || !weights_bind(j->arena, j->spec->graph, source, false, &j->weights))
         return false;
+    j->spec->graph->flush_to_zero = o->flush_to_zero;
     j->written = j->spec->graph;
     return read_schedules(j);
 }

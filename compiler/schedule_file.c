@@ -350,6 +350,8 @@ static const char *options_text(const Job *j)
         buf_printf(&b, o->threads > 0 ? " --threads=%d" : " --threads", o->threads);
     if (o->strict)
         buf_puts(&b, " --strict");
+    if (o->flush_to_zero)
+        buf_puts(&b, " --flush-to-zero");
     const char *s = arena_strndup(j->arena, b.s, b.n);
     buf_free(&b);
     return s;

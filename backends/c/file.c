@@ -63,6 +63,7 @@ static void name_buffers(CFile *c)
     c->hook = names_take(&run, "hook");
     c->user = names_take(&run, "user");
     c->mem = names_take(&run, "mem");
+    c->mode = names_take(&run, "mode");
 }
 
 CFile c_file(Arena *A, const Program *p, const BackendOptions *o)
@@ -77,6 +78,8 @@ CFile c_file(Arena *A, const Program *p, const BackendOptions *o)
         map_put(&c.global.used, arena_printf(A, "%s_%s", c.model, mine[i]), 1);
     map_put(&c.global.used, "CONST", 1);
     map_put(&c.global.used, "bad_arguments", 1);
+    map_put(&c.global.used, "flush_begin", 1);
+    map_put(&c.global.used, "flush_set", 1);
     name_kernels(&c);
     name_buffers(&c);
     c_layout_blob(&c);
@@ -112,6 +115,7 @@ static void preamble(CFile *c, Buf *b)
         buf_printf(b, "%s\n", c->types.s);
     if (c->helpers.n)
         buf_printf(b, "%s%s", c->helpers.s, c->helpers.s[c->helpers.n - 2] == '\n' ? "" : "\n");
+    c_flush_helpers(c, b);
 }
 
 /* Arrays of numbers stand in a file of their own, so that the code can be read. */

@@ -151,6 +151,8 @@ void c_part_function(CFile *c, Buf *out, int kernel)
     buf_printf(out, "};\n\nstatic void %s(void *arg, size_t begin, size_t end)\n{\n", t->part_name);
     buf_printf(out, "    const struct %s *a = (const struct %s *)arg;\n", t->args_name, t->args_name);
     const char *begin = "begin", *end = "end";
+    if (c_flush_type(c))
+        buf_printf(out, "    const %s mode = flush_begin();\n", c_flush_type(c));
     if (t->beside) {
         buf_puts(out, "    if (begin == 0)\n        ");
         call_with_members(c, out, 8, t->head_name, k, "");
@@ -159,5 +161,5 @@ void c_part_function(CFile *c, Buf *out, int kernel)
     }
     buf_puts(out, "    ");
     call_with_members(c, out, 4, t->name, k, arena_printf(c->A, "(%s)%s, (%s)%s);", t->index, begin, t->index, end));
-    buf_puts(out, "\n}\n");
+    buf_puts(out, c_flush_type(c) ? "\n    flush_set(mode);\n}\n" : "\n}\n");
 }
