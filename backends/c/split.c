@@ -128,7 +128,7 @@ const Stmt *c_shared_loop(CFile *c, const Kernel *k)
 /* A call of a function of the kernel with the members of args, and more. */
 static void call_with_members(CFile *c, Buf *out, int indent, const char *name, const Kernel *k, const char *more)
 {
-    Names member = names_new(c->A, c->isa, NULL);
+    Names member = names_new(c->A, c->isa, &c->global); /* constants may be macros */
     indent += (int)strlen(name) + 1;
     buf_printf(out, "%s(", name);
     for (int i = 0; i < k->param.n; i++)
@@ -142,7 +142,7 @@ void c_part_function(CFile *c, Buf *out, int kernel)
 {
     const Kernel *k = &c->p->kernel.v[kernel];
     const KernelText *t = &c->kernel[kernel];
-    Names member = names_new(c->A, c->isa, NULL);
+    Names member = names_new(c->A, c->isa, &c->global); /* constants may be macros */
     buf_printf(out, "\nstruct %s {\n", t->args_name);
     for (int i = 0; i < k->param.n; i++) {
         const KParam *p = &k->param.v[i];

@@ -14,8 +14,33 @@
 
 #include "dsq_math.h"
 
-#if defined __FAST_MATH__
-#error "compile without -ffast-math: it changes results"
+#include <float.h>
+
+#if defined __CHAR_BIT__ && defined __INT_MAX__
+#define DSQ_CHAR_BIT __CHAR_BIT__
+#define DSQ_INT_MAX __INT_MAX__
+#else
+#include <limits.h>
+#define DSQ_CHAR_BIT CHAR_BIT
+#define DSQ_INT_MAX INT_MAX
+#endif
+#if DSQ_CHAR_BIT != 8
+#error "bytes must have 8 bits: sizes are given in them"
+#endif
+#if DSQ_INT_MAX < 2147483647
+#error "int must have 32 bits: indices outgrow a shorter one; take a machine and compiler where it has"
+#endif
+#if FLT_RADIX != 2 || FLT_MANT_DIG != 24 || FLT_MAX_EXP != 128
+#error "float must be IEEE 754 single precision; take a machine and compiler where it is"
+#endif
+#if defined FLT_EVAL_METHOD && FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16
+#error "float must be computed in float, not in a wider type: on 32-bit x86 compile with -msse2 -mfpmath=sse"
+#endif
+#if defined __FAST_MATH__ || defined __ASSOCIATIVE_MATH__ || defined __RECIPROCAL_MATH__ || defined _M_FP_FAST
+#error "compile without -ffast-math and -funsafe-math-optimizations: they change results"
+#endif
+#if defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__
+#error "compile without -ffinite-math-only: NaN and infinity go through"
 #endif
 
 #if defined __GNUC__
