@@ -3,6 +3,8 @@
 /* What the compiler knows of a machine: one row each in backends/isa/targets.def. */
 #include "../ir/loops.h"
 
+/* Where the processor has a mode in which subnormal numbers are zeros. */
+typedef enum Flush { FLUSH_NONE, FLUSH_MXCSR, FLUSH_FPCR, FLUSH_FPSCR } Flush;
 typedef struct Target {
     const char *name;      /* --target */
     const char *isa;       /* rows of backends/isa/<isa>.def spell its vector operations */
@@ -18,6 +20,7 @@ typedef struct Target {
     int64_t l1, l2, l3;    /* data cache bytes of a core, 0: none */
     int l2_rate, l3_rate, memory_rate; /* bytes that arrive from there in a cycle, 0: no such cache */
     const char *triple, *cpu, *features, *abi; /* what LLVM calls it; triple NULL: this machine's */
+    Flush flush;           /* --flush-to-zero */
 } Target;
 /* NULL where unknown; "native" is the row that fits this machine best, with -march=native. */
 const Target *target_find(const char *name);

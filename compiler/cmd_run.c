@@ -253,7 +253,8 @@ static double worst_error(const Run *r, Arena *scratch)
 {
     double **ref = reference_outputs(scratch, r->g, r->io), worst = 0;
     for (int o = 0; o < r->g->output.n; o++)
-        worst = fmax(worst, relative_error(r->io[r->g->input.n + o], ref[o], type_elems(&output(r, o)->type)));
+        worst = fmax(worst, relative_error(r->io[r->g->input.n + o], ref[o], type_elems(&output(r, o)->type),
+                                           flush_noise(r->g)));
     return worst;
 }
 

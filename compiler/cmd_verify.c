@@ -132,7 +132,8 @@ static void take_own(void *user, ValueId id, const double *x)
 {
     Own *o = user;
     if (id == o->value)
-        o->error = largest_error(o->v->seen[id], x, type_elems(&o->v->job->graph->value.v[id].type));
+        o->error = largest_error(o->v->seen[id], x, type_elems(&o->v->job->graph->value.v[id].type),
+                                 flush_noise(o->v->job->written));
 }
 
 static double own_error(const Verify *v, const Watch *w)
@@ -165,7 +166,7 @@ static void compare_call(void *user, int call)
         if (w->origin < 0) /* made by a pass, kept for the groups that read it */
             continue;
         const double *ref = v->reference[w->origin];
-        double error = relative_error(x, ref, n);
+        double error = relative_error(x, ref, n, flush_noise(v->job->written));
         w->error = fmax(w->error, error);
         if (!(error <= w->tolerance))
             w->own = fmax(w->own, own_error(v, w));

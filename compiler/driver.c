@@ -77,6 +77,7 @@ bool job_build(Job *j, const PassOptions *po)
         return true;
 
     j->program = lower_graph(j->arena, j->graph, j->target, j->opt->strict); /* passes/lower/: graph -> loops */
+    j->program->flush_to_zero = j->opt->flush_to_zero;
     check_program(j, "lowering");
     dump_program(j, "lower");
     stage_done(j, "lowering", &t);

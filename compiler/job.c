@@ -136,6 +136,10 @@ int job_open(Job *j, Arena *A, const Options *o)
         progress_off();
     if (j->llvm && !llvm_open())
         return 1;
+    if (o->flush_to_zero && j->target->flush == FLUSH_NONE)
+        return usage_error(o->command, "--flush-to-zero: %s has no mode in which subnormal numbers are zeros; x86-64, "
+                           "aarch64 and Cortex-M targets have one%s", o->triple ? o->triple : j->target->name,
+                           o->triple ? ", where --target names them" : "");
     PassOptions po = job_pass_options(j);
     if (!passes_check_options(&po))
         return 2;
@@ -418,6 +422,7 @@ bool job_read(Job *j)
     if (!source || !fits_memory(j, weights_random_source(source)) ||
         !weights_bind(j->arena, j->spec->graph, source, &use, &j->weights))
         return false;
+    j->spec->graph->flush_to_zero = o->flush_to_zero;
     j->written = j->spec->graph;
     return read_schedules(j);
 }

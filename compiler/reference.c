@@ -3,6 +3,7 @@
 
 #include "../passes/pass.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -27,7 +28,7 @@ double **reference_eval(Arena *A, const Graph *g, float *const *in, const bool *
         int64_t n = type_elems(&g->value.v[v].type);
         double *wide = NEW(A, double, n);
         for (int64_t e = 0; e < n; e++)
-            wide[e] = (double)in[i][e];
+            wide[e] = g->flush_to_zero && fabsf(in[i][e]) < FLT_MIN ? 0 : (double)in[i][e];
         x[i] = wide;
         keep(&k, v, wide);
     }
@@ -46,7 +47,12 @@ double **reference_outputs(Arena *A, const Graph *g, float *const *in)
     return out;
 }
 
-double largest_error(const float *x, const double *ref, int64_t n)
+double flush_noise(const Graph *g)
+{
+    return g->flush_to_zero ? 0x1p20 * (double)FLT_MIN : 0;
+}
+
+double largest_error(const float *x, const double *ref, int64_t n, double noise)
 {
     double worst = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -55,14 +61,14 @@ double largest_error(const float *x, const double *ref, int64_t n)
         double d = fabs((double)x[i] - ref[i]);
         if (!(d <= HUGE_VAL) || !isfinite(x[i]))
             return HUGE_VAL;
-        worst = fmax(worst, d);
+        worst = d <= noise ? worst : fmax(worst, d);
     }
     return worst;
 }
 
-double relative_error(const float *x, const double *ref, int64_t n)
+double relative_error(const float *x, const double *ref, int64_t n, double noise)
 {
-    double worst = largest_error(x, ref, n), largest = 0;
+    double worst = largest_error(x, ref, n, noise), largest = 0;
     for (int64_t i = 0; i < n; i++)
         if (isfinite(ref[i]))
             largest = fmax(largest, fabs(ref[i]));

@@ -108,6 +108,8 @@ static json_t *options_json(const Job *j)
     put_int(opts, "opt_level", o->level);
     put_bool(opts, "strict", o->strict);
     put_bool(opts, "threads", o->threads != 0);
+    if (o->flush_to_zero)
+        put_bool(opts, "flush_to_zero", true);
     if (o->weights_as)
         put_text(opts, "weights_as", o->weights_as);
     if (o->weights_extra)

@@ -345,6 +345,8 @@ static const char *options_text(const Job *j)
         buf_printf(&b, o->threads > 0 ? " --threads=%d" : " --threads", o->threads);
     if (o->strict)
         buf_puts(&b, " --strict");
+    if (o->flush_to_zero)
+        buf_puts(&b, " --flush-to-zero");
     Buf shown = {0}; /* as it is read back */
     buf_clean(&shown, b.s, b.n);
     const char *s = arena_strndup(j->arena, shown.s, shown.n);

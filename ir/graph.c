@@ -90,7 +90,7 @@ ValueId graph_const_f32(Graph *g, const char *name, Type type, const float *data
     size_t n = (size_t)type_elems(&type);
     float *copy = NEW(g->arena, float, n);
     memcpy(copy, data, n * sizeof *copy);
-    g->value.v[id].tensor->data = copy;
+    g->value.v[id].tensor->data = without_subnormals(g->arena, copy, (int64_t)n);
     return id;
 }
 

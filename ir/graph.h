@@ -192,6 +192,7 @@ typedef struct Graph {
     Readers *readers;     /* who reads each value */
     VEC(Fired) fired;     /* in order; value: what the result was computed into */
     int64_t arena_bytes, arena_lower_bound; /* plan-memory */
+    bool flush_to_zero;   /* to the reference, what is subnormal as f32 is zero. Not part of the text form */
     const char *arena_proof; /* plan-memory: "meets the bound", "proved optimal, N % above the bound" or "best found, N %
                                 above the bound". Not part of the text form */
 } Graph;

@@ -1,6 +1,7 @@
 /* The reference: a graph evaluated as written, node by node, in double precision. */
 #include "graph.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,12 +185,22 @@ static double largest_of(const double *x, int64_t n)
     return largest;
 }
 
+static void flush(const Eval *e, double *x, const Type *t)
+{
+    for (int64_t i = 0, n = type_elems(t); e->g->flush_to_zero && i < n; i++)
+        if (fabs(x[i]) < (double)FLT_MIN)
+            x[i] = copysign(0, x[i]);
+}
+
 static void eval_node(Eval *e, const Node *n)
 {
     double **made = NEW(e->arena, double *, n->nstep + MAX_OUT); /* results of the anchor, or of anchor and steps */
     OpCall anchor = eval_anchor(e, n, made);
-    for (int k = 0; k < n->nstep; k++)
+    flush(e, made[0], &anchor.out[0]);
+    for (int k = 0; k < n->nstep; k++) {
         eval_step(e, &n->step[k], anchor.out, made, &made[k + 1]);
+        flush(e, made[k + 1], anchor.out);
+    }
     for (int k = 0; e->largest && k <= n->nstep; k++)
         *e->largest = fmax(*e->largest, largest_of(made[k], type_elems(anchor.out)));
     bool multi = op_is(n->op, P_MULTI), plain = multi || (n->nout == 1 && n->out[0].red == RED_NONE);
@@ -197,6 +208,8 @@ static void eval_node(Eval *e, const Node *n)
         int from = multi ? i : n->out[i].step;
         ValueId id = n->out[i].value;
         e->own[id] = plain ? made[from] : eval_out(e, &n->out[i], anchor.out, made[from]);
+        if (!plain)
+            flush(e, e->own[id], &e->g->value.v[id].type);
         e->val[id] = e->own[id];
         if (plain)
             made[from] = NULL;

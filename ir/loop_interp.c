@@ -3,6 +3,7 @@
    allocated while they run. Parallel loops run in order, and marks on memory tell whether any other would do. */
 #include "loop_impl.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -424,8 +425,17 @@ static void cast(const XNode *x, const void *a)
         memcpy(x->out, a, (size_t)x->lanes * 4);
 }
 
+/* What processors make of subnormal numbers in that mode. They differ in whether a result that rounds up to the least
+   normal number is one. */
+static const float *flush_lanes(float *r, const float *a, int n)
+{
+    for (int l = 0; l < n; l++)
+        r[l] = fabsf(a[l]) < FLT_MIN ? copysignf(0, a[l]) : a[l];
+    return r;
+}
+
 /* Halves added (or compared) until one lane is left. */
-static void fold(const XNode *x, const void *a, int n)
+static void fold(const XNode *x, const void *a, int n, bool flush)
 {
     union { float f[MAX_LANES]; int32_t i[MAX_LANES]; } v, half;
     XOp op = x->op == X_hsum ? X_add : X_max;
@@ -435,6 +445,8 @@ static void fold(const XNode *x, const void *a, int n)
             lanes_i32(op, n, half.i, v.i, v.i + n, NULL, NULL);
         else
             lanes_f32(op, n, half.f, v.f, v.f + n, NULL, NULL);
+        if (flush)
+            flush_lanes(half.f, half.f, n);
         memcpy(&v, &half, (size_t)n * 4);
     }
     memcpy(x->out, &v, 4);
@@ -475,8 +487,14 @@ static const void *eval(Interp *in, const XNode *x)
     default:
         break;
     }
-    for (int i = 0; i < 4 && x->a[i]; i++)
+    bool moves = x->op == X_lane || x->op == X_splat || x->op == X_bitcast;
+    bool flush = in->p->flush_to_zero && !x->integer && !moves;
+    float flushed[4][MAX_LANES];
+    for (int i = 0; i < 4 && x->a[i]; i++) {
         a[i] = eval(in, x->a[i]);
+        if (flush)
+            a[i] = flush_lanes(flushed[i], a[i], x->a[i]->lanes);
+    }
     if (x->function) {
         call(in, x, a);
     } else if (x->op == X_lane) {
@@ -484,12 +502,14 @@ static const void *eval(Interp *in, const XNode *x)
     } else if (xop_info[x->op].cls == XC_cast) {
         cast(x, a[0]);
     } else if (x->op == X_hsum || x->op == X_hmax) {
-        fold(x, a[0], x->a[0]->lanes);
+        fold(x, a[0], x->a[0]->lanes, flush);
     } else if (x->integer) {
         lanes_i32(x->op, x->lanes, x->out, a[0], a[1], a[2], a[3]);
     } else {
         lanes_f32(x->op, x->lanes, x->out, a[0], a[1], a[2], a[3]);
     }
+    if (flush)
+        flush_lanes(x->out, x->out, x->lanes);
     return x->out;
 }
 

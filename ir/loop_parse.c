@@ -357,6 +357,7 @@ Program *program_parse(Arena *A, const char *text, int file)
     prog->arena_bytes = lp_int(&P, (int64_t)1 << 50);
     lp_expect(&P, "align");
     prog->arena_align = lp_int(&P, LP_MAX_NUMBER);
+    prog->flush_to_zero = lp_accept(&P, "flush_to_zero");
     lp_expect(&P, "{");
     while (!P.failed && !lp_accept(&P, "}")) {
         bool constant = lp_peek(&P, "const");

@@ -1,6 +1,6 @@
 /* The text form of the loop IR; ir/loop_parse.c reads it, and reading what is printed gives the same program.
 
-     program  = "program" "@"NAME "arena" INT "align" INT "{" {buffer | kernel | call} "}"
+     program  = "program" "@"NAME "arena" INT "align" INT ["flush_to_zero"] "{" {buffer | kernel | call} "}"
      buffer   = "buffer" "%"NAME ":" TYPE ("input" | "output") ["align" INT]
               | "const" "@"NAME ":" TYPE ["align" INT] ["=" "[" NUMBER {"," NUMBER} "]"]
      call     = "call" "@"NAME "(" arg {"," arg} ")"
@@ -488,8 +488,8 @@ static void print_call(Buf *b, const Program *p, const Call *c)
 
 static void print_head(Buf *b, const Program *p, bool data)
 {
-    buf_printf(b, "program @%s arena %lld align %lld {\n", p->name, (long long)p->arena_bytes,
-               (long long)p->arena_align);
+    buf_printf(b, "program @%s arena %lld align %lld%s {\n", p->name, (long long)p->arena_bytes,
+               (long long)p->arena_align, p->flush_to_zero ? " flush_to_zero" : "");
     for (int i = 0; i < p->buf.n; i++)
         print_buffer(b, &p->buf.v[i], data);
 }

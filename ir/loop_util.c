@@ -262,6 +262,8 @@ const char *program_diff(Arena *A, const Program *a, const Program *b)
         return arena_printf(A, "name %s against %s", a->name, b->name);
     if (a->arena_bytes != b->arena_bytes || a->arena_align != b->arena_align)
         return "arena's size or alignment";
+    if (a->flush_to_zero != b->flush_to_zero)
+        return "flush_to_zero";
     if (a->buf.n != b->buf.n || a->kernel.n != b->kernel.n || a->call.n != b->call.n)
         return "number of buffers, kernels or calls";
     const char *d = NULL;

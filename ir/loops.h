@@ -147,6 +147,7 @@ typedef struct Program {
     VEC(Kernel) kernel;
     VEC(Call) call;
     int64_t arena_bytes, arena_align;
+    bool flush_to_zero;     /* operands and results of arithmetic that are subnormal are zeros of their sign */
 } Program;
 
 /* An identifier that neither C nor the text form reserves. */

@@ -2,6 +2,8 @@
 #include "type.h"
 
 #include <ctype.h>
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -178,10 +180,18 @@ static float element_f32(const Tensor *t, int64_t i)
     return (float)tensor_at(t, i);
 }
 
+static bool native_f32(const Tensor *t)
+{
+    return t->stored == DT_F32 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+}
+
+/* Can its numbers be read where they lie? */
+static bool is_array(const Tensor *t) { return native_f32(t) && (uintptr_t)t->data % _Alignof(float) == 0; }
+
 const float *tensor_f32(Arena *a, const Tensor *t)
 {
-    const bool native = t->stored == DT_F32 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
-    if (native && (uintptr_t)t->data % _Alignof(float) == 0)
+    const bool native = native_f32(t);
+    if (is_array(t))
         return t->data;
     int64_t n = type_elems(&t->type);
     float *f = NEW(a, float, n);
@@ -199,4 +209,40 @@ void tensor_f64(const Tensor *t, double *out)
     int64_t n = type_elems(&t->type);
     for (int64_t i = 0; i < n; i++)
         out[i] = tensor_at(t, i);
+}
+
+static bool is_subnormal(float x)
+{
+    return x != 0 && x > -FLT_MIN && x < FLT_MIN;
+}
+
+const float *without_subnormals(Arena *a, const float *x, int64_t n)
+{
+    bool any = false;
+    for (int64_t i = 0; i < n; i++)
+        any |= is_subnormal(x[i]);
+    if (!any)
+        return x;
+    float *y = NEW(a, float, n);
+    for (int64_t i = 0; i < n; i++)
+        y[i] = is_subnormal(x[i]) ? copysignf(0, x[i]) : x[i];
+    return y;
+}
+
+void tensor_flush(Arena *a, Tensor *t)
+{
+    bool any = false;
+    int64_t n = type_elems(&t->type);
+    if (t->stored != DT_F32 && t->stored != DT_BF16 && t->stored != DT_F64) /* others have none, as f32 */
+        return;
+    if (is_array(t)) {
+        t->data = without_subnormals(a, t->data, n);
+        return;
+    }
+    for (int64_t i = 0; i < n && !any; i++)
+        any = is_subnormal(element_f32(t, i));
+    if (any) {
+        t->data = without_subnormals(a, tensor_f32(a, t), n);
+        t->stored = DT_F32;
+    }
 }

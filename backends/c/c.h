@@ -48,7 +48,7 @@ typedef struct CFile {
     Names global;
     const char **buf;               /* C name of every PBuf */
     const char **elems;             /* macro of the elements of inputs and outputs */
-    const char *arena, *weights, *executor, *hook, *user, *mem; /* names in NAME_run and its siblings */
+    const char *arena, *weights, *executor, *hook, *user, *mem, *mode; /* names in NAME_run and its siblings */
     KernelText *kernel;
     int64_t *offset, blob_bytes;    /* of constants in NAME.bin, where they are not arrays */
     Map needed;                     /* types and helpers that are printed already */
@@ -67,6 +67,10 @@ const char *c_lanewise(CFile *, XOp, VT);
 const char *c_part(CFile *, VT, bool store);
 /* A number as C spells it: exact, with suffix; -0.0f, DSQ_INF, and (-2147483647 - 1) included. */
 void c_number(CFile *, Buf *, DType, double);
+void c_refusals(const CFile *, Buf *);                /* #error where it would go wrong (refuse.c) */
+/* --flush-to-zero (flush.c): the type of the mode that flush_begin returns and flush_set puts back, NULL without; those two. */
+const char *c_flush_type(const CFile *);
+void c_flush_helpers(const CFile *, Buf *);
 void c_special_macros(const CFile *, Buf *);          /* defines DSQ_INF and DSQ_NAN where numbers were printed so */
 /* Appends item, after a line break and indent spaces when the line would grow beyond COLUMNS. */
 void c_wrap(Buf *, int indent, const char *item);

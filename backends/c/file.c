@@ -93,6 +93,7 @@ static void name_buffers(CFile *c)
     c->hook = names_take(&run, "hook");
     c->user = names_take(&run, "user");
     c->mem = names_take(&run, "mem");
+    c->mode = names_take(&run, "mode");
 }
 
 CFile c_file(Arena *A, const Program *p, const BackendOptions *o)
@@ -108,6 +109,8 @@ CFile c_file(Arena *A, const Program *p, const BackendOptions *o)
     static const char *const mine[] = {"run", "run_mt", "run_trace", "weights", "selftest", "bad_arguments"};
     for (int i = 0; i < LEN(mine); i++)
         map_put(&c.global.used, arena_printf(A, "%s_%s", c.model, mine[i]), 1);
+    map_put(&c.global.used, "flush_begin", 1);
+    map_put(&c.global.used, "flush_set", 1);
     name_kernels(&c);
     name_buffers(&c);
     c_layout_blob(&c);
@@ -134,14 +137,15 @@ static void preamble(CFile *c, Buf *b)
     buf_printf(b, "#include \"%s.h\"\n\n#include <stdint.h>\n", c->model);
     if (c->types.n)
         buf_printf(b, "\n%s", isa_prelude(c->isa));
-    buf_puts(b, "\n#if defined __FAST_MATH__\n#error \"compile without -ffast-math: it changes results\"\n#endif\n");
+    c_refusals(c, b);
     buf_puts(b, "#ifdef __cplusplus\n#define restrict __restrict\n#endif\n");
     c_special_macros(c, b);
     buf_putc(b, '\n');
     if (c->types.n)
         buf_printf(b, "%s\n", c->types.s);
     if (c->helpers.n)
-        buf_printf(b, "%s\n", c->helpers.s);
+        buf_printf(b, "%s%s", c->helpers.s, c->helpers.s[c->helpers.n - 2] == '\n' ? "" : "\n");
+    c_flush_helpers(c, b);
 }
 
 /* What the preamble began: other files may follow in the same translation unit. */

@@ -149,6 +149,16 @@ static void one_call(CFile *c, Buf *b, const Call *call, RunKind kind)
     }
 }
 
+/* In the mode of the caller: what it computes is none of the network's. */
+static void call_hook(CFile *c, Buf *b, int call)
+{
+    if (c_flush_type(c))
+        buf_printf(b, "    flush_set(%s);\n", c->mode);
+    buf_printf(b, "    %s(%s, %d);\n", c->hook, c->user, call);
+    if (c_flush_type(c))
+        buf_puts(b, "    (void)flush_begin();\n");
+}
+
 static void run_function(CFile *c, Buf *b, RunKind kind)
 {
     c_prototype(c, b, kind);
@@ -158,11 +168,15 @@ static void run_function(CFile *c, Buf *b, RunKind kind)
         buf_printf(b, "    float *const %s = (float *)%s;\n", c->mem, c->arena);
     if (kind == RUN_TRACE)
         buf_printf(b, "    %s(%s, -1);\n", c->hook, c->user);
+    if (c_flush_type(c))
+        buf_printf(b, "    const %s %s = flush_begin();\n", c_flush_type(c), c->mode);
     for (int i = 0; i < c->p->call.n; i++) {
         one_call(c, b, &c->p->call.v[i], kind);
         if (kind == RUN_TRACE)
-            buf_printf(b, "    %s(%s, %d);\n", c->hook, c->user, i);
+            call_hook(c, b, i);
     }
+    if (c_flush_type(c))
+        buf_printf(b, "    flush_set(%s);\n", c->mode);
     buf_puts(b, "    return DSQ_OK;\n}\n");
 }
 

@@ -128,7 +128,7 @@ const Stmt *c_shared_loop(CFile *c, const Kernel *k)
 /* A call of a function of the kernel with the members of args, and more. */
 static void call_with_members(CFile *c, Buf *out, int indent, const char *name, const Kernel *k, const char *more)
 {
-    Names member = names_new(c->A, c->isa, NULL);
+    Names member = names_new(c->A, c->isa, &c->global); /* constants may be macros */
     indent += (int)strlen(name) + 1;
     buf_printf(out, "%s(", name);
     for (int i = 0; i < k->param.n; i++)
@@ -142,7 +142,7 @@ void c_part_function(CFile *c, Buf *out, int kernel)
 {
     const Kernel *k = &c->p->kernel.v[kernel];
     const KernelText *t = &c->kernel[kernel];
-    Names member = names_new(c->A, c->isa, NULL);
+    Names member = names_new(c->A, c->isa, &c->global); /* constants may be macros */
     buf_printf(out, "\nstruct %s {\n", t->args_name);
     for (int i = 0; i < k->param.n; i++) {
         const KParam *p = &k->param.v[i];
@@ -151,6 +151,8 @@ void c_part_function(CFile *c, Buf *out, int kernel)
     buf_printf(out, "};\n\nstatic void %s(void *arg, size_t begin, size_t end)\n{\n", t->part_name);
     buf_printf(out, "    const struct %s *a = (const struct %s *)arg;\n", t->args_name, t->args_name);
     const char *begin = "begin", *end = "end";
+    if (c_flush_type(c))
+        buf_printf(out, "    const %s mode = flush_begin();\n", c_flush_type(c));
     if (t->beside) {
         buf_puts(out, "    if (begin == 0)\n        ");
         call_with_members(c, out, 8, t->head_name, k, "");
@@ -159,5 +161,5 @@ void c_part_function(CFile *c, Buf *out, int kernel)
     }
     buf_puts(out, "    ");
     call_with_members(c, out, 4, t->name, k, arena_printf(c->A, "(%s)%s, (%s)%s);", t->index, begin, t->index, end));
-    buf_puts(out, "\n}\n");
+    buf_puts(out, c_flush_type(c) ? "\n    flush_set(mode);\n}\n" : "\n}\n");
 }

@@ -110,6 +110,10 @@ LLVMValueRef l_math(LMod *, XOp, int lanes, LLVMValueRef *a);
 
 /* ---- run.c ---- */
 void l_run(LMod *);
+/* Sets the mode of --flush-to-zero: what was there before, in memory of this function; NULL without the option. */
+LLVMValueRef l_flush_begin(LMod *);
+void l_flush_again(LMod *, LLVMValueRef before);
+void l_flush_end(LMod *, LLVMValueRef before);
 void l_adapters(LMod *);   /* functions of one signature for this process: "dsqc_run" and its siblings */
 
 /* ---- module.c ---- */

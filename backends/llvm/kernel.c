@@ -253,7 +253,7 @@ static void part_function(LMod *m, int kernel)
         LLVMValueRef at = LLVMBuildStructGEP2(m->b, l->args, LLVMGetParam(l->part, 0), (unsigned)i, "");
         arg[i] = LLVMBuildLoad2(m->b, m->ptr, at, "");
     }
-    LLVMValueRef first = LLVMGetParam(l->part, 1), last = LLVMGetParam(l->part, 2);
+    LLVMValueRef mode = l_flush_begin(m), first = LLVMGetParam(l->part, 1), last = LLVMGetParam(l->part, 2);
     if (l->beside) {
         LLVMValueRef zero = l_int(m, 0), one = l_int(m, 1), whole = LLVMBuildICmp(m->b, LLVMIntEQ, first, zero, "");
         LLVMBasicBlockRef head = l_block(m, "head"), rest = l_block(m, "rest");
@@ -268,6 +268,7 @@ static void part_function(LMod *m, int kernel)
     arg[k->param.n] = first;
     arg[k->param.n + 1] = last;
     l_call(m, l->type, l->fn, arg, k->param.n + 2);
+    l_flush_end(m, mode);
     LLVMBuildRetVoid(m->b);
 }
 

@@ -190,11 +190,17 @@ static void run_function(LMod *m, RunKind kind)
         args = LLVMBuildAlloca(m->b, LLVMArrayType2(m->ptr, (uint64_t)imax(1, most_arguments(m->p))), "args");
     check(&r);
     hook(&r, -1);
+    LLVMValueRef mode = l_flush_begin(m);
     for (int i = 0; i < m->p->call.n; i++) {
         l_debug_line(m, m->lines ? m->lines->call[i] : 0);
         one_call(&r, &m->p->call.v[i], args);
+        if (kind == RUN_TRACE)
+            l_flush_end(m, mode);
         hook(&r, i);
+        if (kind == RUN_TRACE)
+            l_flush_again(m, mode);
     }
+    l_flush_end(m, mode);
     LLVMBuildRet(m->b, LLVMConstInt(m->i32, DSQ_OK, false));
     l_debug_line(m, 0);
 }

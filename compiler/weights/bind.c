@@ -130,6 +130,7 @@ static bool bind_file(Graph *g, WeightFile *f, const WeightsOptions *o)
             t->data = f->entry.v[k].data;
             t->stored = f->entry.v[k].type.dtype;
             finite = check_finite(f, t) && finite;
+            tensor_flush(f->arena, t);
         }
     }
     for (int i = 0; i < f->entry.n; i++)

@@ -61,9 +61,17 @@ static int equal_const(const Lower *l, const Type *t, const void *data, const ch
     return -1;
 }
 
+/* Here constants become the program's. What a pass or the packing made of them may be subnormal again. */
+static const void *const_numbers(Lower *l, const Type *t, const void *data)
+{
+    return t->dtype == DT_F32 ? without_subnormals(l->A, data, type_elems(t)) : data;
+}
+
 int program_buf(Lower *l, const char *name, BufKind kind, Type type, const void *data)
 {
     const char *key = NULL;
+    if (kind == BUF_CONST)
+        data = const_numbers(l, &type, data);
     int equal = kind == BUF_CONST ? equal_const(l, &type, data, &key) : -1;
     if (equal >= 0)
         return equal;
