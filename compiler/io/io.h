@@ -23,6 +23,7 @@ OutDir *outdir_open(const char *dir);
 bool outdir_add(OutDir *, const char *name, const void *, size_t);
 OutFile *outdir_begin(OutDir *, const char *name); /* in pieces, by out_write; outdir_end takes the file, NULL too */
 bool outdir_end(OutDir *, OutFile *);
+bool outdir_has(const OutDir *, const char *name); /* whether that file is among those that it will write */
 bool outdir_add_file(OutDir *, const char *name, const char *path); /* a copy of the file at path */
 bool outdir_commit(OutDir *);
 void outdir_abort(OutDir *);
