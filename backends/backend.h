@@ -28,6 +28,9 @@ typedef struct Iface { const char *name; Type type; } Iface;
    what by ("is a header of the system"). Programs have such a name. */
 const char *c_model_name(Arena *, const char *want, const char **why);
 
+/* Whether libNAME.a and libNAME.so would be found in place of a library of the system. */
+bool c_hides_library(const char *model);
+
 /* Writes NAME.h, NAME.c and what it includes into dir; NAME.bin besides with WEIGHTS_FILE, and NAME_weights.S with
    WEIGHTS_ASM. NAME is the program's name. The shapes that NAME.h
    shows are those of the inputs' and outputs' PBufs. False when writing failed. */

@@ -190,6 +190,36 @@ static bool add_report(const Job *j, const Figures *f, OutDir *out, const char *
     return ok;
 }
 
+/* Whether the file in dir, if there is one, begins as this model's does, or is empty. */
+static bool replaces(const Job *j, const char *dir, const char *name, const char *begins)
+{
+    char *text = NEW(j->arena, char, 200);
+    const char *path = arena_printf(j->arena, "%s/%s", dir, name);
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(text, 1, 199, f) : 0;
+    if (f)
+        fclose(f);
+    if (!n || strstr(text, begins))
+        return true;
+    error_at(loc_file(diag_file(path, NULL, 0)), "it is not a file of the model '%s', and nothing is written over it: "
+             "choose another folder or name", j->spec->name);
+    return false;
+}
+
+/* A folder may hold several models, and files of other programs: main.c, say, or package.json. */
+static bool may_replace(const Job *j, const OutDir *out, const char *dir)
+{
+    static const char *const ending[] = {".h", ".c", "_weights.h", "_selftest.c", ".json"};
+    for (int i = 0; i < LEN(ending); i++) {
+        const char *name = arena_printf(j->arena, "%s%s", j->spec->name, ending[i]);
+        const char *begins = strcmp(ending[i], ".json") ? arena_printf(j->arena, "/* %s:", name)
+                                                        : arena_printf(j->arena, "\"name\": \"%s\"", j->spec->name);
+        if (outdir_has(out, name) && !replaces(j, dir, name, begins))
+            return false;
+    }
+    return true;
+}
+
 static void print_summary(const Job *j, const Figures *f, const char *dir)
 {
     Arena *A = j->arena;
@@ -205,11 +235,17 @@ static bool compile_to(const Job *j, Emit e)
         return write_to_stdout(j, e.loops) && job_write_report(j);
     const char *dir = o->output ? o->output : arena_printf(j->arena, "generated/%s", j->spec->name);
     const char *report = arena_printf(j->arena, "%s.json", j->spec->name);
+    if ((e.lib || e.shared) && c_hides_library(j->spec->name)) {
+        error_at(loc_file(diag_file(j->spec->path, NULL, 0)), "lib%s is a library of the system, which the model's would hide: "
+                 "the spec needs another name", j->spec->name);
+        return false;
+    }
     Figures f = figures(j);
     OutDir *out = job_holds(j, f.weights_bytes) ? outdir_open(dir) : NULL;
     if (!out)
         return false;
-    if (!write_files(j, &f, e, out) || !add_report(j, &f, out, report) || !job_write_report(j)) {
+    if (!write_files(j, &f, e, out) || !add_report(j, &f, out, report) || !may_replace(j, out, dir) ||
+        !job_write_report(j)) {
         outdir_abort(out);
         return false;
     }

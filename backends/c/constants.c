@@ -68,7 +68,7 @@ void c_constants(CFile *c, Buf *b)
     }
 }
 
-/* One text for ELF, Mach-O and PE. Symbols have the prefix that the compiler gives to C's. */
+/* One text for ELF, Mach-O and PE. Symbols begin as those of C do there. */
 static bool asm_file(CFile *c, OutDir *dir)
 {
     Buf b = {0};
@@ -83,8 +83,8 @@ static bool asm_file(CFile *c, OutDir *dir)
                "#endif\n\n",
                m, m, m, M, M, M, m);
     buf_puts(&b,
-             "#define DSQ_JOIN(a, b) a##b\n#define DSQ_JOINED(a, b) DSQ_JOIN(a, b)\n#ifdef __USER_LABEL_PREFIX__\n"
-             "#define DSQ_SYMBOL(name) DSQ_JOINED(__USER_LABEL_PREFIX__, name)\n#else\n#define DSQ_SYMBOL(name) name\n#endif\n\n"
+             "#if defined __APPLE__ || ((defined _WIN32 || defined __CYGWIN__) && defined __i386__)\n"
+             "#define DSQ_SYMBOL(name) _##name\n#else\n#define DSQ_SYMBOL(name) name\n#endif\n\n"
              "#if defined DSQ_WEIGHTS_ASM_SECTION\n    DSQ_WEIGHTS_ASM_SECTION\n"
              "#elif defined __APPLE__\n    .section __TEXT,__const\n"
              "#elif defined _WIN32 || defined __CYGWIN__\n    .section .rdata,\"dr\"\n"

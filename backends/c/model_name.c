@@ -35,10 +35,6 @@ static const char *const headers[] = {
 /* NAME_run and the functions of the program that runs a model in dsqc's own process would be the same. */
 static const char *const prefixes[] = {"dsq", "dsqc"};
 static const char *const endings[] = {"_weights", "_selftest"};
-/* libNAME.a and libNAME.so stand where the linker looks for these first. */
-static const char *const libraries[] = {
-    "anl", "atomic", "c", "crypt", "dl", "g", "gcc", "gcc_s", "gomp", "m", "nosys", "nsl", "pthread", "resolv", "rt", "util",
-};
 /* No file may have these names on Windows, whatever its ending. */
 static const char *const devices[] = {"aux", "con", "nul", "prn", "com", "lpt"};
 
@@ -83,11 +79,17 @@ static const char *in_the_way(Arena *A, const char *base)
             return "ends as files of another model do";
     if (among(s, headers, LEN(headers)) || ends_in(s, "intrin"))
         return "is a header of the system";
-    if (among(s, libraries, LEN(libraries)))
-        return "is a library of the system";
     if (is_device(s))
         return "is a device on Windows";
     return name_valid(base) ? NULL : "is a keyword";
+}
+
+bool c_hides_library(const char *model)
+{
+    static const char *const library[] = {
+        "anl", "atomic", "c", "crypt", "dl", "g", "gcc", "gcc_s", "gomp", "m", "nosys", "nsl", "pthread", "resolv", "rt", "util",
+    };
+    return among(model, library, LEN(library));
 }
 
 /* The length of a name without the endings that c_model_name has given or would give. */

@@ -26,6 +26,7 @@ OutDir *outdir_open(const char *dir);
 bool outdir_add(OutDir *, const char *name, const void *, size_t);
 OutFile *outdir_begin(OutDir *, const char *name); /* in pieces, by out_write; outdir_end takes the file, NULL too */
 bool outdir_end(OutDir *, OutFile *);
+bool outdir_has(const OutDir *, const char *name); /* whether that file is among those that it will write */
 bool outdir_add_file(OutDir *, const char *name, const char *path); /* a copy of the file at path */
 const char *outdir_name(const OutDir *, int i); /* of the i-th file that was added; NULL behind the last */
 void outdir_drop(OutDir *, const char *name); /* a file of the folder that goes when the others appear */

@@ -217,15 +217,22 @@ OutDir *outdir_open(const char *dir)
     return NULL;
 }
 
-/* Opens the temporary file beside the output `name`. No other may have that name, nor one that some file systems do not tell
-   from it. */
+/* Some file systems do not tell case. */
+bool outdir_has(const OutDir *o, const char *name)
+{
+    for (int i = 0; i < o->file.n; i++)
+        if (!strcasecmp(o->file.v[i]->path + strlen(o->dir) + 1, name))
+            return true;
+    return false;
+}
+
+/* Opens the temporary file beside the output `name`. */
 OutFile *outdir_begin(OutDir *o, const char *name)
 {
     if (!*name || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
         bug("output file '%s' would not be in its folder", name);
-    for (int i = 0; i < o->file.n; i++)
-        if (!strcasecmp(o->file.v[i]->path + strlen(o->dir) + 1, name))
-            bug("output file '%s' would be written twice", name);
+    if (outdir_has(o, name))
+        bug("output file '%s' would be written twice", name);
     if (o->failed)
         return NULL;
     OutFile *f = calloc(1, sizeof *f);

@@ -2,12 +2,15 @@
 
      cc -O2 -std=c99 -ffreestanding -ffp-contract=off -fno-math-errno -fno-trapping-math -c square.c
 
+   -DDSQ_WEIGHTS_SECTION='__attribute__((section(".ext_flash")))' puts the weights into a section of
+   yours.
+
      static float image[SQUARE_IMAGE_ELEMS];
      static float probabilities[SQUARE_PROBABILITIES_ELEMS];
      static unsigned char arena[SQUARE_ARENA_BYTES] __attribute__((aligned(SQUARE_ARENA_ALIGN)));
      int error = square_run(image, probabilities, arena); */
-#ifndef SQUARE_H
-#define SQUARE_H
+#ifndef SQUARE_DSQ_H
+#define SQUARE_DSQ_H
 
 #include "dsq.h"
 
@@ -15,7 +18,7 @@
 #define SQUARE_PROBABILITIES_ELEMS 4u           /* f32[1,4] */
 #define SQUARE_ARENA_BYTES     560u         /* scratch the caller provides */
 #define SQUARE_ARENA_ALIGN     16u
-#define SQUARE_STACK_BYTES     1344u        /* worst case below square_run */
+#define SQUARE_STACK_BYTES     1344u        /* worst case below square_run, as optimised builds are (-O1 or more) */
 
 #ifdef __cplusplus
 extern "C" {

@@ -1,7 +1,11 @@
-/* square_weights.h: the constants of square.c, in the order in which its kernels read them. */
+/* square_weights.h: the constants of square.c, in the order in which its kernels read them.
+   -DDSQ_WEIGHTS_SECTION='__attribute__((section(".ext_flash")))' puts them into a section of yours. */
+#ifndef DSQ_WEIGHTS_SECTION
+#define DSQ_WEIGHTS_SECTION
+#endif
 
 /* f32[2,36] */
-static const float conv_weight_1_tile_4x1_c[72] = {
+DSQ_WEIGHTS_SECTION static const float square_w_conv_weight_1_tile_4x1_c[72] = {
     -0.11154934f, -0.06945896f, -0.08591886f, 0.003656353f, -0.16551031f, -0.18158714f, 0.2488998f,
     -0.111760095f, -0.38070744f, 0.21835221f, 0.3067889f, -0.17654961f, 0.19987212f, 0.048134264f,
     -0.37767625f, -0.31572902f, -0.39963174f, -0.19287704f, 0.41472077f, 0.12059022f, 0.5774471f, 0.09884098f,
@@ -15,24 +19,24 @@ static const float conv_weight_1_tile_4x1_c[72] = {
 };
 
 /* f32[8] */
-static const float bn_bias_1[8] = {
+DSQ_WEIGHTS_SECTION static const float square_w_bn_bias_1[8] = {
     0.0033469808f, -0.09430149f, -0.03538252f, -0.083366744f, -0.0346679f, -0.039291654f, -0.24334814f,
     0.07614207f,
 };
 
 /* f32[8] */
-static const float square_encoding_alpha[8] = {
+DSQ_WEIGHTS_SECTION static const float square_w_square_encoding_alpha[8] = {
     1.1259223f, 1.0715346f, 0.8981385f, 1.0897408f, 1.2377108f, 1.1159878f, 0.92206264f, 1.108168f,
 };
 
 /* f32[8] */
-static const float square_encoding_beta[8] = {
+DSQ_WEIGHTS_SECTION static const float square_w_square_encoding_beta[8] = {
     -0.06376858f, -0.033385076f, 0.09082287f, 0.06853838f, 0.0017552051f, 0.06245727f, 0.029876316f,
     -0.072284326f,
 };
 
 /* f32[3,32] */
-static const float project_weight_tile_4x1[96] = {
+DSQ_WEIGHTS_SECTION static const float square_w_project_weight_tile_4x1[96] = {
     0.4361801f, 0.119132996f, 0.8328171f, -0.047599792f, -0.40042114f, 0.09637451f, -0.2805481f, -0.29437256f,
     -0.63562775f, -0.8226013f, -0.2379303f, -0.624794f, -0.15653229f, -0.39808655f, -0.4060974f, 1.0242767f,
     0.09390259f, 0.35258484f, -0.5626602f, 0.2406311f, 0.55483246f, 0.27884674f, -0.3209076f, -0.054786682f,
@@ -48,13 +52,13 @@ static const float project_weight_tile_4x1[96] = {
 };
 
 /* f32[12] */
-static const float project_bias[12] = {
+DSQ_WEIGHTS_SECTION static const float square_w_project_bias[12] = {
     -0.040438842f, 0.16506653f, 0.27364197f, -0.17619935f, -0.06100006f, -0.071481325f, 0.01275177f,
     0.10659943f, -0.03184204f, -0.051934816f, -0.053451538f, 0.063482665f,
 };
 
 /* f32[1,12,4] */
-static const float fc_weight_tile_4x1[48] = {
+DSQ_WEIGHTS_SECTION static const float square_w_fc_weight_tile_4x1[48] = {
     0.23647329f, -0.25568467f, -0.43251172f, 0.057845972f, 0.44862708f, 0.19582039f, -0.25981474f, 1.1647996f,
     0.23955683f, 0.27118337f, 0.2233729f, 0.25641352f, -0.14007372f, 0.11145597f, -0.18390359f, -0.6649982f,
     0.65021586f, 0.108540624f, -0.20158257f, 0.10550692f, 0.029726576f, 0.08252052f, -0.024425378f,
@@ -65,7 +69,7 @@ static const float fc_weight_tile_4x1[48] = {
 };
 
 /* f32[4] */
-static const float fc_bias[4] = {
+DSQ_WEIGHTS_SECTION static const float square_w_fc_bias[4] = {
     0.017807007f, 0.09925079f, -0.0013031006f, -0.096681215f,
 };
 

@@ -353,11 +353,6 @@ static inline void build_names(const Target *t)
     unroll();
 }
 
-/* What the printer makes of the names of build_names. */
-static inline void use_printed_names(void)
-{
-    P->name = "class_1";
-}
 /* Zeroes an edge, reads a bias, then y = x + bias for every third index from 2 on: the edge is one more index, the bias
    belongs to every part. */
 static inline void edge_kernel(int in, int out, int at)

@@ -70,8 +70,6 @@ static void test_aarch64(void)
             build_everything(o.target, i);
             Io io = interpret(false);
             emit(&o);
-            if (i == 3)
-                use_printed_names();
             write_runner();
             clear_outputs(&io);
             move_io(&io, "io.bin", true);
@@ -133,8 +131,6 @@ static void test_cross(void)
             for (int j = 0; j < 4; j++) {
                 build_everything(o.target, j);
                 emit(&o);
-                if (j == 3)
-                    use_printed_names();
                 MUST("%s %s " WARNINGS " -c %s.c -o %d.o", o.target->cc, o.target->cflags, P->name, j);
                 sh("nm -u %d.o | grep -v ' __[a-z]*[sd][if]2*3*$'", j);
                 CU_ASSERT_STRING_EQUAL(slurp("out.txt"), "");

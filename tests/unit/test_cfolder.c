@@ -317,15 +317,14 @@ static void test_names(void)
     build_names(o.target);
     Io io = interpret(false);
     emit(&o);
-    use_printed_names();
     void *lib = compile(&o, "cc", WARNINGS);
     clear_outputs(&io);
     CU_ASSERT_EQUAL(run(lib, "run", &io, NULL), DSQ_OK);
     compare(&io, "names");
-    write_file_in("m.cc", "#include \"class_1.h\"\n#include \"class_1.h\"\n"
-                          "int main() { return class_1_run(0, 0, 0) != DSQ_EINVAL; }\n");
+    write_file_in("m.cc", "#include \"class.h\"\n#include \"class.h\"\n"
+                          "int main() { return class_run(0, 0, 0) != DSQ_EINVAL; }\n");
     if (have("c++"))
-        MUST("c++ -Wall -Wextra -o m m.cc ./class_1.so && ./m");
+        MUST("c++ -Wall -Wextra -o m m.cc ./class.so && ./m");
     else
         skip("no c++");
     if (lib)

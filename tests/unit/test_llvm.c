@@ -66,7 +66,7 @@ static const XOp math_op[] = {X_exp, X_tanh, X_erf, X_log, X_sqrt, X_sqrt_soft};
 /* out[k][i] = f_k(in[i]), in vectors of the target's width. */
 static void build_math(const Target *t)
 {
-    program("math");
+    program("functions");
     int in = buffer("x", BUF_INPUT, DT_F32, ARGUMENTS, NULL);
     int out = buffer("y", BUF_OUTPUT, DT_F32, LEN(math_op) * ARGUMENTS, NULL);
     for (int k = 0; k < LEN(math_op); k++) {
