@@ -24,14 +24,16 @@ cp "$rules" "$plain"
 
 # ---- tune, whose file must fit again ----
 check 'tune' "$DSQC" tune "$spec" --rules "$rules" --runs=1 -q -o "$WORK/s.json"
-check 'options are there, escaped' jq -e --arg r "--rules=$WORK/r\\xff\\xc3.rules" '.options | endswith($r)' "$WORK/s.json"
+check 'options are there, escaped' jq -e --arg r "--rules=$WORK/r\\xff\\xc3.rules" '.options | endswith($r)' \
+    "$WORK/s.json"
 check 'its schedules fit' "$DSQC" info "$spec" --rules "$rules" --schedule="$WORK/s.json"
 check 'the same work goes on' "$DSQC" tune "$spec" --rules "$rules" --runs=1 -q -o "$WORK/s.json"
 check 'other rules are other work' bash -c '! "$@" 2>"$0" && grep -qF -e "r\\xff\\xc3.rules" "$0"' "$WORK/err" \
     "$DSQC" tune "$spec" --rules "$plain" --runs=1 -q -o "$WORK/s.json"
 
 # ---- report, info, explore ----
-check 'compile' "$DSQC" compile "$spec" --rules "$rules" --weights random:1 --report="$WORK/r.json" --set mode=$'\xff' -q -o "$out"
+check 'compile' "$DSQC" compile "$spec" --rules "$rules" --weights random:1 --report="$WORK/r.json" \
+    --set mode=$'\xff' -q -o "$out"
 "$DSQC" compile "$spec" --rules "$plain" --weights random:1 --set mode=y -q -o "$WORK/o" 2>"$WORK/log"
 check 'report' lacks_no_key "$WORK/o/net.json" "$out/net.json"
 check 'report beside' jq -e '.options.set.mode == "\\xff"' "$WORK/r.json"
@@ -43,6 +45,6 @@ check 'info' bash -c '"$1" info "$2" --json >"$3" && jq -e .name "$3"' - "$DSQC"
 # ---- messages ----
 bad=$WORK/$'b\xe9d.yaml'
 sed 's/out: 2/uot: 2/' "$spec" >"$bad"
-check 'message' bash -c '! "$1" info "$2" 2>"$3" && LC_ALL=C grep -qF -e "/b\xe9d.yaml:5:" "$3"' - "$DSQC" "$bad" "$WORK/err"
-check 'file that is not there' bash -c '! "$1" info "$2" 2>"$3" && LC_ALL=C grep -qF -e "x\\xff.yaml: error" "$3"' - "$DSQC" \
-    "$WORK/"$'x\xff.yaml' "$WORK/err"
+says() { ! "$DSQC" info "$1" 2>"$WORK/err" && LC_ALL=C grep -F -e "$2" "$WORK/err"; }
+check 'message' says "$bad" '/b\xe9d.yaml:5:'
+check 'file that is not there' says "$WORK/"$'x\xff.yaml' 'x\xff.yaml: error'

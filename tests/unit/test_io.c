@@ -277,8 +277,8 @@ static void test_outdir(void)
     CU_ASSERT(!system(arena_printf(arena, "rm -r '%s'/x '%s'/victim", folder, folder)));
 }
 
-/* A child that opens a folder and a file and then ends in some way: nothing may be left. how: a signal, or -1 where memory
-   is used up. */
+/* A child that opens a folder and a file and then ends in some way: nothing may be left. how: a signal, or -1 where
+   memory is used up. */
 static void leave_by(int how)
 {
     fflush(NULL);
@@ -310,8 +310,8 @@ static void leave_by(int how)
 
 static void test_left_behind(void)
 {
-    static const int kinds[] = {SIGHUP, SIGINT, SIGQUIT, SIGABRT, SIGPIPE, SIGALRM, SIGTERM, SIGXCPU, SIGUSR1, SIGUSR2, SIGSYS,
-                                SIGTRAP, SIGVTALRM, SIGPROF, SIGIO};
+    static const int kinds[] = {SIGHUP, SIGINT, SIGQUIT, SIGABRT, SIGPIPE, SIGALRM, SIGTERM, SIGXCPU, SIGUSR1, SIGUSR2,
+                                SIGSYS, SIGTRAP, SIGVTALRM, SIGPROF, SIGIO};
     leave_by(0);
     leave_by(-1);
     for (int i = 0; i < LEN(kinds); i++)
