@@ -4,8 +4,8 @@
 #include "figures.h"
 #include "roofline.h"
 
-/* NAME.json: no dates, no paths; the same input and version give the same bytes. It lists the files of `out` and itself,
-   `name`; out may be NULL. */
+/* NAME.json: no dates, no paths; the same input and version give the same bytes. It lists the files of `out` and itself
+   by its name; out may be NULL. */
 void report_json(Buf *, const Job *, const Figures *, const OutDir *out, const char *name);
 /* Writes it where --report asks for it. False after a message. */
 bool job_write_report(const Job *);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# api.sh LIBRARY FILE...: a C header on standard output by which the files call LLVM without being linked to it. The functions
-# that they name become pointers, which load.c fills from LIBRARY when the first is needed, and macros that call these.
+# api.sh LIBRARY FILE...: a C header on standard output by which the files call LLVM without being linked to it. The
+# functions that they name become pointers, which load.c fills from LIBRARY, and macros that call these.
 set -e
 library=$1
 shift

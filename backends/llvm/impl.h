@@ -22,8 +22,8 @@ void machine_close(Machine *);
 bool machine_has_sqrt(const Machine *);
 
 /* ---- load.c ---- */
-/* LLVM prints what it thinks of names that it does not know, and goes on. Standard error goes to a file meanwhile; printed
-   gives the first line. */
+/* LLVM prints what it thinks of names that it does not know, and goes on. Standard error goes to a file meanwhile, of
+   which `printed` gives the first line. */
 typedef struct Printed { FILE *file; } Printed;
 Printed catch_printed(void);
 const char *printed(Arena *, Printed *);

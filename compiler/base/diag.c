@@ -73,8 +73,8 @@ const char *loc_text(Arena *a, Loc loc)
 
 /* ---- printing ---- */
 
-/* Bytes of the character at s and the columns that it fills; what is not UTF-8, and what would steer a terminal, counts a
-   byte at a time (*wide -1). */
+/* Bytes of the character at s and the columns that it fills. What is not UTF-8, and what would steer a terminal, counts
+   a byte at a time (*wide -1). */
 static size_t shown_char(const char *s, size_t n, int *wide)
 {
     static const struct { unsigned lo, hi; int wide; } width[] = {

@@ -1,12 +1,12 @@
 #ifndef DSQ_JSON_H
 #define DSQ_JSON_H
-/* JSON through Jansson, of which nothing can fail silently: memory that is used up ends the process with its message, when
-   writing and when reading. All JSON of dsqc is made here. */
+/* JSON through Jansson. All JSON of dsqc is made and read here. Nothing fails silently: memory that is used up ends the
+   process with its message, when writing and when reading. */
 #include <jansson.h>
 
 #include "../base/base.h"
 
-/* Bytes that are not UTF-8 are written as \xff is, as in messages. A NULL is null, and so is a number that is not finite. */
+/* Bytes that are not UTF-8 are written as \xff is, as in messages. NULL is null, and so is a number that is not finite. */
 json_t *js_text(const char *);
 json_t *js_text_n(const char *, size_t n);
 json_t *js_int(int64_t);

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""Whatever ends dsqc, nothing is left: no temporary folder, no half of a file, no program that it has started. Signals of
-all kinds come at random moments (the seed is printed; LEFT_SEED repeats it, LEFT_SIGNALS says how many), limits on files
-and descriptors stop it, and standard output is full or closed."""
+"""Whatever ends dsqc, nothing is left: no temporary folder, no half of a file, no program that it has started. Signals
+of all kinds come at random moments (the seed is printed; LEFT_SEED repeats it, LEFT_SIGNALS says how many), limits on
+files and descriptors stop it, and standard output is full or closed."""
 import os
 import random
+import re
 import resource
 import signal
 import stat
@@ -49,7 +50,7 @@ KINDS = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGABRT, signal.SI
          signal.SIGXCPU, signal.SIGXFSZ, signal.SIGUSR1, signal.SIGUSR2, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE,
          signal.SIGILL, signal.SIGSYS, signal.SIGTRAP, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO]
 SANITIZED = subprocess.run(["grep", "-q", "__asan_init", DSQC]).returncode == 0
-LLVM = "without LLVM" not in subprocess.run([DSQC, "compile", "x", "--backend=llvm"], capture_output=True, text=True).stderr
+LLVM = b"without LLVM" not in subprocess.run([DSQC, "compile", "x", "--backend=llvm"], capture_output=True).stderr
 
 
 def case(name, wrong, text=""):
@@ -116,8 +117,8 @@ def whole(command, place, before, after):
     if now in (before, after):
         return None
     if command == "tune" and set(now) == set(after):
-        again = subprocess.run([DSQC, "info", "net.yaml", "--schedule=out"], cwd=place.path, capture_output=True, text=True)
-        return again.stderr or None
+        again = subprocess.run([DSQC, "info", "net.yaml", "--schedule=out"], cwd=place.path, capture_output=True)
+        return again.stderr.decode() or None
     if command == "explore" and set(now) == set(after) and now["out"].rstrip().endswith(b"</html>"):
         return None # it has times
     return f"{sorted(set(now) ^ set(before))} is neither what was there before nor what a whole run leaves"
@@ -144,7 +145,8 @@ def signals():
     bad = {c: [] for c in names}
     died = 0
     # AddressSanitizer has its own handlers of faults.
-    kinds = [k for k in KINDS if not SANITIZED or k not in (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)]
+    faults = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
+    kinds = [k for k in KINDS if not SANITIZED or k not in faults]
     for i in range(SIGNALS):
         command, kind = names[i % len(names)], rng.choice(kinds)
         if not whole_run[command]:
@@ -199,14 +201,16 @@ def ignored():
 
 
 def closed_pipe():
-    for name, args in ("verify", COMMANDS["verify"]), ("schema", "schema"), ("export", "export net.yaml --weights random:1 -o -"):
+    export = "export net.yaml --weights random:1 -o -"
+    for name, args in ("verify", COMMANDS["verify"]), ("schema", "schema"), ("export", export):
         place = Place()
         r, w = os.pipe()
         os.close(r)
         p = place.start(args, stdout=w)
         os.close(w)
         p.communicate(timeout=60)
-        case(f"closed pipe: {name}", place.left() or (None if p.returncode == -signal.SIGPIPE else f"status {p.returncode}"))
+        ends = p.returncode == -signal.SIGPIPE
+        case(f"closed pipe: {name}", place.left() or (None if ends else f"status {p.returncode}"))
 
 
 def limits():
@@ -227,23 +231,26 @@ def limits():
                     if place.content() != before and command != "tune":
                         wrong = "an output is there"
                 if wrong:
-                    bad.append(f"{'descriptors' if what == resource.RLIMIT_NOFILE else 'bytes'} {n}: {wrong} {err[:200]}")
+                    unit = "descriptors" if what == resource.RLIMIT_NOFILE else "bytes"
+                    bad.append(f"{n} {unit}: {wrong} {err[:200]}")
         case(f"limits: {command}", "\n".join(bad))
 
 
 def full():
     """A command whose results did not arrive has failed."""
     with open(WORK + "/given/net.dsq", "wb") as f:
-        f.write(subprocess.run([DSQC, "compile", WORK + "/given/net.yaml", "--weights=random:1", "--emit=graph", "-o", "-"],
-                               capture_output=True).stdout)
+        f.write(subprocess.run([DSQC, "compile", WORK + "/given/net.yaml", "--weights=random:1", "--emit=graph", "-o",
+                                "-"], capture_output=True).stdout)
     commands = subprocess.run([DSQC, "--help"], capture_output=True, text=True).stdout
     names = [line.split()[0] for line in commands.split("commands:")[1].split("\n\n")[0].splitlines() if line.strip()]
     args = {"schema": ["schema"], "info": ["info net.yaml", "info net.yaml --json"], "opt": ["opt net.dsq"],
-            "verify": ["verify net.yaml --runs 1"], "bench": ["bench net.yaml --runs=1", "bench net.yaml --runs=1 --json"],
+            "verify": ["verify net.yaml --runs 1"],
+            "bench": ["bench net.yaml --runs=1", "bench net.yaml --runs=1 --json"],
             "run": ["run net.yaml --weights random:1 -i x.npy", "run net.yaml --weights random:1 -i x.npy -o -"],
             "compile": ["compile net.yaml --weights random:1 --emit=graph -o -",
                         "compile net.yaml --weights random:1 --emit=loops -o -"],
-            "explore": ["explore net.yaml --no-time", "explore net.yaml --no-time --json", "explore net.yaml --no-time --markdown"],
+            "explore": ["explore net.yaml --no-time", "explore net.yaml --no-time --json",
+                        "explore net.yaml --no-time --markdown"],
             "export": ["export net.yaml --weights random:1 -o -"], "tune": ["tune net.yaml --runs=1 -o out"]}
     lines = ["--help", "--version", "help run"] + [f"{n} --help" for n in names]
     for line in lines + [x for n in names for x in args.get(n, [])]:
@@ -251,7 +258,7 @@ def full():
         with open("/dev/full", "w") as f:
             p = place.start(line, stdout=f)
             err = p.communicate(timeout=120)[1].decode()
-        said = "standard output: No space left on device" in err or "<stdout>: error: cannot write: No space left" in err
+        said = re.search("standard output: No space left|<stdout>: error: cannot write: No space left", err)
         case(f"full: {line}", place.left() or (None if p.returncode == 1 and said else f"status {p.returncode}"), err)
     missing = set(names) - set(args)
     case("full: every command is tried", f"not {missing}" if missing else None)

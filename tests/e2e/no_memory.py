@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Memory that is used up at any moment: a message, status 1, and nothing left. tests/faults/no_memory.c makes the n-th
-request for memory of dsqc fail, and in some runs all after it. A library may do without (status 0): then the results are
-those of an undisturbed run. The numbers n are drawn, and the seed is printed; NO_MEMORY_SEED repeats it.
+request for memory of dsqc fail, and in some runs all after it. A library may do without (status 0): then the results
+are those of an undisturbed run. The numbers n are drawn, and the seed is printed; NO_MEMORY_SEED repeats it.
 NO_MEMORY_SWEEP=4000 tries all of them up to there, in as many processes as NO_MEMORY_JOBS says."""
 import os
 import random
@@ -108,7 +108,8 @@ def run(command, place, at, on=False):
     shutil.copytree(WORK + "/given", place)
     os.mkdir(place + "/tmp")
     env = dict(os.environ, TMPDIR=place + "/tmp", CC=place + "/cc", CC_CACHE=WORK + "/cache", LD_PRELOAD=PRELOAD,
-               NO_MEMORY_AT=str(at), NO_MEMORY_ON=str(int(on)), NO_MEMORY_HIT=place + ".hit", NO_MEMORY_COUNT=place + ".count")
+               NO_MEMORY_AT=str(at), NO_MEMORY_ON=str(int(on)), NO_MEMORY_HIT=place + ".hit",
+               NO_MEMORY_COUNT=place + ".count")
     if os.path.exists(place + ".hit"):
         os.remove(place + ".hit")
     p = subprocess.run([DSQC, *COMMANDS[command].split()], cwd=place, env=env, capture_output=True, timeout=300,

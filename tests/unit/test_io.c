@@ -1,10 +1,13 @@
 /* Files that appear whole or not at all, .npy, pictures. */
+#include "../../compiler/base/cleanup.h"
 #include "../../compiler/io/io.h"
+#include "../../compiler/io/json.h"
 
 #include <CUnit/CUnit.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <jpeglib.h>
+#include <math.h>
 #include <png.h>
 #include <signal.h>
 #include <stdio.h>
@@ -226,6 +229,22 @@ static void test_outdir(void)
     CU_ASSERT(holds(in_folder("victim"), "safe"));
     CU_ASSERT(holds(in_folder("x/y/z/a.h"), "new"));
 
+    /* what an earlier compilation left goes with the others, and not before */
+    CU_ASSERT(write_file(in_folder("x/y/z/old"), "old", 3));
+    for (int commit = 0; commit < 2; commit++) {
+        o = outdir_open(dir);
+        outdir_add(o, "a.h", "new", 3);
+        outdir_drop(o, "old");
+        CU_ASSERT_STRING_EQUAL(outdir_name(o, 0), "a.h");
+        CU_ASSERT_PTR_NULL(outdir_name(o, 1));
+        CU_ASSERT(holds(in_folder("x/y/z/old"), "old"));
+        if (commit)
+            CU_ASSERT(outdir_commit(o))
+        else
+            outdir_abort(o);
+    }
+    CU_ASSERT(access(in_folder("x/y/z/old"), F_OK) != 0);
+
     /* a folder in the way of one file: nothing changes */
     mkdir(in_folder("x/y/z/b"), 0700);
     o = outdir_open(dir);
@@ -258,8 +277,9 @@ static void test_outdir(void)
     CU_ASSERT(!system(arena_printf(arena, "rm -r '%s'/x '%s'/victim", folder, folder)));
 }
 
-/* A child that opens a folder and a file and then ends in some way: nothing may be left. */
-static void leave(int how)
+/* A child that opens a folder and a file and then ends in some way: nothing may be left. how: a signal, or -1 where
+   memory is used up. */
+static void leave_by(int how)
 {
     fflush(NULL);
     pid_t pid = fork();
@@ -271,21 +291,73 @@ static void leave(int how)
         o = out_open(in_folder("single"));
         out_write(o, "data", 4);
         bool there = entries(folder) == 2;
+        if (how < 0 && !freopen("/dev/null", "w", stderr))
+            exit(1);
+        if (how < 0)
+            out_of_memory();
         if (how)
             raise(how);
         exit(!there);
     }
     int status;
     waitpid(pid, &status, 0);
-    CU_ASSERT(how ? WIFSIGNALED(status) && WTERMSIG(status) == how : WIFEXITED(status) && !WEXITSTATUS(status));
+    if (how > 0)
+        CU_ASSERT(WIFSIGNALED(status) && WTERMSIG(status) == how)
+    else
+        CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == -how)
     CU_ASSERT_EQUAL(entries(folder), 0);
 }
 
 static void test_left_behind(void)
 {
-    leave(0);
-    leave(SIGINT);
-    leave(SIGTERM);
+    static const int kinds[] = {SIGHUP, SIGINT, SIGQUIT, SIGABRT, SIGPIPE, SIGALRM, SIGTERM, SIGXCPU, SIGUSR1, SIGUSR2,
+                                SIGSYS, SIGTRAP, SIGVTALRM, SIGPROF, SIGIO};
+    leave_by(0);
+    leave_by(-1);
+    for (int i = 0; i < LEN(kinds); i++)
+        leave_by(kinds[i]);
+}
+
+/* A tree as a compiler may leave it. */
+static void test_remove_tree(void)
+{
+    mkdir(in_folder("t"), 0700);
+    mkdir(in_folder("t/u"), 0700);
+    CU_ASSERT(!symlink("..", in_folder("t/u/up")));
+    for (int i = 0; i < 200; i++)
+        CU_ASSERT(write_file(arena_printf(arena, "%s/t/u/a_name_of_some_length_%d", folder, i), "x", 1));
+    CU_ASSERT(write_file(in_folder("beside"), "x", 1));
+    remove_tree(in_folder("t"));
+    CU_ASSERT_EQUAL(entries(folder), 1);
+    remove_tree(in_folder("beside"));
+    remove_tree(in_folder("nothing"));
+    CU_ASSERT_EQUAL(entries(folder), 0);
+}
+
+/* ---- JSON ---- */
+
+static void test_json(void)
+{
+    json_t *o = js_object(), *list = js_list();
+    Buf b = {0};
+    json_error_t e;
+    js_put(o, "te\xffxt", js_text("\xe9t\xc3\xa9 \xed\xa0\x80 \xf0\x9f\x98\x80 \xc3"));
+    js_put(o, "none", js_text(NULL));
+    js_put(o, "n", js_int(INT64_MAX));
+    js_add(list, js_real(1.0 / 3, 2));
+    js_add(list, js_real(NAN, 2));
+    js_add(list, js_real(-INFINITY, 2));
+    js_add(list, js_real(1e300, 9));
+    js_put(o, "list", list);
+    js_print(&b, o, JSON_SORT_KEYS | JSON_COMPACT | JSON_REAL_PRECISION(3));
+    CU_ASSERT_STRING_EQUAL(b.s, "{\"list\":[0.33,null,null,1e300],\"n\":9223372036854775807,\"none\":null,"
+                                "\"te\\\\xffxt\":\"\\\\xe9t\xc3\xa9 \\\\xed\\\\xa0\\\\x80 \xf0\x9f\x98\x80 \\\\xc3\"}");
+    json_t *back = js_read(b.s, b.n, &e);
+    CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(back, "te\\xffxt")),
+                           "\\xe9t\xc3\xa9 \\xed\\xa0\\x80 \xf0\x9f\x98\x80 \\xc3");
+    json_decref(back);
+    buf_free(&b);
+    CU_ASSERT_PTR_NULL(js_read("{", 1, &e));
 }
 
 /* ---- npy ---- */
@@ -577,6 +649,8 @@ void suite_io(void)
     CU_add_test(s, "a pipe out", test_out_special);
     CU_add_test(s, "a folder out", test_outdir);
     CU_add_test(s, "nothing left behind", test_left_behind);
+    CU_add_test(s, "a tree", test_remove_tree);
+    CU_add_test(s, "JSON", test_json);
     CU_add_test(s, "npy", test_npy);
     CU_add_test(s, "bad npy", test_npy_bad);
     CU_add_test(s, "npy out", test_npy_write);
