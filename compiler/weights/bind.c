@@ -175,6 +175,9 @@ static bool ignored(const char *name)
     return !strcmp(dot ? dot + 1 : name, "num_batches_tracked");
 }
 
+/* Members of archives are unpacked when they are wanted. */
+static bool entry_load(WeightFile *f, Entry *e) { return e->data || !e->member || npz_load(f, e); }
+
 static bool bind_file(Graph *g, WeightFile *f, bool surplus_ok)
 {
     Report r = {.f = f};
@@ -193,6 +196,8 @@ static bool bind_file(Graph *g, WeightFile *f, bool surplus_ok)
         } else if (!same_dims(&f->entry.v[k].type, &t->type)) {
             PUSH(f->arena, &r.shape, t);
         } else {
+            if (!entry_load(f, &f->entry.v[k]))
+                return false;
             t->data = f->entry.v[k].data;
             t->stored = f->entry.v[k].type.dtype;
             finite = check_finite(f, t) && finite;
@@ -228,11 +233,20 @@ static bool bind_random(Arena *a, Graph *g, const char *source, Weights *out)
     return true;
 }
 
+static bool is_zip(const uint8_t *p, size_t n)
+{
+    return n >= 4 && (!memcmp(p, "PK\3\4", 4) || !memcmp(p, "PK\5\6", 4));
+}
+
+static bool is_safetensors(const uint8_t *p, size_t n) { return n >= 9 && p[8] == '{'; }
+
+static bool may_be_weights(const uint8_t *p, size_t n) { return is_zip(p, n) || is_safetensors(p, n); }
+
 static bool read_any(WeightFile *f)
 {
-    if (f->n >= 4 && (!memcmp(f->map, "PK\3\4", 4) || !memcmp(f->map, "PK\5\6", 4)))
+    if (is_zip(f->map, f->n))
         return npz_read(f);
-    if (f->n >= 9 && f->map[8] == '{')
+    if (is_safetensors(f->map, f->n))
         return safetensors_read(f);
     const char *what = f->n == 0 ? "is empty" : f->map[0] == 0x80 ? "is a Python pickle" : "is of an unknown kind";
     error_at(loc_file(f->file), "%s, expected .safetensors or .npz", what);
@@ -241,13 +255,14 @@ static bool read_any(WeightFile *f)
 
 bool weights_bind(Arena *a, Graph *g, const char *source, bool surplus_ok, Weights *out)
 {
+    static const FileLimit limit = {.file = (int64_t)64 << 30, .pipe = (int64_t)4 << 30, .wanted = may_be_weights};
     *out = (Weights){0};
     if (!strncmp(source, "random:", 7))
         return bind_random(a, g, source, out);
     WeightFile *f = NEW(a, WeightFile, 1);
     f->arena = a;
     f->index = map_new(a);
-    f->map = map_file(source, &f->n);
+    f->map = map_within(source, &limit, &f->n);
     if (!f->map)
         return false;
     out->file = f;
