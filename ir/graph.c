@@ -53,7 +53,7 @@ ValueId graph_const(Graph *g, const char *name, Type type, Loc loc)
     return id;
 }
 
-ValueId graph_const_f32(Graph *g, const char *name, Type type, const float *data)
+ValueId graph_const_take(Graph *g, const char *name, Type type, const float *data)
 {
     const char *unique = name;
     int suffix = (int)imax(0, map_get(&g->suffixes, name));
@@ -62,11 +62,16 @@ ValueId graph_const_f32(Graph *g, const char *name, Type type, const float *data
     if (suffix)
         map_put(&g->suffixes, name, suffix);
     ValueId id = graph_const(g, unique, type, (Loc){0});
+    g->value.v[id].tensor->data = data;
+    return id;
+}
+
+ValueId graph_const_f32(Graph *g, const char *name, Type type, const float *data)
+{
     size_t n = (size_t)type_elems(&type);
     float *copy = NEW(g->arena, float, n);
     memcpy(copy, data, n * sizeof *copy);
-    g->value.v[id].tensor->data = copy;
-    return id;
+    return graph_const_take(g, name, type, copy);
 }
 
 ValueId graph_value(Graph *g, int node, int out, Type type, Loc loc)

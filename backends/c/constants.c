@@ -83,26 +83,35 @@ static bool asm_file(CFile *c, OutDir *dir)
     return ok;
 }
 
+typedef VEC(Piece) Pieces;
+
+/* Zeros up to an offset. */
+static void pad_to(CFile *c, Pieces *v, int64_t *at, int64_t offset)
+{
+    static const char zeros[BLOB_ALIGN];
+    for (; *at < offset; *at += imin(BLOB_ALIGN, offset - *at))
+        PUSH(c->A, v, ((Piece){zeros, (size_t)imin(BLOB_ALIGN, offset - *at)}));
+}
+
 bool c_blob(CFile *c, OutDir *dir)
 {
     if (c->o->weights_as == WEIGHTS_C)
         return true;
-    static const char zeros[BLOB_ALIGN];
-    Buf b = {0};
+    Pieces v = {0};
+    int64_t at = 0;
     for (int i = 0; i < c->p->buf.n; i++) {
         const PBuf *p = &c->p->buf.v[i];
         if (p->kind != BUF_CONST)
             continue;
         if (!p->data)
             bug("C backend: constant @%s has no numbers", p->name);
-        while ((int64_t)b.n < c->offset[i])
-            buf_write(&b, zeros, (size_t)imin(BLOB_ALIGN, c->offset[i] - (int64_t)b.n));
-        buf_write(&b, p->data, (size_t)(type_elems(&p->type) * dtype_size(p->type.dtype)));
+        pad_to(c, &v, &at, c->offset[i]);
+        int64_t bytes = type_elems(&p->type) * dtype_size(p->type.dtype);
+        PUSH(c->A, &v, ((Piece){p->data, (size_t)bytes}));
+        at += bytes;
     }
-    while ((int64_t)b.n < c->blob_bytes)
-        buf_write(&b, zeros, (size_t)imin(BLOB_ALIGN, c->blob_bytes - (int64_t)b.n));
-    bool ok = outdir_add(dir, arena_printf(c->A, "%s.bin", c->model), b.s, b.n);
-    buf_free(&b);
+    pad_to(c, &v, &at, c->blob_bytes);
+    bool ok = outdir_add_pieces(dir, arena_printf(c->A, "%s.bin", c->model), v.v, v.n);
     return ok && (c->o->weights_as != WEIGHTS_ASM || asm_file(c, dir));
 }
 

@@ -25,6 +25,9 @@ bool write_file(const char *path, const void *, size_t); /* open, write, commit 
 /* Several files of one folder appear together: all are written first, then all renamed. Creates dir (and parents). */
 typedef struct OutDir OutDir;
 OutDir *outdir_open(const char *dir);
+/* A file in pieces, which need not lie together in memory. */
+typedef struct Piece { const void *p; size_t n; } Piece;
+bool outdir_add_pieces(OutDir *, const char *name, const Piece *, int n);
 bool outdir_add(OutDir *, const char *name, const void *, size_t);
 bool outdir_add_file(OutDir *, const char *name, const char *path); /* a copy of the file at path */
 bool outdir_commit(OutDir *);

@@ -9,7 +9,7 @@
 
 /* A progressive file may repeat scans without end, each the work of a whole picture: as many as encoders make, some ten,
    are let pass at any size, more while scans times pixels are at most this. */
-enum { USUAL_SCANS = 12, MAX_SCANS = 500, MAX_SCAN_PIXELS = 1 << 28 };
+enum { USUAL_SCANS = 20, MAX_SCANS = 500, MAX_SCAN_PIXELS = 1 << 28 };
 /* What libjpeg may have in memory at once: the coefficients of a progressive picture of 32 million pixels. */
 enum { MAX_MEMORY = 192 << 20 };
 

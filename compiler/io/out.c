@@ -332,12 +332,20 @@ static OutFile *begin(OutDir *o, const char *name)
     return ok ? f : NULL;
 }
 
-bool outdir_add(OutDir *o, const char *name, const void *p, size_t n)
+bool outdir_add_pieces(OutDir *o, const char *name, const Piece *piece, int n)
 {
     OutFile *f = begin(o, name);
-    bool ok = f && out_write(f, p, n) && finish_temp(f);
+    bool ok = f != NULL;
+    for (int i = 0; i < n && ok; i++)
+        ok = out_write(f, piece[i].p, piece[i].n);
+    ok = ok && finish_temp(f);
     o->failed = !ok;
     return ok;
+}
+
+bool outdir_add(OutDir *o, const char *name, const void *p, size_t n)
+{
+    return outdir_add_pieces(o, name, &(Piece){p, n}, 1);
 }
 
 /* In pieces: a file may be larger than what the compiler should need. */

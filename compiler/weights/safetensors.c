@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The format allows 100 MB. A network of 20,000 steps needs 8, and what JSON parses into is some ten times larger. */
-enum { HEADER_MAX = 8 << 20 };
+/* The format allows 100 MB. 40,000 tensors take 4, and what JSON parses into is some twenty times larger. */
+enum { HEADER_MAX = 4 << 20 };
 
 static const struct { const char *name; DType d; } dtype[] = {
     {"F32", DT_F32}, {"F64", DT_F64}, {"F16", DT_F16}, {"BF16", DT_BF16}, {"I8", DT_I8}, {"U8", DT_U8},
