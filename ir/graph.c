@@ -71,7 +71,7 @@ static ValueId const_with(const Graph *g, const char *name, const char *key, con
     return -1;
 }
 
-ValueId graph_const_f32(Graph *g, const char *name, Type type, const float *data)
+ValueId graph_const_take(Graph *g, const char *name, Type type, const float *data)
 {
     uint64_t hash = hash_bytes(data, (size_t)type_elems(&type) * sizeof *data, 0);
     const char *unique = name, *key = arena_printf(g->arena, "%s %llx", name, (unsigned long long)hash);
@@ -87,11 +87,16 @@ ValueId graph_const_f32(Graph *g, const char *name, Type type, const float *data
         map_put(&g->suffixes, name, suffix);
     id = graph_const(g, unique, type, (Loc){0});
     map_put(&g->made, key, id);
+    g->value.v[id].tensor->data = without_subnormals(g->arena, data, type_elems(&type));
+    return id;
+}
+
+ValueId graph_const_f32(Graph *g, const char *name, Type type, const float *data)
+{
     size_t n = (size_t)type_elems(&type);
     float *copy = NEW(g->arena, float, n);
     memcpy(copy, data, n * sizeof *copy);
-    g->value.v[id].tensor->data = without_subnormals(g->arena, copy, (int64_t)n);
-    return id;
+    return graph_const_take(g, name, type, copy);
 }
 
 ValueId graph_value(Graph *g, int node, int out, Type type, Loc loc)

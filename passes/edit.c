@@ -1,13 +1,32 @@
 /* What several graph passes do alike. */
 #include <math.h>
+#include <string.h>
 
 #include "edit.h"
 
 const char *node_title(const Node *n) { return n->layers ? n->layers : n->name ? n->name : op_info[n->op].name; }
 
+/* Joined again and again, names would take memory by the square of their number. Behind so many bytes a text just says that
+   there are more. */
+enum { LONG_LAYERS = 2000 };
+
+void layers_add(Buf *layers, const char *title)
+{
+    static const char more[] = " + ...";
+    if (layers->n <= LONG_LAYERS)
+        buf_printf(layers, "%s%s", layers->n ? " + " : "", title);
+    else if (strcmp(layers->s + layers->n - strlen(more), more))
+        buf_puts(layers, more);
+}
+
 const char *layers_join(Graph *g, const Node *a, const Node *b)
 {
-    return arena_printf(g->arena, "%s + %s", node_title(a), node_title(b));
+    Buf layers = {0};
+    layers_add(&layers, node_title(a));
+    layers_add(&layers, node_title(b));
+    const char *s = arena_strndup(g->arena, layers.s, layers.n);
+    buf_free(&layers);
+    return s;
 }
 
 bool value_known(const Graph *g, ValueId v) { return g->value.v[v].kind == VAL_CONST && g->value.v[v].tensor->data; }
@@ -40,13 +59,13 @@ ValueId const_f32(Graph *g, Loc at, const char *base, Type t, const float *f)
                                  : "the numbers that it is made of are too large together for f32 (3.4e38)");
             break;
         }
-    return graph_const_f32(g, base, t, f);
+    return graph_const_take(g, base, t, f);
 }
 
-ValueId const_of(Graph *g, Arena *scratch, Loc at, const char *base, Type t, const double *d)
+ValueId const_of(Graph *g, Loc at, const char *base, Type t, const double *d)
 {
     int64_t n = type_elems(&t);
-    float *f = NEW(scratch, float, n);
+    float *f = NEW(g->arena, float, n);
     for (int64_t i = 0; i < n; i++)
         f[i] = (float)d[i];
     return const_f32(g, at, base, t, f);

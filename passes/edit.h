@@ -4,16 +4,18 @@
 #include "pass.h"
 
 /* "conv1 + bn1": the layers of two nodes that became one. */
+/* Adds a title to a text of layers, "conv1 + bn1". */
+void layers_add(Buf *, const char *title);
 const char *layers_join(Graph *, const Node *a, const Node *b);
 const char *node_title(const Node *); /* its layers, else its name, else its operator's */
 /* Constant with numbers? */
 bool value_known(const Graph *, ValueId);
 /* The numbers of a known constant, in scratch. */
 double *value_numbers(Arena *scratch, const Graph *, ValueId);
-/* A constant made by a pass; base names it. Numbers that are not finite are an error of the input. */
-/* at: the step that is computed ahead of time, for the message where a number leaves f32. */
+/* A constant made by a pass; base names it, at is the step that is computed ahead of time. Numbers that are not finite are
+   an error of the input. The floats are taken, in the graph's arena. */
 ValueId const_f32(Graph *, Loc at, const char *base, Type, const float *);
-ValueId const_of(Graph *, Arena *scratch, Loc at, const char *base, Type, const double *);
+ValueId const_of(Graph *, Loc at, const char *base, Type, const double *);
 /* Node that makes v, or -1 for inputs and constants. */
 int value_def(const Graph *, ValueId);
 /* Every use of from becomes to, which from now on equals what from was in the graph as written. */

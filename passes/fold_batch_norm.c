@@ -67,7 +67,7 @@ static ValueId scaled_weights(Pass *p, Graph *g, const Node *a, Loc at, const do
     int64_t n = type_elems(w), block = transposed ? w->dim[2] * w->dim[3] : n / w->dim[0], og = w->dim[1];
     int64_t group_in = transposed ? w->dim[0] / a->attr.groups : 1;
     const float *from = tensor_f32(p->scratch, v->tensor);
-    float *to = NEW(p->scratch, float, n);
+    float *to = NEW(g->arena, float, n);
     for (int64_t b = 0; b < n / block; b++) { /* blocks of one output channel */
         double s = scale[transposed ? b / og / group_in * og + b % og : b];
         for (int64_t i = b * block; i < (b + 1) * block; i++)
@@ -89,7 +89,7 @@ static void fold_into(Pass *p, Graph *g, int anchor, int node, Affine f)
     in[1] = n.op == OP_bias ? a.in[1] : scaled_weights(p, g, &a, n.loc, f.scale);
     biased = biased || n.op != OP_scale;
     if (biased)
-        in[2] = const_of(g, p->scratch, n.loc, bias_name, bt, b);
+        in[2] = const_of(g, n.loc, bias_name, bt, b);
     Node *to = &g->node.v[anchor];
     node_set_operands(g, anchor, in, biased ? 3 : 2);
     to->layers = layers_join(g, &a, &n);
@@ -97,15 +97,15 @@ static void fold_into(Pass *p, Graph *g, int anchor, int node, Affine f)
     node_remove(g, node);
 }
 
-static bool to_scale_bias(Pass *p, Graph *g, int node, Affine f)
+static bool to_scale_bias(Graph *g, int node, Affine f)
 {
     Node *n = &g->node.v[node];
     if (n->op != OP_batch_norm)
         return false;
     Type t = type_make(DT_F32, 1, &f.n);
     ValueId in[3] = {n->in[0]};
-    in[1] = const_of(g, p->scratch, n->loc, g->value.v[n->in[1]].name, t, f.scale);
-    in[2] = const_of(g, p->scratch, n->loc, g->value.v[n->in[2]].name, t, f.shift);
+    in[1] = const_of(g, n->loc, g->value.v[n->in[1]].name, t, f.scale);
+    in[2] = const_of(g, n->loc, g->value.v[n->in[2]].name, t, f.shift);
     n->op = OP_scale_bias;
     node_set_operands(g, node, in, 3);
     attrs_default(OP_scale_bias, &n->attr);
@@ -124,7 +124,7 @@ bool pass_fold_batch_norm(Pass *p, Graph *g)
         int anchor = p->least ? -1 : linear_anchor(g, n);
         if (anchor >= 0)
             fold_into(p, g, anchor, i, f);
-        else if (!to_scale_bias(p, g, i, f))
+        else if (!to_scale_bias(g, i, f))
             continue;
         changed = true;
     }

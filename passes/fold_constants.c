@@ -38,7 +38,7 @@ static void fold(Pass *p, Graph *g, int node)
                    .arena = p->scratch};
     op_info[n.op].ref(&call, x, y);
     for (int i = 0; i < n.nout; i++)
-        value_becomes(g, n.out[i].value, const_of(g, p->scratch, n.loc, n.name ? n.name : op_info[n.op].name, out[i], y[i]));
+        value_becomes(g, n.out[i].value, const_of(g, n.loc, n.name ? n.name : op_info[n.op].name, out[i], y[i]));
     for (int i = 0; i < n.nout; i++)
         if (value_uses(g, n.out[i].value))
             return; /* an output keeps the node */

@@ -75,7 +75,7 @@ static ValueId build(Build *s, const RuleTerm *t)
     Graph *g = s->g;
     if (s->known[t->id].v) {
         const char *name = base_name(s, t);
-        return const_of(g, s->A, g->node.v[s->m->root].loc, name ? name : s->m->rule->name, s->known[t->id].type, s->known[t->id].v);
+        return const_of(g, g->node.v[s->m->root].loc, name ? name : s->m->rule->name, s->known[t->id].type, s->known[t->id].v);
     }
     if (t->kind == TERM_VAR)
         return s->m->var[t->var].value;
@@ -132,7 +132,7 @@ static void take_names(Build *s)
     Buf layers = {0};
     for (int k = 0; k < m->node.n; k++)
         if (!taken[k] || k == of_last || m->node.v[k] == m->root)
-            buf_printf(&layers, "%s%s", layers.n ? " + " : "", node_title(&g->node.v[m->node.v[k]]));
+            layers_add(&layers, node_title(&g->node.v[m->node.v[k]]));
     to->name = g->node.v[m->root].name;
     to->loc = g->node.v[m->root].loc;
     to->layers = arena_strndup(g->arena, layers.s, layers.n);

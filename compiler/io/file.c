@@ -9,10 +9,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
-
-/* What a pipe may deliver before it counts as endless. */
-#define SPOOL_MAX ((int64_t)4 << 30)
 
 static bool fail(const char *path, const char *what)
 {
@@ -20,20 +18,67 @@ static bool fail(const char *path, const char *what)
     return false;
 }
 
-static int open_in(const char *path)
+/* An open file. A pipe has delivered its first byte, or is open for writing elsewhere. */
+typedef struct In { int fd; bool regular; int nfirst; char first; int64_t size; } In;
+
+/* What kind of file cannot be read, and why; NULL: it can. A terminal is fine as standard input. */
+static const char *refused(mode_t mode, int fd, const char *path)
 {
-    int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
-    if (fd < 0)
-        fail(path, strerror(errno));
-    return fd;
+    if (S_ISREG(mode) || S_ISFIFO(mode))
+        return NULL;
+    if (S_ISDIR(mode))
+        return "is a directory, expected a file";
+    if (!strcmp(path, "-") && (S_ISSOCK(mode) || isatty(fd)))
+        return NULL;
+    return S_ISSOCK(mode) ? "is a socket, expected a file" : "is a device, expected a file";
+}
+
+/* Opening a pipe must not wait for ever: within half a second somebody must have opened it for writing. */
+static bool await_writer(In *in)
+{
+    enum { TRIES = 25 };
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    for (int i = 0; i < TRIES; i++) {
+        ssize_t k = read(in->fd, &in->first, 1);
+        in->nfirst = k == 1;
+        if (k == 1 || (k < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)))
+            return true;
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
+static bool open_in(const char *path, In *in)
+{
+    bool standard = !strcmp(path, "-");
+    *in = (In){.fd = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    struct stat st;
+    if (in->fd < 0)
+        return fail(path, strerror(errno));
+    const char *why = fstat(in->fd, &st) ? strerror(errno) : refused(st.st_mode, in->fd, path);
+    if (!why && !standard && S_ISFIFO(st.st_mode) && !await_writer(in))
+        why = "is a pipe that nobody writes to";
+    if (!why && !standard && fcntl(in->fd, F_SETFL, fcntl(in->fd, F_GETFL) & ~O_NONBLOCK))
+        why = strerror(errno);
+    if (why) {
+        close(in->fd);
+        return fail(path, why);
+    }
+    in->regular = S_ISREG(st.st_mode);
+    in->size = in->regular ? st.st_size : 0;
+    return true;
 }
 
 /* read() that is not cut short by signals; fewer bytes than asked for mean the end. -1 on error. */
-static int64_t read_fully(int fd, char *p, size_t n)
+static int64_t read_fully(In *in, char *p, size_t n)
 {
     size_t got = 0;
+    if (in->nfirst && n) {
+        p[got++] = in->first;
+        in->nfirst = 0;
+    }
     while (got < n) {
-        ssize_t k = read(fd, p + got, n - got);
+        ssize_t k = read(in->fd, p + got, n - got);
         if (k < 0 && errno == EINTR)
             continue;
         if (k < 0)
@@ -45,91 +90,99 @@ static int64_t read_fully(int fd, char *p, size_t n)
     return (int64_t)got;
 }
 
+static bool too_large(const char *path, int64_t max)
+{
+    char what[80];
+    snprintf(what, sizeof what, "larger than %lld bytes, which is the limit here", (long long)max);
+    return fail(path, what);
+}
+
 char *read_file(Arena *a, const char *path, size_t max, size_t *n)
 {
-    int fd = open_in(path);
-    if (fd < 0)
+    In in;
+    if (!open_in(path, &in))
         return NULL;
     Buf b = {0};
     char chunk[16384], *text = NULL;
-    int64_t k;
-    while ((k = read_fully(fd, chunk, sizeof chunk)) > 0 && b.n + (size_t)k <= max)
+    int64_t k = 1;
+    bool fits = in.size <= (int64_t)max;
+    while (fits && (k = read_fully(&in, chunk, sizeof chunk)) > 0 && (fits = b.n + (size_t)k <= max))
         buf_write(&b, chunk, (size_t)k);
     if (k < 0) {
         fail(path, strerror(errno));
-    } else if (k > 0) {
-        char *what = arena_printf(a, "larger than %zu bytes, which is the limit here", max);
-        fail(path, what);
+    } else if (!fits) {
+        too_large(path, (int64_t)max);
     } else {
         text = arena_strndup(a, b.n ? b.s : "", b.n);
         *n = b.n;
     }
     buf_free(&b);
-    close(fd);
+    close(in.fd);
     return text;
 }
 
-/* Copies a pipe into a file without a name, so that it can be mapped. */
-static int spool(const char *path, int in, int64_t *size)
+/* Copies a pipe into a file without a name, so that it can be mapped; the first bytes alone where they are not what is
+   wanted. Returns its descriptor, or -1. */
+static int spool(const char *path, In *in, const FileLimit *limit)
 {
     FILE *tmp = temp_nameless();
     int fd = tmp ? dup(fileno(tmp)) : -1;
     char chunk[65536];
-    int64_t k = 0, total = 0;
-    bool ok = fd >= 0;
-    while (ok && (k = read_fully(in, chunk, sizeof chunk)) > 0) {
-        total += k;
-        ok = total <= SPOOL_MAX && fwrite(chunk, 1, (size_t)k, tmp) == (size_t)k;
+    int64_t k = 0;
+    bool ok = fd >= 0, wanted = true, fits = true;
+    in->size = 0;
+    while (ok && wanted && fits && (k = read_fully(in, chunk, sizeof chunk)) > 0) {
+        wanted = in->size || limit->wanted((const uint8_t *)chunk, (size_t)k);
+        in->size += k;
+        fits = in->size <= limit->pipe;
+        ok = fwrite(chunk, 1, (size_t)k, tmp) == (size_t)k;
     }
-    if (!ok || k < 0 || fflush(tmp)) {
-        fail(path, total > SPOOL_MAX ? "more than 4 GiB through a pipe" : strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        fd = -1;
+    if (!fits) {
+        ok = too_large(path, limit->pipe);
+    } else if (!ok || k < 0 || fflush(tmp)) {
+        ok = fail(path, strerror(errno));
     }
+    if (!ok && fd >= 0)
+        close(fd);
     if (tmp)
         fclose(tmp);
-    *size = total;
-    return fd;
+    return ok ? fd : -1;
+}
+
+const uint8_t *map_within(const char *path, const FileLimit *limit, size_t *n)
+{
+    static const uint8_t empty[1];
+    In in;
+    if (!open_in(path, &in))
+        return NULL;
+    if (in.regular && in.size > limit->file) {
+        close(in.fd);
+        too_large(path, limit->file);
+        return NULL;
+    }
+    int fd = in.regular ? in.fd : spool(path, &in, limit);
+    if (fd != in.fd)
+        close(in.fd);
+    if (fd < 0)
+        return NULL;
+    void *m = in.size ? mmap(NULL, (size_t)in.size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
+    if (m == MAP_FAILED)
+        fail(path, strerror(errno));
+    close(fd);
+    *n = (size_t)in.size;
+    return m == MAP_FAILED ? NULL : m ? m : empty;
+}
+
+static bool anything(const uint8_t *p, size_t n)
+{
+    (void)p, (void)n;
+    return true;
 }
 
 const uint8_t *map_file(const char *path, size_t *n)
 {
-    static const uint8_t empty[1];
-    int fd = open_in(path);
-    if (fd < 0)
-        return NULL;
-    struct stat st;
-    const uint8_t *p = NULL;
-    int64_t size = 0;
-    if (fstat(fd, &st)) {
-        fail(path, strerror(errno));
-        goto done;
-    }
-    if (S_ISDIR(st.st_mode)) {
-        fail(path, "is a directory, expected a file");
-        goto done;
-    }
-    if (S_ISREG(st.st_mode)) {
-        size = st.st_size;
-    } else {
-        int copy = spool(path, fd, &size);
-        close(fd);
-        fd = copy;
-        if (fd < 0)
-            return NULL;
-    }
-    *n = (size_t)size;
-    p = empty;
-    if (size) {
-        void *m = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (m == MAP_FAILED)
-            fail(path, strerror(errno));
-        p = m == MAP_FAILED ? NULL : m;
-    }
-done:
-    close(fd);
-    return p;
+    static const FileLimit none = {.file = INT64_MAX, .pipe = (int64_t)4 << 30, .wanted = anything};
+    return map_within(path, &none, n);
 }
 
 void unmap_file(const uint8_t *p, size_t n)

@@ -203,14 +203,19 @@ static const char *read_picture(Arena *a, const uint8_t *data, size_t n, const I
     return NULL;
 }
 
+static bool is_npy(const uint8_t *data, size_t n) { return n >= 6 && !memcmp(data, "\x93NUMPY", 6); }
+
+static bool may_be_input(const uint8_t *data, size_t n) { return is_npy(data, n) || image_known(data, n); }
+
 bool input_read(Arena *a, const char *path, const InputSpec *in, float *x)
 {
+    static const FileLimit limit = {.file = (int64_t)16 << 30, .pipe = (int64_t)1 << 30, .wanted = may_be_input};
     size_t n;
-    const uint8_t *data = map_file(path, &n);
+    const uint8_t *data = map_within(path, &limit, &n);
     if (!data)
         return false;
     bool ok = false;
-    if (n >= 6 && !memcmp(data, "\x93NUMPY", 6)) {
+    if (is_npy(data, n)) {
         ok = read_npy(a, data, n, path, in, x);
     } else if (image_known(data, n)) {
         const char *err = read_picture(a, data, n, in, x);

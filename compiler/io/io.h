@@ -1,12 +1,17 @@
 #ifndef DSQ_IO_H
 #define DSQ_IO_H
-/* Files in and out. Every function that fails has said why through diag. */
+/* Files in and out. Every function that fails has said why through diag. What is read is a regular file or a pipe;
+   directories, devices and pipes that nobody writes to are refused. */
 #include "../spec.h"
 
 /* Whole file ("-": standard input) as NUL-terminated text in the arena; refuses more than max bytes. NULL on error. */
 char *read_file(Arena *, const char *path, size_t max, size_t *n);
+/* The largest file, and the most that may come through a pipe. wanted: does a pipe begin with what is read here? Where it
+   does not, no more than its beginning is read. */
+typedef struct FileLimit { int64_t file, pipe; bool (*wanted)(const uint8_t *, size_t); } FileLimit;
 /* Maps a file read-only. NULL on error; an empty file gives a valid pointer and n = 0. */
-const uint8_t *map_file(const char *path, size_t *n);
+const uint8_t *map_within(const char *path, const FileLimit *, size_t *n);
+const uint8_t *map_file(const char *path, size_t *n); /* of any size */
 void unmap_file(const uint8_t *, size_t n);
 
 /* Output that never leaves a part behind: written beside its place, renamed by out_commit; out_abort (or the end of the
@@ -35,6 +40,10 @@ void outdir_abort(OutDir *);
 
 /* .npy, any dtype that DType knows, C or Fortran order (turned into C order), little or big endian. */
 bool npy_read(Arena *, const uint8_t *data, size_t n, const char *path, Type *, const void **data_out);
+/* The type alone, from the first n bytes of `whole`, which its numbers must fill. */
+bool npy_type(Arena *, const uint8_t *data, size_t n, int64_t whole, const char *path, Type *);
+/* How many bytes the header takes, as the first n bytes say; n where they do not. */
+int64_t npy_header_bytes(const uint8_t *data, size_t n);
 /* Header of a .npy image for f32 numbers in C order, followed by them. */
 void npy_write(Buf *, const Type *, const float *);
 

@@ -7,8 +7,11 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
-/* A progressive file may repeat scans without end, each the work of a whole picture. */
-enum { MAX_SCANS = 500 };
+/* A progressive file may repeat scans without end, each the work of a whole picture: as many as encoders make, some ten,
+   are let pass at any size, more while scans times pixels are at most this. */
+enum { USUAL_SCANS = 20, MAX_SCANS = 500, MAX_SCAN_PIXELS = 1 << 28 };
+/* What libjpeg may have in memory at once: the coefficients of a progressive picture of 32 million pixels. */
+enum { MAX_MEMORY = 192 << 20 };
 
 typedef struct Reader {
     struct jpeg_error_mgr errors;
@@ -39,8 +42,12 @@ static void on_message(j_common_ptr c, int level)
 static void on_progress(j_common_ptr c)
 {
     Reader *r = (Reader *)c->err;
-    if (((j_decompress_ptr)c)->input_scan_number > MAX_SCANS) {
-        r->err = "it has more than 500 scans";
+    const j_decompress_ptr d = (j_decompress_ptr)c;
+    int64_t pixels = (int64_t)d->image_width * d->image_height;
+    int64_t most = imin(MAX_SCANS, imax(USUAL_SCANS, MAX_SCAN_PIXELS / imax(pixels, 1)));
+    if (d->input_scan_number > most) {
+        r->err = arena_printf(r->arena, "it has more than %lld scans, which is the limit for a picture of %dx%d",
+                              (long long)most, (int)d->image_width, (int)d->image_height);
         longjmp(r->jump, 1);
     }
 }
@@ -86,6 +93,7 @@ const char *jpeg_decode(Arena *a, const uint8_t *data, size_t n, Image *im)
     if (!setjmp(r.jump)) {
         jpeg_create_decompress(&c);
         c.progress = &r.progress;
+        c.mem->max_memory_to_use = MAX_MEMORY;
         decode(&r, &c, data, n, im);
     }
     jpeg_destroy_decompress(&c);

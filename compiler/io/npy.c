@@ -161,17 +161,25 @@ static const void *reorder(Arena *a, const Header *h, const Type *t, const uint8
     return to;
 }
 
-static const char *parse(Arena *a, const uint8_t *data, size_t n, Type *type, const void **out)
+int64_t npy_header_bytes(const uint8_t *data, size_t n)
+{
+    if (n < 12 || memcmp(data, "\x93NUMPY", 6))
+        return (int64_t)n;
+    int64_t len = data[8] | data[9] << 8;
+    return data[6] == 1 ? 10 + len : 12 + (len | (int64_t)data[10] << 16 | (int64_t)data[11] << 24);
+}
+
+/* n of the `whole` bytes of the file. out: NULL where the type alone is asked for. */
+static const char *parse(Arena *a, const uint8_t *data, size_t n, int64_t whole, Type *type, const void **out)
 {
     if (n < 10 || memcmp(data, "\x93NUMPY", 6))
         return "is not a .npy file";
     if (data[6] < 1 || data[6] > 3)
         return arena_printf(a, "has version %d of the .npy format, 1 to 3 can be read", data[6]);
-    size_t start = data[6] == 1 ? 10 : 12, len = data[8] | (size_t)data[9] << 8;
-    if (data[6] > 1 && n >= 12)
-        len |= (size_t)data[10] << 16 | (size_t)data[11] << 24;
-    if (n < start || len > n - start)
+    size_t start = data[6] == 1 ? 10 : 12;
+    if (n < 12 || npy_header_bytes(data, n) > (int64_t)n)
         return "ends within its header";
+    size_t len = (size_t)npy_header_bytes(data, n) - start;
     Header h = {0};
     Cursor c = {(const char *)data + start, (const char *)data + start + len};
     const char *err = read_header(a, &c, &h);
@@ -182,21 +190,31 @@ static const char *parse(Arena *a, const uint8_t *data, size_t n, Type *type, co
         return arena_printf(a, "has the shape %s, which is %s", type_text(a, &t),
                             type_elems(&t) ? "too large" : "empty");
     const uint8_t *numbers = data + start + len;
-    int64_t want = type_elems(&t) * h.width, have = (int64_t)(n - start - len);
+    int64_t want = type_elems(&t) * h.width, have = whole - (int64_t)(start + len);
     if (want != have)
         return arena_printf(a, "holds %lld bytes of numbers, %s takes %lld", (long long)have, type_text(a, &t),
                             (long long)want);
     *type = t;
-    *out = (h.fortran && h.rank > 1) || (h.big && h.width > 1) ? reorder(a, &h, &t, numbers) : numbers;
+    if (out)
+        *out = (h.fortran && h.rank > 1) || (h.big && h.width > 1) ? reorder(a, &h, &t, numbers) : numbers;
     return NULL;
+}
+
+static bool report(const char *path, const char *err)
+{
+    if (err)
+        error_at(loc_file(diag_file(path, NULL, 0)), "%s", err);
+    return !err;
 }
 
 bool npy_read(Arena *a, const uint8_t *data, size_t n, const char *path, Type *type, const void **data_out)
 {
-    const char *err = parse(a, data, n, type, data_out);
-    if (err)
-        error_at(loc_file(diag_file(path, NULL, 0)), "%s", err);
-    return !err;
+    return report(path, parse(a, data, n, (int64_t)n, type, data_out));
+}
+
+bool npy_type(Arena *a, const uint8_t *data, size_t n, int64_t whole, const char *path, Type *type)
+{
+    return report(path, parse(a, data, n, whole, type, NULL));
 }
 
 void npy_write(Buf *b, const Type *t, const float *x)

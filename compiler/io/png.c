@@ -53,9 +53,19 @@ static void on_read(png_structp png, png_bytep to, size_t n)
     r->left -= n;
 }
 
+/* Skips chunks that say nothing of the pixels used here, rather than unpacking each: text, profiles, palettes to choose
+   from. */
+static void skip_chunks(png_structp png)
+{
+    static const png_byte chunks[] = "zTXt\0iTXt\0tEXt\0iCCP\0sPLT\0eXIf\0hIST\0pCAL\0sCAL\0tIME\0oFFs\0bKGD\0pHYs";
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, 0);
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, chunks, (int)sizeof chunks / 5);
+}
+
 static void decode(Reader *r)
 {
     png_structp png = r->png;
+    skip_chunks(png);
     png_set_read_fn(png, r, on_read);
     png_set_user_limits(png, IMAGE_MAX_SIDE, IMAGE_MAX_SIDE);
     png_set_chunk_malloc_max(png, 8u << 20);

@@ -13,12 +13,15 @@ static char *text(Onnx *x, const char *s)
 
 /* ---- names: ONNX has one space of them for all tensors ---- */
 
+/* wanted, or wanted_2, wanted_3 ...; taken: per name the last number that was given behind it. */
 static const char *fresh(Onnx *x, const char *wanted)
 {
     const char *name = wanted;
-    for (int i = 2; map_get(&x->taken, name) >= 0; i++)
-        name = arena_printf(x->arena, "%s_%d", wanted, i);
-    map_put(&x->taken, name, 0);
+    int last = (int)imax(1, map_get(&x->taken, wanted));
+    while (map_get(&x->taken, name) >= 0)
+        name = arena_printf(x->arena, "%s_%d", wanted, ++last);
+    map_put(&x->taken, wanted, last);
+    map_put(&x->taken, name, 1);
     return name;
 }
 

@@ -84,6 +84,9 @@ bool tensor_ignored(const char *name)
     return !strcmp(dot ? dot + 1 : name, "num_batches_tracked");
 }
 
+/* Members of archives are unpacked when they are wanted. */
+static bool entry_load(WeightFile *f, Entry *e) { return e->data || !e->member || npz_load(f, e); }
+
 /* "-backbone.": the file's names lack it. */
 const char *name_in_file(Arena *a, const char *prefix, const char *name)
 {
@@ -127,6 +130,8 @@ static bool bind_file(Graph *g, WeightFile *f, const WeightsOptions *o)
         } else if (!same_dims(&f->entry.v[k].type, &t->type)) {
             PUSH(f->arena, &r.shape, t);
         } else {
+            if (!entry_load(f, &f->entry.v[k]))
+                return false;
             t->data = f->entry.v[k].data;
             t->stored = f->entry.v[k].type.dtype;
             finite = check_finite(f, t) && finite;
@@ -174,11 +179,20 @@ static bool bind_random(Arena *a, Graph *g, const char *source, Weights *out)
     return true;
 }
 
+static bool is_zip(const uint8_t *p, size_t n)
+{
+    return n >= 4 && (!memcmp(p, "PK\3\4", 4) || !memcmp(p, "PK\5\6", 4));
+}
+
+static bool is_safetensors(const uint8_t *p, size_t n) { return n >= 9 && p[8] == '{'; }
+
+static bool may_be_weights(const uint8_t *p, size_t n) { return is_zip(p, n) || is_safetensors(p, n); }
+
 static bool read_any(WeightFile *f)
 {
-    if (f->n >= 4 && (!memcmp(f->map, "PK\3\4", 4) || !memcmp(f->map, "PK\5\6", 4)))
+    if (is_zip(f->map, f->n))
         return npz_read(f);
-    if (f->n >= 9 && f->map[8] == '{')
+    if (is_safetensors(f->map, f->n))
         return safetensors_read(f);
     if (!foreign_report(f))
         error_at(loc_file(f->file), "is %s, expected .safetensors or .npz", f->n ? "of an unknown kind" : "empty");
@@ -187,13 +201,14 @@ static bool read_any(WeightFile *f)
 
 bool weights_bind(Arena *a, Graph *g, const char *source, const WeightsOptions *o, Weights *out)
 {
+    static const FileLimit limit = {.file = (int64_t)64 << 30, .pipe = (int64_t)4 << 30, .wanted = may_be_weights};
     *out = (Weights){0};
     if (weights_random_source(source))
         return bind_random(a, g, source, out);
     WeightFile *f = NEW(a, WeightFile, 1);
     f->arena = a;
     f->index = map_new(a);
-    f->map = map_file(source, &f->n);
+    f->map = map_within(source, &limit, &f->n);
     if (!f->map)
         return false;
     out->file = f;

@@ -4,8 +4,9 @@
 #include "weights.h"
 
 /* type.dtype is how the numbers are stored; data are little endian, in C order, at any alignment. A tensor may be
-   empty (a dimension of 0); it then has no type_valid. */
-typedef struct Entry { const char *name; Type type; const void *data; } Entry;
+   empty (a dimension of 0); it then has no type_valid. member: data are NULL until npz_load unpacks it. */
+struct ZipMember;
+typedef struct Entry { const char *name; Type type; const void *data; const struct ZipMember *member; } Entry;
 
 struct WeightFile {
     Arena *arena;
@@ -19,6 +20,8 @@ struct WeightFile {
 /* Fill f->entry from f->map. False after an error, which names the tensor or the place in the header. */
 bool safetensors_read(WeightFile *f);
 bool npz_read(WeightFile *f);
+/* The numbers of an entry of npz_read. False after an error. */
+bool npz_load(WeightFile *f, Entry *);
 
 /* Adds an entry; false after an error where the name is taken, empty, not UTF-8 or has control characters. */
 bool weight_file_add(WeightFile *f, Entry e);

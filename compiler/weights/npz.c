@@ -12,18 +12,47 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && !strcmp(s + n - m, end);
 }
 
+static const char *path_of(const WeightFile *f, const ZipMember *m)
+{
+    return arena_printf(f->arena, "%s/%s", diag_path(f->file), m->name);
+}
+
+static bool fail(const WeightFile *f, const char *err)
+{
+    if (err)
+        error_at(loc_file(f->file), "%s", err);
+    return !err;
+}
+
+/* The shape of a member. Its header alone is unpacked: a kilobyte is enough for all but strange ones. */
+static bool read_shape(WeightFile *f, const ZipMember *m, Type *t)
+{
+    enum { MOST = 1 << 16 };
+    const uint8_t *start;
+    int64_t need = 1 << 10;
+    for (int64_t have = 0; have < imin(need, m->size);) {
+        have = imin(need, m->size);
+        if (!fail(f, zip_peek(f->arena, m, have, &start)))
+            return false;
+        need = imin(npy_header_bytes(start, (size_t)have), MOST);
+    }
+    return npy_type(f->arena, start, (size_t)imin(need, m->size), m->size, path_of(f, m), t);
+}
+
 static bool read_member(WeightFile *f, const ZipMember *m)
 {
+    if (!ends_with(m->name, ".npy"))
+        return fail(f, arena_printf(f->arena, "member '%s' is not a .npy file", m->name));
+    Entry e = {.name = arena_strndup(f->arena, m->name, strlen(m->name) - 4), .member = m};
+    return read_shape(f, m, &e.type) && weight_file_add(f, e);
+}
+
+bool npz_load(WeightFile *f, Entry *e)
+{
     const uint8_t *npy;
-    const char *err = ends_with(m->name, ".npy") ? zip_read(f->arena, m, &npy)
-        : arena_printf(f->arena, "member '%s' is not a .npy file", m->name);
-    if (err) {
-        error_at(loc_file(f->file), "%s", err);
-        return false;
-    }
-    Entry e = {.name = arena_strndup(f->arena, m->name, strlen(m->name) - 4)};
-    const char *path = arena_printf(f->arena, "%s/%s", diag_path(f->file), m->name);
-    return npy_read(f->arena, npy, (size_t)m->size, path, &e.type, &e.data) && weight_file_add(f, e);
+    Type t;
+    return fail(f, zip_read(f->arena, e->member, &npy)) &&
+           npy_read(f->arena, npy, (size_t)e->member->size, path_of(f, e->member), &t, &e->data);
 }
 
 bool npz_read(WeightFile *f)

@@ -156,8 +156,8 @@ static void give_back(void *user, void *p)
     free(p);
 }
 
-/* Inflates exactly m->size bytes to out. */
-static bool inflate_member(const ZipMember *m, uint8_t *out)
+/* Inflates the first n bytes to out; where that is all, there must be no more. */
+static bool inflate_member(const ZipMember *m, int64_t n, uint8_t *out)
 {
     z_stream z = {.zalloc = take, .zfree = give_back};
     if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
@@ -167,7 +167,7 @@ static bool inflate_member(const ZipMember *m, uint8_t *out)
     int rc = Z_OK;
     uint8_t none[1];
     while (rc == Z_OK) {
-        int64_t give = imin(m->packed - in, most), room = imin(m->size - made, most);
+        int64_t give = imin(m->packed - in, most), room = imin(n - made, most);
         z.next_in = (Bytef *)(uintptr_t)(m->data + in);
         z.avail_in = (uInt)give;
         z.next_out = room ? out + made : none;
@@ -175,11 +175,28 @@ static bool inflate_member(const ZipMember *m, uint8_t *out)
         rc = inflate(&z, Z_NO_FLUSH);
         in += give - z.avail_in;
         made += imax(room, 1) - z.avail_out;
-        if (made > m->size)
+        if (made > n || (made == n && n < m->size))
             break;
     }
     inflateEnd(&z);
+    if (n < m->size)
+        return made == n;
     return rc == Z_STREAM_END && made == m->size && in == m->packed;
+}
+
+static const char *damaged(Arena *a, const ZipMember *m)
+{
+    return arena_printf(a, "member '%s' cannot be unpacked, it is damaged", m->name);
+}
+
+const char *zip_peek(Arena *a, const ZipMember *m, int64_t n, const uint8_t **out)
+{
+    *out = m->data;
+    if (!m->deflated)
+        return NULL;
+    uint8_t *mem = NEW(a, uint8_t, n);
+    *out = mem;
+    return inflate_member(m, n, mem) ? NULL : damaged(a, m);
 }
 
 const char *zip_read(Arena *a, const ZipMember *m, const uint8_t **out)
@@ -187,8 +204,8 @@ const char *zip_read(Arena *a, const ZipMember *m, const uint8_t **out)
     *out = m->data;
     if (m->deflated) {
         uint8_t *mem = NEW(a, uint8_t, m->size);
-        if (!inflate_member(m, mem))
-            return arena_printf(a, "member '%s' cannot be unpacked, it is damaged", m->name);
+        if (!inflate_member(m, m->size, mem))
+            return damaged(a, m);
         *out = mem;
     }
     if (crc32_z(0, *out, (z_size_t)m->size) != m->crc)
