@@ -68,13 +68,28 @@ static void find_pair(Pairs *p, int missing, bool any_shape)
         }
 }
 
-static Pairs find_pairs(const Differences *d, Arena *a)
+static void pair_by_prefix(Pairs *p, const char *prefix)
+{
+    const Differences *d = p->d;
+    Map unused = map_new(p->arena);
+    for (int i = 0; i < d->unused.n; i++)
+        map_put(&unused, d->unused.v[i]->name, i);
+    for (int i = 0; i < d->missing.n; i++) {
+        int k = map_get(&unused, name_in_file(p->arena, prefix, d->missing.v[i]->name));
+        if (k >= 0)
+            pair_up(p, i, k);
+    }
+}
+
+static Pairs find_pairs(const Differences *d, Arena *a, const char *prefix)
 {
     Pairs p = {d, a, NEW(a, int, d->missing.n), NEW(a, int, d->unused.n), 0};
     for (int i = 0; i < d->missing.n; i++)
         p.of[i] = -1;
     for (int i = 0; i < d->unused.n; i++)
         p.by[i] = -1;
+    if (prefix)
+        pair_by_prefix(&p, prefix);
     for (int any = 0; any < 2; any++)
         for (int i = 0; i < d->missing.n && i < MAX_ROWS; i++)
             if (p.of[i] < 0)
@@ -159,7 +174,7 @@ static bool plain_word(const char *s)
     return true;
 }
 
-/* " --weights-prefix=module. --weights-extra=ignore": what to give so that nothing differs. */
+/* "--weights-prefix=module. --weights-extra=ignore": what to give where `found` tensors of the file are used. */
 static const char *options_text(const Differences *d, Arena *a, const char *prefix, int found)
 {
     const char *quote = plain_word(prefix) ? "" : "'", *extra = "";
@@ -175,7 +190,7 @@ static const char *options_text(const Differences *d, Arena *a, const char *pref
 static void explain_prefix(const Differences *d, Arena *a, const char *prefix, int found)
 {
     const bool lacks = *prefix == '-', all = found == d->wanted.n;
-    const char *options = options_text(d, a, prefix, found);
+    const char *options = options_text(d, a, prefix, all ? found : d->f->entry.n);
     const char *what = lacks ? arena_printf(a, "without '%s' in front", prefix + 1)
                              : arena_printf(a, "with '%s' in front", prefix);
     if (all)
@@ -265,7 +280,7 @@ void differences_report(const Differences *d)
     int found;
     const char *prefix = best_prefix(d, a, &found);
     if (!prefix || found < d->wanted.n) {
-        Pairs pairs = find_pairs(d, a);
+        Pairs pairs = find_pairs(d, a, prefix);
         print_table(d, &pairs);
     }
     if (prefix)
