@@ -59,13 +59,30 @@ static void describe(json_t *o, const char *doc)
 
 /* ---- operators ---- */
 
-/* What the operators have in common with modules and blocks. */
-static json_t *step_keys(bool name)
+static json_t *shared_key(void)
+{
+    json_t *o = ref("bool");
+    describe(o, "true: tensors whose names earlier steps have are those tensors");
+    return o;
+}
+
+/* What the operators have in common with modules and blocks; scope: and what opens a scope. */
+static json_t *step_keys(bool scope)
 {
     json_t *o = json_pack("{s:o, s:o, s:o}", "in", ref("names"), "as", ref("names"), "when", ref("bool"));
-    if (name)
+    if (scope) {
         json_object_set_new(o, "name", ref("text"));
+        json_object_set_new(o, "shared", shared_key());
+    }
     return o;
+}
+
+/* {tensor: NAME}, or a value of these types. */
+static json_t *tensor_name(json_t *types)
+{
+    json_t *whole = closed(object("tensor", ref("text")), json_pack("[s]", "tensor"));
+    describe(whole, "a tensor's whole name, whatever the scope; several steps may have it");
+    return json_pack("{s:[o, o]}", "anyOf", object("type", types), whole);
 }
 
 static json_t *enum_of(const char *choices)
@@ -115,11 +132,11 @@ static void add_word(json_t *properties, json_t *required, const char *word, siz
     int attr = attr_by_name(name);
     json_t *o;
     if (tensor && (word[len] == '?' || word[len] == '-')) {
-        o = object("type", json_pack("[s, s]", "boolean", "string"));
+        o = tensor_name(json_pack("[s, s]", "boolean", "string"));
         describe(o, word[len] == '?' ? "false: without this tensor; a text: its name"
                                      : "true: with this tensor; a text: its name");
     } else if (tensor) {
-        o = type("string");
+        o = tensor_name(json_string("string"));
         describe(o, "another name for this tensor");
     } else if (attr >= 0) {
         o = attr_schema(&attr_info[attr]);
@@ -164,7 +181,12 @@ static json_t *own_op(const char *name, const char *doc)
                                    ref("text"), "as", ref("names"), "when", ref("bool"), "shape", ref("ints"));
     if (constant)
         json_object_set_new(properties, "value", one_or_more(ref("number")));
-    json_t *required = constant ? json_pack("[s, s]", "op", "value") : json_pack("[s, s, s]", "op", "name", "shape");
+    if (!constant) {
+        json_object_set_new(properties, "shared", shared_key());
+        json_object_set_new(properties, "tensor", ref("text"));
+        describe(json_object_get(properties, "tensor"), "in place of name: the whole name, whatever the scope");
+    }
+    json_t *required = constant ? json_pack("[s, s]", "op", "value") : json_pack("[s, s]", "op", "shape");
     json_t *o = closed(properties, required);
     describe(o, doc);
     return o;
@@ -265,6 +287,13 @@ static json_t *map_of(json_t *value)
     return json_pack("{s:s, s:o}", "type", "object", "additionalProperties", value);
 }
 
+static json_t *output_schema(void)
+{
+    json_t *named = map_of(ref("text"));
+    describe(named, "name of an output: the result, input or constant that it is");
+    return json_pack("{s:[o, o]}", "anyOf", ref("names"), named);
+}
+
 static json_t *file_schema(bool spec)
 {
     json_t *properties = json_pack("{s:o, s:o}", "include", ref("names"), "modules", map_of(ref("module")));
@@ -276,7 +305,7 @@ static json_t *file_schema(bool spec)
         json_object_set_new(properties, "labels", one_or_more(ref("text")));
         json_object_set_new(properties, "weights", ref("text"));
         json_object_set_new(properties, "network", ref("body"));
-        json_object_set_new(properties, "output", ref("names"));
+        json_object_set_new(properties, "output", output_schema());
         json_array_append_new(required, json_string("input"));
         json_array_append_new(required, json_string("network"));
     }

@@ -23,7 +23,14 @@ except ImportError:
     sys.exit(0)
 
 sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench"))
+import engines
 from dsqc_torch import DSQC, WORK, error, write_safetensors
+
+try:
+    import onnx
+except ImportError:
+    onnx = None
 
 SEED = int(os.environ.get("SEED", "1"))
 torch.manual_seed(SEED)
@@ -148,6 +155,7 @@ def shared():
     for sizes in ([(16, 16), (16, 16)], [(24, 20), (7, 5)]):
         spec, inputs, want = siamese(sizes)
         check(f"shared module on {sizes}", all_engines(spec, "siamese.safetensors", inputs, want))
+    export("shared module", spec, "siamese.safetensors", inputs, want)
     status, text = dsqc("info", spec, "--weights", "siamese.safetensors", "--json")
     parameters = sum(p.numel() for p in tower().parameters())
     check("shared parameters are counted once", None if f'"parameters": {parameters},' in text else text)
@@ -242,27 +250,35 @@ def results():
         names = [n.split(":")[0].strip(" %") for n in re.split(r", (?=%)", names.group(1))] if names else []
         status = status or names != list(want)
     check("outputs keep their names in the text form", once if status else None)
-    export(spec, inputs, want)
+    export("outputs", spec, "outs.safetensors", inputs, want)
     listed = write("listed.yaml", OUTPUTS.split("output:")[0] + "output: [r, still_r, y, c]\n")
     check("a list may name one result twice",
           all_engines(listed, "outs.safetensors", inputs, {"r": r, "still_r": r, "y": y, "c": c}))
 
 
-def export(spec, inputs, want):
-    try:
-        import onnx
-        from onnx.reference import ReferenceEvaluator
-    except ImportError:
-        print("skip spec_torch outputs in ONNX: no reference evaluator")
-        ReferenceEvaluator = None
-    status, text = dsqc("export", spec, "--weights", "outs.safetensors", "-o", "outs.onnx")
-    if status or not ReferenceEvaluator:
-        check("outputs in ONNX", text if status else None)
+def export(name, spec, weights, inputs, want):
+    """What ONNX Runtime computes of the exported model; every initializer is there once."""
+    status, text = dsqc("export", spec, "--weights", weights, "-o", "m.onnx")
+    check(f"{name}, exported", text if status else None)
+    if onnx and not status:
+        model = onnx.load(os.path.join(WORK, "m.onnx"))
+        onnx.checker.check_model(model)
+        numbers = [(t.dims, t.raw_data) for t in model.graph.initializer]
+        check(f"{name}, initializers", next((str(n[0]) for n in numbers if numbers.count(n) > 1), None))
+    if engines.ort_lacks():
+        print(f"skip spec_torch {name} in ONNX Runtime: {engines.ort_lacks()}")
         return
-    model = onnx.load(os.path.join(WORK, "outs.onnx"))
-    onnx.checker.check_model(model)
-    got = ReferenceEvaluator(model).run(None, {k: v.numpy() for k, v in inputs.items()})
-    check("outputs in ONNX", compare({o.name: torch.from_numpy(np.array(g)) for o, g in zip(model.graph.output, got)}, want))
+    server = engines.ort()
+    server.load(os.path.join(WORK, "m.onnx"))
+    with open(os.path.join(WORK, "x.raw"), "wb") as f:
+        f.write(b"".join(v.numpy().astype("<f4").tobytes() for v in inputs.values()))
+    server.run(os.path.join(WORK, "x.raw"), os.path.join(WORK, "y.raw"))
+    server.close()
+    got, at, found = torch.from_numpy(np.fromfile(os.path.join(WORK, "y.raw"), "<f4").astype("f8")), 0, {}
+    for k, v in want.items():
+        found[k] = got[at:at + v.numel()].reshape(v.shape)
+        at += v.numel()
+    check(f"{name} in ONNX Runtime", compare(found, want))
 
 
 # ---- padding by word ----
@@ -412,6 +428,45 @@ class Small(nn.Module):
         return self.fc(self.bn1(self.conv1(x)).flatten(1))
 
 
+def fits(schema, root, x):
+    """JSON Schema as far as dsqc uses it."""
+    if "$ref" in schema:
+        return fits(root["$defs"][schema["$ref"].split("/")[-1]], root, x)
+    kinds = {"integer": int, "number": (int, float), "string": str, "boolean": bool, "array": list, "object": dict}
+    types = schema.get("type", list(kinds))
+    types = types if isinstance(types, list) else [types]
+    ok = any(isinstance(x, kinds[t]) and (t == "boolean") == isinstance(x, bool) for t in types)
+    ok = ok and ("anyOf" not in schema or any(fits(s, root, x) for s in schema["anyOf"])) and x == schema.get("const", x)
+    ok = ok and x in schema.get("enum", [x]) and not ("not" in schema and fits(schema["not"], root, x))
+    if isinstance(x, str):
+        ok = ok and re.search(schema.get("pattern", ""), x)
+    if isinstance(x, list):
+        ok = ok and all(fits(schema.get("items", {}), root, i) for i in x)
+    if isinstance(x, dict):
+        own, more = schema.get("properties", {}), schema.get("additionalProperties", {})
+        ok = ok and all(k in x for k in schema.get("required", []))
+        ok = ok and all(fits(own.get(k, more), root, v) if own.get(k, more) is not False else False for k, v in x.items())
+    return bool(ok)
+
+
+def schema():
+    """What the specs above say, as editors see it."""
+    root = json.loads(dsqc("schema")[1])
+    conv = {"op": "conv2d", "out": 1, "kernel": 3}
+    spec = {"input": {"x": "f32[1,3,8,8]"}, "network": ["relu"]}
+    good = [{"output": {"a": "y", "b": "y"}}, {"output": ["y", "z"]}] + [{"network": [s]} for s in (
+        {**conv, "pad": "same"}, {**conv, "pad": "same_lower"}, {**conv, "pad": [0, 1, 0, 1]}, {**conv, "pad": "$p"},
+        {**conv, "shared": True, "weight": {"tensor": "a/b:0"}, "bias": {"tensor": "b"}}, {**conv, "bias": False},
+        {"op": "max_pool", "kernel": 2, "pad": "valid"}, {"op": "head", "name": "h", "shared": True, "level": 3},
+        {"op": "parameter", "tensor": "a/b:0", "shape": [3]}, {"op": "parameter", "name": "a", "shape": [3], "shared": True},
+        {"sequential": ["relu"], "name": "s", "shared": True})]
+    bad = [{"output": {"a": ["y"]}}, {"output": 3}] + [{"network": [s]} for s in (
+        {**conv, "pad": {"same": 1}}, {**conv, "shared": 3}, {**conv, "weight": {"name": "a"}}, {**conv, "weight": {}},
+        {"op": "constant", "value": 1, "shared": True})]
+    check("schema takes what is right", next((str(g) for g in good if not fits(root, root, {**spec, **g})), None))
+    check("schema refuses what is wrong", next((str(b) for b in bad if fits(root, root, {**spec, **b})), None))
+
+
 def suggested(text):
     """The options that a message names."""
     return re.findall(r"--weights-(?:prefix|extra)=\S+", text)
@@ -491,5 +546,5 @@ def arrays():
         check(f"an array of {name}", None if right else text)
 
 
-for group in (shared, stored_once, whole_names, results, padding, names, files, arrays):
+for group in (shared, stored_once, whole_names, results, padding, names, files, arrays, schema):
     group()
