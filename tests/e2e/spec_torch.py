@@ -460,7 +460,7 @@ def schema():
         {"op": "max_pool", "kernel": 2, "pad": "valid"}, {"op": "head", "name": "h", "shared": True, "level": 3},
         {"op": "parameter", "tensor": "a/b:0", "shape": [3]}, {"op": "parameter", "name": "a", "shape": [3], "shared": True},
         {"sequential": ["relu"], "name": "s", "shared": True})]
-    bad = [{"output": {"a": ["y"]}}, {"output": 3}] + [{"network": [s]} for s in (
+    bad = [{"output": {"a": ["y"]}}, {"output": True}] + [{"network": [s]} for s in (
         {**conv, "pad": {"same": 1}}, {**conv, "shared": 3}, {**conv, "weight": {"name": "a"}}, {**conv, "weight": {}},
         {"op": "constant", "value": 1, "shared": True})]
     check("schema takes what is right", next((str(g) for g in good if not fits(root, root, {**spec, **g})), None))
