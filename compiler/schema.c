@@ -93,7 +93,7 @@ static json_t *enum_of(const char *choices)
         json_array_append_new(list, json_stringn(p, n));
         p += n + (p[n] == '|');
     }
-    json_t *expression = object("pattern", json_string("\\$"));
+    json_t *expression = json_pack("{s:s, s:s}", "type", "string", "pattern", "\\$");
     return json_pack("{s:[o, o]}", "anyOf", object("enum", list), expression);
 }
 

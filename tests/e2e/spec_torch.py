@@ -260,7 +260,9 @@ def export(name, spec, weights, inputs, want):
     """What ONNX Runtime computes of the exported model; every initializer is there once."""
     status, text = dsqc("export", spec, "--weights", weights, "-o", "m.onnx")
     check(f"{name}, exported", text if status else None)
-    if onnx and not status:
+    if status:
+        return
+    if onnx:
         model = onnx.load(os.path.join(WORK, "m.onnx"))
         onnx.checker.check_model(model)
         numbers = [(t.dims, t.raw_data) for t in model.graph.initializer]
