@@ -504,6 +504,17 @@ def files():
             status, text = dsqc(command, spec, "--weights", "t.safetensors", "--weights-extra=error")
         check(f"--weights-extra=error, {command}", None if status == 1 and "not used" in text else text)
 
+    write_safetensors(os.path.join(WORK, "t.safetensors"), {**{"m." + k: v for k, v in state.items()}, "aux": torch.ones(3)})
+    given = ["--weights", "t.safetensors", "--weights-prefix=m.", "--weights-extra=ignore"]
+    status, text = dsqc("compile", spec, *given, "-o", "reported", "-q")
+    told = json.load(open(os.path.join(WORK, "reported", "small.json")))["options"] if not status else {}
+    check("options of weights files in the report",
+          None if (told.get("weights_prefix"), told.get("weights_extra")) == ("m.", "ignore") else f"{told}{text}")
+    write("small.dsq", dsqc("compile", spec, *given, "-o", "-", "--emit=graph", "--stop-after=canonicalise")[1])
+    for extra, want_status in (([], 0), (["--weights-extra=ignore"], 0), (["--weights-extra=error"], 1)):
+        status, text = dsqc("opt", "small.dsq", *given[:3], *extra, "--passes=fold-constants")
+        check(f"opt {' '.join(extra)}", None if status == want_status and ("not used" in text) == bool(status) else text)
+
     checkpoints = {"plain.pth": state, "wrapped.ckpt": {"state_dict": state, "epoch": 3}, "half one.bin": {
         k: v.bfloat16() if v.is_floating_point() else v for k, v in state.items()}}
     for name, content in checkpoints.items():
