@@ -104,7 +104,11 @@ static json_t *attr_schema(const AttrInfo *a)
     case ATTR_INT: o = ref("int"); break;
     case ATTR_FLOAT: o = ref("number"); break;
     case ATTR_BOOL: o = ref("bool"); break;
-    case ATTR_INTS: o = *a->choices ? json_pack("{s:[o, o]}", "anyOf", ref("ints"), enum_of(a->choices)) : ref("ints"); break;
+    case ATTR_INTS:
+        o = ref("ints");
+        if (*a->choices)
+            o = json_pack("{s:[o, o]}", "anyOf", o, enum_of(a->choices));
+        break;
     case ATTR_ENUM: o = enum_of(a->choices); break;
     }
     describe(o, a->doc);

@@ -1,5 +1,5 @@
-/* One message that says where a weights file and a graph differ: all tensors, which of them may be the same ones and, where
-   a prefix explains it, the option that takes it off. */
+/* One message that says where a weights file and a graph differ: all tensors, and which of them may be the same ones.
+   Where a prefix explains it, the message names the option that takes it off. */
 #include "file.h"
 
 #include <string.h>
@@ -44,8 +44,8 @@ static bool only_one(const Differences *d, int missing)
     return true;
 }
 
-/* By the nearest name among those of the same shape, or of any; where one of a shape is missing and one is left over, by
-   that alone. */
+/* By the nearest name among those of the same shape, or of any. Where one of a shape is missing and one is left over,
+   the shape decides. */
 static void find_pair(Pairs *p, int missing, bool any_shape)
 {
     const Differences *d = p->d;
@@ -238,7 +238,8 @@ static void print_unused(const Differences *d, const Pairs *p)
 {
     for (int i = 0; i < d->unused.n && i < MAX_ROWS; i++) {
         const char *s = p->by[i] < 0 ? NULL : d->missing.v[p->by[i]]->name;
-        error_more("  not used  %s%s%s%s", d->unused.v[i]->name, s ? "  did you mean '" : "", s ? s : "", s ? "'?" : "");
+        const char *end = s ? "'?" : "";
+        error_more("  not used  %s%s%s%s", d->unused.v[i]->name, s ? "  did you mean '" : "", s ? s : "", end);
     }
     if (d->unused.n > MAX_ROWS)
         error_more("  not used  %d more", d->unused.n - MAX_ROWS);
