@@ -59,13 +59,30 @@ static void describe(json_t *o, const char *doc)
 
 /* ---- operators ---- */
 
-/* What the operators have in common with modules and blocks. */
-static json_t *step_keys(bool name)
+static json_t *shared_key(void)
+{
+    json_t *o = ref("bool");
+    describe(o, "true: tensors whose names earlier steps have are those tensors");
+    return o;
+}
+
+/* What the operators have in common with modules and blocks; scope: and what opens a scope. */
+static json_t *step_keys(bool scope)
 {
     json_t *o = js_pack("{s:o, s:o, s:o}", "in", ref("names"), "as", ref("names"), "when", ref("bool"));
-    if (name)
+    if (scope) {
         js_put(o, "name", ref("text"));
+        js_put(o, "shared", shared_key());
+    }
     return o;
+}
+
+/* {tensor: NAME}, or a value of these types. */
+static json_t *tensor_name(json_t *types)
+{
+    json_t *whole = closed(object("tensor", ref("text")), js_pack("[s]", "tensor"));
+    describe(whole, "a tensor's whole name, whatever the scope; several steps may have it");
+    return js_pack("{s:[o, o]}", "anyOf", object("type", types), whole);
 }
 
 static json_t *enum_of(const char *choices)
@@ -76,7 +93,7 @@ static json_t *enum_of(const char *choices)
         js_add(list, js_text_n(p, n));
         p += n + (p[n] == '|');
     }
-    json_t *expression = object("pattern", js_text("\\$"));
+    json_t *expression = js_pack("{s:s, s:s}", "type", "string", "pattern", "\\$");
     return js_pack("{s:[o, o]}", "anyOf", object("enum", list), expression);
 }
 
@@ -87,7 +104,11 @@ static json_t *attr_schema(const AttrInfo *a)
     case ATTR_INT: o = ref("int"); break;
     case ATTR_FLOAT: o = ref("number"); break;
     case ATTR_BOOL: o = ref("bool"); break;
-    case ATTR_INTS: o = *a->choices ? json_pack("{s:[o, o]}", "anyOf", ref("ints"), enum_of(a->choices)) : ref("ints"); break;
+    case ATTR_INTS:
+        o = ref("ints");
+        if (*a->choices)
+            o = js_pack("{s:[o, o]}", "anyOf", o, enum_of(a->choices));
+        break;
     case ATTR_ENUM: o = enum_of(a->choices); break;
     }
     describe(o, a->doc);
@@ -116,11 +137,11 @@ static void add_word(json_t *properties, json_t *required, const char *word, siz
     int attr = attr_by_name(name);
     json_t *o;
     if (tensor && (word[len] == '?' || word[len] == '-')) {
-        o = object("type", js_pack("[s, s]", "boolean", "string"));
+        o = tensor_name(js_pack("[s, s]", "boolean", "string"));
         describe(o, word[len] == '?' ? "false: without this tensor; a text: its name"
                                      : "true: with this tensor; a text: its name");
     } else if (tensor) {
-        o = type("string");
+        o = tensor_name(js_text("string"));
         describe(o, "another name for this tensor");
     } else if (attr >= 0) {
         o = attr_schema(&attr_info[attr]);
@@ -165,7 +186,12 @@ static json_t *own_op(const char *name, const char *doc)
                                    ref("text"), "as", ref("names"), "when", ref("bool"), "shape", ref("ints"));
     if (constant)
         js_put(properties, "value", one_or_more(ref("number")));
-    json_t *required = constant ? js_pack("[s, s]", "op", "value") : js_pack("[s, s, s]", "op", "name", "shape");
+    if (!constant) {
+        js_put(properties, "shared", shared_key());
+        js_put(properties, "tensor", ref("text"));
+        describe(json_object_get(properties, "tensor"), "in place of name: the whole name, whatever the scope");
+    }
+    json_t *required = constant ? js_pack("[s, s]", "op", "value") : js_pack("[s, s]", "op", "shape");
     json_t *o = closed(properties, required);
     describe(o, doc);
     return o;
@@ -266,6 +292,13 @@ static json_t *map_of(json_t *value)
     return js_pack("{s:s, s:o}", "type", "object", "additionalProperties", value);
 }
 
+static json_t *output_schema(void)
+{
+    json_t *named = map_of(ref("text"));
+    describe(named, "name of an output: the result, input or constant that it is");
+    return js_pack("{s:[o, o]}", "anyOf", ref("names"), named);
+}
+
 static json_t *file_schema(bool spec)
 {
     json_t *properties = js_pack("{s:o, s:o}", "include", ref("names"), "modules", map_of(ref("module")));
@@ -277,7 +310,7 @@ static json_t *file_schema(bool spec)
         js_put(properties, "labels", one_or_more(ref("text")));
         js_put(properties, "weights", ref("text"));
         js_put(properties, "network", ref("body"));
-        js_put(properties, "output", ref("names"));
+        js_put(properties, "output", output_schema());
         js_add(required, js_text("input"));
         js_add(required, js_text("network"));
     }

@@ -9,6 +9,7 @@
      spec_module.c  modules: their definition and their use
      spec_expand.c  bodies: steps, repetition, scopes, named values
      spec_op.c      one operator: attributes and parameter tensors from the operator table
+     spec_pad.c     a note on the order of a pad
    Every function that fails has said why, unless the reason was said before (a poisoned value). */
 #include "spec.h"
 #include "yaml.h"
@@ -176,4 +177,9 @@ bool op_exists(const char *name);                   /* operators, constant and p
 /* Fills out[0..MAX_OUT), returns the number of results or -1. */
 int op_expand(const Cx *, const OpStep *, ValueId *out);
 const char *const *op_names(Arena *, int *n);
+
+/* ---- spec_pad.c ---- */
+/* After an error of shapes: notes the last pad on the way to it whose four numbers may be in the order of F.pad. own: the
+   step's, NULL: it lists none. */
+void spec_note_pads(const Cx *, const Ints *own, const OpStep *, const ValueId *in, int nin);
 #endif

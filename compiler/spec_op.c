@@ -404,53 +404,6 @@ static ValueId make_tensor(const Cx *cx, const char *scope, const char *name, bo
     return graph_const(s->graph, full, t, loc);
 }
 
-static bool lists_pad(const SpecReader *s, int node)
-{
-    for (int i = 0; i < s->listed_pads.n; i++)
-        if (s->listed_pads.v[i] == node)
-            return true;
-    return false;
-}
-
-/* Would this padding be another one if it were in the order of PyTorch's F.pad: left, right, top, bottom? */
-static bool order_matters(const Ints *pad)
-{
-    const int64_t *p = pad->v;
-    return p[0] + p[2] != p[2] + p[3] || p[1] + p[3] != p[0] + p[1];
-}
-
-static void note_order(Loc loc, const char *name, const Ints *pad)
-{
-    const long long p[4] = {pad->v[0], pad->v[1], pad->v[2], pad->v[3]};
-    note_at(loc, "the pad of '%s' is top %lld, left %lld, bottom %lld, right %lld; F.pad(x, (%lld, %lld, %lld, %lld)) of "
-            "PyTorch is [%lld, %lld, %lld, %lld] here", name, p[0], p[1], p[2], p[3], p[0], p[1], p[2], p[3], p[2], p[0],
-            p[3], p[1]);
-}
-
-/* Shapes do not fit: the last padding on the way to the operands may have been given in another order. */
-static void note_pads(const Call *c, const ValueId *in, int nin)
-{
-    enum { FAR = 64 };
-    const Graph *g = c->cx.s->graph;
-    VEC(ValueId) from = {0};
-    if (c->listed && order_matters(&c->attr.pad)) {
-        note_order(c->step->loc, c->step->node_name, &c->attr.pad);
-        return;
-    }
-    for (int i = 0; i < nin; i++)
-        PUSH(c->cx.s->arena, &from, in[i]);
-    for (int i = 0; i < from.n && i < FAR; i++) {
-        const Value *v = &g->value.v[from.v[i]];
-        const Node *n = v->kind == VAL_NODE ? &g->node.v[v->node] : NULL;
-        if (n && lists_pad(c->cx.s, v->node) && order_matters(&n->attr.pad)) {
-            note_order(n->loc, n->name ? n->name : op_info[n->op].name, &n->attr.pad);
-            return;
-        }
-        for (int k = 0; n && k < n->nin; k++)
-            PUSH(c->cx.s->arena, &from, n->in[k]);
-    }
-}
-
 static const char *pad_same(Call *c, const ValueId *in, int nin)
 {
     const SpecReader *s = c->cx.s;
@@ -491,7 +444,7 @@ static int add_node(Call *c, ValueId *out)
     int node = err ? -1 : graph_add(s->graph, c->op, &c->attr, in, nin, c->step->node_name, c->step->loc, &err);
     if (node < 0) {
         spec_error(&c->cx, c->step->loc, NULL, "%s", err);
-        note_pads(c, in, nin);
+        spec_note_pads(&c->cx, c->listed ? &c->attr.pad : NULL, c->step, in, nin);
         return -1;
     }
     if (c->listed)

@@ -57,8 +57,8 @@ static unsigned form_bit(const WinoConv *v, int m)
     return 1u << (m + (v->stride == 1 ? 0 : WINO_MAX_N));
 }
 
-/* Bytes that these weights add. Those that several convolutions read are stored once in every form; the first one takes the
-   plain form's place. */
+/* Bytes that these weights add. Those that several convolutions read are stored once in every form; the first form takes
+   the plain one's place. */
 static int64_t room_taken(const WinoRoom *room, const Graph *g, const Node *n, const WinoConv *v, int lanes, int m)
 {
     unsigned forms = room->forms ? room->forms[n->in[1]] : 0;

@@ -47,8 +47,8 @@ static const char *batch_hint(Arena *a, const Type *have, const Type *want)
     int64_t size = want->dim[0];
     if (size > n)
         return arena_printf(a, "it holds %lld of the %lld that the input takes at once", (long long)n, (long long)size);
-    return arena_printf(a, "it is a batch of %lld: save x[%s:%lld], x[%lld:%lld], ... and run each, or give the spec's input "
-                        "the size %lld", (long long)n, size == 1 ? "0" : "", (long long)size, (long long)size,
+    return arena_printf(a, "it is a batch of %lld: save x[%s:%lld], x[%lld:%lld], ... and run each, "
+                        "or give the spec's input the size %lld", (long long)n, size == 1 ? "0" : "", (long long)size, (long long)size,
                         (long long)(2 * size), (long long)n);
 }
 
@@ -112,8 +112,8 @@ static const char *order_hint(Arena *a, const Type *have, const Type *want)
     for (int i = 0; i < want->rank; i++)
         list = arena_printf(a, "%s%s%d", list, i ? ", " : "", perm[i]);
     bool last = want->rank >= 3 && perm[want->rank - 3] == want->rank - 1;
-    return arena_printf(a, "%s: save x.transpose(%s)", last ? "its channels come last, first is expected" : "its dimensions "
-                        "are in another order", list);
+    const char *what = last ? "its channels come last, first is expected" : "its dimensions are in another order";
+    return arena_printf(a, "%s: save x.transpose(%s)", what, list);
 }
 
 static const char *shape_hint(Arena *a, const Type *have, const Type *want)
@@ -139,8 +139,8 @@ static void warn_bytes(const char *path, const Type *t, const InputSpec *in)
     for (int i = 0; i < LEN(in->mean); i++)
         normalised = normalised || in->mean[i] != 0 || in->std[i] != 1;
     if (normalised && (t->dtype == DT_U8 || t->dtype == DT_I8))
-        warn_at(place(path), "it holds bytes, which are taken as they are; mean and std of the input '%s' are for pictures: "
-                "save ((x / 255 - mean) / std).astype('float32')", in->name);
+        warn_at(place(path), "it holds bytes, which are taken as they are; mean and std of the input '%s' are for "
+                "pictures: save ((x / 255 - mean) / std).astype('float32')", in->name);
 }
 
 static bool read_npy(Arena *a, const uint8_t *data, size_t n, const char *path, const InputSpec *in, float *x)

@@ -1,5 +1,5 @@
-/* One message that says where a weights file and a graph differ: all tensors, which of them may be the same ones and, where
-   a prefix explains it, the option that takes it off. */
+/* One message that says where a weights file and a graph differ: all tensors, and which of them may be the same ones.
+   Where a prefix explains it, the message names the option that takes it off. */
 #include "file.h"
 
 #include <string.h>
@@ -44,8 +44,8 @@ static bool only_one(const Differences *d, int missing)
     return true;
 }
 
-/* By the nearest name among those of the same shape, or of any; where one of a shape is missing and one is left over, by
-   that alone. */
+/* By the nearest name among those of the same shape, or of any. Where one of a shape is missing and one is left over,
+   the shape decides. */
 static void find_pair(Pairs *p, int missing, bool any_shape)
 {
     const Differences *d = p->d;
@@ -68,13 +68,28 @@ static void find_pair(Pairs *p, int missing, bool any_shape)
         }
 }
 
-static Pairs find_pairs(const Differences *d, Arena *a)
+static void pair_by_prefix(Pairs *p, const char *prefix)
+{
+    const Differences *d = p->d;
+    Map unused = map_new(p->arena);
+    for (int i = 0; i < d->unused.n; i++)
+        map_put(&unused, d->unused.v[i]->name, i);
+    for (int i = 0; i < d->missing.n; i++) {
+        int k = map_get(&unused, name_in_file(p->arena, prefix, d->missing.v[i]->name));
+        if (k >= 0)
+            pair_up(p, i, k);
+    }
+}
+
+static Pairs find_pairs(const Differences *d, Arena *a, const char *prefix)
 {
     Pairs p = {d, a, NEW(a, int, d->missing.n), NEW(a, int, d->unused.n), 0};
     for (int i = 0; i < d->missing.n; i++)
         p.of[i] = -1;
     for (int i = 0; i < d->unused.n; i++)
         p.by[i] = -1;
+    if (prefix)
+        pair_by_prefix(&p, prefix);
     for (int any = 0; any < 2; any++)
         for (int i = 0; i < d->missing.n && i < MAX_ROWS; i++)
             if (p.of[i] < 0)
@@ -159,7 +174,7 @@ static bool plain_word(const char *s)
     return true;
 }
 
-/* " --weights-prefix=module. --weights-extra=ignore": what to give so that nothing differs. */
+/* "--weights-prefix=module. --weights-extra=ignore": what to give where `found` tensors of the file are used. */
 static const char *options_text(const Differences *d, Arena *a, const char *prefix, int found)
 {
     const char *quote = plain_word(prefix) ? "" : "'", *extra = "";
@@ -175,7 +190,7 @@ static const char *options_text(const Differences *d, Arena *a, const char *pref
 static void explain_prefix(const Differences *d, Arena *a, const char *prefix, int found)
 {
     const bool lacks = *prefix == '-', all = found == d->wanted.n;
-    const char *options = options_text(d, a, prefix, found);
+    const char *options = options_text(d, a, prefix, all ? found : d->f->entry.n);
     const char *what = lacks ? arena_printf(a, "without '%s' in front", prefix + 1)
                              : arena_printf(a, "with '%s' in front", prefix);
     if (all)
@@ -223,7 +238,8 @@ static void print_unused(const Differences *d, const Pairs *p)
 {
     for (int i = 0; i < d->unused.n && i < MAX_ROWS; i++) {
         const char *s = p->by[i] < 0 ? NULL : d->missing.v[p->by[i]]->name;
-        error_more("  not used  %s%s%s%s", d->unused.v[i]->name, s ? "  did you mean '" : "", s ? s : "", s ? "'?" : "");
+        const char *end = s ? "'?" : "";
+        error_more("  not used  %s%s%s%s", d->unused.v[i]->name, s ? "  did you mean '" : "", s ? s : "", end);
     }
     if (d->unused.n > MAX_ROWS)
         error_more("  not used  %d more", d->unused.n - MAX_ROWS);
@@ -265,7 +281,7 @@ void differences_report(const Differences *d)
     int found;
     const char *prefix = best_prefix(d, a, &found);
     if (!prefix || found < d->wanted.n) {
-        Pairs pairs = find_pairs(d, a);
+        Pairs pairs = find_pairs(d, a, prefix);
         print_table(d, &pairs);
     }
     if (prefix)

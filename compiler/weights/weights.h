@@ -6,8 +6,8 @@
 typedef struct WeightFile WeightFile; /* an opened file: names, types, views into its mapping */
 typedef struct Weights { uint8_t sha256[32]; WeightFile *file; } Weights;
 
-/* extra_ok: tensors of the file that the graph does not read are no error. prefix: what the file's names have in front of
-   the graph's, "module."; "-module.": what they lack; NULL: nothing. */
+/* extra_ok: tensors of the file that the graph does not read are no error. prefix: what the file's names have in front
+   of the graph's, "module."; "-module.": what they lack; NULL: nothing. */
 typedef struct WeightsOptions { bool extra_ok; const char *prefix; } WeightsOptions;
 
 /* source: a path (.safetensors or .npz, told apart by content) or "random:SEED". Every constant of g without data gets

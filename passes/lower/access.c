@@ -51,7 +51,8 @@ static uint64_t numbers_hash(const uint8_t *data, int64_t n)
 static int equal_const(const Lower *l, const Type *t, const void *data, const char **key)
 {
     int64_t n = type_bytes(t);
-    const char *hash = arena_printf(l->A, "%016llx.%d.%lld", (unsigned long long)numbers_hash(data, n), t->dtype, (long long)n);
+    unsigned long long h = numbers_hash(data, n);
+    const char *hash = arena_printf(l->A, "%016llx.%d.%lld", h, t->dtype, (long long)n);
     *key = hash;
     for (int i = 1, buf; (buf = map_get(&l->numbers, *key)) >= 0; i++) {
         if (!memcmp(l->p->buf.v[buf].data, data, (size_t)n))

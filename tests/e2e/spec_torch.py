@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import warnings
 
 try:
     import numpy as np
@@ -22,7 +23,14 @@ except ImportError:
     sys.exit(0)
 
 sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench"))
+import engines
 from dsqc_torch import DSQC, WORK, error, write_safetensors
+
+try:
+    import onnx
+except ImportError:
+    onnx = None
 
 SEED = int(os.environ.get("SEED", "1"))
 torch.manual_seed(SEED)
@@ -72,8 +80,8 @@ def compare(found, want, tolerance=TOLERANCE):
 
 
 def all_engines(spec, weights, inputs, want, *options):
-    """The same numbers from the reference, as C for two targets, and on two threads."""
-    for engine in (["--engine=reference"], [], ["--target=generic"], ["--threads=2"]):
+    """The same numbers from the reference, and as C with vectors and without."""
+    for engine in (["--engine=reference"], [], ["--target=generic"]):
         wrong = compare(outputs(spec, weights, inputs, want, *engine, *options), want)
         if wrong:
             return f"{engine}: {wrong}"
@@ -147,6 +155,7 @@ def shared():
     for sizes in ([(16, 16), (16, 16)], [(24, 20), (7, 5)]):
         spec, inputs, want = siamese(sizes)
         check(f"shared module on {sizes}", all_engines(spec, "siamese.safetensors", inputs, want))
+    export("shared module", spec, "siamese.safetensors", inputs, want)
     status, text = dsqc("info", spec, "--weights", "siamese.safetensors", "--json")
     parameters = sum(p.numel() for p in tower().parameters())
     check("shared parameters are counted once", None if f'"parameters": {parameters},' in text else text)
@@ -229,7 +238,7 @@ def results():
     inputs = {"image": x, "other": o}
     check("one result under several names, inputs and constants as outputs",
           all_engines(spec, "outs.safetensors", inputs, want))
-    for options in ([], ["-O0"], ["--target=generic", "--verify-each"], ["--engine=loops"]):
+    for options in (["--verify-each", "--threads=2"], ["-O0", "--engine=loops"]):
         status, text = dsqc("verify", spec, "--weights", "outs.safetensors", "-q", "--runs=1", *options)
         check(f"outputs, verify {' '.join(options)}", text if status else None)
     status, text = dsqc("compile", spec, "--weights", "outs.safetensors", "-o", "-", "--emit=graph", "--stop-after=canonicalise")
@@ -241,27 +250,37 @@ def results():
         names = [n.split(":")[0].strip(" %") for n in re.split(r", (?=%)", names.group(1))] if names else []
         status = status or names != list(want)
     check("outputs keep their names in the text form", once if status else None)
-    export(spec, inputs, want)
+    export("outputs", spec, "outs.safetensors", inputs, want)
     listed = write("listed.yaml", OUTPUTS.split("output:")[0] + "output: [r, still_r, y, c]\n")
     check("a list may name one result twice",
           all_engines(listed, "outs.safetensors", inputs, {"r": r, "still_r": r, "y": y, "c": c}))
 
 
-def export(spec, inputs, want):
-    try:
-        import onnx
-        from onnx.reference import ReferenceEvaluator
-    except ImportError:
-        print("skip spec_torch outputs in ONNX: no reference evaluator")
-        ReferenceEvaluator = None
-    status, text = dsqc("export", spec, "--weights", "outs.safetensors", "-o", "outs.onnx")
-    if status or not ReferenceEvaluator:
-        check("outputs in ONNX", text if status else None)
+def export(name, spec, weights, inputs, want):
+    """What ONNX Runtime computes of the exported model; every initializer is there once."""
+    status, text = dsqc("export", spec, "--weights", weights, "-o", "m.onnx")
+    check(f"{name}, exported", text if status else None)
+    if status:
         return
-    model = onnx.load(os.path.join(WORK, "outs.onnx"))
-    onnx.checker.check_model(model)
-    got = ReferenceEvaluator(model).run(None, {k: v.numpy() for k, v in inputs.items()})
-    check("outputs in ONNX", compare({o.name: torch.from_numpy(np.array(g)) for o, g in zip(model.graph.output, got)}, want))
+    if onnx:
+        model = onnx.load(os.path.join(WORK, "m.onnx"))
+        onnx.checker.check_model(model)
+        numbers = [(t.dims, t.raw_data) for t in model.graph.initializer]
+        check(f"{name}, initializers", next((str(n[0]) for n in numbers if numbers.count(n) > 1), None))
+    if engines.ort_lacks():
+        print(f"skip spec_torch {name} in ONNX Runtime: {engines.ort_lacks()}")
+        return
+    server = engines.ort()
+    server.load(os.path.join(WORK, "m.onnx"))
+    with open(os.path.join(WORK, "x.raw"), "wb") as f:
+        f.write(b"".join(v.numpy().astype("<f4").tobytes() for v in inputs.values()))
+    server.run(os.path.join(WORK, "x.raw"), os.path.join(WORK, "y.raw"))
+    server.close()
+    got, at, found = torch.from_numpy(np.fromfile(os.path.join(WORK, "y.raw"), "<f4").astype("f8")), 0, {}
+    for k, v in want.items():
+        found[k] = got[at:at + v.numel()].reshape(v.shape)
+        at += v.numel()
+    check(f"{name} in ONNX Runtime", compare(found, want))
 
 
 # ---- padding by word ----
@@ -308,6 +327,7 @@ def padded_nets():
             steps.append(head + f", out: 8, groups: {groups}, dilation: {d}, bias: false}}")
             want[y] = torch.from_numpy(direct(x.double().numpy(), w.double().numpy(), pads, s, d, groups))
             if s == [1, 1] and not lower:
+                warnings.simplefilter("ignore")  # of even windows
                 twin = F.conv2d(x, w, padding="same", dilation=tuple(d), groups=groups)
                 if error(want[y], twin.double()) > TOLERANCE:
                     check("padding='same' of PyTorch", f"k {k}, d {d}, groups {groups}")
@@ -365,7 +385,9 @@ def names():
     write_safetensors(os.path.join(WORK, "names.safetensors"), tensors)
     np.savez(os.path.join(WORK, "names.npz"), **{k: v.numpy() for k, v in tensors.items()})
     for file in ("names.safetensors", "names.npz"):
-        check(f"names in {file}", all_engines(spec, file, {"image": x}, {"y": y}))
+        engines = [["--engine=reference"], ["--engine=c"]] if file.endswith("npz") else [["--engine=reference"]]
+        wrong = [compare(outputs(spec, file, {"image": x}, ["y"], *e), {"y": y}) for e in engines]
+        check(f"names in {file}", next((w for w in wrong if w), None))
     _, c = constants(spec, "names.npz")
     check("names in comments and identifiers", None if "模型.weight" in c and "conv1_kernel_0" in c else c)
     status, text = dsqc("compile", spec, "--weights", "names.npz", "-o", "-", "--emit=graph", "--stop-after=canonicalise")
@@ -376,7 +398,7 @@ def names():
           and all(json.dumps(n, ensure_ascii=False)[1:-1] in again[1] for n in NAMES) else text + again[1])
     status, text = dsqc("compile", spec, "--weights", "names.npz", "-o", "report", "-q")
     layers = json.load(open(os.path.join(WORK, "report", "names.json"), encoding="utf-8"))["kernels"] if not status else []
-    check("names in the report", None if [k["layers"][0] for k in layers] == NAMES else f"{text}{[k['layers'] for k in layers]}")
+    check("names in the report", None if [k["layers"][0] for k in layers][:len(NAMES)] == NAMES else f"{text}{[k['layers'] for k in layers]}")
     for name in (b"bad\xff", b"tab\\u0009"):
         header = b'{"' + name + b'":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
         with open(os.path.join(WORK, "bad.safetensors"), "wb") as f:
@@ -408,6 +430,45 @@ class Small(nn.Module):
         return self.fc(self.bn1(self.conv1(x)).flatten(1))
 
 
+def fits(schema, root, x):
+    """JSON Schema as far as dsqc uses it."""
+    if "$ref" in schema:
+        return fits(root["$defs"][schema["$ref"].split("/")[-1]], root, x)
+    kinds = {"integer": int, "number": (int, float), "string": str, "boolean": bool, "array": list, "object": dict}
+    types = schema.get("type", list(kinds))
+    types = types if isinstance(types, list) else [types]
+    ok = any(isinstance(x, kinds[t]) and (t == "boolean") == isinstance(x, bool) for t in types)
+    ok = ok and ("anyOf" not in schema or any(fits(s, root, x) for s in schema["anyOf"])) and x == schema.get("const", x)
+    ok = ok and x in schema.get("enum", [x]) and not ("not" in schema and fits(schema["not"], root, x))
+    if isinstance(x, str):
+        ok = ok and re.search(schema.get("pattern", ""), x)
+    if isinstance(x, list):
+        ok = ok and all(fits(schema.get("items", {}), root, i) for i in x)
+    if isinstance(x, dict):
+        own, more = schema.get("properties", {}), schema.get("additionalProperties", {})
+        ok = ok and all(k in x for k in schema.get("required", []))
+        ok = ok and all(fits(own.get(k, more), root, v) if own.get(k, more) is not False else False for k, v in x.items())
+    return bool(ok)
+
+
+def schema():
+    """What the specs above say, as editors see it."""
+    root = json.loads(dsqc("schema")[1])
+    conv = {"op": "conv2d", "out": 1, "kernel": 3}
+    spec = {"input": {"x": "f32[1,3,8,8]"}, "network": ["relu"]}
+    good = [{"output": {"a": "y", "b": "y"}}, {"output": ["y", "z"]}] + [{"network": [s]} for s in (
+        {**conv, "pad": "same"}, {**conv, "pad": "same_lower"}, {**conv, "pad": [0, 1, 0, 1]}, {**conv, "pad": "$p"},
+        {**conv, "shared": True, "weight": {"tensor": "a/b:0"}, "bias": {"tensor": "b"}}, {**conv, "bias": False},
+        {"op": "max_pool", "kernel": 2, "pad": "valid"}, {"op": "head", "name": "h", "shared": True, "level": 3},
+        {"op": "parameter", "tensor": "a/b:0", "shape": [3]}, {"op": "parameter", "name": "a", "shape": [3], "shared": True},
+        {"sequential": ["relu"], "name": "s", "shared": True})]
+    bad = [{"output": {"a": ["y"]}}, {"output": True}] + [{"network": [s]} for s in (
+        {**conv, "pad": {"same": 1}}, {**conv, "shared": 3}, {**conv, "weight": {"name": "a"}}, {**conv, "weight": {}},
+        {"op": "constant", "value": 1, "shared": True})]
+    check("schema takes what is right", next((str(g) for g in good if not fits(root, root, {**spec, **g})), None))
+    check("schema refuses what is wrong", next((str(b) for b in bad if fits(root, root, {**spec, **b})), None))
+
+
 def suggested(text):
     """The options that a message names."""
     return re.findall(r"--weights-(?:prefix|extra)=\S+", text)
@@ -429,7 +490,7 @@ def files():
         if status != 1 or not found or (options and found != options):
             check(name, f"status {status}, {found}\n{text}")
         else:
-            check(name, compare(outputs(spec, "t.safetensors", {"image": x}, ["y"], *found), want))
+            check(name, compare(outputs(spec, "t.safetensors", {"image": x}, ["y"], "--engine=reference", *found), want))
 
     run("a prefix of all names", {"module." + k: v for k, v in state.items()}, options=["--weights-prefix=module."])
     run("a prefix with others beside", {**{"model/net." + k: v for k, v in state.items()}, "loss.weight": torch.ones(3)},
@@ -443,6 +504,17 @@ def files():
             status, text = dsqc(command, spec, "--weights", "t.safetensors", "--weights-extra=error")
         check(f"--weights-extra=error, {command}", None if status == 1 and "not used" in text else text)
 
+    write_safetensors(os.path.join(WORK, "t.safetensors"), {**{"m." + k: v for k, v in state.items()}, "aux": torch.ones(3)})
+    given = ["--weights", "t.safetensors", "--weights-prefix=m.", "--weights-extra=ignore"]
+    status, text = dsqc("compile", spec, *given, "-o", "reported", "-q")
+    told = json.load(open(os.path.join(WORK, "reported", "small.json")))["options"] if not status else {}
+    check("options of weights files in the report",
+          None if (told.get("weights_prefix"), told.get("weights_extra")) == ("m.", "ignore") else f"{told}{text}")
+    write("small.dsq", dsqc("compile", spec, *given, "-o", "-", "--emit=graph", "--stop-after=canonicalise")[1])
+    for extra, want_status in (([], 0), (["--weights-extra=ignore"], 0), (["--weights-extra=error"], 1)):
+        status, text = dsqc("opt", "small.dsq", *given[:3], *extra, "--passes=fold-constants")
+        check(f"opt {' '.join(extra)}", None if status == want_status and ("not used" in text) == bool(status) else text)
+
     checkpoints = {"plain.pth": state, "wrapped.ckpt": {"state_dict": state, "epoch": 3}, "half one.bin": {
         k: v.bfloat16() if v.is_floating_point() else v for k, v in state.items()}}
     for name, content in checkpoints.items():
@@ -453,7 +525,8 @@ def files():
             made = subprocess.run(line, shell=True, cwd=WORK, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             tolerance = 5e-2 if "half" in name else TOLERANCE
             check(f"{name}, new {new}: the line shown makes weights", made.stdout if status != 1 or made.returncode else
-                  compare(outputs(spec, os.path.splitext(name)[0] + ".npz", {"image": x}, ["y"]), want, tolerance))
+                  compare(outputs(spec, os.path.splitext(name)[0] + ".npz", {"image": x}, ["y"],
+                          "--engine=reference"), want, tolerance))
 
 
 # ---- arrays as inputs ----
@@ -486,5 +559,5 @@ def arrays():
         check(f"an array of {name}", None if right else text)
 
 
-for group in (shared, stored_once, whole_names, results, padding, names, files, arrays):
+for group in (shared, stored_once, whole_names, results, padding, names, files, arrays, schema):
     group()
