@@ -2,6 +2,7 @@
 #include "driver.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -270,17 +271,17 @@ static const char *near_bundled(Arena *A, const char *name, const char *libdir)
 static const char *find_spec(Arena *A, const char *name, const char *libdir)
 {
     struct stat st;
-    if (!libdir || *name == '/' || !strcmp(name, "-") || is_file(name))
+    if (!strcmp(name, "-") || is_file(name))
         return name;
-    const char *path = arena_printf(A, "%s/%.*s.yaml", libdir, (int)stem(name), name);
-    if (is_file(path))
+    const char *path = libdir && *name != '/' ? arena_printf(A, "%s/%.*s.yaml", libdir, (int)stem(name), name) : NULL;
+    if (path && is_file(path))
         return path;
     if (!stat(name, &st)) /* a folder: reading it says so */
         return name;
     const char *near = spec_near_file(A, "", name);
     if (!near || !near[stem(near)]) /* no YAML */
-        near = near_bundled(A, name, libdir);
-    error_at(loc_file(diag_file(name, NULL, 0)), "neither a file nor a bundled spec%s%s%s",
+        near = path ? near_bundled(A, name, libdir) : NULL;
+    error_at(loc_file(diag_file(name, NULL, 0)), "%s%s%s%s", path ? "neither a file nor a bundled spec" : strerror(ENOENT),
              near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     return NULL;
 }
