@@ -1,5 +1,5 @@
 """What the generators of bad inputs share."""
-import json, struct
+import json, re, struct
 
 
 class Case:
@@ -10,15 +10,29 @@ class Case:
         self.files, self.argv, self.place, self.one = files, argv, place, one
 
 
+PLAIN = re.compile(r"[A-Za-z$_][A-Za-z0-9$_*. ]*(?<! )")
+
+
+def flow(value):
+    """YAML in a line; a text stands without quotes where that is the same, and expressions must."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{flow(k)}: {flow(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(flow(v) for v in value) + "]"
+    if isinstance(value, str) and PLAIN.fullmatch(value) and value not in ("true", "false", "null"):
+        return value
+    return json.dumps(value)
+
+
 def spec_text(spec):
     """A spec: key -> value; the steps of the network a line each."""
     lines = []
     for key, value in spec.items():
         if key == "network" and isinstance(value, list) and value:
             lines.append("network:")
-            lines += [f"  - {json.dumps(step)}" for step in value]
+            lines += [f"  - {flow(step)}" for step in value]
         else:
-            lines.append(f"{key}: {json.dumps(value)}")
+            lines.append(f"{key}: {flow(value)}")
     return "\n".join(lines) + "\n"
 
 
@@ -37,7 +51,7 @@ def good_spec():
             {"op": "block", "name": "b1", "width": "$width", "as": "y"},
             {"op": "conv2d", "name": "conv2", "out": "$width", "kernel": 1, "as": "x1"},
             {"op": "add", "in": ["y", "x1"]},
-            {"repeat": 2, "index": "i", "body": [{"op": "block", "name": "r$i", "width": "2 * $width"}]},
+            {"repeat": 2, "index": "i", "body": [{"op": "block", "name": "r$i", "width": "$width * 2"}]},
             {"op": "mean", "axes": [2, 3]},
             {"op": "linear", "name": "fc", "out": "$classes"},
             "softmax"],

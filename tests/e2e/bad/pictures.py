@@ -17,7 +17,7 @@ def array(rng, turn):
     whole = npy([1, 3, 8, 8], good)
     bad = [npy([1, 3, 8, 9], good), npy([3, 8], good[:96]), npy([1, 3, 8, 8], good[:-1]), npy([2, 3, 8, 8], good), npy([], good[:4]), npy([1 << 20, 1 << 20], good), npy([1 << 62, 4], good),
            npy([-1, 3, 8, 8], good), npy([1, 3, 8, 8], good, "|O"), npy([1, 3, 8, 8], good, "<f5"), npy([1, 3, 8, 8], good, "<M8"), npy([1, 3, 8, 8], good, version=0),
-           whole.replace(b"descr", b"desc."), whole.replace(b"\n", b" "), whole.replace(b"(1, 3, 8, 8, )", b"[1, 3, 8, 8, ]"), whole[:8] + b"\xff\xff" + whole[10:], whole[:8] + b"\0\0" + whole[10:],
+           whole.replace(b"descr", b"desc."), whole.replace(b"(1, 3, 8, 8, )", b"[1, 3, 8, 8, ]"), whole[:8] + b"\xff\xff" + whole[10:], whole[:8] + b"\0\0" + whole[10:],
            whole.replace(b"False", b"Falsy"), whole.replace(b"'<f4'", b"<f4  "), b"\x93NUMPY\x01\x00" + b"\xff" * 200]
     return of("x.npy", bad[turn] if turn < len(bad) else whole[:rng.randrange(6, len(whole))])
 
