@@ -1,6 +1,7 @@
 /* What stands before the first stage: options checked, the spec found, its weights bound. */
 #include "driver.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -53,12 +54,22 @@ PassOptions job_pass_options(const Job *j)
                          .stop_after = stop && o->command != CMD_opt && is_loop_stage(stop) ? NULL : stop};
 }
 
+/* Does the text have it as a word of its own, in small letters or capitals? */
+static bool has_word(const char *text, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = text; (p = strcasestr(p, word)); p++)
+        if (!isalnum((unsigned char)p[n]) && (p == text || !isalnum((unsigned char)p[-1])))
+            return true;
+    return false;
+}
+
 /* The target whose doc line names that processor, such as Cortex-M33, or NULL. */
 static const char *target_for(const char *processor)
 {
     enum { LETTERS = 4 };
     for (int i = 0; strlen(processor) >= LETTERS && i < ntargets; i++)
-        if (strcasestr(target_doc(targets[i].name), processor))
+        if (has_word(target_doc(targets[i].name), processor))
             return targets[i].name;
     return NULL;
 }
