@@ -14,12 +14,16 @@ options()
     for c in $("$dsqc" --help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
         "$dsqc" "$c" --help | sed -n "/^options:/,/^\$/s/^ /$c /p"
     done | awk '
-        function put() { if (text != "") { if (!(text in who)) order[n++] = text; who[text] = who[text] (text in who && who[text] != "" ? ", " : "") cmd } }
+        function put() {
+            if (text == "") return
+            if (!(text in who)) order[n++] = text
+            who[text] = who[text] (who[text] == "" ? "" : ", ") cmd
+        }
         { line = substr($0, length($1) + 1) }
-        line ~ /^ +-/ && match(line, /^ +-[^ ]+( --[^ ]+)?/) && RLENGTH < 33 || line ~ /^ {2,7}-/ {
+        match(line, /^ +/) && RLENGTH < 10 && substr(line, RLENGTH + 1, 1) == "-" { # text is further to the right
             put(); cmd = $1
             sub(/^ +/, "", line); head = line; sub(/  .*/, "", head); rest = substr(line, length(head) + 1)
-            sub(/^ +/, "", rest); text = head "\t" rest; next
+            sub(/^ +/, "", rest); if (rest ~ /^[.\047]/) rest = "\\&" rest; text = head "\t" rest; next
         }
         { sub(/^ +/, "", line); text = text (text ~ /\t$/ ? "" : " ") line }
         END { put(); for (i = 0; i < n; i++) { split(order[i], p, "\t"); printf ".TP\n.B %s\n%s (%s)\n", p[1], p[2], who[order[i]] } }

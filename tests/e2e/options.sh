@@ -84,6 +84,17 @@ refused '--seed takes a whole number from 1 to 1000000000' verify --seed=5000000
 refused 'the seed must be a number' compile --weights=random:x
 refused "there is no pass 'nope'" info --passes=nope
 
+big()
+{
+    printf "name: big\ninput: {x: 'f32[1,3,$2]'}\nnetwork: [{op: conv2d, name: c, out: $1, kernel: 3}, {op: mean, axes: [2, 3]}]\n" >"$WORK/big.yaml"
+}
+big 17179869184 8,8
+says 'weights beyond memory' 1 "big.yaml:3:.*error: all weights up to 'c.weight', f32.17179869184,3,3,3., take 1,855.* bytes; this machine has" \
+    info "$WORK/big.yaml"
+big 4 600000,600000
+says 'a value beyond memory' 1 "big.yaml:2:.*error: the value 'x', .* takes 4,320,.* bytes; this machine has" verify "$WORK/big.yaml"
+rm "$WORK/big.yaml"
+
 # ---- what would change nothing ----
 none='would change nothing'
 refused "$none: cortex-m4 is a microcontroller" compile --target=cortex-m4 --winograd=2
@@ -117,7 +128,7 @@ refused 'passes on loops run with --loops' opt --passes=dce --print-ir-after=loo
 refused 'nothing can be tuned' tune -o "$WORK/s.json" --disable-pass=choose-kernels
 
 # ---- outputs, before the spec is read ----
-unwritable() { says "unwritable: $*" 1 '(nowhere|net.yaml/x|/proc/x).*: error: (cannot write|.*directory)' "$@"; }
+unwritable() { says "unwritable: $*" 1 '(nowhere|net.yaml|/proc/x).*: error: (cannot write|.*directory)' "$@"; }
 n=$WORK/not-there.yaml
 unwritable compile "$n" -o /proc/x
 unwritable compile "$n" -o "$spec/x"
