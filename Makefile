@@ -56,7 +56,7 @@ EXEC     := $(filter-out $(SUPPORT:.o=),$(patsubst %.c,$(B)/%,$(sort $(wildcard 
 UNIT_OBJ := $(UNIT:%.c=$(B)/%.o)
 
 # These goals need no library, or call make again once the packages are there.
-ifneq ($(filter-out deps deps-demo deps-test deps-ort demo bench test asan fuzz update-golden help clean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out deps deps-demo deps-test deps-ort demo bench test asan fuzz update-golden help uninstall clean,$(or $(MAKECMDGOALS),all)),)
 LIB_CFLAGS := $(shell pkg-config --cflags $(LIBRARIES) 2>/dev/null)
 LIB_LIBS   := $(shell pkg-config --libs $(LIBRARIES) 2>/dev/null)
 ifneq ($(LLVM_CONFIG),)
@@ -72,7 +72,7 @@ endif
 endif
 
 .PHONY: all bench deps deps-demo deps-test deps-ort demo demo-run test asan tests fuzz fuzz-targets update-golden \
-        explore-table install clean help FORCE
+        explore-table install uninstall clean help FORCE
 all: $(B)/dsqc
 
 $(B)/dsqc: $(OBJ)
@@ -243,19 +243,37 @@ explore-table: $(B)/dsqc
 	done | awk 'NR < 4 || NR % 3 == 0'
 
 # ---- ----
+$(B)/dsqc.1: compiler/share/dsqc.1 compiler/share/man.sh $(B)/dsqc
+	$(call say,MAN,$@)
+	$(Q)sh compiler/share/man.sh $(B)/dsqc < $< > $@.tmp && mv $@.tmp $@
+
+$(B)/dsqc-ops.7: compiler/share/man.sh $(B)/dsqc
+	$(call say,MAN,$@)
+	$(Q)sh compiler/share/man.sh $(B)/dsqc operators > $@.tmp && mv $@.tmp $@
+
 SHARE := $(DESTDIR)$(PREFIX)/share
-install: $(B)/dsqc
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/dsq $(SHARE)/man/man1 $(SHARE)/dsqc \
-	    $(SHARE)/bash-completion/completions $(SHARE)/pkgconfig
+install: $(B)/dsqc $(B)/dsqc.1 $(B)/dsqc-ops.7
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/dsq $(SHARE)/man/man1 $(SHARE)/man/man7 \
+	    $(SHARE)/dsqc $(SHARE)/doc/dsqc $(SHARE)/bash-completion/completions $(SHARE)/pkgconfig
 	install -m 755 $(B)/dsqc $(DESTDIR)$(PREFIX)/bin/dsqc
 	install -m 644 runtime_min/*.[ch] $(DESTDIR)$(PREFIX)/include/dsq
 	install -m 644 passes/algebra.rules $(SHARE)/dsqc/algebra.rules
 	cd specs && find . -type f -name '*.py' -prune -o -type f -print | while read -r f; do \
 	    install -D -m 644 "$$f" "$(abspath $(SHARE))/dsqc/specs/$$f" || exit 1; done
-	install -m 644 compiler/share/dsqc.1 $(SHARE)/man/man1/dsqc.1
+	install -m 644 $(B)/dsqc.1 $(SHARE)/man/man1/dsqc.1
+	install -m 644 $(B)/dsqc-ops.7 $(SHARE)/man/man7/dsqc-ops.7
+	install -m 644 README.md LICENSE $(SHARE)/doc/dsqc
+	$(B)/dsqc help operators > $(SHARE)/doc/dsqc/operators.txt
+	chmod 644 $(SHARE)/doc/dsqc/operators.txt
 	install -m 644 compiler/share/dsqc.bash $(SHARE)/bash-completion/completions/dsqc
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' compiler/share/dsq.pc.in > $(SHARE)/pkgconfig/dsq.pc
 	chmod 644 $(SHARE)/pkgconfig/dsq.pc
+
+# What install wrote, in folders that are all ours or file by file.
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/dsqc $(SHARE)/man/man1/dsqc.1 $(SHARE)/man/man7/dsqc-ops.7 \
+	    $(SHARE)/bash-completion/completions/dsqc $(SHARE)/pkgconfig/dsq.pc
+	rm -rf $(DESTDIR)$(PREFIX)/include/dsq $(SHARE)/dsqc $(SHARE)/doc/dsqc
 
 clean:
 	rm -rf $(B)
@@ -270,5 +288,5 @@ help:
 	@echo "make bench           time dsqc beside ONNX Runtime and PyTorch (NETS, VARIANTS, ROUNDS, THREADS, QUICK=1)"
 	@echo "make update-golden   rewrite the expected results of tests/ir, tests/err and tests/e2e"
 	@echo "make explore-table   the README's table: kernels, bytes moved and arena before and after each pass"
-	@echo "make install         PREFIX=$(PREFIX) DESTDIR="
+	@echo "make install         PREFIX=$(PREFIX) DESTDIR=; make uninstall takes it away again"
 	@echo "make clean           remove $(B)"

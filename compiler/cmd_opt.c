@@ -119,7 +119,8 @@ static bool opt_graph(Job *j, const char *text, int file, Buf *out)
     if (o->weights && !weights_bind(j->arena, g, o->weights, &use, &j->weights))
         return false;
     if (o->passes) {
-        warn_numbers(j->arena, g);
+        if (!o->verify_each) /* which needs them, and says so */
+            warn_numbers(j->arena, g);
         PassOptions po = job_pass_options(j);
         if (!passes_run(j->arena, g, &po))
             return false;

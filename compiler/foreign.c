@@ -43,7 +43,7 @@ static const char *hint_of(Arena *a, const Row *r, const char *ours)
 {
     if (!ours)
         return r->say;
-    return arena_printf(a, "here it is '%s'%s%s", ours, *r->say ? ", " : "", r->say);
+    return arena_printf(a, "did you mean '%s'?%s%s", ours, *r->say ? " " : "", r->say);
 }
 
 const char *foreign_hint(Arena *a, Where where, const char *name, const char *const *cand, int n)
@@ -51,7 +51,7 @@ const char *foreign_hint(Arena *a, Where where, const char *name, const char *co
     const char *word = bare(a, name);
     for (int i = 0; i < n; i++) /* ours in another spelling */
         if (strcmp(cand[i], name) && *word && !strcmp(bare(a, cand[i]), word))
-            return arena_printf(a, "here it is '%s'", cand[i]);
+            return arena_printf(a, "did you mean '%s'?", cand[i]);
     for (int i = 0; i < LEN(rows); i++) {
         const Row *r = &rows[i];
         if (r->where != where || strcmp(r->name, word))

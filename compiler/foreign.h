@@ -5,7 +5,7 @@
 
 typedef enum Where { FOREIGN_OP, FOREIGN_ATTR, FOREIGN_SPEC, FOREIGN_INPUT } Where;
 
-/* "here it is 'pad'", or a sentence that says what to write; NULL where the word is in no table or none of the
+/* "did you mean 'pad'?", or a sentence that says what to write; NULL where the word is in no table or none of the
    candidates, the words that may stand there, is meant. */
 const char *foreign_hint(Arena *, Where, const char *name, const char *const *cand, int n);
 #endif

@@ -1,7 +1,9 @@
 /* What stands before the first stage: options checked, the spec found, its weights bound. */
 #include "driver.h"
 
+#include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -52,12 +54,22 @@ PassOptions job_pass_options(const Job *j)
                          .stop_after = stop && o->command != CMD_opt && is_loop_stage(stop) ? NULL : stop};
 }
 
+/* Does the text have it as a word of its own, in small letters or capitals? */
+static bool has_word(const char *text, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = text; (p = strcasestr(p, word)); p++)
+        if (!isalnum((unsigned char)p[n]) && (p == text || !isalnum((unsigned char)p[-1])))
+            return true;
+    return false;
+}
+
 /* The target whose doc line names that processor, such as Cortex-M33, or NULL. */
 static const char *target_for(const char *processor)
 {
     enum { LETTERS = 4 };
     for (int i = 0; strlen(processor) >= LETTERS && i < ntargets; i++)
-        if (strcasestr(target_doc(targets[i].name), processor))
+        if (has_word(target_doc(targets[i].name), processor))
             return targets[i].name;
     return NULL;
 }
@@ -300,17 +312,17 @@ static const char *near_bundled(Arena *A, const char *name, const char *libdir)
 static const char *find_spec(Arena *A, const char *name, const char *libdir)
 {
     struct stat st;
-    if (!libdir || *name == '/' || !strcmp(name, "-") || is_file(name))
+    if (!strcmp(name, "-") || is_file(name))
         return name;
-    const char *path = arena_printf(A, "%s/%.*s.yaml", libdir, (int)stem(name), name);
-    if (is_file(path))
+    const char *path = libdir && *name != '/' ? arena_printf(A, "%s/%.*s.yaml", libdir, (int)stem(name), name) : NULL;
+    if (path && is_file(path))
         return path;
     if (!stat(name, &st)) /* a folder: reading it says so */
         return name;
     const char *near = spec_near_file(A, "", name);
     if (!near || !near[stem(near)]) /* no YAML */
-        near = near_bundled(A, name, libdir);
-    error_at(loc_file(diag_file(name, NULL, 0)), "neither a file nor a bundled spec%s%s%s",
+        near = path ? near_bundled(A, name, libdir) : NULL;
+    error_at(loc_file(diag_file(name, NULL, 0)), "%s%s%s%s", path ? "neither a file nor a bundled spec" : strerror(ENOENT),
              near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     return NULL;
 }

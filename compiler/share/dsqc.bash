@@ -9,6 +9,11 @@ _dsqc()
             --help --version" -- "$cur")
         return
     fi
+    if [[ $cmd == help ]] && ((COMP_CWORD == 2)); then
+        mapfile -t COMPREPLY < <(compgen -W "targets operators $("$dsqc" --help 2>/dev/null |
+            sed -n 's/^  \([a-z]*\) .*/\1/p')" -- "$cur")
+        return
+    fi
     # "--option=word" arrives as "--option" "=" "word"
     if [[ $cur == = ]]; then
         option=$prev word=''
@@ -21,13 +26,13 @@ _dsqc()
     fi
     case $option in
     --target)
-        mapfile -t COMPREPLY < <(compgen -P "$prefix" -W "$("$dsqc" "$cmd" --target=? - 2>&1 </dev/null |
-            sed -n 's/.*targets are //p' | tr -d ,)" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -P "$prefix" -W "list $("$dsqc" help targets 2>/dev/null |
+            sed -n '1d; s/^  \([a-z][^ ]*\) .*/\1/p')" -- "$word")
         return
         ;;
-    --backend | --engine | --emit | --weights-as | --weights-extra)
+    --backend | --engine | --emit | --weights-as | --weights-extra | --winograd)
         mapfile -t COMPREPLY < <(compgen -P "$prefix" -W "$("$dsqc" "$cmd" --help 2>/dev/null |
-            sed -n "s/^ *$option=\([a-z|-]*\).*/\1/p" | tr '|' ' ')" -- "$word")
+            sed -n "s/^ *$option=\([a-z0-9|-]*\).*/\1/p" | tr '|' ' ')" -- "$word")
         return
         ;;
     --weights | --rules | --schedule | --input | --output | --report | --html | -o | -i)

@@ -75,7 +75,7 @@ expect 'option of another command' 2 '' "'--layers' is an option of 'bench'" inf
 expect 'value missing' 2 '' '--weights needs a value' compile "$spec" --weights
 expect 'value empty' 2 '' '--weights needs a value' compile "$spec" --weights=
 expect 'flag with a value' 2 '' '--strict takes no value' compile "$spec" --strict=1
-expect 'number wanted' 2 '' "--runs takes a whole number from 1 on, not 'many'" bench "$spec" --runs many
+expect 'number wanted' 2 '' "--runs takes a whole number from 1 to 1000000, not 'many'" bench "$spec" --runs many
 expect 'number below 1' 2 '' "not '0'" bench "$spec" --runs 0
 expect 'level' 2 '' "-O takes a level from 0 to 3, not '9'" compile "$spec" -O9
 expect 'choice' 2 '' "--emit takes .*, not 'object'" compile "$spec" --emit=c,object

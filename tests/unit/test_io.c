@@ -550,7 +550,7 @@ static void test_png(void)
     float x[12];
     InputSpec in = spec(3, 2, 2, 0);
     CU_ASSERT_FATAL(picture(file, n, &in, x));
-    check_levels(x, (const int[]){10, 50, 0, 255, 20, 100, 0, 255, 30, 25, 0, 255}, 12);
+    check_levels(x, (const int[]){10, 100, 7, 255, 20, 200, 8, 255, 30, 50, 9, 255}, 12);
     for (size_t cut = 8; cut < n; cut += 5) {
         listen();
         CU_ASSERT(!picture(file, cut, &in, x));
