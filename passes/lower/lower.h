@@ -220,6 +220,7 @@ void lower_pool(KC *);
 void lower_reduce(KC *);
 void lower_softmax(KC *);
 void lower_l2(KC *);
+void lower_layer_norm(KC *);
 void lower_map(KC *);
 void lower_move(KC *);
 void lower_upsample(KC *);
