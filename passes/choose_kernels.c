@@ -7,6 +7,7 @@
    far as the map has pixels; where the pass is disabled, one vector of one pixel, or of one window. */
 #include <math.h>
 
+#include "inner.h"
 #include "lower/winograd.h"
 #include "schedule.h"
 
@@ -308,7 +309,7 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
     int64_t rows = out.rank > 1 ? out.dim[out.rank - 2] : 1, cols = out.dim[out.rank - 1];
     const Type *a = &g->value.v[n->in[0]].type;
     int64_t sum = a->dim[imax(a->rank - 1 - n->attr.transpose_a, 0)];
-    bool across = n->attr.transpose_b ? channels_of_map(g, n->in[1]) : g->value.v[n->in[1]].type.rank != 4; /* columns */
+    bool across = n->op == OP_matmul && (!n->attr.transpose_b || channels_of_map(g, n->in[1]) || product_turns(t, g, n));
     bool along = n->op == OP_matmul && n->attr.transpose_b && !n->attr.transpose_a && sum > 1; /* the sum */
     s->lanes = n->op == OP_linear || across ? lanes_for(t, cols) : along ? lanes_for(t, sum) : 1;
     s->px = (int)imin(rows, 4);

@@ -102,8 +102,10 @@ static int storage_dims(const Value *v, bool nhwc, int64_t *dim)
         dim[0] = layout_room(&v->layout, t);
         return 1;
     }
-    const int64_t *b = v->layout.border;
-    dim[0] = t->dim[0], dim[1] = b[0] + t->dim[2] + b[2], dim[2] = b[1] + t->dim[3] + b[3], dim[3] = v->layout.cstride;
+    const Layout *l = &v->layout;
+    const int64_t *b = l->border;
+    dim[0] = t->dim[0], dim[1] = b[0] + t->dim[layout_height(l)] + b[2];
+    dim[2] = b[1] + t->dim[layout_width(l)] + b[3], dim[3] = l->cstride;
     return 4;
 }
 
@@ -237,8 +239,9 @@ static void indices(KC *kc, Operand *o, const Ix *const *own, const Ix *along, c
         ix[0] = n, ix[1] = own[r - 2], ix[2] = own[r - 1], ix[3] = own[r - 3];
         return;
     }
-    ix[0] = own[0], ix[1] = ADDC(own[2], v->layout.border[0]), ix[2] = ADDC(own[3], v->layout.border[1]);
-    ix[3] = ADDC(own[1], v->layout.first - param_shift(v));
+    const Layout *l = &v->layout;
+    ix[0] = own[0], ix[1] = ADDC(own[layout_height(l)], l->border[0]), ix[2] = ADDC(own[layout_width(l)], l->border[1]);
+    ix[3] = ADDC(own[layout_channels(l)], l->first - param_shift(v));
 }
 
 /* The dimension of a value that the frame's dimension vdim is, -1 where it is broadcast along it. */
@@ -281,7 +284,7 @@ static const Expr *load(KC *kc, ValueId id, const Type *frame, const Ix *const *
     for (int i = 0; i < t->rank; i++)
         own[i] = t->dim[i] > 1 ? coord[i + frame->rank - t->rank] : IXC(0);
     if (t->rank == 4 && frame->rank == 4) /* a convolution's window may stand on the border of a one-pixel map */
-        for (int i = 2; i < 4; i++)
+        for (int i = 2; i < 4 && !v->layout.last; i++)
             if (t->dim[i] == 1 && frame->dim[i] == 1 && (o->nhwc || v->layout.order == ORDER_STRIDED))
                 own[i] = coord[i];
     indices(kc, o, own, along, ix);
@@ -419,9 +422,9 @@ static void zero_border(KC *kc, ValueId id)
     if (v->layout.order != ORDER_NHWC || !(b[0] | b[1] | b[2] | b[3]) || kc_over_operand(kc, id)) /* whoever made the operand has zeroed it */
         return;
     int p = operand(kc, id, ACC_WO, false)->param;
-    int64_t d[MAX_IX], c = v->layout.first - param_shift(v);
+    int64_t d[MAX_IX], c = v->layout.first - param_shift(v), channels = v->type.dim[layout_channels(&v->layout)];
     storage_dims(v, true, d);
-    int64_t end = c || v->type.dim[1] + kc->t->min_lanes <= d[3] ? c + v->type.dim[1] : d[3]; /* the others' are theirs */
+    int64_t end = c || channels + kc->t->min_lanes <= d[3] ? c + channels : d[3]; /* the others' are theirs */
     zero_box(kc, p, (int64_t[]){0, 0, 0, c}, (int64_t[]){d[0], b[0], d[2], end});
     zero_box(kc, p, (int64_t[]){0, d[1] - b[2], 0, c}, (int64_t[]){d[0], d[1], d[2], end});
     zero_box(kc, p, (int64_t[]){0, b[0], 0, c}, (int64_t[]){d[0], d[1] - b[2], b[1], end});
@@ -438,7 +441,7 @@ int value_vdim(const Graph *g, ValueId id)
 {
     const Value *v = &g->value.v[id];
     if (v->layout.order == ORDER_NHWC)
-        return 1;
+        return layout_channels(&v->layout);
     int d = imax(v->type.rank - 1, 0);
     while (d > 0 && v->type.dim[d] == 1)
         d--;
