@@ -306,7 +306,9 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
 {
     const Target *t = p->target;
     Type out = node_step_type(g, n, 0);
-    int64_t rows = out.rank > 1 ? out.dim[out.rank - 2] : 1, cols = out.dim[out.rank - 1];
+    int64_t cols = out.dim[out.rank - 1], rows = out.rank > 1 ? out.dim[out.rank - 2] : 1;
+    if (n->op == OP_linear)
+        rows = type_elems(&out) / cols;
     const Type *a = &g->value.v[n->in[0]].type;
     int64_t sum = a->dim[imax(a->rank - 1 - n->attr.transpose_a, 0)];
     bool across = n->op == OP_matmul && (!n->attr.transpose_b || channels_of_map(g, n->in[1]) || product_turns(t, g, n));

@@ -86,6 +86,16 @@ static int row_dims(const Type *t, int64_t *dim)
     return r;
 }
 
+/* The same dimensions, of which all but the last are one. */
+static int merge_rows(int rank, int64_t *dim)
+{
+    int64_t rows = 1;
+    for (int i = 0; i < rank - 1; i++)
+        rows *= dim[i];
+    dim[1] = dim[rank - 1], dim[0] = rows;
+    return 2;
+}
+
 static int storage_dims(const Value *v, bool nhwc, int64_t *dim)
 {
     const Type *t = &v->type;
@@ -152,6 +162,12 @@ static Operand *add_operand(KC *kc, Operand o)
     return &kc->opnd[kc->nopnd++];
 }
 
+/* Is v declared as rows, which the next to last coordinate counts through? */
+static bool merged(const KC *kc, const Value *v)
+{
+    return kc->flat && v->kind != VAL_CONST && v->layout.order != ORDER_STRIDED && v->type.rank == kc->frame.rank;
+}
+
 /* The operand record of a value, made on first use with the access given; reading what is written makes it rw. */
 static Operand *operand(KC *kc, ValueId id, Access access, bool nhwc_frame)
 {
@@ -166,6 +182,8 @@ static Operand *operand(KC *kc, ValueId id, Access access, bool nhwc_frame)
         }
     int64_t dim[MAX_IX];
     int rank = storage_dims(v, nhwc, dim);
+    if (merged(kc, v))
+        rank = merge_rows(rank, dim);
     Operand *o = add_operand(kc, (Operand){.v = id, .nhwc = nhwc, .table = -1});
     const char *name;
     if (v->kind == VAL_CONST) {
@@ -220,6 +238,10 @@ static void indices(KC *kc, Operand *o, const Ix *const *own, const Ix *along, c
     const Type *t = &v->type;
     if (v->layout.order == ORDER_STRIDED && v->kind != VAL_CONST) {
         ix[0] = strided(kc, o, own, along);
+        return;
+    }
+    if (merged(kc, v)) {
+        ix[0] = own[t->rank - 2], ix[1] = ADDC(own[t->rank - 1], o->nhwc ? v->layout.first - param_shift(v) : 0);
         return;
     }
     if (!o->nhwc) {
@@ -435,6 +457,21 @@ void kc_zero_borders(KC *kc)
 {
     for (int i = 0; i < kc->n->nout; i++)
         zero_border(kc, kc->n->out[i].value);
+}
+
+bool value_rows(const Value *v)
+{
+    const Layout *l = &v->layout;
+    int rank = v->type.rank;
+    if (l->order == ORDER_ROW)
+        return v->type.dim[rank - 1] > 1;
+    if (l->order == ORDER_NHWC)
+        return l->last && !(l->border[0] | l->border[1] | l->border[2] | l->border[3]);
+    int64_t next = l->stride[rank - 2] * v->type.dim[rank - 2];
+    for (int d = rank - 3; d >= 0; next *= v->type.dim[d--])
+        if (v->type.dim[d] > 1 && l->stride[d] != next)
+            return false;
+    return !l->at || l->axis == rank - 1;
 }
 
 int value_vdim(const Graph *g, ValueId id)

@@ -1,7 +1,8 @@
 /* linear and matmul as register tiles: rows of the left operand x vectors along the columns of the result.
    linear packs its weights as [block][k][nb * lanes]; matmul reads its right operand where it lies, in vectors when
    its columns are contiguous. Where it is the transpose of what lies there, vectors run along the sum instead and are
-   added up behind it. Long sums are cut into blocks, so that rounding grows with the square root.
+   added up behind it. The rows of all leading dimensions are one matrix to a linear layer where they lie at one distance
+   from each other; else each block of weights goes through them before the next. Long sums are cut into blocks, so that rounding grows with the square root.
 
    A matrix times its own transpose is symmetric, to the bit: tiles above the diagonal are stored as columns and as
    rows, those on it are computed whole, those below it not at all. The node's cost stays what the graph says. */
@@ -268,6 +269,90 @@ static int pack(KC *kc, const Mm *m, int64_t blocks, const char *suffix)
     return kc_const(kc, *suffix ? "wt" : "w", name, DT_F32, 3, (int64_t[]){blocks, m->K, m->wide}, p);
 }
 
+/* Does every value of this many rows lie so that they can be counted through? Others are the same for all. */
+static bool counts_rows(const KC *kc, ValueId v)
+{
+    const Value *x = &kc->l->g->value.v[v];
+    const Type *t = &x->type;
+    bool rows = t->rank == kc->frame.rank;
+    for (int i = 0; i < t->rank - 1 && rows; i++)
+        rows = t->dim[i] == kc->frame.dim[i];
+    return (rows && x->kind != VAL_CONST && value_rows(x)) || type_elems(t) == 1;
+}
+
+bool linear_flat(const KC *kc)
+{
+    const Node *n = kc->n;
+    int R = kc->frame.rank;
+    bool all = n->op == OP_linear && R > 2 && kc->frame.dim[R - 2] > 1 && counts_rows(kc, n->in[0]);
+    for (int i = 0; i < n->nout; i++)
+        all = all && counts_rows(kc, n->out[i].value);
+    for (int i = 0; i < n->nstep; i++)
+        for (int k = 0; k < n->step[i].nin; k++) {
+            bool param = op_is(n->step[i].op, P_PARAM) && k > 0 && n->step[i].attr.axis == R - 1;
+            if (n->step[i].in[k] >= 0 && !param)
+                all = all && counts_rows(kc, n->step[i].in[k]);
+        }
+    return all;
+}
+
+/* Opens loops over the leading dimensions. */
+static int open_lead(KC *kc, Mm *m, bool outermost)
+{
+    int opened = 0;
+    for (int i = 0; i < m->ot.rank - 2; i++)
+        if (m->ot.dim[i] > 1 && !kc->flat) {
+            LoopKind kind = outermost && !opened ? LOOP_PARALLEL : LOOP_SERIAL;
+            m->lead[i] = IXV(kb_for(&kc->b, kind, "i", IXC(0), IXC(m->ot.dim[i]), 1)), opened++;
+        }
+    return opened;
+}
+
+/* One block of columns, or as many as the loop around it has. */
+static void columns(KC *kc, Mm *m, int nb, int64_t block, bool tail)
+{
+    int opened = m->wparam >= 0 ? open_lead(kc, m, false) : 0;
+    segment(kc, m, nb, block, tail);
+    kc_close(kc, opened);
+}
+
+static void all_columns(KC *kc, Mm *m, LoopKind kind)
+{
+    bool constant = kc->n->op == OP_linear;
+    int64_t vec = (m->cols + m->lanes - 1) / m->lanes, nb = imin(kc->s.nb, vec), full = m->cols / (nb * m->lanes);
+    int64_t rest = m->cols - full * nb * m->lanes;
+    if (rest) { /* before the parallel loop over whole blocks */
+        int64_t nv = (rest + m->lanes - 1) / m->lanes;
+        m->first = full * nb * m->lanes, m->wide = nv * m->lanes, m->last_n = (int)(rest - (nv - 1) * m->lanes);
+        m->blk = IXC(0);
+        if (constant)
+            m->wparam = pack(kc, m, 1, full ? "_tail" : "");
+        columns(kc, m, (int)nv, nb * m->lanes, true);
+    }
+    if (full) {
+        m->first = 0, m->wide = nb * m->lanes, m->last_n = m->lanes;
+        if (constant)
+            m->wparam = pack(kc, m, full, "");
+        m->blk = IXV(kb_for(&kc->b, kind, "oc", IXC(0), IXC(full), 1));
+        columns(kc, m, (int)nb, nb * m->lanes, false);
+        kb_end(&kc->b);
+    }
+}
+
+/* Vectors along the columns or, where those do not lie side by side, along the sum. */
+static void choose_vectors(const KC *kc, Mm *m)
+{
+    int R = m->ot.rank;
+    bool vector = kc_epilogue_vector(kc, R - 1);
+    if (kc->n->op == OP_matmul)
+        vector = vector && kc_vector(kc, m->b, &m->bt, m->bt.rank - (m->tb ? 2 : 1));
+    bool along = !vector && m->tb && !m->ta && m->K > 1 && kc_vector(kc, m->a, &m->at, m->at.rank - 1) &&
+                 kc_vector(kc, m->b, &m->bt, m->bt.rank - 1);
+    m->along = along ? m->lanes : 1;
+    if (!vector)
+        m->lanes = 1;
+}
+
 void lower_matmul(KC *kc)
 {
     const Node *n = kc->n;
@@ -277,47 +362,18 @@ void lower_matmul(KC *kc)
               .ot = kc->frame, .ta = n->attr.transpose_a, .tb = n->attr.transpose_b, .wparam = -1, .lanes = kc->s.lanes};
     int R = m->ot.rank;
     m->cols = m->ot.dim[R - 1];
-    m->M = R > 1 ? m->ot.dim[R - 2] : 1;
     m->K = m->ta ? m->at.dim[m->at.rank - 2] : m->at.dim[m->at.rank - 1];
+    if (linear && kc->l->g->value.v[m->b].kind != VAL_CONST)
+        bug("linear's weight is not a constant");
+    m->M = kc->flat ? type_elems(&m->ot) / m->cols : R > 1 ? m->ot.dim[R - 2] : 1;
     if (linear)
         m->order = kc_sort(kc, m->a, m->at.rank - 1, 1, &m->run);
-    bool constant = linear && kc->l->g->value.v[m->b].kind == VAL_CONST;
-    if (linear && !constant)
-        bug("linear's weight is not a constant");
-    bool vector = kc_epilogue_vector(kc, R - 1);
-    if (!linear)
-        vector = vector && kc_vector(kc, m->b, &m->bt, m->bt.rank - (m->tb ? 2 : 1));
-    bool along = !vector && m->tb && !m->ta && m->K > 1 && kc_vector(kc, m->a, &m->at, m->at.rank - 1) &&
-                 kc_vector(kc, m->b, &m->bt, m->bt.rank - 1);
-    m->along = along ? m->lanes : 1;
-    if (!vector)
-        m->lanes = 1;
+    choose_vectors(kc, m);
     m->even = even_epilogue(kc, R);
     kc_zero_borders(kc);
-    int opened = 0;
-    for (int i = 0; i < R - 2; i++) {
+    for (int i = 0; i < R - 2; i++)
         m->lead[i] = IXC(0);
-        if (m->ot.dim[i] > 1)
-            m->lead[i] = IXV(kb_for(&kc->b, LOOP_SERIAL, "i", IXC(0), IXC(m->ot.dim[i]), 1)), opened++;
-    }
-    int64_t vec = (m->cols + m->lanes - 1) / m->lanes, nb = imin(kc->s.nb, vec), full = m->cols / (nb * m->lanes);
-    int64_t rest = m->cols - full * nb * m->lanes;
-    if (rest) { /* before the parallel loop over whole blocks */
-        int64_t nv = (rest + m->lanes - 1) / m->lanes;
-        m->first = full * nb * m->lanes, m->wide = nv * m->lanes, m->last_n = (int)(rest - (nv - 1) * m->lanes);
-        m->blk = IXC(0);
-        if (constant)
-            m->wparam = pack(kc, m, 1, full ? "_tail" : "");
-        segment(kc, m, (int)nv, nb * m->lanes, true);
-    }
-    if (full) {
-        m->first = 0, m->wide = nb * m->lanes, m->last_n = m->lanes;
-        if (constant)
-            m->wparam = pack(kc, m, full, "");
-        m->blk = IXV(kb_for(&kc->b, opened ? LOOP_SERIAL : LOOP_PARALLEL, "oc", IXC(0), IXC(full), 1));
-        segment(kc, m, (int)nb, nb * m->lanes, false);
-        kb_end(&kc->b);
-    }
-    while (opened--)
-        kb_end(&kc->b);
+    int opened = linear ? 0 : open_lead(kc, m, true);
+    all_columns(kc, m, opened ? LOOP_SERIAL : LOOP_PARALLEL);
+    kc_close(kc, opened);
 }
