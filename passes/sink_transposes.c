@@ -239,9 +239,11 @@ static bool sink(Sink *s, int node)
 {
     Node n = s->g->node.v[node];
     const Node *t = any_order(&n) && !n.nstep && n.nout == 1 ? goes(s, &n) : NULL;
-    if (!t || has_output(s, n.out[0].value))
+    if (!t)
         return false;
     Ints perm = t->attr.perm, left = perm_left(&n, &perm);
+    if (has_output(s, n.out[0].value) && !identity(&left))
+        return false;
     Attrs a = n.attr;
     Op op = n.op;
     ValueId *in = NEW(s->p->scratch, ValueId, n.nin), old = n.out[0].value;
