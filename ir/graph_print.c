@@ -21,7 +21,7 @@
      ints    = "[" [int {"," int}] "]"
      stored  = type [layout] ["group" "(" int "," "first=" int "," "room=" int ")"]
                [region ["(" "offset=" int "," "bytes=" int ")"]]
-     layout  = "nhwc" "(" "c=" int ["," "border=" ints] ")"
+     layout  = "nhwc" "(" "c=" int ["," "border=" ints] ["," "last"] ")"
              | "strided" "(" "stride=" ints ["," "axis=" int "," "at=" "[" {run} "]"] ")"
      run     = int [":" int [":" int]]
      region  = "none" | "arena" | "input" | "output" | "const"

@@ -12,7 +12,7 @@ bool layout_eq(const Layout *a, const Layout *b, const Type *t)
     if (a->order != b->order || a->first != b->first || a->group != b->group || a->room != b->room)
         return false;
     if (a->order == ORDER_NHWC)
-        return a->cstride == b->cstride && !memcmp(a->border, b->border, sizeof a->border);
+        return a->cstride == b->cstride && a->last == b->last && !memcmp(a->border, b->border, sizeof a->border);
     if (a->order == ORDER_ROW)
         return true;
     for (int d = 0; d < t->rank; d++)
@@ -25,14 +25,19 @@ bool layout_eq(const Layout *a, const Layout *b, const Type *t)
 
 /* ---- addresses ---- */
 
-static int64_t row_pitch(const Layout *l, const Type *t) { return (l->border[1] + t->dim[3] + l->border[3]) * l->cstride; }
+static int64_t row_pitch(const Layout *l, const Type *t)
+{
+    return (l->border[1] + t->dim[layout_width(l)] + l->border[3]) * l->cstride;
+}
+
+static int64_t row_count(const Layout *l, const Type *t) { return l->border[0] + t->dim[layout_height(l)] + l->border[2]; }
 
 int64_t layout_room(const Layout *l, const Type *t)
 {
     if (l->group)
         return l->room;
     if (l->order == ORDER_NHWC)
-        return t->dim[0] * (l->border[0] + t->dim[2] + l->border[2]) * row_pitch(l, t);
+        return t->dim[0] * row_count(l, t) * row_pitch(l, t);
     return type_elems(t);
 }
 
@@ -40,8 +45,8 @@ int64_t layout_place(const Layout *l, const Type *t, const int64_t *coord)
 {
     int64_t at = 0;
     if (l->order == ORDER_NHWC) {
-        int64_t row = row_pitch(l, t), image = (l->border[0] + t->dim[2] + l->border[2]) * row;
-        at = coord[0] * image + (l->border[0] + coord[2]) * row + (l->border[1] + coord[3]) * l->cstride + coord[1];
+        int64_t row = row_pitch(l, t), y = l->border[0] + coord[layout_height(l)], x = l->border[1] + coord[layout_width(l)];
+        at = coord[0] * row_count(l, t) * row + y * row + x * l->cstride + coord[layout_channels(l)];
     } else
         for (int d = 0; d < t->rank; d++)
             if (l->order == ORDER_ROW)
@@ -54,7 +59,7 @@ int64_t layout_place(const Layout *l, const Type *t, const int64_t *coord)
 bool layout_contiguous(const Layout *l, const Type *t, int d)
 {
     if (l->order == ORDER_NHWC)
-        return d == 1;
+        return d == layout_channels(l);
     if (l->order == ORDER_STRIDED)
         return l->stride[d] == 1 && !(l->at && l->axis == d);
     for (int i = d + 1; i < t->rank; i++)
@@ -104,7 +109,7 @@ static bool within(int64_t x) { return x >= 0 && x <= MAX_ELEMS; }
 static bool countable(const Layout *l, const Type *t)
 {
     int64_t n = t->dim[0];
-    return mul_ok(n, l->border[0] + t->dim[2] + l->border[2], &n) && mul_ok(n, l->border[1] + t->dim[3] + l->border[3], &n) &&
+    return mul_ok(n, row_count(l, t), &n) && mul_ok(n, l->border[1] + t->dim[layout_width(l)] + l->border[3], &n) &&
            mul_ok(n, l->cstride, &n) && n <= MAX_ELEMS;
 }
 
@@ -118,9 +123,10 @@ const char *layout_check(Arena *A, const Layout *l, const Type *t)
     }
     if (l->group < 0 || !within(l->room) || !within(l->first) || (!l->group && (l->room || l->first)))
         return "a storage that is not shared has neither room nor a first element";
-    if (l->order != ORDER_NHWC && (l->cstride || borders))
+    if (l->order != ORDER_NHWC && (l->cstride || borders || l->last))
         return "a layout other than nhwc has a border or a channel stride";
-    if (l->order == ORDER_NHWC && (t->rank != 4 || l->cstride < t->dim[1] || l->cstride > MAX_ELEMS || !countable(l, t)))
+    bool map = t->rank == 4 && l->cstride >= t->dim[layout_channels(l)] && l->cstride <= MAX_ELEMS && countable(l, t);
+    if (l->order == ORDER_NHWC && !map)
         return arena_printf(A, "an nhwc layout with c=%lld does not fit %s", (long long)l->cstride, type_text(A, t));
     if (l->order == ORDER_STRIDED) {
         if (!l->group)
@@ -171,7 +177,7 @@ void layout_print(Buf *b, const Layout *l, const Type *t)
         buf_printf(b, " nhwc(c=%lld", (long long)l->cstride);
         if (l->border[0] | l->border[1] | l->border[2] | l->border[3])
             put_ints(b, ", border", l->border, 4);
-        buf_putc(b, ')');
+        buf_puts(b, l->last ? ", last)" : ")");
     } else if (l->order == ORDER_STRIDED) {
         put_ints(b, " strided(stride", l->stride, t->rank);
         if (l->at) {
@@ -250,8 +256,16 @@ static bool parse_nhwc(Lex *x, Layout *l)
     l->order = ORDER_NHWC;
     if (!lex_expect(x, "(") || !key(x, "c") || !lex_int(x, &l->cstride))
         return false;
-    if (lex_eat(x, ",") && (!key(x, "border") || !parse_ints(x, l->border, 4, "border is [top,left,bottom,right]")))
-        return false;
+    bool more = lex_eat(x, ",");
+    l->last = more && lex_eat_word(x, "last");
+    if (more && !l->last) {
+        if (!key(x, "border") || !parse_ints(x, l->border, 4, "border is [top,left,bottom,right]"))
+            return false;
+        more = lex_eat(x, ",");
+        l->last = more && lex_eat_word(x, "last");
+        if (more && !l->last)
+            return lex_expected(x, "'last'");
+    }
     return lex_expect(x, ")");
 }
 

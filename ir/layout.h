@@ -6,7 +6,8 @@
 struct Lex;
 
 /* ROW: row-major in logical order, as the caller sees inputs and outputs.
-   NHWC: rank 4 only, [N][top+H+bottom][left+W+right][cstride], cstride >= C, border elements zero.
+   NHWC: rank 4 only, [N][top+H+bottom][left+W+right][cstride], cstride >= C, border elements zero. The value is
+   [N,C,H,W] or, `last`, [N,H,W,C]: so a transpose from one to the other moves nothing.
    STRIDED: element (i0, i1, ...) lies sum stride[d] * i_d elements on; dimension `axis` goes by the table at[i]
    instead, where there is one. How movement is expressed without moving: a transpose exchanges strides, a channel
    shuffle is a table. */
@@ -14,6 +15,7 @@ typedef enum Order { ORDER_ROW, ORDER_NHWC, ORDER_STRIDED } Order;
 typedef struct Layout {
     Order order;
     int64_t cstride, border[4];                  /* NHWC: channel stride; top, left, bottom, right */
+    bool last;                                   /* NHWC: channels are dimension 3, not 1 */
     int64_t first;                               /* elements from the start of the storage to where all that begins */
     int64_t stride[MAX_RANK];                    /* STRIDED */
     int axis;
@@ -21,6 +23,11 @@ typedef struct Layout {
     int group;                                   /* values of one group > 0 share one storage, of `room` elements */
     int64_t room;
 } Layout;
+
+/* The dimensions that are channels, height and width of an NHWC layout. */
+static inline int layout_channels(const Layout *l) { return l->last ? 3 : 1; }
+static inline int layout_height(const Layout *l) { return l->last ? 1 : 2; }
+static inline int layout_width(const Layout *l) { return l->last ? 2 : 3; }
 
 Layout layout_row(void);
 bool layout_eq(const Layout *, const Layout *, const Type *);

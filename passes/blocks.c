@@ -56,7 +56,7 @@ static bool same_elements(const Value *a, const Value *b)
     for (int i = 0; i < 4; i++)
         if (a->layout.border[i] != b->layout.border[i])
             return false;
-    return type_eq(&a->type, &b->type) && a->layout.cstride == b->layout.cstride;
+    return type_eq(&a->type, &b->type) && a->layout.cstride == b->layout.cstride && a->layout.last == b->layout.last;
 }
 
 /* May the node's result `out` be written over v, which it reads? With equally many elements nothing is broadcast: a step

@@ -7,6 +7,7 @@
    far as the map has pixels; where the pass is disabled, one vector of one pixel, or of one window. */
 #include <math.h>
 
+#include "inner.h"
 #include "lower/winograd.h"
 #include "schedule.h"
 
@@ -301,14 +302,30 @@ static bool channels_of_map(const Graph *g, ValueId v)
     return t && t->rank == 4 && t->dim[2] * t->dim[3] > 1;
 }
 
+/* The tile of a product of many rows, in runs of `run`, where registers are few: the one whose reduction steps cost least. */
+static void product_tile(const Target *t, Schedule *s, int64_t run, int64_t cols, int64_t sum)
+{
+    int64_t vec = (cols + s->lanes - 1) / s->lanes;
+    double best = 0;
+    for (int nb = 1; nb <= 4 && nb <= vec; nb++)
+        for (int px = 1; px <= run && tile_fits(t, px, nb); px++) {
+            double rest = run % px ? whole_tile(t, (int)(run % px), nb, sum) : 0;
+            double cost = ((double)(run / px) * whole_tile(t, px, nb, sum) + rest) * ceil((double)vec / nb);
+            if (best == 0 || cost < best * 0.999)
+                best = cost, s->px = px, s->nb = nb;
+        }
+}
+
 static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s)
 {
     const Target *t = p->target;
     Type out = node_step_type(g, n, 0);
-    int64_t rows = out.rank > 1 ? out.dim[out.rank - 2] : 1, cols = out.dim[out.rank - 1];
+    int64_t cols = out.dim[out.rank - 1], rows = out.rank > 1 ? out.dim[out.rank - 2] : 1;
+    if (n->op == OP_linear)
+        rows = type_elems(&out) / cols;
     const Type *a = &g->value.v[n->in[0]].type;
     int64_t sum = a->dim[imax(a->rank - 1 - n->attr.transpose_a, 0)];
-    bool across = n->attr.transpose_b ? channels_of_map(g, n->in[1]) : g->value.v[n->in[1]].type.rank != 4; /* columns */
+    bool across = n->op == OP_matmul && (!n->attr.transpose_b || channels_of_map(g, n->in[1]) || product_turns(t, g, n));
     bool along = n->op == OP_matmul && n->attr.transpose_b && !n->attr.transpose_a && sum > 1; /* the sum */
     s->lanes = n->op == OP_linear || across ? lanes_for(t, cols) : along ? lanes_for(t, sum) : 1;
     s->px = (int)imin(rows, 4);
@@ -319,6 +336,8 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
     /* Vectors of columns are stored a second time lane by lane, which long sums pay for. */
     s->symmetric = n->op == OP_matmul && n->in[0] == n->in[1] && n->attr.transpose_a != n->attr.transpose_b &&
                    rows > 1 && ((along && !across) || s->lanes == 1 || sum >= 8 * s->lanes);
+    if (rows > 4 && s->lanes > 1 && t->vregs < 32 && !s->symmetric)
+        product_tile(t, s, out.dim[out.rank - 2], cols, sum);
 }
 
 Schedule *schedule_generic(Graph *g, const Target *t)

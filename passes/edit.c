@@ -71,6 +71,8 @@ ValueId const_of(Graph *g, Loc at, const char *base, Type t, const double *d)
     return const_f32(g, at, base, t, f);
 }
 
+bool many_pixels(const Type *t) { return t->rank == 4 && t->dim[2] * t->dim[3] > 1; }
+
 int value_def(const Graph *g, ValueId v) { return g->value.v[v].kind == VAL_NODE ? g->value.v[v].node : -1; }
 
 void value_becomes(Graph *g, ValueId from, ValueId to)

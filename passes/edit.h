@@ -16,6 +16,9 @@ double *value_numbers(Arena *scratch, const Graph *, ValueId);
    an error of the input. The floats are taken, in the graph's arena. */
 ValueId const_f32(Graph *, Loc at, const char *base, Type, const float *);
 ValueId const_of(Graph *, Loc at, const char *base, Type, const double *);
+static inline bool is_conv(Op op) { return op == OP_conv2d || op == OP_conv_transpose2d; }
+/* Rank 4 with more than one pixel: what may be stored channels-last. */
+bool many_pixels(const Type *);
 /* Node that makes v, or -1 for inputs and constants. */
 int value_def(const Graph *, ValueId);
 /* Every use of from becomes to, which from now on equals what from was in the graph as written. */

@@ -29,7 +29,7 @@ typedef struct Mover {
     Graph *g;
     Arena *A;                  /* of the attempt */
     int *root;                 /* union-find over values */
-    bool *map;                 /* per value: channels of maps, by nothing but movement along channels */
+    int *channels;             /* per value: the dimension that is channels of maps, by nothing but movement of channels; 0 */
     Addr *addr;
     Group **group;             /* per root */
     bool *placed;
@@ -74,13 +74,15 @@ static void borders(Mover *m)
         const Node *n = &m->g->node.v[i];
         for (int k = 0; k < n->nout && n->op != OP_NONE; k++) {
             const Value *v = value(m, n->out[k].value);
-            m->map[n->out[k].value] = v->layout.order == ORDER_NHWC;
+            m->channels[n->out[k].value] = v->layout.order == ORDER_NHWC ? layout_channels(&v->layout) : 0;
         }
         if (!is_view(n))
             continue;
-        ValueId out = n->out[0].value;
-        for (int k = 0; k < n->nin; k++)
-            m->map[out] = m->map[out] && view_of_channels(n) && m->map[n->in[k]];
+        int *out = &m->channels[n->out[0].value];
+        *out = view_channels(n, m->channels[n->in[0]]);
+        for (int k = 1; k < n->nin; k++)
+            if (m->channels[n->in[k]] != m->channels[n->in[0]])
+                *out = 0;
     }
 }
 
@@ -138,39 +140,47 @@ static void collect(Mover *m, ValueId v)
 
 /* ---- placing ---- */
 
+static int64_t channels_of(const Value *v) { return v->type.dim[layout_channels(&v->layout)]; }
+
 static bool one_geometry(const Mover *m, const Group *s)
 {
-    const Type *t = &value(m, s->source.v[0])->type;
+    const Value *first = value(m, s->source.v[0]);
     for (int i = 0; i < s->source.n; i++) {
         const Value *v = value(m, s->source.v[i]);
-        if (v->layout.order != ORDER_NHWC || v->type.dim[0] != t->dim[0] || v->type.dim[2] != t->dim[2] || v->type.dim[3] != t->dim[3])
+        const int64_t *a = v->type.dim, *b = first->type.dim;
+        if (v->layout.order != ORDER_NHWC || a[0] != b[0] ||
+            a[layout_height(&v->layout)] != b[layout_height(&first->layout)] ||
+            a[layout_width(&v->layout)] != b[layout_width(&first->layout)])
             return false;
     }
     return true;
 }
 
-static Addr map_addr(const Group *s, const Type *t, int64_t cstride, int64_t first)
+static Addr map_addr(const Group *s, const Value *v, int64_t cstride, int64_t first)
 {
-    int64_t row = (s->border[1] + t->dim[3] + s->border[3]) * cstride;
-    return (Addr){.first = first + s->border[0] * row + s->border[1] * cstride, .map = true,
-                  .stride = {(s->border[0] + t->dim[2] + s->border[2]) * row, 1, row, cstride}};
+    const Layout *l = &v->layout;
+    int64_t row = (s->border[1] + v->type.dim[layout_width(l)] + s->border[3]) * cstride;
+    Addr a = {.first = first + s->border[0] * row + s->border[1] * cstride, .channels = layout_channels(l)};
+    a.stride[0] = (s->border[0] + v->type.dim[layout_height(l)] + s->border[2]) * row;
+    a.stride[layout_channels(l)] = 1, a.stride[layout_height(l)] = row, a.stride[layout_width(l)] = cstride;
+    return a;
 }
 
 /* Channels of all sources side by side in one map. */
 static void place_side_by_side(Mover *m, Group *s)
 {
-    const Type *t = &value(m, s->source.v[0])->type;
+    const Value *first = value(m, s->source.v[0]);
     int64_t channels = 0, at = 0;
     for (int i = 0; i < s->source.n; i++)
-        channels += value(m, s->source.v[i])->type.dim[1];
+        channels += channels_of(value(m, s->source.v[i]));
     s->cstride = round_up(channels, m->p->target->min_lanes);
     for (int i = 0; i < s->source.n; i++) {
-        m->addr[s->source.v[i]] = map_addr(s, t, s->cstride, at);
-        at += value(m, s->source.v[i])->type.dim[1];
+        m->addr[s->source.v[i]] = map_addr(s, value(m, s->source.v[i]), s->cstride, at);
+        at += channels_of(value(m, s->source.v[i]));
     }
-    Layout whole = {.order = ORDER_NHWC, .cstride = s->cstride};
+    Layout whole = {.order = ORDER_NHWC, .cstride = s->cstride, .last = first->layout.last};
     memcpy(whole.border, s->border, sizeof whole.border);
-    s->room = layout_room(&whole, t);
+    s->room = layout_room(&whole, &first->type);
 }
 
 /* One source behind the other, each at a multiple of the channel stride. Maps have one channel stride, so that a table can
@@ -184,10 +194,10 @@ static void place_in_blocks(Mover *m, Group *s)
     for (int i = 0; i < s->source.n; i++) {
         const Value *v = value(m, s->source.v[i]);
         Addr *a = &m->addr[s->source.v[i]];
-        Layout own = {.order = v->layout.order, .cstride = s->cstride};
+        Layout own = {.order = v->layout.order, .cstride = s->cstride, .last = v->layout.last};
         s->room = s->cstride ? round_up(s->room, s->cstride) : s->room;
         memcpy(own.border, s->border, sizeof own.border);
-        *a = own.order == ORDER_NHWC ? map_addr(s, &v->type, s->cstride, s->room) : addr_rows(&v->type, s->room);
+        *a = own.order == ORDER_NHWC ? map_addr(s, v, s->cstride, s->room) : addr_rows(&v->type, s->room);
         s->room += layout_room(&own, &v->type);
     }
 }
@@ -245,7 +255,8 @@ static bool tables(Mover *m, const Group *s)
             continue;
         ValueId v = n->out[0].value;
         const Addr *a = &m->addr[v];
-        if (((a->at && value(m, v)->type.dim[a->axis] > 1) || (m->map[v] && a->stride[1] != 1)) && read_by_kernel(m, v))
+        int c = m->channels[v];
+        if (((a->at && value(m, v)->type.dim[a->axis] > 1) || (c && a->stride[c] != 1)) && read_by_kernel(m, v))
             return true;
     }
     return false;
@@ -254,7 +265,7 @@ static bool tables(Mover *m, const Group *s)
 static bool same_channels(const Mover *m, const Group *s)
 {
     for (int i = 1; i < s->source.n; i++)
-        if (value(m, s->source.v[i])->type.dim[1] != value(m, s->source.v[0])->type.dim[1])
+        if (channels_of(value(m, s->source.v[i])) != channels_of(value(m, s->source.v[0])))
             return false;
     return true;
 }
@@ -312,18 +323,27 @@ static bool goes_by_table(const Mover *m, const Node *n)
     if (n->op == OP_NONE || !depthwise(n) || !made_by_view(m, n->in[0]))
         return false;
     const Addr *a = &m->addr[n->in[0]];
-    return a->map && a->at && a->axis == 1 && permutes(m, n);
+    return a->channels == 1 && a->at && a->axis == 1 && permutes(m, n);
 }
 
 static bool winograd(const Node *n) { return n->sched && n->sched->impl == IMPL_WINOGRAD; }
 
+/* Do a view's elements lie side by side along the result's vectors, or is it one element there? */
+static bool in_vectors(const Mover *m, const Node *n, const Layout *l, const Type *t)
+{
+    bool map = op_is(n->op, P_ANCHOR) && (is_conv(n->op) || node_reduces(n) || node_window(n)); /* of channels */
+    int d = (map ? 1 : value_vdim(m->g, n->out[0].value)) - (node_step_type(m->g, n, 0).rank - t->rank);
+    return m->p->target->lanes == 1 || d < 0 || t->dim[d] == 1 || layout_contiguous(l, t, d);
+}
+
 static const char *cannot_read(const Mover *m, const Node *n, int k, ValueId v)
 {
     const Addr *a = &m->addr[v];
-    Layout l = addr_layout(a, &value(m, v)->type, group_of((Mover *)m, v)->cstride, group_of((Mover *)m, v)->border);
-    bool by_vectors = layout_contiguous(&l, &value(m, v)->type, 1) || m->p->target->lanes == 1;
-    if (k < 0)
-        return by_vectors || !l.at ? NULL : "an epilogue reads it in vectors";
+    const Type *t = &value(m, v)->type;
+    Layout l = addr_layout(a, t, group_of((Mover *)m, v)->cstride, group_of((Mover *)m, v)->border);
+    if (k < 0) /* a map reads the elements one by one, at the price of moving them */
+        return in_vectors(m, n, &l, t) || (n->op == OP_map && !l.at) ? NULL : "an epilogue reads it in vectors";
+    bool by_vectors = layout_contiguous(&l, t, 1) || m->p->target->lanes == 1;
     if (k > 0 && (n->op == OP_conv2d || n->op == OP_conv_transpose2d || n->op == OP_linear))
         return "it makes weights";
     if (depthwise(n) && !by_vectors && !goes_by_table(m, n))
@@ -375,7 +395,7 @@ static bool attempt(Mover *m)
         if (!is_view(n))
             continue;
         collect(m, n->out[0].value);
-        if (!m->map[n->out[0].value] && has_border(&value(m, n->out[0].value)->layout)) {
+        if (!m->channels[n->out[0].value] && has_border(&value(m, n->out[0].value)->layout)) {
             n->why = "a convolution reads the border around it";
             all = false;
         }
@@ -424,8 +444,8 @@ static void permute(Mover *m, const Node *n, int id)
 static bool dies_in_place(const Mover *m, const Node *n, ValueId v)
 {
     const Value *a = value(m, v), *out = value(m, n->out[0].value);
-    return v >= 0 && in_arena(a) && !a->layout.group && a->layout.order == ORDER_NHWC && type_eq(&a->type, &out->type) &&
-           value_uses(m->g, v) == 1;
+    return v >= 0 && in_arena(a) && !a->layout.group && a->layout.order == ORDER_NHWC &&
+           a->layout.last == out->layout.last && type_eq(&a->type, &out->type) && value_uses(m->g, v) == 1;
 }
 
 /* The operand whose place is the result's own, where that is a map of a group; -1: none. */
@@ -482,14 +502,15 @@ static void commit(Mover *m)
 bool pass_eliminate_movement(Pass *p, Graph *g)
 {
     Arena *A = p->scratch;
-    Mover m = {.p = p, .g = g, .root = NEW(A, int, g->value.n), .map = NEW(A, bool, g->value.n), .addr = NEW(A, Addr, g->value.n),
+    Mover m = {.p = p, .g = g, .root = NEW(A, int, g->value.n), .channels = NEW(A, int, g->value.n), .addr = NEW(A, Addr, g->value.n),
                .group = NEW(A, Group *, g->value.n), .placed = NEW(A, bool, g->value.n), .lost = NEW(A, bool, g->value.n)};
     bool any = false;
     for (int i = 0; i < g->node.n; i++) {
         Node *n = &g->node.v[i];
         if (n->op == OP_NONE || !view_op(n->op))
             continue;
-        n->why = impossible(&m, n);
+        if (!n->why)
+            n->why = impossible(&m, n);
         any = any || !n->why;
     }
     for (bool done = !any; !done;) {

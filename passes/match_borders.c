@@ -38,6 +38,7 @@ static bool could_match(const Match *m, ValueId v, ValueId out)
 {
     const Value *a = &m->g->value.v[v], *b = &m->g->value.v[out];
     return padded(a) && padded(b) && type_eq(&a->type, &b->type) && a->layout.cstride == b->layout.cstride &&
+           a->layout.last == b->layout.last &&
            memcmp(a->layout.border, b->layout.border, sizeof a->layout.border);
 }
 

@@ -8,14 +8,66 @@ enum { MAX_TABLE = 1 << 20 };
 
 bool view_op(Op op) { return op_is(op, P_MOVE) && op != OP_pad && op != OP_split; }
 
-bool view_of_channels(const Node *n)
+/* [N,C,H,W] to [N,H,W,C] and back */
+static int channels_moved(const Ints *perm, int in)
+{
+    static const int64_t back[4] = {0, 2, 3, 1}, front[4] = {0, 3, 1, 2};
+    bool moved = perm->n == 4 && !memcmp(perm->v, in == 1 ? back : front, sizeof back);
+    return moved ? 4 - in : 0;
+}
+
+int view_channels(const Node *n, int in)
 {
     switch (n->op) {
-    case OP_channel_shuffle: return true;
-    case OP_concat: return n->attr.axis == 1;
-    case OP_slice: return n->attr.axes.n == 1 && n->attr.axes.v[0] == 1;
-    default: return false;
+    case OP_channel_shuffle: return in == 1 ? in : 0;
+    case OP_concat: return n->attr.axis == in ? in : 0;
+    case OP_slice: return n->attr.axes.n == 1 && n->attr.axes.v[0] == in ? in : 0;
+    case OP_transpose: return in ? channels_moved(&n->attr.perm, in) : 0;
+    default: return 0;
     }
+}
+
+static int long_dims(const Type *t, int *dims)
+{
+    int n = 0;
+    for (int d = 0; d < t->rank; d++)
+        if (t->dim[d] > 1)
+            dims[n++] = d;
+    return n;
+}
+
+/* Dimensions from *i and *j on that multiply to as many elements: both move behind them. */
+static void next_group(const Type *in, const Type *out, const int *from, const int *to, int *i, int *j)
+{
+    int64_t pi = in->dim[from[(*i)++]], pj = out->dim[to[(*j)++]];
+    while (pi != pj)
+        if (pi < pj)
+            pi *= in->dim[from[(*i)++]];
+        else
+            pj *= out->dim[to[(*j)++]];
+}
+
+/* What lies side by side along the last of some dimensions does so along the last of those that they become. */
+static int reshape_dim(const Type *in, const Type *out, int d)
+{
+    int from[MAX_RANK], to[MAX_RANK], nf = long_dims(in, from);
+    long_dims(out, to);
+    for (int i = 0, j = 0; i < nf;) {
+        next_group(in, out, from, to, &i, &j);
+        if (from[i - 1] == d)
+            return to[j - 1];
+    }
+    return -1;
+}
+
+int view_dim(const Graph *g, const Node *n, int d)
+{
+    if (op_is(n->op, P_VIEW))
+        return reshape_dim(&g->value.v[n->in[0]].type, &g->value.v[n->out[0].value].type, d);
+    for (int i = 0; n->op == OP_transpose && i < n->attr.perm.n; i++)
+        if (n->attr.perm.v[i] == d)
+            return i;
+    return d;
 }
 
 /* Where index i of dimension d lies, counted from the address's first element. */
@@ -85,7 +137,7 @@ static bool continuous(const Graph *g, const Node *n, int axis, const Addr *x)
 static const char *concat(Arena *A, const Graph *g, const Node *n, const Type *out, const Addr *x, Addr *y)
 {
     int axis = (int)n->attr.axis;
-    *y = (Addr){.map = true};
+    *y = (Addr){.channels = x[0].channels};
     for (int d = 0; d < out->rank; d++)
         y->stride[d] = x[0].stride[d];
     bool table = !continuous(g, n, axis, x);
@@ -101,7 +153,8 @@ static const char *concat(Arena *A, const Graph *g, const Node *n, const Type *o
                 return "the operands do not lie side by side";
         for (int64_t i = 0; table && i < t->dim[axis]; i++)
             at[total++] = x[k].first + along(&x[k], axis, i);
-        y->map = y->map && x[k].map;
+        if (x[k].channels != y->channels)
+            y->channels = 0;
     }
     if (table)
         set_table(y, axis, at, total);
@@ -150,15 +203,6 @@ static int64_t *every_element(Arena *A, const Type *t, const Addr *x)
     return at;
 }
 
-static int long_dims(const Type *t, int *dims)
-{
-    int n = 0;
-    for (int d = 0; d < t->rank; d++)
-        if (t->dim[d] > 1)
-            dims[n++] = d;
-    return n;
-}
-
 /* Old dimensions from[0..nf) become new ones to[0..nt) of as many elements: strides of the new ones. */
 static bool regroup(const Type *in, const Type *out, const Addr *x, Addr *y, const int *from, int nf, const int *to, int nt)
 {
@@ -190,12 +234,7 @@ static const char *reshape(Arena *A, const Type *in, const Type *out, const Addr
     }
     for (int i = 0, j = 0; i < nf;) {
         int i0 = i, j0 = j;
-        int64_t pi = in->dim[from[i++]], pj = out->dim[to[j++]];
-        while (pi != pj)
-            if (pi < pj)
-                pi *= in->dim[from[i++]];
-            else
-                pj *= out->dim[to[j++]];
+        next_group(in, out, from, to, &i, &j);
         if (!regroup(in, out, x, y, from + i0, i - i0, to + j0, j - j0))
             return "the elements do not lie in the order of the new shape";
     }
@@ -214,9 +253,7 @@ const char *view_addr(Arena *A, const Graph *g, const Node *n, const Addr *in, A
     case OP_reshape: case OP_flatten: why = reshape(A, t, r, in, out); break;
     default: bug("'%s' is no view", op_info[n->op].name);
     }
-    if (n->op != OP_concat)
-        out->map = in->map;
-    out->map = out->map && view_of_channels(n);
+    out->channels = view_channels(n, n->op == OP_concat ? out->channels : in->channels);
     return why;
 }
 
@@ -233,9 +270,10 @@ Layout addr_layout(const Addr *a, const Type *t, int64_t cstride, const int64_t 
 {
     Layout l = {.order = ORDER_STRIDED, .first = a->first, .axis = a->axis, .at = a->at};
     bool table = a->at && t->dim[a->axis] > 1;
-    if (a->map && !table && (t->dim[1] == 1 || a->stride[1] == 1)) {
-        int64_t width = border[1] + t->dim[3] + border[3];
-        l = (Layout){.order = ORDER_NHWC, .cstride = cstride, .first = a->first - (border[0] * width + border[1]) * cstride};
+    if (a->channels && !table && (t->dim[a->channels] == 1 || a->stride[a->channels] == 1)) {
+        l = (Layout){.order = ORDER_NHWC, .cstride = cstride, .last = a->channels == 3};
+        int64_t width = border[1] + t->dim[layout_width(&l)] + border[3];
+        l.first = a->first - (border[0] * width + border[1]) * cstride;
         memcpy(l.border, border, sizeof l.border);
     } else if (dense(a, t))
         l = (Layout){.order = ORDER_ROW, .first = a->first};

@@ -107,7 +107,14 @@ typedef struct KPrint {
     Buf line;                        /* short statements that share a line */
     int group;
     const char *defined, *defined_type; /* the last definition on it */
+    const Block *held;               /* the block at work, where loads must stay in registers; else NULL */
+    bool fresh;                      /* it has such a block inside: its loads must not stay */
 } KPrint;
+/* Sets held and fresh for a block (hold.c). */
+void c_hold_begin(KPrint *, const Block *);
+/* The spelling of a let's load where the compiler is told what stays in a register, of its text or, address, of where it
+   loads from; NULL: it is not told. */
+const char *c_hold(KPrint *, const Stmt *, bool *address);
 /* What x can be, where var[v] says what variable v can be. */
 Range ix_range(const Range *var, const Ix *x);
 void loop_range(Range *var, const Stmt *loop);  /* notes the range of a loop's variable */

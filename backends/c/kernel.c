@@ -131,13 +131,30 @@ static void name_register(KPrint *k, int reg)
             k->elem[reg][j] = names_take(&k->local, element_name(k, r, name, j));
 }
 
+/* The text of a let's value; of a load, with what the compiler is told of its register. */
+static Buf initial(KPrint *k, const Stmt *s)
+{
+    bool address;
+    const char *row = c_hold(k, s, &address);
+    Buf init = {0}, b = {0};
+    if (row && address)
+        c_address(k, &init, s->val->ref, c_linear(k, s->val->ref, s->val->nix, s->val->ix));
+    else
+        c_expr(k, &init, s->val, PREC_ANY);
+    if (!row)
+        return init;
+    c_need(k->c, row);
+    c_pattern(k, &b, row, &(Operands){.text = {init.s}, .p = init.s});
+    buf_free(&init);
+    return b;
+}
+
 /* The initial value is computed once; further elements of a tile copy the first. */
 static void let(KPrint *k, const Stmt *s)
 {
     const Reg *r = &k->k->reg.v[s->ref];
     const char *type = c_typename(k->c, r->type);
-    Buf init = {0}, b = {0};
-    c_expr(k, &init, s->val, PREC_ANY);
+    Buf init = initial(k, s), b = {0};
     bool first = declares(k, &k->reg_at[s->ref]);
     if (first)
         name_register(k, s->ref);
@@ -321,9 +338,13 @@ static void statement(KPrint *k, const Stmt *s)
 
 static void block(KPrint *k, const Block *b)
 {
+    const Block *held = k->held;
+    bool fresh = k->fresh;
+    c_hold_begin(k, b);
     for (int i = 0; i < b->n; i++)
         statement(k, b->v[i]);
     flush(k);
+    k->held = held, k->fresh = fresh;
 }
 
 /* ---- functions ---- */

@@ -149,6 +149,26 @@ static void export_l2_normalize(Onnx *x, const Node *n)
     RESULT(x, n, "Div", operand(x, n, 0), MAKE(x, "Max", norm->output[0], onnx_scalar(x, n->attr.eps)));
 }
 
+/* LayerNormalization is younger than this opset. In the order in which runtimes look for it to fuse. */
+static void export_layer_norm(Onnx *x, const Node *n)
+{
+    const Attrs *a = &n->attr;
+    int rank = type_of(x, n->in[0])->rank;
+    OnnxNode *mean = onnx_node(x, "ReduceMean", NULL, NAMES(operand(x, n, 0)));
+    const char *centered = MAKE(x, "Sub", operand(x, n, 0), mean->output[0]);
+    OnnxNode *var = onnx_node(x, "ReduceMean", NULL, NAMES(MAKE(x, "Pow", centered, onnx_scalar(x, 2))));
+    onnx_list(x, mean, "axes", &a->axis, 1);
+    onnx_list(x, var, "axes", &a->axis, 1);
+    const char *sd = MAKE(x, "Sqrt", MAKE(x, "Add", var->output[0], onnx_scalar(x, a->eps)));
+    if (n->nin == 1)
+        RESULT(x, n, "Div", centered, sd);
+    else if (n->nin == 2)
+        RESULT(x, n, "Mul", MAKE(x, "Div", centered, sd), onnx_param(x, n->in[1], (int)a->axis, rank));
+    else
+        RESULT(x, n, "Add", MAKE(x, "Mul", MAKE(x, "Div", centered, sd), onnx_param(x, n->in[1], (int)a->axis, rank)),
+               onnx_param(x, n->in[2], (int)a->axis, rank));
+}
+
 /* ---- elementwise ---- */
 
 static const char *param(Onnx *x, const Node *n, int i)

@@ -1,4 +1,4 @@
-/* batch_norm, softmax, softmin, l2_normalize. */
+/* batch_norm, softmax, softmin, l2_normalize, layer_norm. */
 #include "ops.h"
 
 #include <math.h>
@@ -98,3 +98,43 @@ void cost_l2_normalize(const OpCall *c, Cost *cost)
 {
     *cost = (Cost){0, mul_sat(3, type_elems(&c->out[0]))};
 }
+
+const char *infer_layer_norm(const OpCall *c, Type *out, int *nout)
+{
+    static const char *const name[] = {"input", "weight", "bias"};
+    const Type *x = &c->in[0];
+    int64_t n = x->dim[c->attr->axis];
+    for (int i = 1; i < c->nin; i++)
+        if (c->in[i].rank != 1 || c->in[i].dim[0] != n)
+            FAIL(c, "input %s has %lld elements along dimension %lld, %s is %s, %s[%lld] expected",
+                 type_text(c->arena, x), (long long)n, (long long)c->attr->axis, name[i],
+                 type_text(c->arena, &c->in[i]), dtype_name(x->dtype), (long long)n);
+    return same_type(c, out, nout);
+}
+
+/* n numbers, `step` apart. */
+static void normalize_row(const OpCall *c, const double *x, int64_t n, int64_t step, const double *const *in, double *y)
+{
+    double mean = 0, var = 0;
+    for (int64_t k = 0; k < n; k++)
+        mean += x[k * step];
+    mean /= (double)n;
+    for (int64_t k = 0; k < n; k++)
+        var += (x[k * step] - mean) * (x[k * step] - mean);
+    double sd = sqrt(var / (double)n + c->attr->eps);
+    for (int64_t k = 0; k < n; k++)
+        y[k * step] = (x[k * step] - mean) / sd * (c->nin > 1 ? in[1][k] : 1) + (c->nin > 2 ? in[2][k] : 0);
+}
+
+void ref_layer_norm(const OpCall *c, const double *const *in, double *const *out)
+{
+    const Type *t = &c->in[0];
+    int axis = (int)c->attr->axis;
+    int64_t n = t->dim[axis], inner = elems_between(t, axis + 1, t->rank), outer = elems_between(t, 0, axis);
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < inner; i++)
+            normalize_row(c, in[0] + o * n * inner + i, n, inner, in, out[0] + o * n * inner + i);
+}
+
+/* Sum; difference, square, sum; difference, two factors, sum. */
+void cost_layer_norm(const OpCall *c, Cost *cost) { *cost = (Cost){0, mul_sat(8, type_elems(&c->out[0]))}; }

@@ -124,6 +124,16 @@ static int row_dims(const Type *t, int64_t *dim)
     return r;
 }
 
+/* The same dimensions, of which all but the last are one. */
+static int merge_rows(int rank, int64_t *dim)
+{
+    int64_t rows = 1;
+    for (int i = 0; i < rank - 1; i++)
+        rows *= dim[i];
+    dim[1] = dim[rank - 1], dim[0] = rows;
+    return 2;
+}
+
 static int storage_dims(const Value *v, bool nhwc, int64_t *dim)
 {
     const Type *t = &v->type;
@@ -140,8 +150,10 @@ static int storage_dims(const Value *v, bool nhwc, int64_t *dim)
         dim[0] = layout_room(&v->layout, t);
         return 1;
     }
-    const int64_t *b = v->layout.border;
-    dim[0] = t->dim[0], dim[1] = b[0] + t->dim[2] + b[2], dim[2] = b[1] + t->dim[3] + b[3], dim[3] = v->layout.cstride;
+    const Layout *l = &v->layout;
+    const int64_t *b = l->border;
+    dim[0] = t->dim[0], dim[1] = b[0] + t->dim[layout_height(l)] + b[2];
+    dim[2] = b[1] + t->dim[layout_width(l)] + b[3], dim[3] = l->cstride;
     return 4;
 }
 
@@ -181,6 +193,12 @@ static Operand *add_operand(KC *kc, Operand o)
     return &kc->opnd[kc->nopnd++];
 }
 
+/* Is v declared as rows, which the next to last coordinate counts through? */
+static bool merged(const KC *kc, const Value *v)
+{
+    return kc->flat && v->kind != VAL_CONST && v->layout.order != ORDER_STRIDED && v->type.rank == kc->frame.rank;
+}
+
 /* The operand record of a value, made on first use with the access given; reading what is written makes it rw. */
 static Operand *operand(KC *kc, ValueId id, Access access, bool nhwc_frame)
 {
@@ -195,6 +213,8 @@ static Operand *operand(KC *kc, ValueId id, Access access, bool nhwc_frame)
         }
     int64_t dim[MAX_IX];
     int rank = storage_dims(v, nhwc, dim);
+    if (merged(kc, v))
+        rank = merge_rows(rank, dim);
     Operand *o = add_operand(kc, (Operand){.v = id, .nhwc = nhwc, .table = -1});
     const char *name;
     if (v->kind == VAL_CONST) {
@@ -251,6 +271,10 @@ static void indices(KC *kc, Operand *o, const Ix *const *own, const Ix *along, c
         ix[0] = strided(kc, o, own, along);
         return;
     }
+    if (merged(kc, v)) {
+        ix[0] = own[t->rank - 2], ix[1] = ADDC(own[t->rank - 1], o->nhwc ? v->layout.first - param_shift(v) : 0);
+        return;
+    }
     if (!o->nhwc) {
         int r = 0;
         for (int i = 0; i < t->rank; i++)
@@ -268,8 +292,9 @@ static void indices(KC *kc, Operand *o, const Ix *const *own, const Ix *along, c
         ix[0] = n, ix[1] = own[r - 2], ix[2] = own[r - 1], ix[3] = own[r - 3];
         return;
     }
-    ix[0] = own[0], ix[1] = ADDC(own[2], v->layout.border[0]), ix[2] = ADDC(own[3], v->layout.border[1]);
-    ix[3] = ADDC(own[1], v->layout.first - param_shift(v));
+    const Layout *l = &v->layout;
+    ix[0] = own[0], ix[1] = ADDC(own[layout_height(l)], l->border[0]), ix[2] = ADDC(own[layout_width(l)], l->border[1]);
+    ix[3] = ADDC(own[layout_channels(l)], l->first - param_shift(v));
 }
 
 /* The dimension of a value that the frame's dimension vdim is, -1 where it is broadcast along it. */
@@ -312,7 +337,7 @@ static const Expr *load(KC *kc, ValueId id, const Type *frame, const Ix *const *
     for (int i = 0; i < t->rank; i++)
         own[i] = t->dim[i] > 1 ? coord[i + frame->rank - t->rank] : IXC(0);
     if (t->rank == 4 && frame->rank == 4) /* a convolution's window may stand on the border of a one-pixel map */
-        for (int i = 2; i < 4; i++)
+        for (int i = 2; i < 4 && !v->layout.last; i++)
             if (t->dim[i] == 1 && frame->dim[i] == 1 && (o->nhwc || v->layout.order == ORDER_STRIDED))
                 own[i] = coord[i];
     indices(kc, o, own, along, ix);
@@ -450,9 +475,9 @@ static void zero_border(KC *kc, ValueId id)
     if (v->layout.order != ORDER_NHWC || !(b[0] | b[1] | b[2] | b[3]) || kc_over_operand(kc, id)) /* whoever made the operand has zeroed it */
         return;
     int p = operand(kc, id, ACC_WO, false)->param;
-    int64_t d[MAX_IX], c = v->layout.first - param_shift(v);
+    int64_t d[MAX_IX], c = v->layout.first - param_shift(v), channels = v->type.dim[layout_channels(&v->layout)];
     storage_dims(v, true, d);
-    int64_t end = c || v->type.dim[1] + kc->t->min_lanes <= d[3] ? c + v->type.dim[1] : d[3]; /* the others' are theirs */
+    int64_t end = c || channels + kc->t->min_lanes <= d[3] ? c + channels : d[3]; /* the others' are theirs */
     zero_box(kc, p, (int64_t[]){0, 0, 0, c}, (int64_t[]){d[0], b[0], d[2], end});
     zero_box(kc, p, (int64_t[]){0, d[1] - b[2], 0, c}, (int64_t[]){d[0], d[1], d[2], end});
     zero_box(kc, p, (int64_t[]){0, b[0], 0, c}, (int64_t[]){d[0], d[1] - b[2], b[1], end});
@@ -465,11 +490,26 @@ void kc_zero_borders(KC *kc)
         zero_border(kc, kc->n->out[i].value);
 }
 
+bool value_rows(const Value *v)
+{
+    const Layout *l = &v->layout;
+    int rank = v->type.rank;
+    if (l->order == ORDER_ROW)
+        return v->type.dim[rank - 1] > 1;
+    if (l->order == ORDER_NHWC)
+        return l->last && !(l->border[0] | l->border[1] | l->border[2] | l->border[3]);
+    int64_t next = l->stride[rank - 2] * v->type.dim[rank - 2];
+    for (int d = rank - 3; d >= 0; next *= v->type.dim[d--])
+        if (v->type.dim[d] > 1 && l->stride[d] != next)
+            return false;
+    return !l->at || l->axis == rank - 1;
+}
+
 int value_vdim(const Graph *g, ValueId id)
 {
     const Value *v = &g->value.v[id];
     if (v->layout.order == ORDER_NHWC)
-        return 1;
+        return layout_channels(&v->layout);
     int d = imax(v->type.rank - 1, 0);
     while (d > 0 && v->type.dim[d] == 1)
         d--;

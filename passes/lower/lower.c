@@ -173,6 +173,7 @@ static void build(KC *kc)
     case OP_linear: case OP_matmul: lower_matmul(kc); break;
     case OP_softmax: case OP_softmin: lower_softmax(kc); break;
     case OP_l2_normalize: lower_l2(kc); break;
+    case OP_layer_norm: lower_layer_norm(kc); break;
     case OP_map: lower_map(kc); break;
     case OP_max_pool: case OP_avg_pool: lower_pool(kc); break;
     case OP_upsample: lower_upsample(kc); break;
@@ -229,6 +230,7 @@ static void lower_node(Lower *l, int index)
     kc.b = kb_begin(l->A, k);
     k->name = c_name(l->A, l->p->kernel.n, n->name ? n->name : op_info[n->op].name);
     k->title = title(&kc);
+    kc.flat = linear_flat(&kc);
     kc_inputs(&kc);
     build(&kc);
     find_aliases(&kc);

@@ -40,6 +40,7 @@ typedef struct KC {
     const int64_t *slot;   /* the result's channels lie in another order: channel c is coordinate slot[c] of `slots` */
     int64_t slots;
     Type frame;            /* of the anchor's result and every step's */
+    bool flat;             /* the next to last coordinate counts through all rows, those before it are 0 */
     /* of the outs that are reduced over the map or rows of it, for each vector of the block of channels at work */
     Sum sum[MAX_OUT][MAX_VECTORS];
     int vectors, sum_lanes;
@@ -75,8 +76,10 @@ void kc_store(KC *, ValueId, const Ix *const *coord, int vdim, const Expr *, int
 bool kc_over_operand(const KC *, ValueId result);
 /* Zeroes the borders of what this kernel writes; must come before its loops. */
 void kc_zero_borders(KC *);
-/* The dimension whose elements lie side by side in a value: 1 for NHWC, else the last one larger than 1. */
+/* The dimension whose elements lie side by side in a value: an NHWC layout's channels, else the last one larger than 1. */
 int value_vdim(const Graph *, ValueId);
+/* Do all rows, along the last dimension, lie at one distance from each other? */
+bool value_rows(const Value *);
 
 /* ---- loops (nest.c) ---- */
 typedef void BodyFn(KC *, const Ix *const *coord, int lanes, int n, void *user);
@@ -243,10 +246,12 @@ void lower_depthwise(KC *);
 void lower_winograd(KC *);
 void lower_conv_transpose(KC *);
 void lower_matmul(KC *);   /* linear and matmul */
+bool linear_flat(const KC *); /* a linear layer whose rows can be counted through: KC.flat */
 void lower_pool(KC *);
 void lower_reduce(KC *);
 void lower_softmax(KC *);
 void lower_l2(KC *);
+void lower_layer_norm(KC *);
 void lower_map(KC *);
 void lower_move(KC *);
 void lower_upsample(KC *);

@@ -1,7 +1,9 @@
 /* linear and matmul as register tiles: rows of the left operand x vectors along the columns of the result.
    linear packs its weights as [block][k][nb * lanes]; matmul reads its right operand where it lies, in vectors when
    its columns are contiguous. Where it is the transpose of what lies there, vectors run along the sum instead and are
-   added up behind it. Long sums are cut into blocks, so that rounding grows with the square root.
+   added up behind it. The rows of all leading dimensions are one matrix to a linear layer where they lie at one distance
+   from each other; else each block of weights goes through them before the next. Where the weights stay in L2 and rows do
+   not, a block of rows goes through all weights before the next. Long sums are cut into blocks, so that rounding grows with the square root.
 
    A matrix times its own transpose is symmetric, to the bit: tiles above the diagonal are stored as columns and as
    rows, those on it are computed whole, those below it not at all. The node's cost stays what the graph says. */
@@ -14,11 +16,15 @@ typedef struct Mm {
     bool ta, tb;
     int blocked;               /* loops of a sum in blocks, 0: it is one loop */
     int wparam, lanes, last_n;
+    int packed[2];             /* parameters with the weights of whole blocks and of the rest, -1: not yet */
+    const Ix *lo, *hi;         /* the rows at work, in tiles of `step`; NULL: all */
+    int64_t step;
     const int64_t *order;      /* linear, by a table: the terms of the sum in the order in which they lie, else NULL */
     KcRun run;
     int along;                 /* lanes of vectors along the sum, 1: none */
     int64_t first, wide;       /* first column of the segment, columns of a block */
     const Ix *lead[MAX_RANK];  /* coordinates of the result but the last two */
+    bool lead_inside;          /* their loops are inside that over blocks of columns */
     const Ix *row, *blk;
     bool mirrored;             /* the tile lies above the diagonal of a symmetric result */
     bool even;                 /* what the steps read is the same at [i][j] and [j][i] */
@@ -223,6 +229,10 @@ static void rows(KC *kc, Mm *m, int nb, const Ix *lo, const Ix *hi, int64_t px)
 
 static void all_rows(KC *kc, Mm *m, int nb, int64_t from)
 {
+    if (m->lo) {
+        rows(kc, m, nb, m->lo, m->hi, m->step);
+        return;
+    }
     int64_t px = imin(kc->s.px, m->M - from), whole = from + (m->M - from) / px * px;
     rows(kc, m, nb, IXC(from), IXC(whole), px);
     if (whole < m->M)
@@ -252,8 +262,11 @@ static void segment(KC *kc, Mm *m, int nb, int64_t block, bool tail)
 }
 
 /* weight f32[O][K] to [block][K][wide] from column first on. */
-static int pack(KC *kc, const Mm *m, int64_t blocks, const char *suffix)
+static int pack(KC *kc, Mm *m, int64_t blocks, const char *suffix)
 {
+    int *param = &m->packed[*suffix != 0];
+    if (*param >= 0)
+        return *param;
     const Value *wv = &kc->l->g->value.v[m->b];
     const float *w = tensor_f32(kc->l->A, wv->tensor);
     int64_t O = wv->type.dim[0];
@@ -266,41 +279,60 @@ static int pack(KC *kc, const Mm *m, int64_t blocks, const char *suffix)
                     p[(b * m->K + k) * m->wide + j] = w[o * m->K + (m->order ? m->order[k] : k)];
         }
     const char *name = arena_printf(kc->l->A, "%s.tile%s_%dx%d", wv->name, suffix, (int)(m->wide / m->lanes), m->lanes);
-    return kc_const(kc, *suffix ? "wt" : "w", name, DT_F32, 3, (int64_t[]){blocks, m->K, m->wide}, p);
+    *param = kc_const(kc, *suffix ? "wt" : "w", name, DT_F32, 3, (int64_t[]){blocks, m->K, m->wide}, p);
+    return *param;
 }
 
-void lower_matmul(KC *kc)
+/* Does every value of this many rows lie so that they can be counted through? Others are the same for all. */
+static bool counts_rows(const KC *kc, ValueId v)
+{
+    const Value *x = &kc->l->g->value.v[v];
+    const Type *t = &x->type;
+    bool rows = t->rank == kc->frame.rank;
+    for (int i = 0; i < t->rank - 1 && rows; i++)
+        rows = t->dim[i] == kc->frame.dim[i];
+    return (rows && x->kind != VAL_CONST && value_rows(x)) || type_elems(t) == 1;
+}
+
+bool linear_flat(const KC *kc)
 {
     const Node *n = kc->n;
-    bool linear = n->op == OP_linear;
-    Mm *m = NEW(kc->A, Mm, 1);
-    *m = (Mm){.a = n->in[0], .b = n->in[1], .bias = n->nin > 2 ? n->in[2] : -1, .at = *kc_type(kc, n->in[0]), .bt = *kc_type(kc, n->in[1]),
-              .ot = kc->frame, .ta = n->attr.transpose_a, .tb = n->attr.transpose_b, .wparam = -1, .lanes = kc->s.lanes};
-    int R = m->ot.rank;
-    m->cols = m->ot.dim[R - 1];
-    m->M = R > 1 ? m->ot.dim[R - 2] : 1;
-    m->K = m->ta ? m->at.dim[m->at.rank - 2] : m->at.dim[m->at.rank - 1];
-    if (linear)
-        m->order = kc_sort(kc, m->a, m->at.rank - 1, 1, &m->run);
-    bool constant = linear && kc->l->g->value.v[m->b].kind == VAL_CONST;
-    if (linear && !constant)
-        bug("linear's weight is not a constant");
-    bool vector = kc_epilogue_vector(kc, R - 1);
-    if (!linear)
-        vector = vector && kc_vector(kc, m->b, &m->bt, m->bt.rank - (m->tb ? 2 : 1));
-    bool along = !vector && m->tb && !m->ta && m->K > 1 && kc_vector(kc, m->a, &m->at, m->at.rank - 1) &&
-                 kc_vector(kc, m->b, &m->bt, m->bt.rank - 1);
-    m->along = along ? m->lanes : 1;
-    if (!vector)
-        m->lanes = 1;
-    m->even = even_epilogue(kc, R);
-    kc_zero_borders(kc);
+    int R = kc->frame.rank;
+    bool all = n->op == OP_linear && R > 2 && kc->frame.dim[R - 2] > 1 && counts_rows(kc, n->in[0]);
+    for (int i = 0; i < n->nout; i++)
+        all = all && counts_rows(kc, n->out[i].value);
+    for (int i = 0; i < n->nstep; i++)
+        for (int k = 0; k < n->step[i].nin; k++) {
+            bool param = op_is(n->step[i].op, P_PARAM) && k > 0 && n->step[i].attr.axis == R - 1;
+            if (n->step[i].in[k] >= 0 && !param)
+                all = all && counts_rows(kc, n->step[i].in[k]);
+        }
+    return all;
+}
+
+/* Opens loops over the leading dimensions. */
+static int open_lead(KC *kc, Mm *m, bool outermost)
+{
     int opened = 0;
-    for (int i = 0; i < R - 2; i++) {
-        m->lead[i] = IXC(0);
-        if (m->ot.dim[i] > 1)
-            m->lead[i] = IXV(kb_for(&kc->b, LOOP_SERIAL, "i", IXC(0), IXC(m->ot.dim[i]), 1)), opened++;
-    }
+    for (int i = 0; i < m->ot.rank - 2; i++)
+        if (m->ot.dim[i] > 1 && !kc->flat) {
+            LoopKind kind = outermost && !opened ? LOOP_PARALLEL : LOOP_SERIAL;
+            m->lead[i] = IXV(kb_for(&kc->b, kind, "i", IXC(0), IXC(m->ot.dim[i]), 1)), opened++;
+        }
+    return opened;
+}
+
+/* One block of columns, or as many as the loop around it has. */
+static void columns(KC *kc, Mm *m, int nb, int64_t block, bool tail)
+{
+    int opened = m->lead_inside ? open_lead(kc, m, false) : 0;
+    segment(kc, m, nb, block, tail);
+    kc_close(kc, opened);
+}
+
+static void all_columns(KC *kc, Mm *m, LoopKind kind)
+{
+    bool constant = kc->n->op == OP_linear;
     int64_t vec = (m->cols + m->lanes - 1) / m->lanes, nb = imin(kc->s.nb, vec), full = m->cols / (nb * m->lanes);
     int64_t rest = m->cols - full * nb * m->lanes;
     if (rest) { /* before the parallel loop over whole blocks */
@@ -309,16 +341,85 @@ void lower_matmul(KC *kc)
         m->blk = IXC(0);
         if (constant)
             m->wparam = pack(kc, m, 1, full ? "_tail" : "");
-        segment(kc, m, (int)nv, nb * m->lanes, true);
+        columns(kc, m, (int)nv, nb * m->lanes, true);
     }
     if (full) {
         m->first = 0, m->wide = nb * m->lanes, m->last_n = m->lanes;
         if (constant)
             m->wparam = pack(kc, m, full, "");
-        m->blk = IXV(kb_for(&kc->b, opened ? LOOP_SERIAL : LOOP_PARALLEL, "oc", IXC(0), IXC(full), 1));
-        segment(kc, m, (int)nb, nb * m->lanes, false);
+        m->blk = IXV(kb_for(&kc->b, kind, "oc", IXC(0), IXC(full), 1));
+        columns(kc, m, (int)nb, nb * m->lanes, false);
         kb_end(&kc->b);
     }
-    while (opened--)
-        kb_end(&kc->b);
+}
+
+/* Do the weights stay in L2 while rows pass by? */
+static bool near_weights(const KC *kc, const Mm *m) { return m->K * m->cols * 4 <= kc->t->l2 / 2; }
+
+/* Rows of a block that stays in L2 beside such weights, with what is made of it; 0: all rows do, or the weights do not. */
+static int64_t row_block(const KC *kc, const Mm *m)
+{
+    int64_t bytes = (m->K + m->cols) * 4, px = kc->s.px;
+    if (!kc->flat || m->lanes == 1 || !near_weights(kc, m) || m->M * bytes <= kc->t->l2 / 2)
+        return 0;
+    return imax(kc->t->l2 / 4 / bytes / px, 8) * px;
+}
+
+static void blocks_of_rows(KC *kc, Mm *m, int64_t block)
+{
+    int64_t px = kc->s.px, whole = m->M / px * px;
+    if (whole < m->M) { /* before the parallel loop */
+        m->lo = IXC(whole), m->hi = IXC(m->M), m->step = m->M - whole;
+        all_columns(kc, m, LOOP_SERIAL);
+    }
+    m->lo = IXV(kb_for(&kc->b, LOOP_PARALLEL, "rows", IXC(0), IXC(whole), block));
+    m->hi = whole % block ? ix_min(kc->A, ADDC(m->lo, block), IXC(whole)) : ADDC(m->lo, block);
+    m->step = px;
+    all_columns(kc, m, LOOP_SERIAL);
+    kb_end(&kc->b);
+}
+
+/* Vectors along the columns or, where those do not lie side by side, along the sum. */
+static void choose_vectors(const KC *kc, Mm *m)
+{
+    int R = m->ot.rank;
+    bool vector = kc_epilogue_vector(kc, R - 1);
+    if (kc->n->op == OP_matmul)
+        vector = vector && kc_vector(kc, m->b, &m->bt, m->bt.rank - (m->tb ? 2 : 1));
+    bool along = !vector && m->tb && !m->ta && m->K > 1 && kc_vector(kc, m->a, &m->at, m->at.rank - 1) &&
+                 kc_vector(kc, m->b, &m->bt, m->bt.rank - 1);
+    m->along = along ? m->lanes : 1;
+    if (!vector)
+        m->lanes = 1;
+}
+
+void lower_matmul(KC *kc)
+{
+    const Node *n = kc->n;
+    bool linear = n->op == OP_linear;
+    Mm *m = NEW(kc->A, Mm, 1);
+    *m = (Mm){.a = n->in[0], .b = n->in[1], .bias = n->nin > 2 ? n->in[2] : -1, .at = *kc_type(kc, n->in[0]), .bt = *kc_type(kc, n->in[1]),
+              .ot = kc->frame, .ta = n->attr.transpose_a, .tb = n->attr.transpose_b, .wparam = -1, .packed = {-1, -1}, .lanes = kc->s.lanes};
+    int R = m->ot.rank;
+    m->cols = m->ot.dim[R - 1];
+    m->K = m->ta ? m->at.dim[m->at.rank - 2] : m->at.dim[m->at.rank - 1];
+    if (linear && kc->l->g->value.v[m->b].kind != VAL_CONST)
+        bug("linear's weight is not a constant");
+    m->M = kc->flat ? type_elems(&m->ot) / m->cols : R > 1 ? m->ot.dim[R - 2] : 1;
+    if (linear)
+        m->order = kc_sort(kc, m->a, m->at.rank - 1, 1, &m->run);
+    choose_vectors(kc, m);
+    m->even = even_epilogue(kc, R);
+    kc_zero_borders(kc);
+    for (int i = 0; i < R - 2; i++)
+        m->lead[i] = IXC(0);
+    int64_t block = row_block(kc, m);
+    if (block) {
+        blocks_of_rows(kc, m, block);
+        return;
+    }
+    m->lead_inside = linear && !near_weights(kc, m);
+    int opened = m->lead_inside ? 0 : open_lead(kc, m, true);
+    all_columns(kc, m, opened ? LOOP_SERIAL : LOOP_PARALLEL);
+    kc_close(kc, opened);
 }

@@ -179,6 +179,18 @@ def l2_normalize():
     return Case('l2_normalize', [x], [], dict(axes=axes, eps=eps), [y])
 
 
+def layer_norm():
+    x, eps = rnd(*shape()), pick(None, 1e-3, 0.5)
+    given, affine = pick(None, random.randint(-x.dim(), x.dim() - 1)), random.randint(0, 2)
+    axis = -1 if given is None else given
+    if x.shape[axis] == 1:  # zero, but for PyTorch's rounding
+        return None
+    consts = [rnd(x.shape[axis]) for _ in range(affine)]
+    w, b = (consts + [None, None])[:2]
+    y = F.layer_norm(x.transpose(axis, -1), [x.shape[axis]], w, b, 1e-5 if eps is None else eps).transpose(axis, -1)
+    return Case('layer_norm', [x], consts, dict(axis=given, eps=eps), [y.contiguous()])
+
+
 def along(x, axis, c):
     return c.reshape([-1 if i == axis % x.dim() else 1 for i in range(x.dim())])
 
@@ -451,7 +463,7 @@ REDUCE = {'mean': lambda x, a, k: x.mean(a, keepdim=k), 'sum': lambda x, a, k: x
 MAKERS = {
     'conv2d': conv2d, 'conv_transpose2d': conv_transpose2d, 'linear': linear, 'matmul': matmul,
     'batch_norm': batch_norm, 'softmax': soft('softmax', torch.softmax),
-    'softmin': soft('softmin', lambda x, d: F.softmin(x, d)), 'l2_normalize': l2_normalize,
+    'softmin': soft('softmin', lambda x, d: F.softmin(x, d)), 'l2_normalize': l2_normalize, 'layer_norm': layer_norm,
     'bias': per_channel('bias', 1, torch.add), 'scale': per_channel('scale', 1, torch.mul),
     'scale_bias': per_channel('scale_bias', 2, lambda x, w, b: x * w + b), 'sqrt': unary('sqrt', torch.sqrt, True),
     'polynomial': polynomial, 'clamp': clamp, 'map': map_, 'leaky_relu': leaky_relu, 'gelu': gelu, 'max_pool': max_pool, 'avg_pool': avg_pool,

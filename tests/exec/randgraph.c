@@ -1,6 +1,7 @@
 #include "randgraph.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef struct Gen { Arena *A; Graph *g; Rng r; VEC(ValueId) pool; int nconst; } Gen;
 
@@ -334,14 +335,28 @@ static ValueId reduction(Gen *s)
     return a.axes.n && (a.keep || t->rank > a.axes.n) ? node(s, op, &a, &x, 1) : -1;
 }
 
+/* eps is large: a row of equal numbers is zero, not the rounding of its mean. */
+static ValueId layer_norm(Gen *s, ValueId x, int64_t axis)
+{
+    if (x < 0)
+        return -1;
+    Attrs a = defaults(OP_layer_norm);
+    int64_t n = type_of(s, x)->dim[axis];
+    ValueId in[3] = {x, constant_in(s, shape(1, &n), 0.5, 1.5), constant(s, shape(1, &n), 0.2, 0)};
+    a.axis = axis, a.eps = 0.1;
+    return node(s, OP_layer_norm, &a, in, (int)pick(s, 1, 3));
+}
+
 static ValueId norm(Gen *s)
 {
-    static const Op ops[] = {OP_softmax, OP_softmin, OP_l2_normalize};
+    static const Op ops[] = {OP_softmax, OP_softmin, OP_l2_normalize, OP_layer_norm};
     ValueId x = any(s);
     const Type *t = type_of(s, x);
     if (!t->rank)
         return -1;
-    Op op = ops[pick(s, 0, 2)];
+    Op op = ops[pick(s, 0, LEN(ops) - 1)];
+    if (op == OP_layer_norm)
+        return layer_norm(s, x, pick(s, 0, t->rank - 1));
     Attrs a = defaults(op);
     a.axis = pick(s, 0, t->rank - 1);
     if (op == OP_l2_normalize) { /* away from zero */
@@ -541,6 +556,66 @@ static ValueId product(Gen *s)
     return node(s, OP_matmul, &a, in, 2);
 }
 
+static ValueId transposed(Gen *s, ValueId x, const int64_t perm[4])
+{
+    if (x < 0)
+        return -1;
+    Attrs a = defaults(OP_transpose);
+    a.perm.n = 4;
+    memcpy(a.perm.v, perm, 4 * sizeof *perm);
+    return node(s, OP_transpose, &a, &x, 1);
+}
+
+static ValueId linear(Gen *s, ValueId x, int64_t out)
+{
+    if (x < 0)
+        return -1;
+    const Type *t = type_of(s, x);
+    int64_t wd[2] = {out, t->dim[t->rank - 1]};
+    ValueId in[3] = {x, constant(s, shape(2, wd), sqrt(1.0 / (double)wd[1]), 0), constant(s, shape(1, &out), 0.2, 0)};
+    return node(s, OP_linear, NULL, in, chance(s, 70) ? 3 : 2);
+}
+
+/* What is channels-first here and channels-last there: linear layers, norms and maps between transposes, with a
+   residual on either side and convolutions, which want a border, before and behind. */
+static ValueId tokens(Gen *s)
+{
+    static const int64_t last[] = {0, 2, 3, 1}, first[] = {0, 3, 1, 2}, heads[] = {0, 2, 1, 3};
+    ValueId x = any(s), y, r;
+    if (type_of(s, x)->rank != 4)
+        return -1;
+    if (chance(s, 50))
+        x = chance(s, 60) ? depthwise(s, x) : dense(s, x, pick(s, 1, 20), 3);
+    y = r = transposed(s, x, chance(s, 80) ? last : heads);
+    if (chance(s, 50))
+        y = layer_norm(s, y, chance(s, 80) ? 3 : 1);
+    if (y < 0)
+        return -1;
+    int64_t size = type_of(s, y)->dim[3];
+    y = linear(s, y, chance(s, 50) ? size : pick(s, 1, 40));
+    if (chance(s, 50))
+        y = one(s, chance(s, 50) ? OP_gelu : OP_tanh, y);
+    if (chance(s, 40))
+        y = linear(s, y, size);
+    if (chance(s, 20))
+        y = one(s, OP_softmax, y);
+    if (y < 0)
+        return -1;
+    if (chance(s, 40) && type_eq(type_of(s, y), type_of(s, r)))
+        y = node(s, OP_add, NULL, (ValueId[]){y, r}, 2);
+    if (chance(s, 30))
+        PUSH(s->A, &s->pool, y);
+    y = transposed(s, y, chance(s, 85) ? first : heads);
+    if (y >= 0 && chance(s, 60) && type_eq(type_of(s, y), type_of(s, x)))
+        y = node(s, OP_add, NULL, (ValueId[]){x, y}, 2);
+    switch (pick(s, 0, 4)) {
+    case 0: return depthwise(s, y);
+    case 1: return dense(s, y, pick(s, 1, 20), chance(s, 50) ? 1 : 3);
+    case 2: return y < 0 ? -1 : over_map(s, y, chance(s, 50));
+    default: return y;
+    }
+}
+
 typedef ValueId Make(Gen *);
 
 static Graph *generate(Arena *A, uint64_t seed, int size, Make *const *make, int nmake, int64_t most)
@@ -574,7 +649,7 @@ static Graph *generate(Arena *A, uint64_t seed, int size, Make *const *make, int
 Graph *randgraph(Arena *A, uint64_t seed, int size)
 {
     static Make *const make[] = {conv, conv, group, group, conv_transpose, batch_norm, per_channel, unary, unary, unary, binary,
-                                 binary, pool, reduction, norm, movement, movement, units, product};
+                                 binary, pool, reduction, norm, movement, movement, units, product, tokens, tokens};
     return generate(A, seed, size, make, LEN(make), 15);
 }
 
