@@ -228,8 +228,8 @@ static bool compile_to(const Job *j, Emit e)
         return write_to_stdout(j, e.loops) && job_write_report(j);
     const char *dir = o->output ? o->output : arena_printf(j->arena, "generated/%s", j->spec->name);
     if ((e.lib || e.shared) && c_hides_library(j->spec->name)) {
-        error_at(loc_file(diag_file(j->spec->path, NULL, 0)), "lib%s is a library of the system, which the model's would hide: "
-                 "the spec needs another name", j->spec->name);
+        error_at(loc_file(diag_file(j->spec->path, NULL, 0)), "lib%s is a library of the system, which "
+                 "the model's would hide: the spec needs another name", j->spec->name);
         return false;
     }
     Figures f = figures(j);
