@@ -24,8 +24,8 @@ typedef struct BackendOptions {
 /* Interface of the model: names and types of inputs and outputs in order. */
 typedef struct Iface { const char *name; Type type; } Iface;
 
-/* What a model that is called `want`, an identifier, is called in C and in file names: the same, unless that is taken; why says then
-   what by ("is a header of the system"). Programs have such a name. */
+/* What a model that is called `want`, an identifier, is called in C and in file names: the same, unless that is taken.
+   *why is NULL or says by what ("is a header of the system"). Programs have such a name. */
 const char *c_model_name(Arena *, const char *want, const char **why);
 
 /* Whether libNAME.a and libNAME.so would be found in place of a library of the system. */

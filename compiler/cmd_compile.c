@@ -236,8 +236,8 @@ static bool compile_to(const Job *j, Emit e)
     const char *dir = o->output ? o->output : arena_printf(j->arena, "generated/%s", j->spec->name);
     const char *report = arena_printf(j->arena, "%s.json", j->spec->name);
     if ((e.lib || e.shared) && c_hides_library(j->spec->name)) {
-        error_at(loc_file(diag_file(j->spec->path, NULL, 0)), "lib%s is a library of the system, which the model's would hide: "
-                 "the spec needs another name", j->spec->name);
+        error_at(loc_file(diag_file(j->spec->path, NULL, 0)), "lib%s is a library of the system, which "
+                 "the model's would hide: the spec needs another name", j->spec->name);
         return false;
     }
     Figures f = figures(j);

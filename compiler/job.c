@@ -205,13 +205,14 @@ static bool emits_code(const char *emit)
     return any;
 }
 
-/* Compilers take it that code and constants lie within 2 GiB (the small code model of the psABIs); linkers find out that they do
-   not. */
+/* In the small code model of the psABIs, which compilers take, code and constants lie within 2 GiB. Where they do not, the
+   linker's message names a relocation and no way out. */
 bool job_holds(const Job *j, int64_t bytes)
 {
     enum { CODE = 64 << 20 };
     const Options *o = j->opt;
-    if (bytes <= INT32_MAX - CODE || o->command != CMD_compile || is_word(o->weights_as, "file") || !emits_code(o->emit))
+    bool inside = o->command == CMD_compile && !is_word(o->weights_as, "file") && emits_code(o->emit);
+    if (bytes <= INT32_MAX - CODE || !inside)
         return true;
     error_at(loc_file(diag_file(j->spec->path, NULL, 0)), "the weights take %s bytes, and what holds code holds 2 GiB: "
              "--weights-as=file leaves them in %s.bin, for the program to map", digits(j->arena, bytes), j->spec->name);

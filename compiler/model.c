@@ -56,8 +56,8 @@ float **io_alloc(Arena *A, const Graph *g)
     return io;
 }
 
-/* Functions of one signature whatever the model's: they pass io[0], io[1], ... on, and the weights, which no program needs to
-   hold, however large they are. */
+/* Functions of one signature whatever the model's: they pass io[0], io[1], ... on, and the weights, which are mapped,
+   however large they are. */
 static void write_adapter(Buf *b, const Job *j, unsigned flags)
 {
     const Graph *g = j->graph;
@@ -67,7 +67,8 @@ static void write_adapter(Buf *b, const Job *j, unsigned flags)
         buf_printf(&args, "io[%d], ", i);
     buf_printf(b, "#include \"%s.h\"\n"
                   "const void *dsqc_weights;\n"
-                  "int dsqc_run(float *const *io, void *arena) { return %s_run(%sarena, dsqc_weights); }\n", name, name, args.s);
+                  "int dsqc_run(float *const *io, void *arena) { return %s_run(%sarena, dsqc_weights); }\n",
+               name, name, args.s);
     if (flags & MODEL_THREADS)
         buf_printf(b, "int dsqc_run_mt(float *const *io, void *arena, const dsq_executor *e)\n"
                       "{ return %s_run_mt(%sarena, dsqc_weights, e); }\n", name, args.s);

@@ -18,8 +18,8 @@ typedef struct Names {
     const char *isa;
 } Names;
 Names names_new(Arena *, const char *isa, const Names *outer);
-/* An identifier made of the characters of want that is free here, and neither a word of C or C++ nor like a macro or a type
-   that is not ours; taken from then on. */
+/* An identifier made of the characters of want that is free here, and neither a word of C or C++ nor like a macro or a
+   type that is not ours; taken from then on. */
 const char *names_take(Names *, const char *want);
 bool names_taken(const Names *, const char *);
 /* A name without the numbers that the builder and the passes append, and which scopes of C make needless. */

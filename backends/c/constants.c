@@ -74,12 +74,13 @@ static bool asm_file(CFile *c, OutDir *dir)
     Buf b = {0};
     const char *m = c->model, *M = c->MODEL;
     buf_printf(&b,
-               "/* %s_weights.S: the weights of %s, which the assembler includes: GNU's or LLVM's, for ELF, Mach-O or PE. It looks\n"
-               "   for %s.bin in the working directory and the folders of -I; -D%s_BIN='\"path\"' names another place.\n"
+               "/* %s_weights.S: the weights of %s, which the assembler includes: GNU's or LLVM's, for ELF,\n"
+               "   Mach-O or PE. It looks for %s.bin in the working directory and the folders of -I;\n"
+               "   -D%s_BIN='\"path\"' names another place.\n"
                "   -DDSQ_WEIGHTS_ASM_SECTION='.section .ext_flash,\"a\"' puts them into a section of yours. */\n"
                "#ifndef %s_BIN\n#define %s_BIN \"%s.bin\"\n#endif\n"
                "#if defined DSQ_WEIGHTS_SECTION && !defined DSQ_WEIGHTS_ASM_SECTION\n"
-               "#error \"DSQ_WEIGHTS_SECTION is for weights as C arrays; these want DSQ_WEIGHTS_ASM_SECTION, a directive\"\n"
+               "#error \"DSQ_WEIGHTS_SECTION is for arrays of C; here DSQ_WEIGHTS_ASM_SECTION is a directive\"\n"
                "#endif\n\n",
                m, m, m, M, M, M, m);
     buf_puts(&b,

@@ -39,10 +39,11 @@ static void how_to_build(CFile *c, Buf *b)
                    c->o->made_by ? c->o->made_by : command);
     if (assembler && (source || f->as || f->ir))
         buf_printf(b, "   The assembler looks for %s.bin in the working directory and the folders of -I.\n"
-                      "   -DDSQ_WEIGHTS_ASM_SECTION='.section .ext_flash,\"a\"' puts the weights into a section of yours.\n\n", m);
+                      "   -DDSQ_WEIGHTS_ASM_SECTION='.section .ext_flash,\"a\"' puts the weights into a section of\n"
+                      "   yours.\n\n", m);
     else if (c->o->weights_as == WEIGHTS_C && source)
-        buf_puts(b, "   -DDSQ_WEIGHTS_SECTION='__attribute__((section(\".ext_flash\")))' puts the weights into a section of\n"
-                    "   yours.\n\n");
+        buf_puts(b, "   -DDSQ_WEIGHTS_SECTION='__attribute__((section(\".ext_flash\")))' puts the weights into a\n"
+                    "   section of yours.\n\n");
 }
 
 static void first_comment(CFile *c, Buf *b)

@@ -1,12 +1,12 @@
-/* The name that a model has in C and in its files, and the macros that begin with it. Both are made once and in such a way that
-   two models never share a function, a macro or a file:
-   - functions and files are the name and an ending of ours, such as NAME_run or NAME_weights.h. A name that itself ends in
-     one of those, or that is a file of the runtime or of the system, gets "_net" behind it. So does a name that such a
-     change would make: math is math_net, math_net is math_net_net.
-   - macros are the name in capitals. A name that has capitals keeps its case, or is in small letters where it has nothing
-     else: seg is SEG, Seg is Seg, SEG is seg.
-   - the name of an input or output loses its underscores in a macro: what stands behind the last underscore but one is
-     never part of the model's name. */
+/* The name that a model has in C and in its files, and the macros that begin with it. Both are made in one place, so
+   that two models never share a function, a macro or a file:
+   - Functions and files are the name and an ending of ours, such as NAME_run or NAME_weights.h. A name gets "_net"
+     behind it where it ends in one of those, or where it is a file of the runtime or of the system. So does a name
+     that such a change would make: math is math_net, math_net is math_net_net.
+   - Macros are the name in capitals. A name that has capitals keeps its case, or is in small letters where it has
+     nothing else: seg is SEG, Seg is Seg, SEG is seg.
+   - An input or output loses its underscores in a macro. So the last underscore before the macro's ending ends the
+     model's name. */
 #include "c.h"
 
 #include <ctype.h>
@@ -17,19 +17,20 @@
 /* A folder of models is searched for headers, so NAME.h would be found in place of the system's. */
 static const char *const headers[] = {
     /* C and C++ */
-    "assert", "complex", "ctype", "errno", "fenv", "float", "inttypes", "iso646", "limits", "locale", "math", "setjmp",
-    "signal", "stdalign", "stdarg", "stdatomic", "stdbit", "stdbool", "stdckdint", "stddef", "stdint", "stdio", "stdlib",
-    "stdnoreturn", "string", "tgmath", "threads", "time", "uchar", "wchar", "wctype",
+    "assert", "complex", "ctype", "errno", "fenv", "float", "inttypes", "iso646", "limits", "locale", "math",
+    "setjmp", "signal", "stdalign", "stdarg", "stdatomic", "stdbit", "stdbool", "stdckdint", "stddef", "stdint",
+    "stdio", "stdlib", "stdnoreturn", "string", "tgmath", "threads", "time", "uchar", "wchar", "wctype",
     /* POSIX and the GNU C library */
-    "aio", "alloca", "byteswap", "cpio", "dirent", "dlfcn", "elf", "endian", "err", "error", "execinfo", "fcntl", "features",
-    "fnmatch", "fts", "ftw", "getopt", "glob", "grp", "iconv", "ifaddrs", "langinfo", "libgen", "libintl", "link", "malloc",
-    "mcheck", "memory", "mntent", "mqueue", "netdb", "nss", "obstack", "paths", "poll", "printf", "pthread", "pty", "pwd",
-    "regex", "resolv", "sched", "search", "semaphore", "shadow", "spawn", "strings", "syscall", "sysexits", "syslog", "tar",
-    "termio", "termios", "ucontext", "ulimit", "unistd", "utime", "utmp", "utmpx", "values", "wait", "wordexp",
+    "aio", "alloca", "byteswap", "cpio", "dirent", "dlfcn", "elf", "endian", "err", "error", "execinfo", "fcntl",
+    "features", "fnmatch", "fts", "ftw", "getopt", "glob", "grp", "iconv", "ifaddrs", "langinfo", "libgen", "libintl",
+    "link", "malloc", "mcheck", "memory", "mntent", "mqueue", "netdb", "nss", "obstack", "paths", "poll", "printf",
+    "pthread", "pty", "pwd", "regex", "resolv", "sched", "search", "semaphore", "shadow", "spawn", "strings",
+    "syscall", "sysexits", "syslog", "tar", "termio", "termios", "ucontext", "ulimit", "unistd", "utime", "utmp",
+    "utmpx", "values", "wait", "wordexp",
     /* compilers, other C libraries and systems */
-    "altivec", "arm_acle", "arm_bf16", "arm_cde", "arm_cmse", "arm_fp16", "arm_mve", "arm_mve_types", "arm_neon", "arm_sve",
-    "arm_sme", "builtins", "cpuid", "io", "mm_malloc", "newlib", "omp", "reent", "riscv_vector", "stdfix", "syslimits",
-    "unwind", "varargs", "wasm_simd128", "intrin", "windows", "process", "direct", "conio", "arduino",
+    "altivec", "arm_acle", "arm_bf16", "arm_cde", "arm_cmse", "arm_fp16", "arm_mve", "arm_mve_types", "arm_neon",
+    "arm_sve", "arm_sme", "builtins", "cpuid", "io", "mm_malloc", "newlib", "omp", "reent", "riscv_vector", "stdfix",
+    "syslimits", "unwind", "varargs", "wasm_simd128", "intrin", "windows", "process", "direct", "conio", "arduino",
 };
 
 /* NAME_run and the functions of the program that runs a model in dsqc's own process would be the same. */
@@ -87,7 +88,8 @@ static const char *in_the_way(Arena *A, const char *base)
 bool c_hides_library(const char *model)
 {
     static const char *const library[] = {
-        "anl", "atomic", "c", "crypt", "dl", "g", "gcc", "gcc_s", "gomp", "m", "nosys", "nsl", "pthread", "resolv", "rt", "util",
+        "anl", "atomic", "c", "crypt", "dl", "g", "gcc", "gcc_s", "gomp", "m", "nosys", "nsl", "pthread", "resolv",
+        "rt", "util",
     };
     return among(model, library, LEN(library));
 }

@@ -6,19 +6,18 @@
 
 /* Words of C and C++, and what compilers and the headers of C, POSIX and boards define in small letters. */
 static const char *const word[] = {
-    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern", "float",
-    "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed", "sizeof",
-    "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while",
-    "alignas", "alignof", "asm", "bool", "constexpr", "false", "nullptr", "static_assert", "thread_local", "true",
-    "typeof", "typeof_unqual",
-    "and", "and_eq", "atomic_cancel", "atomic_commit", "atomic_noexcept", "bitand", "bitor", "catch", "class", "co_await",
-    "co_return", "co_yield", "compl", "concept", "const_cast", "consteval", "constinit", "contract_assert", "decltype",
-    "delete", "dynamic_cast", "explicit", "export", "final", "friend", "import", "module", "mutable", "namespace", "new",
-    "noexcept", "not", "not_eq", "operator", "or", "or_eq", "override", "private", "protected", "public", "reflexpr",
-    "reinterpret_cast", "requires", "static_cast", "synchronized", "template", "this", "throw", "try", "typeid", "typename",
-    "using", "virtual", "xor", "xor_eq",
-    "arm", "bit", "cdecl", "complex", "errno", "far", "fortran", "huge", "hyper", "i386", "imaginary", "interface", "linux",
-    "max", "min", "mips", "near", "noreturn", "offsetof", "pascal", "pixel", "small", "sparc", "stderr", "stdin", "stdout",
+    "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
+    "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed",
+    "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "alignas",
+    "alignof", "asm", "bool", "constexpr", "false", "nullptr", "static_assert", "thread_local", "true", "typeof",
+    "typeof_unqual", "and", "and_eq", "atomic_cancel", "atomic_commit", "atomic_noexcept", "bitand", "bitor", "catch",
+    "class", "co_await", "co_return", "co_yield", "compl", "concept", "const_cast", "consteval", "constinit",
+    "contract_assert", "decltype", "delete", "dynamic_cast", "explicit", "export", "final", "friend", "import",
+    "module", "mutable", "namespace", "new", "noexcept", "not", "not_eq", "operator", "or", "or_eq", "override",
+    "private", "protected", "public", "reflexpr", "reinterpret_cast", "requires", "static_cast", "synchronized",
+    "template", "this", "throw", "try", "typeid", "typename", "using", "virtual", "xor", "xor_eq", "arm", "bit",
+    "cdecl", "complex", "errno", "far", "fortran", "huge", "hyper", "i386", "imaginary", "interface", "linux", "max",
+    "min", "mips", "near", "noreturn", "offsetof", "pascal", "pixel", "small", "sparc", "stderr", "stdin", "stdout",
     "sun", "unix", "unreachable", "vax", "vector", "word",
 };
 

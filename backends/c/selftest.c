@@ -10,9 +10,11 @@ typedef struct Test {
 
 static Test names(CFile *c)
 {
-    Test t = {.c = c, .port = NEW(c->A, const char *, c->p->buf.n + 1), .want = NEW(c->A, const char *, c->p->buf.n + 1)};
-    for (int i = 0; i < c->p->buf.n; i++) {
-        t.port[i] = arena_printf(c->A, "%s_selftest_%s%d", c->model, c->p->buf.v[i].kind == BUF_INPUT ? "in" : "out", i);
+    int n = c->p->buf.n;
+    Test t = {.c = c, .port = NEW(c->A, const char *, n + 1), .want = NEW(c->A, const char *, n + 1)};
+    for (int i = 0; i < n; i++) {
+        bool input = c->p->buf.v[i].kind == BUF_INPUT;
+        t.port[i] = arena_printf(c->A, "%s_selftest_%s%d", c->model, input ? "in" : "out", i);
         t.want[i] = arena_printf(c->A, "%s_selftest_want%d", c->model, i);
     }
     t.arena = arena_printf(c->A, "%s_selftest_arena", c->model);

@@ -2,8 +2,8 @@
 
      cc -O2 -std=c99 -ffreestanding -ffp-contract=off -fno-math-errno -fno-trapping-math -c square.c
 
-   -DDSQ_WEIGHTS_SECTION='__attribute__((section(".ext_flash")))' puts the weights into a section of
-   yours.
+   -DDSQ_WEIGHTS_SECTION='__attribute__((section(".ext_flash")))' puts the weights into a
+   section of yours.
 
      static float image[SQUARE_IMAGE_ELEMS];
      static float probabilities[SQUARE_PROBABILITIES_ELEMS];

@@ -1,5 +1,6 @@
 /* square_weights.h: the constants of square.c, in the order in which its kernels read them.
-   -DDSQ_WEIGHTS_SECTION='__attribute__((section(".ext_flash")))' puts them into a section of yours. */
+   -DDSQ_WEIGHTS_SECTION='__attribute__((section(".ext_flash")))' puts them into a section of
+   yours. */
 #ifndef DSQ_WEIGHTS_SECTION
 #define DSQ_WEIGHTS_SECTION
 #endif

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The form of what is generated: the assembler's file for ELF, Mach-O and PE, sections for weights, what the header says of the
-# files beside it, compilers that make nothing, and more weights than a program holds.
+# The form of what is generated: the assembler's file for ELF, Mach-O and PE, sections for weights, what the header says
+# of the files beside it, compilers that make nothing, and more weights than a program holds.
 set -u
 cd "$WORK"
 ok() { echo "ok $1"; }
@@ -13,6 +13,9 @@ network:
   - {op: linear, name: fc, out: 8}
 output: y
 YAML
+have() { command -v "$1" >/dev/null; }
+same() { /usr/bin/python3 -c 'import sys; a, b = (open(f, "rb").read() for f in sys.argv[1:3]); assert b in a' "$@"; }
+placed() { readelf -SW "$1" | grep '\.ext_flash *PROGBITS.* A '; } # a section that is loaded and not written
 compile() { "$DSQC" compile net.yaml --weights random:1 -q "$@"; }
 
 # ---- the assembler's file ----
@@ -21,11 +24,15 @@ nm=$(command -v llvm-nm-19 || command -v llvm-nm)
 # symbols TRIPLE SYMBOL TYPE: the code wants what the assembler's file defines, both with the machine's prefix
 symbols()
 {
-    (cd asm && clang -target "$1" -ffreestanding -c -o code.o net.c && clang -target "$1" -I. -c -o weights.o net_weights.S &&
-        $nm code.o weights.o && $nm code.o | grep -q " U $2$" && $nm weights.o | grep -q " $3 $2$" &&
-        /usr/bin/python3 -c 'import sys; a, b = (open(f, "rb").read() for f in sys.argv[1:]); assert b in a' weights.o net.bin)
+    (
+        cd asm || exit 1
+        clang -target "$1" -ffreestanding -c -o code.o net.c || exit 1
+        clang -target "$1" -I. -c -o weights.o net_weights.S || exit 1
+        $nm code.o weights.o
+        $nm code.o | grep -q " U $2$" && $nm weights.o | grep -q " $3 $2$" && same weights.o net.bin
+    )
 }
-if command -v clang >/dev/null && [ -n "$nm" ]; then
+if have clang && [ -n "$nm" ]; then
     check 'weights for Mach-O, x86-64' symbols x86_64-apple-darwin _net_weights '[sS]'
     check 'weights for Mach-O, arm64' symbols aarch64-apple-darwin _net_weights '[sS]'
     check 'weights for PE, x86-64' symbols x86_64-pc-windows-gnu net_weights R
@@ -35,21 +42,30 @@ if command -v clang >/dev/null && [ -n "$nm" ]; then
 else
     echo 'skip weights for Mach-O and PE: clang or llvm-nm is not installed'
 fi
-check 'weights are aligned and typed' sh -c 'cd asm && cc -I. -c net_weights.S && readelf -sW net_weights.o | grep -q "OBJECT *GLOBAL HIDDEN.* net_weights$" &&
-    readelf -SW net_weights.o | grep -q "\.rodata.* 64$"'
+typed()
+{
+    (cd asm && cc -I. -c net_weights.S) || return
+    readelf -sW asm/net_weights.o | grep -q 'OBJECT *GLOBAL HIDDEN.* net_weights$' &&
+        readelf -SW asm/net_weights.o | grep -q '\.rodata.* 64$'
+}
+check 'weights are aligned and typed' typed
 
 # ---- sections ----
 section='__attribute__((section(".ext_flash")))'
 compile --target=generic --weights-as=c -o c || exit 1
 for cc in gcc clang 'g++ -x c++' 'clang++ -x c++ -Wno-c++17-extensions'; do
-    command -v "${cc%% *}" >/dev/null || continue
+    have "${cc%% *}" || continue
     # shellcheck disable=SC2086
-    check "section of arrays, $cc" sh -c 'cd c && '"$cc"' -Wall -Wextra -Werror "-DDSQ_WEIGHTS_SECTION=$0" -c net.c && readelf -SW net.o | grep "\.ext_flash *PROGBITS.* A "' "$section"
+    arrays() { (cd c && $cc -Wall -Wextra -Werror "-DDSQ_WEIGHTS_SECTION=$section" -c net.c) && placed c/net.o; }
+    check "section of arrays, $cc" arrays
 done
-check 'section of the assembler' sh -c 'cd asm && cc -I. "-DDSQ_WEIGHTS_ASM_SECTION=.section .ext_flash,\"a\"" -c net_weights.S &&
-    readelf -SW net_weights.o | grep "\.ext_flash *PROGBITS.* A "'
-check 'section of arrays is not for the assembler' sh -c 'cd asm && ! cc -I. "-DDSQ_WEIGHTS_SECTION=$0" -c net_weights.S' "$section"
-check 'the header tells of sections' sh -c 'grep -q DSQ_WEIGHTS_SECTION= c/net.h && grep -q DSQ_WEIGHTS_ASM_SECTION= asm/net.h'
+assembler() { (cd asm && cc -I. "$1" -c net_weights.S); }
+directive() { assembler '-DDSQ_WEIGHTS_ASM_SECTION=.section .ext_flash,"a"' && placed asm/net_weights.o; }
+attribute() { ! assembler "-DDSQ_WEIGHTS_SECTION=$section"; }
+told() { grep -q DSQ_WEIGHTS_SECTION= c/net.h && grep -q DSQ_WEIGHTS_ASM_SECTION= asm/net.h; }
+check 'section of the assembler' directive
+check 'section of arrays is not for the assembler' attribute
+check 'the header tells of sections' told
 
 # ---- what the header says ----
 # says EMIT FILE...: the first comment names these files, each of which is there, and no other
@@ -79,7 +95,12 @@ check 'header of text by LLVM' says asm,llvm-ir net.s net.ll net_weights.S net.b
 check 'header tells for which builds the stack is' grep -q 'STACK_BYTES.*optimised builds' c/net.h
 
 # ---- compilers that make nothing ----
-nothing() { local result=$1; shift; ! compile "$@" -o none && [ ! -e none ] && compile "$@" -o none 2>&1 | grep "ended with status 0 and made no $result"; }
+nothing()
+{
+    local result=$1
+    shift
+    ! compile "$@" -o none 2>err && [ ! -e none ] && grep "ended with status 0 and made no $result" err
+}
 CC=true check 'no object' nothing net.o --emit=obj
 CC=true check 'no shared object' nothing libnet.so --emit=shared
 AR=true check 'no library' nothing libnet.a --emit=lib
@@ -88,8 +109,13 @@ CC=true check 'no code to run' sh -c '! "$DSQC" verify net.yaml 2>err && grep "m
 
 # ---- more than 2 GiB ----
 sed 's/16\]/16384]/; s/out: 8/out: 36000/' net.yaml >large.yaml
-large() { ! timeout 10 "$DSQC" compile large.yaml --weights random:1 -q -o large "$@" 2>err && [ ! -e large ] && grep -q -e '--weights-as=file' err && [ "$(wc -l <err)" = 1 ]; }
-for as in '' --weights-as=c --weights-as=asm --emit=obj --emit=shared --emit=lib,selftest '--backend=llvm --emit=obj'; do
+large()
+{
+    ! timeout 10 "$DSQC" compile large.yaml --weights random:1 -q -o large "$@" 2>err && [ ! -e large ] &&
+        grep -q -e '--weights-as=file' err && [ "$(wc -l <err)" = 1 ]
+}
+for as in '' --weights-as=c --weights-as=asm --emit=obj --emit=shared --emit=lib,selftest \
+    '--backend=llvm --emit=obj'; do
     # shellcheck disable=SC2086
     check "more than 2 GiB, ${as:-by default}" large $as
 done

@@ -119,7 +119,7 @@ check 'library with a long name' bash -c '[ "$(ar t "$1")" = a_rather_long_name.
 lines()
 {
     local so=$WORK/l/liblenet.so at line
-    at=$(nm "$so" | awk '/ t k[0-9]+_c2$/ { print $1 }')
+    at=$(nm "$so" | awk '/ t lenet_k[0-9]+_c2$/ { print $1 }')
     line=$(addr2line -e "$so" "0x$at") && echo "$line"
     [ "${line%%:*}" = "./lenet.loops" ] || return 1
     line=${line##*:}

@@ -8,6 +8,8 @@ warn='-Wall -Wextra -Wpedantic -Wshadow -Werror'
 ok() { echo "ok $1"; }
 bad() { echo "not ok $1"; sed 's/^/    /' log | head -20; }
 check() { local name=$1; shift; if "$@" >log 2>&1; then ok "$name"; else bad "$name"; fi; }
+compile() { "$DSQC" compile "$@" --weights random:1 --target=generic -q; }
+twice() { sed -n 's/^#define \([A-Za-z0-9_]*\).*/\1/p' "$@" | sort | uniq -d | grep .; }
 have() { command -v "$1" >/dev/null; }
 
 # spec NAME INPUT...: relu of the sum of the inputs
@@ -33,16 +35,17 @@ spec()
 names='linux asm bool true false unix class new delete namespace xor and or not compl typeof nullptr thread_local
     static_assert constexpr f32 i32 f32x8 add_f32x8 max_f32 DSQ_EINVAL dsq Dsq DSQ dsqc dsq_pool dsq_math dsqc_run
     wchar_t noexcept concept co_await char8_t alignas alignof template typename this virtual operator private public
-    auto break case char const do double else enum extern float for goto if inline int long register restrict return short
-    signed sizeof static struct switch typedef union unsigned void volatile while
+    auto break case char const do double else enum extern float for goto if inline int long register restrict return
+    short signed sizeof static struct switch typedef union unsigned void volatile while
     NULL SIZE_MAX INT32_MAX uintptr_t size_t ptrdiff_t INT_MAX EOF I complex errno stdin
     math stdint stddef limits stdlib string pthread immintrin arm_neon aux con COM1
     parallel unroll let store prefetch load index ptr note inf nan arena weights main printf args begin end run run_mt
-    k0 k0_run a a_b a_k0 a_w a_run net net_net net_weights net_selftest seg Seg SEG sEG X1 resnet18 lib libnet bad_arguments'
+    k0 k0_run a a_b a_k0 a_w a_run net net_net net_weights net_selftest seg Seg SEG sEG X1 resnet18 lib libnet
+    bad_arguments'
 failed=
 for n in $names; do
     spec "$n" x >spec.yaml
-    "$DSQC" compile spec.yaml --weights random:1 --weights-as=c --target=generic --threads -q -o all 2>>log || failed="$failed $n"
+    compile spec.yaml --weights-as=c --threads -o all 2>>log || failed="$failed $n"
 done
 [ -z "$failed" ] && ok 'every name compiles' || bad "these names do not compile:$failed"
 count=$(echo "$names" | wc -w)
@@ -82,20 +85,27 @@ alone() { models | (cd all && xargs -L 1 sh -c 'gcc -std=c99 -fsyntax-only '"$wa
 check 'each by itself' alone
 
 # ---- inputs and outputs ----
-ports='NULL SIZE_MAX INT32_MAX uintptr_t size_t EOF I linux unix asm class new namespace xor and wchar_t noexcept concept co_await
-    char8_t bool true nullptr f32 i32 f32x8 max_f32 add_f32x8 main args weights executor hook user mem error a_w_fc P_ARENA_BYTES
-    P_X_ELEMS P_H p p_run p_bad_arguments b_c bc BC Bc X DSQ_EINVAL DSQ_OK uint8_t int32_t offsetof errno restrict_ x1'
+ports='NULL SIZE_MAX INT32_MAX uintptr_t size_t EOF I linux unix asm class new namespace xor and wchar_t noexcept
+    concept co_await char8_t bool true nullptr f32 i32 f32x8 max_f32 add_f32x8 main args weights executor hook user mem
+    error a_w_fc prefetch_ P_ARENA_BYTES P_X_ELEMS P_H p p_run p_bad_arguments b_c bc BC Bc X DSQ_EINVAL
+    DSQ_OK uint8_t int32_t offsetof errno restrict_ x1'
 # shellcheck disable=SC2086
 spec p $ports >spec.yaml
 sed -i "s/as: out}/as: NaN}/; s/^output: out/output: [NaN, fc, sum3]/" spec.yaml
-check 'inputs of every name' "$DSQC" compile spec.yaml --weights random:1 --weights-as=c --target=generic --threads --emit=c,selftest -q -o ports
+check 'inputs of every name' compile spec.yaml --weights-as=c --threads --emit=c,selftest -o ports
 for cc in 'gcc -std=gnu11' 'clang -std=gnu11' 'g++ -x c++ -std=c++20' 'clang++ -x c++ -std=c++20'; do
     have "${cc%% *}" || continue
     check "inputs of every name, $cc" sh -c "$cc $warn -Iports -o st ports/p.c ports/p_selftest.c && ./st"
 done
 check 'a macro for each' test "$(grep -c '_ELEMS  *[0-9]' ports/p.h)" = "$(($(echo "$ports" | wc -w) + 3))"
-check 'no macro twice' sh -c '! sed -n "s/^#define \([A-Za-z0-9_]*\).*/\1/p" ports/p.h | sort | uniq -d | grep .'
+none_twice() { ! twice "$@"; }
+check 'no macro twice' none_twice ports/p.h
 check 'they run' "$DSQC" verify spec.yaml --weights random:1 --threads=2 --runs 1 -q
+
+# A word of the text form of loops is refused where it stands.
+spec p prefetch >spec.yaml
+refused() { "$DSQC" compile spec.yaml --weights random:1 -q -o none 2>err; [ $? = 1 ] && grep "found 'prefetch'" err; }
+check 'an input called as a word of the text form' refused
 
 # ---- models that would define the same macro or function ----
 spec a b_c >1.yaml
@@ -103,16 +113,19 @@ spec a_b c >2.yaml
 spec seg k0_x run >3.yaml
 spec Seg k0_x run >4.yaml
 rm -rf pair
-for i in 1 2 3 4; do "$DSQC" compile $i.yaml --weights random:1 --weights-as=asm --target=generic -q -o pair 2>>log || bad "pair $i"; done
-check 'no macro of two headers' sh -c '! sed -n "s/^#define \([A-Za-z0-9_]*\).*/\1/p" pair/a.h pair/a_b.h pair/seg.h pair/Seg.h | sort | uniq -d | grep .'
+for i in 1 2 3 4; do compile $i.yaml --weights-as=asm -o pair 2>>log || bad "pair $i"; done
+check 'no macro of two headers' none_twice pair/a.h pair/a_b.h pair/seg.h pair/Seg.h
 printf '#include "a.c"\n#include "a_b.c"\n#include "seg.c"\n#include "Seg.c"\n#include "dsq.h"\n' >pair/all.c
 for cc in gcc clang 'g++ -x c++' 'clang++ -x c++ -std=c++17'; do
     have "${cc%% *}" || continue
-    check "pairs in one translation unit, $cc" sh -c "cd pair && $cc $warn -c -o all.o all.c && nm all.o | grep -q ' U seg_weights' && nm all.o | grep -q ' U a_b_weights'"
+    # shellcheck disable=SC2086
+    unit() { (cd pair && $cc $warn -c -o all.o all.c) && [ "$(nm pair/all.o | grep -cE ' U .*_weights$')" = 4 ]; }
+    check "pairs in one translation unit, $cc" unit
 done
 
 # ---- files of others ----
-mkdir -p others && echo '{"name": "webapp"}' >others/package.json && echo 'int main(void) { return 0; }' >others/app.c && cp -r others before
+mkdir -p others && echo '{"name": "webapp"}' >others/package.json && echo 'int main(void) { return 0; }' >others/app.c
+cp -r others before
 refuses() { ! "$DSQC" compile spec.yaml --weights random:1 -q "$@" && grep -q "$want" log; }
 for n in package app; do
     spec $n x >spec.yaml
