@@ -100,6 +100,22 @@ static void catch_bad_alloc(void *library)
 
 /* ---- loading ---- */
 
+static void aborted(int sig)
+{
+    (void)sig;
+    no_memory();
+}
+
+/* LLVM's constructors run before catch_bad_alloc can have its say. They abort for want of memory alone. */
+static void *open_llvm(const char **why)
+{
+    struct sigaction before, act = {.sa_handler = aborted};
+    sigaction(SIGABRT, &act, &before);
+    void *library = library_open(LLVM_LIBRARY, why);
+    sigaction(SIGABRT, &before, NULL);
+    return library;
+}
+
 static bool find_functions(void *library)
 {
     static const struct { const char *name; void *function; } api[] = {
@@ -141,7 +157,7 @@ bool llvm_open(void)
         return true;
     const char *why;
     catch_no_memory(library_open("libstdc++.so.6", &why));
-    void *library = library_open(LLVM_LIBRARY, &why);
+    void *library = open_llvm(&why);
     if (!library) {
         error_at((Loc){0}, "cannot load LLVM: %s; the C backend (--backend=c) needs none", why);
         return false;
