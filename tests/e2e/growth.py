@@ -53,7 +53,7 @@ def fan(n):
 
 CASES = [  # name, steps, outputs, length
     ("conv, batch_norm, relu", conv_bn_relu, None, 500),
-    ("residuals", residual, None, 500),
+    ("residuals", residual, None, 400),
     ("relus", lambda n: ["relu"] * n, None, 2000),
     ("sigmoids", sigmoids, None, 2000),
     ("adds of one value", adds, None, 1000),
