@@ -33,10 +33,10 @@ static const char *refused(mode_t mode, int fd, const char *path)
     return S_ISSOCK(mode) ? "is a socket, expected a file" : "is a device, expected a file";
 }
 
-/* Opening a pipe must not wait for ever: within half a second somebody must have opened it for writing. */
+/* Opening a pipe must not wait for ever: within 0.8 seconds somebody must have opened it for writing. */
 static bool await_writer(In *in)
 {
-    enum { TRIES = 25 };
+    enum { TRIES = 40 };
     const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
     for (int i = 0; i < TRIES; i++) {
         ssize_t k = read(in->fd, &in->first, 1);

@@ -119,7 +119,7 @@ expect 'nothing near' 1 '' '^qqqqqqqq: error: neither a file nor a bundled spec$
     printf '#!/bin/sh\ncd "%s" && exec "%s" "$@"\n' "$WORK/folder" "$dsqc" >"$DSQC"
     chmod +x "$DSQC" && mkdir -p "$WORK/folder/lenet" "$WORK/folder/tiny/lenet"
     expect 'a folder of the name of a bundled spec' 0 'lenet' '' info tiny/lenet
-    expect 'a folder alone' 1 '' '^lenet: error: Is a directory' info lenet
+    expect 'a folder alone' 1 '' '^lenet: error: is a directory, expected a file' info lenet
 )
 expect 'unknown parameter' 1 '' "did you mean 'classes'" info "$spec" --set classs=3
 expect 'no weights' 1 '' 'names no weights: give --weights' compile "$spec" -o "$WORK/none"

@@ -1,0 +1,101 @@
+#!/usr/bin/python3
+"""Work grows in proportion to the network: one eight times as long takes some eight times the CPU time, where quadratic
+work would take up to 64 times. More than 16 times, in the best of three tries, is a fault. Nothing is said of seconds."""
+import os
+import resource
+import subprocess
+
+DSQC, WORK = os.environ["DSQC"], os.environ["WORK"]
+
+
+def conv(i, inp=None, out=8, kernel=3):
+    where = f"in: {inp}, " if inp else ""
+    return f"{{op: conv2d, name: c{i}, {where}out: {out}, kernel: {kernel}, pad: {kernel // 2}, as: q{i}}}"
+
+
+def conv_bn_relu(n):
+    return [s for i in range(n) for s in (conv(i), f"{{op: batch_norm, name: b{i}}}", "relu")]
+
+
+def residual(n):
+    steps = ["{op: conv2d, name: c, out: 8, kernel: 3, pad: 1, as: r0}"]
+    for i in range(n):
+        steps += [conv(i, f"r{i}"), f"{{op: add, in: [q{i}, r{i}]}}", f"{{op: relu, as: r{i + 1}}}"]
+    return steps
+
+
+def adds(n):
+    return ["{op: relu, as: a0}"] + [f"{{op: add, in: [x, a{i}], as: a{i + 1}}}" for i in range(n)]
+
+
+def sigmoids(n):
+    return [f"{{op: sigmoid, as: q{i}}}" for i in range(n)]
+
+
+def concat(n):
+    return ["{op: concat, axis: 1, in: [%s]}" % ", ".join(f"q{i}" for i in range(n))]
+
+
+def slices(n):
+    steps = [f"{{op: conv2d, name: c, out: {n}, kernel: 1, as: z}}"]
+    for i in range(n):
+        steps += [f"{{op: slice, in: z, axes: [1], start: [{i}], end: [{i + 1}], as: s{i}}}", conv(i, f"s{i}", 1, 1)]
+    return steps + concat(n)
+
+
+def names(n):
+    return "[" + ", ".join(f"q{i}" for i in range(n)) + "]"
+
+
+def fan(n):
+    return [conv(i, "x", 4, 1) for i in range(n)]
+
+
+CASES = [  # name, steps, outputs, length
+    ("conv, batch_norm, relu", conv_bn_relu, None, 500),
+    ("residuals", residual, None, 400),
+    ("relus", lambda n: ["relu"] * n, None, 2000),
+    ("sigmoids", sigmoids, None, 2000),
+    ("adds of one value", adds, None, 1000),
+    ("sigmoids into one concat", lambda n: sigmoids(n) + concat(n), None, 250),
+    ("sigmoids that are outputs", sigmoids, names, 250),
+    ("convolutions into one concat", lambda n: fan(n) + concat(n), None, 250),
+    ("convolutions that are outputs", fan, names, 250),
+    ("slices of one value", slices, None, 250),
+]
+
+
+def cpu(steps, outputs, n):
+    """CPU seconds of one compilation, None where it takes more than a minute."""
+    path = os.path.join(WORK, "net.yaml")
+    body = "\n".join("  - " + s for s in steps(n))
+    with open(path, "w") as f:
+        f.write(f"name: net\ninput: {{x: 'f32[1,8,8,8]'}}\nnetwork:\n{body}\noutput: {outputs(n) if outputs else 'y'}\n")
+    args = [DSQC, "compile", path, "--weights", "random:1", "--target=x86-64-v3", "-q", "-o", os.path.join(WORK, "out")]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    limit = lambda: resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+    done = subprocess.run(args, preexec_fn=limit, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        print("   ", done.stderr[:300].replace("\n", " ") or "more than a minute")
+        return None
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def grows(steps, outputs, n):
+    best = 0
+    for _ in range(3):
+        short, long = cpu(steps, outputs, n), cpu(steps, outputs, 8 * n)
+        if short is None or long is None:
+            return "did not compile"
+        best = min(best or long / short, long / short)
+        if best <= 16:
+            return None
+    return f"8 times as long takes {best:.1f} times the CPU time"
+
+
+for name, steps, outputs, n in CASES:
+    wrong = grows(steps, outputs, n)
+    print(f"{'not ok' if wrong else 'ok'} growth: {name}")
+    if wrong:
+        print("   ", wrong)
