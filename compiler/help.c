@@ -43,8 +43,8 @@ void help_target_names(void)
 /* ---- operators ---- */
 
 static const char operators_head[] =
-    "A step of a spec names an operator: `relu`, or {op: conv2d, name: conv1, out: 64, kernel: 3}. Every step may have\n"
-    "`name` (scope of its tensors), `in` (what it takes, else the result before it), `as` (a name for its result) and\n"
+    "A step of a spec names an operator: `relu`, or {op: conv2d, name: conv1, out: 64, kernel: 3}. Every step may\n"
+    "have `name` (scope of its tensors), `in` (what it takes, else the result before it), `as` (a name for its result) and\n"
     "`when` (false leaves it out). C is the number of channels of the first operand.\n";
 
 /* Operators of specs alone: compiler/spec_op.c reads them. */

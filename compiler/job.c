@@ -84,7 +84,8 @@ static int unknown_target(Arena *A, const Options *o)
     const char *meant = takes ? arena_printf(A, "; take %s: %s", takes, target_doc(takes))
                               : did_you_mean(A, o->target, names, ntargets + 1);
     usage_error(o->command, "%s%s%s%s; targets are %s ('dsqc help targets' says what for)",
-                *o->target ? "unknown target '" : "--target needs a name", o->target, *o->target ? "'" : "", meant, all.s);
+                *o->target ? "unknown target '" : "--target needs a name", o->target, *o->target ? "'" : "", meant,
+                all.s);
     buf_free(&all);
     return 2;
 }
@@ -323,7 +324,8 @@ static const char *find_spec(Arena *A, const char *name, const char *libdir)
     const char *near = spec_near_file(A, "", name);
     if (!near || !near[stem(near)]) /* no YAML */
         near = path ? near_bundled(A, name, libdir) : NULL;
-    error_at(loc_file(diag_file(name, NULL, 0)), "%s%s%s%s", path ? "neither a file nor a bundled spec" : strerror(ENOENT),
+    error_at(loc_file(diag_file(name, NULL, 0)), "%s%s%s%s",
+             path ? "neither a file nor a bundled spec" : strerror(ENOENT),
              near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     return NULL;
 }

@@ -49,7 +49,8 @@ static int check_compile(const Job *j)
     const Options *o = j->opt;
     bool text = !writes_code(o), early = o->stop_after && !is_loop_stage(o->stop_after);
     int status = idle(j->arena, o, text, "weights-as triple cpu features", "only a text of the IR is written");
-    return status ? status : idle(j->arena, o, early, "report", "it tells of kernels, which a pass on the graph does not make");
+    return status ? status : idle(j->arena, o, early, "report",
+                                  "it tells of kernels, which a pass on the graph does not make");
 }
 
 static int check_run(const Job *j)
@@ -83,8 +84,8 @@ static int check_opt(const Job *j)
 
 int options_check_loops(Arena *A, const Options *o)
 {
-    int status = idle(A, o, true, "weights target strict winograd disable-pass rules print-ir-after verify-each time-passes",
-                      "passes on loops know nothing of it");
+    static const char graphs[] = "weights target strict winograd disable-pass rules print-ir-after verify-each time-passes";
+    int status = idle(A, o, true, graphs, "passes on loops know nothing of it");
     if (status || !o->stop_after || list_has(o->passes, o->stop_after))
         return status;
     return usage_error(o->command, "--stop-after=%s would change nothing: that pass is not in --passes", o->stop_after);
@@ -135,7 +136,8 @@ static int check_readers(const Job *j, const PassOptions *po)
     const Options *o = j->opt;
     bool chooses = pass_runs(po, "choose-kernels") && !list_has(o->disable_pass, "choose-kernels");
     bool reads = o->command != CMD_opt || o->passes;
-    int status = idle(j->arena, o, reads && !chooses, "winograd schedule", "choose-kernels, which reads it, does not run");
+    int status = idle(j->arena, o, reads && !chooses, "winograd schedule",
+                      "choose-kernels, which reads it, does not run");
     if (!status && reads && !pass_runs(po, "algebra"))
         status = idle(j->arena, o, true, "rules", "algebra, which applies them, does not run");
     return status;
@@ -148,8 +150,8 @@ static int check_winograd(const Job *j)
     if (!o->winograd || !strcmp(o->winograd, "auto") || !strcmp(o->winograd, "off"))
         return 0;
     if (j->target->mcu)
-        return usage_error(o->command, "--winograd=%s would change nothing: %s is a microcontroller, which has no memory "
-                           "for transformed weights", o->winograd, j->target->name);
+        return usage_error(o->command, "--winograd=%s would change nothing: %s is a microcontroller, which has no "
+                           "memory for transformed weights", o->winograd, j->target->name);
     if (o->strict)
         return usage_error(o->command, "--strict and --winograd=%s exclude each other: Winograd's method rounds more",
                            o->winograd);

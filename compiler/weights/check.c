@@ -14,11 +14,11 @@ static bool check_variance(const Graph *g, const Node *n, int file)
         if (x + n->attr.eps > 0)
             continue;
         if (x < 0)
-            error_at(loc_file(file), "tensor '%s' is negative at [%lld]: %g; a variance is not, and batch_norm takes its root",
-                     v->name, (long long)i, x);
+            error_at(loc_file(file), "tensor '%s' is negative at [%lld]: %g; a variance is not, and batch_norm takes "
+                     "its root", v->name, (long long)i, x);
         else
-            error_at(loc_file(file), "tensor '%s' is 0 at [%lld], and so is eps: batch_norm divides by the root of both",
-                     v->name, (long long)i);
+            error_at(loc_file(file), "tensor '%s' is 0 at [%lld], and so is eps: batch_norm divides by the root of "
+                     "both", v->name, (long long)i);
         note_at(n->loc, "used here");
         return false;
     }

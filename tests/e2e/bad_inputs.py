@@ -4,6 +4,7 @@ within a second of processor time and 256 MB, and leaves nothing behind. Every i
 is a failure too. BAD_SEED repeats a run, BAD_COUNT makes it longer, BAD_ONLY runs the cases of that number or kind."""
 import concurrent.futures, os, random, re, resource, shutil, subprocess, sys
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "bad"))
 from commands import COMMANDS  # noqa: E402
 from pictures import PICTURES  # noqa: E402
