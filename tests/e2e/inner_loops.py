@@ -73,7 +73,7 @@ def case(backend, target, objdump, good, multiply, layers):
               else f"not ok {name}\n  {run.stderr}")
         return
     seen, bad = 0, []
-    for function, code in instructions(objdump, f"{out}/{spec}.o").items():
+    for function, code in instructions(objdump, f"{out}/{os.path.basename(spec)}.o").items():
         if not kernels in function:
             continue
         # The densest loop: neither the map's edge nor Winograd's transforms.

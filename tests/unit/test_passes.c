@@ -157,6 +157,7 @@ static void every_graph(const char *name)
 }
 
 static void test_canonicalise(void) { every_graph("canonicalise"); }
+static void test_sink_transposes(void) { every_graph("sink-transposes"); }
 static void test_fold_constants(void) { every_graph("fold-constants"); }
 static void test_fold_batch_norm(void) { every_graph("fold-batch-norm"); }
 static void test_algebra(void) { every_graph("algebra"); }
@@ -297,6 +298,7 @@ void suite_passes(void)
 {
     CU_pSuite s = CU_add_suite("passes", NULL, NULL);
     CU_add_test(s, "canonicalise on random graphs", test_canonicalise);
+    CU_add_test(s, "sink-transposes on random graphs", test_sink_transposes);
     CU_add_test(s, "fold-constants on random graphs", test_fold_constants);
     CU_add_test(s, "fold-batch-norm on random graphs", test_fold_batch_norm);
     CU_add_test(s, "algebra on random graphs", test_algebra);
