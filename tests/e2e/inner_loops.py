@@ -49,9 +49,10 @@ def neon(loop):
 
 
 def avx2(loop):
-    fma, memory = sum(text.startswith("vfmadd") for text in loop), sum(text.startswith("vfmadd") and "(" in text for text in loop)
+    fmas = [text for text in loop if text.startswith("vfmadd")]
+    fma, memory = len(fmas), sum("(" in text for text in fmas)
     stack = sum("(%rsp" in text or "(%rbp" in text for text in loop)
-    return fma >= 10 and not memory and not stack, f"{memory} of {fma} vfmadd load their operand, {stack} instructions use the stack"
+    return fma >= 10 and not memory and not stack, f"{memory} of {fma} vfmadd load, {stack} instructions use the stack"
 
 
 def avx512(loop):
