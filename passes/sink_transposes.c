@@ -303,8 +303,10 @@ bool pass_sink_transposes(Pass *p, Graph *g)
             changed |= product || into_transpose(&s, i) || sink(&s, i);
         }
     for (int i = g->node.n - 1; i >= 0; i--) /* transposes that nothing reads any more */
-        if (g->node.v[i].op == OP_transpose && !value_uses(g, node_value(g, i)))
+        if (g->node.v[i].op == OP_transpose && !value_uses(g, node_value(g, i))) {
             node_remove(g, i);
+            changed = true;
+        }
     graph_compact(g);
     return changed;
 }
