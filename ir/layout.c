@@ -30,7 +30,10 @@ static int64_t row_pitch(const Layout *l, const Type *t)
     return (l->border[1] + t->dim[layout_width(l)] + l->border[3]) * l->cstride;
 }
 
-static int64_t row_count(const Layout *l, const Type *t) { return l->border[0] + t->dim[layout_height(l)] + l->border[2]; }
+static int64_t row_count(const Layout *l, const Type *t)
+{
+    return l->border[0] + t->dim[layout_height(l)] + l->border[2];
+}
 
 int64_t layout_room(const Layout *l, const Type *t)
 {
@@ -45,7 +48,8 @@ int64_t layout_place(const Layout *l, const Type *t, const int64_t *coord)
 {
     int64_t at = 0;
     if (l->order == ORDER_NHWC) {
-        int64_t row = row_pitch(l, t), y = l->border[0] + coord[layout_height(l)], x = l->border[1] + coord[layout_width(l)];
+        int64_t row = row_pitch(l, t);
+        int64_t y = l->border[0] + coord[layout_height(l)], x = l->border[1] + coord[layout_width(l)];
         at = coord[0] * row_count(l, t) * row + y * row + x * l->cstride + coord[layout_channels(l)];
     } else
         for (int d = 0; d < t->rank; d++)

@@ -3,13 +3,13 @@
      %1 = conv2d %image, @w1 ... : f32[1,16,8,8]          =>   : f32[1,16,8,8] nhwc(c=16, border=[1,1,1,1])
      %2 = conv2d %1, @w2 {pad=[1,1,1,1]} ...                   (%2 reads whole windows)
 
-   Of values of rank 4 with more than one pixel, those whose channels shall lie side by side (inner.c) are channels-last,
-   their pixels padded to the narrowest vector, with the zero border that the convolutions which read them ask for; all
-   others are row-major. What is transposed to such a map, [N,H,W,C], lies the same way, so that the transpose is a view.
-   The caller's tensors are row-major: a dense convolution reads such an input directly; for other readers, for outputs
-   that a vector kernel makes, and where a value lies as a reader cannot have it, a map converts. So it does for constants
-   that a convolution cannot read as they lie. A product whose columns do not lie side by side gets its operand
-   transposed. Needs F_SCHEDULE, gives F_LAYOUT. */
+   Of values of rank 4 with more than one pixel, those whose channels shall lie side by side (inner.c) are
+   channels-last, their pixels padded to the narrowest vector, with the zero border that the convolutions which read
+   them ask for; all others are row-major. What is transposed to such a map, [N,H,W,C], lies the same way, so that the
+   transpose is a view. The caller's tensors are row-major: a dense convolution reads such an input directly; for
+   other readers, for outputs that a vector kernel makes, and where a value lies as a reader cannot have it, a map
+   converts. So it does for constants that a convolution cannot read as they lie. A product whose columns do not lie
+   side by side gets its operand transposed. Needs F_SCHEDULE, gives F_LAYOUT. */
 #include <string.h>
 
 #include "edit.h"
@@ -105,8 +105,9 @@ static int must_have(const Convert *c, const Node *n, int k)
     return v->kind == VAL_INPUT || op_is(n->op, P_WINDOW) || n->op == OP_upsample ? 1 : ANY_DIM;
 }
 
-/* The same for what steps read: as the result lies, whose vectors they are applied to. A map reads other operands one by
-   one, which costs no more than the copy would, but for the caller's, which it would read as often as it is run. */
+/* The same for what steps read: as the result lies, whose vectors they are applied to. A map reads other operands one
+   by one, which costs no more than the copy would, but for the caller's, which it would read as often as it is run.
+   */
 static int must_have_step(const Convert *c, const Node *n, ValueId v)
 {
     const Value *x = &c->g->value.v[v];
@@ -283,8 +284,8 @@ static void spread_map(const Convert *c, const Node *n)
     int channels = layout_channels(&out->layout), from = view_channels(n, channels) ? channels : 4 - channels;
     for (int k = 0; k < n->nin && view_channels(n, from) == channels; k++) {
         Value *v = &c->g->value.v[n->in[k]];
-        if (v->kind != VAL_NODE || v->region != REGION_ARENA || v->layout.order != ORDER_ROW || !many_pixels(&v->type) ||
-            c->dim[n->in[k]] != from)
+        bool rows = v->kind == VAL_NODE && v->region == REGION_ARENA && v->layout.order == ORDER_ROW;
+        if (!rows || !many_pixels(&v->type) || c->dim[n->in[k]] != from)
             continue;
         v->layout = channels_last(c->p->target, v->type.dim[from], from == 3);
         memcpy(v->layout.border, out->layout.border, sizeof out->layout.border);

@@ -302,7 +302,7 @@ static bool channels_of_map(const Graph *g, ValueId v)
     return t && t->rank == 4 && t->dim[2] * t->dim[3] > 1;
 }
 
-/* The tile of a product of many rows, in runs of `run`, where registers are few: the one whose reduction steps cost least. */
+/* The tile of a product of many rows, in runs of `run`, where registers are few: the one whose steps cost least. */
 static void product_tile(const Target *t, Schedule *s, int64_t run, int64_t cols, int64_t sum)
 {
     int64_t vec = (cols + s->lanes - 1) / s->lanes;
@@ -325,7 +325,8 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
         rows = type_elems(&out) / cols;
     const Type *a = &g->value.v[n->in[0]].type;
     int64_t sum = a->dim[imax(a->rank - 1 - n->attr.transpose_a, 0)];
-    bool across = n->op == OP_matmul && (!n->attr.transpose_b || channels_of_map(g, n->in[1]) || product_turns(t, g, n));
+    bool beside = !n->attr.transpose_b || channels_of_map(g, n->in[1]) || product_turns(t, g, n);
+    bool across = n->op == OP_matmul && beside; /* columns lie side by side */
     bool along = n->op == OP_matmul && n->attr.transpose_b && !n->attr.transpose_a && sum > 1; /* the sum */
     s->lanes = n->op == OP_linear || across ? lanes_for(t, cols) : along ? lanes_for(t, sum) : 1;
     s->px = (int)imin(rows, 4);

@@ -29,7 +29,7 @@ typedef struct Mover {
     Graph *g;
     Arena *A;                  /* of the attempt */
     int *root;                 /* union-find over values */
-    int *channels;             /* per value: the dimension that is channels of maps, by nothing but movement of channels; 0 */
+    int *channels;             /* per value: the dimension that is channels of maps, by movement of channels alone; 0 */
     Addr *addr;
     Group **group;             /* per root */
     bool *placed;
@@ -502,7 +502,8 @@ static void commit(Mover *m)
 bool pass_eliminate_movement(Pass *p, Graph *g)
 {
     Arena *A = p->scratch;
-    Mover m = {.p = p, .g = g, .root = NEW(A, int, g->value.n), .channels = NEW(A, int, g->value.n), .addr = NEW(A, Addr, g->value.n),
+    Mover m = {.p = p, .g = g, .root = NEW(A, int, g->value.n), .channels = NEW(A, int, g->value.n),
+               .addr = NEW(A, Addr, g->value.n),
                .group = NEW(A, Group *, g->value.n), .placed = NEW(A, bool, g->value.n), .lost = NEW(A, bool, g->value.n)};
     bool any = false;
     for (int i = 0; i < g->node.n; i++) {

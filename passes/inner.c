@@ -1,10 +1,11 @@
 /* Which dimension lies innermost in memory, chosen for who makes and who reads each value.
 
-   Convolutions and pools make and want channels (dimension 1) side by side; products make and want the last dimension;
-   softmax and other norms want the axis that they run along. Elementwise maps, norms, reductions and padding can be made
-   either way, at a price: an operand that lies another way is read element by element, and an anchor that must have it in
-   vectors reads a copy. Views have no choice: a transpose from [N,C,H,W] to [N,H,W,C] makes dimension 1 dimension 3. So
-   what is between the convolutions of a network lies channels-last, and what is between its linear layers row-major.
+   Convolutions and pools make and want channels (dimension 1) side by side; products make and want the last
+   dimension; softmax and other norms want the axis that they run along. Elementwise maps, norms, reductions and
+   padding can be made either way, at a price: an operand that lies another way is read element by element, and an
+   anchor that must have it in vectors reads a copy. Views have no choice: a transpose from [N,C,H,W] to [N,H,W,C]
+   makes dimension 1 dimension 3. So what is between the convolutions of a network lies channels-last, and what is
+   between its linear layers row-major.
 
    The sum of all prices, in elements, is lowered by one value at a time and by all values that hang together. */
 #include "inner.h"
@@ -22,8 +23,8 @@ typedef struct Inner {
     int *seen, stamp;      /* per node: the count that it is part of */
 } Inner;
 
-/* In elements: one that is read alone and not in a vector; one that is copied; one that a norm along the inner dimension
-   is spared, or a sum. */
+/* In elements: one that is read alone and not in a vector; one that is copied; one that a norm along the inner
+   dimension is spared, or a sum. */
 static const double scattered = 1, copied = 2, across = 0.5, folded = 0.3, alone = 2;
 
 static const Type *type_of(const Inner *x, ValueId v) { return &x->g->value.v[v].type; }
@@ -258,7 +259,8 @@ static bool improve(Inner *x, const Values *set)
     return false;
 }
 
-/* All chosen values that v hangs together with through nodes that can make them, and their views; marks them in done. */
+/* All chosen values that v hangs together with through nodes that can make them, and their views; marks them in done.
+   */
 static Values together(Inner *x, ValueId v, bool *done)
 {
     Values roots = {0}, set = {0};

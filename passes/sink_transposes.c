@@ -1,16 +1,18 @@
 /* sink-transposes: a transpose moves behind what works on any order of dimensions, until it meets its inverse or an
    operator that fixes the order.
 
-     %1 = transpose %0 {perm=[0,3,1,2]}               %1 = linear ...
+     %1 = transpose %0 {perm=[0,3,1,2]}
      %2 = scale %1, @a {axis=1}                 =>    %2 = scale %0, @a {axis=3}
-     %3 = add %2, %r                                  %3 = add %2, %s              where %r = transpose %s {perm=[0,3,1,2]}
+     %3 = add %2, %r                                  %3 = add %2, %s
                                                       %4 = transpose %3 {perm=[0,3,1,2]}
 
+   where %r = transpose %s {perm=[0,3,1,2]}.
+
    So elementwise work stands behind the operator that makes its operand and can join it, and what is between two
-   transposes of a network that was written channels-last has none. Norms, reductions, concat, slice and pad have their
-   axes renamed. An operand that is not transposed is transposed back: where that adds a transpose for the one that goes,
-   only behind an operator that can take the elementwise work, and never one of the caller's. A product takes a transpose
-   of its last two dimensions as an attribute. Needs F_CANON, keeps everything. */
+   transposes of a network that was written channels-last has none. Norms, reductions, concat, slice and pad have
+   their axes renamed. An operand that is not transposed is transposed back: where that adds a transpose for the one
+   that goes, only behind an operator that can take the elementwise work, and never one of the caller's. A product
+   takes a transpose of its last two dimensions as an attribute. Needs F_CANON, keeps everything. */
 #include <string.h>
 
 #include "edit.h"
@@ -204,7 +206,8 @@ static Ints perm_left(const Node *n, const Ints *perm)
 static bool any_order(const Node *n)
 {
     switch (n->op) {
-    case OP_softmax: case OP_softmin: case OP_l2_normalize: case OP_layer_norm: case OP_concat: case OP_pad: return true;
+    case OP_softmax: case OP_softmin: case OP_l2_normalize: case OP_layer_norm: return true;
+    case OP_concat: case OP_pad: return true;
     case OP_slice: return n->attr.axes.n == 1;
     default: return op_is(n->op, P_REDUCE) || op_is(n->op, P_ELEMENTWISE);
     }
@@ -294,8 +297,10 @@ bool pass_sink_transposes(Pass *p, Graph *g)
             changed |= product || into_transpose(&s, i) || sink(&s, i);
         }
     for (int i = g->node.n - 1; i >= 0; i--) /* transposes that nothing reads any more */
-        if (g->node.v[i].op == OP_transpose && !value_uses(g, node_value(g, i)))
+        if (g->node.v[i].op == OP_transpose && !value_uses(g, node_value(g, i))) {
             node_remove(g, i);
+            changed = true;
+        }
     graph_compact(g);
     return changed;
 }

@@ -11,8 +11,8 @@ typedef struct Addr { int64_t first, stride[MAX_RANK]; int axis; int64_t *at; in
 
 /* Can op be a view at all? */
 bool view_op(Op);
-/* The dimension of the result that is channels of maps, if `in` is that of its operands: the movement selects channels, or
-   exchanges [N,C,H,W] and [N,H,W,C]. 0: it is no map. */
+/* The dimension of the result that is channels of maps, if `in` is that of its operands: the movement selects channels,
+   or exchanges [N,C,H,W] and [N,H,W,C]. 0: it is no map. */
 int view_channels(const Node *, int in);
 /* Where dimension d of the operand, along which elements lie side by side, is in the view; -1: in none. */
 int view_dim(const Graph *, const Node *, int d);

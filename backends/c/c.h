@@ -112,8 +112,8 @@ typedef struct KPrint {
 } KPrint;
 /* Sets held and fresh for a block (hold.c). */
 void c_hold_begin(KPrint *, const Block *);
-/* The spelling of a let's load where the compiler is told what stays in a register, of its text or, address, of where it
-   loads from; NULL: it is not told. */
+/* The spelling of a let's load where the compiler is told what stays in a register: of its text or, address, of where
+   it loads from. NULL: it is not told. */
 const char *c_hold(KPrint *, const Stmt *, bool *address);
 /* What x can be, where var[v] says what variable v can be. */
 Range ix_range(const Range *var, const Ix *x);

@@ -4,8 +4,8 @@
      acc0 = fma(x0, w0, acc0) ; acc1 = fma(x1, w0, acc1)
 
    gcc lets every multiply-add load them anew where biases that only stand around the loop would have to leave their
-   registers for them: three loads in place of one, in the loop that all time goes into. Told that the vectors must be in
-   registers, it keeps them on the stack instead, unless the biases are loaded afresh for each tile:
+   registers for them: three loads in place of one, in the loop that all time goes into. Told that the vectors must be
+   in registers, it keeps them on the stack instead, unless the biases are loaded afresh for each tile:
 
      b = load bias[...]                                   f32x8 b = fresh_f32x8(bias_at);
 
@@ -76,7 +76,8 @@ static bool holds(KPrint *k, const Block *b)
             note(&c, s->ref, reg_offset(&k->k->reg.v[s->ref], s->nix, s->ix));
         if (s->kind == ST_SET || s->kind == ST_LET || s->kind == ST_STORE)
             note_expr(&c, s->val);
-        bool vector = s->kind == ST_LET && k->k->reg.v[s->ref].type.lanes > 1 && !k->k->reg.v[s->ref].rank, stays = vector && held(k, b, s);
+        const Reg *r = s->kind == ST_LET ? &k->k->reg.v[s->ref] : NULL;
+        bool vector = r && r->type.lanes > 1 && !r->rank, stays = vector && held(k, b, s);
         loads += stays;
         passing += vector && !stays;
     }

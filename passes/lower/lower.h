@@ -76,7 +76,7 @@ void kc_store(KC *, ValueId, const Ix *const *coord, int vdim, const Expr *, int
 bool kc_over_operand(const KC *, ValueId result);
 /* Zeroes the borders of what this kernel writes; must come before its loops. */
 void kc_zero_borders(KC *);
-/* The dimension whose elements lie side by side in a value: an NHWC layout's channels, else the last one larger than 1. */
+/* The dimension whose elements lie side by side: an NHWC layout's channels, else the last one larger than 1. */
 int value_vdim(const Graph *, ValueId);
 /* Do all rows, along the last dimension, lie at one distance from each other? */
 bool value_rows(const Value *);

@@ -1,9 +1,11 @@
 /* linear and matmul as register tiles: rows of the left operand x vectors along the columns of the result.
    linear packs its weights as [block][k][nb * lanes]; matmul reads its right operand where it lies, in vectors when
    its columns are contiguous. Where it is the transpose of what lies there, vectors run along the sum instead and are
-   added up behind it. The rows of all leading dimensions are one matrix to a linear layer where they lie at one distance
-   from each other; else each block of weights goes through them before the next. Where the weights stay in L2 and rows do
-   not, a block of rows goes through all weights before the next. Long sums are cut into blocks, so that rounding grows with the square root.
+   added up behind it. Long sums are cut into blocks, so that rounding grows with the square root.
+
+   To a linear layer, the rows of all leading dimensions are one matrix where they lie at one distance from each other.
+   Where the weights stay in L2, a block of rows goes through all weights before the next; else a block of weights goes
+   through all rows.
 
    A matrix times its own transpose is symmetric, to the bit: tiles above the diagonal are stored as columns and as
    rows, those on it are computed whole, those below it not at all. The node's cost stays what the graph says. */
@@ -356,7 +358,7 @@ static void all_columns(KC *kc, Mm *m, LoopKind kind)
 /* Do the weights stay in L2 while rows pass by? */
 static bool near_weights(const KC *kc, const Mm *m) { return m->K * m->cols * 4 <= kc->t->l2 / 2; }
 
-/* Rows of a block that stays in L2 beside such weights, with what is made of it; 0: all rows do, or the weights do not. */
+/* Rows of a block that stays in L2 beside such weights, with what is made of it. 0: all do, or the weights do not. */
 static int64_t row_block(const KC *kc, const Mm *m)
 {
     int64_t bytes = (m->K + m->cols) * 4, px = kc->s.px;
@@ -398,8 +400,9 @@ void lower_matmul(KC *kc)
     const Node *n = kc->n;
     bool linear = n->op == OP_linear;
     Mm *m = NEW(kc->A, Mm, 1);
-    *m = (Mm){.a = n->in[0], .b = n->in[1], .bias = n->nin > 2 ? n->in[2] : -1, .at = *kc_type(kc, n->in[0]), .bt = *kc_type(kc, n->in[1]),
-              .ot = kc->frame, .ta = n->attr.transpose_a, .tb = n->attr.transpose_b, .wparam = -1, .packed = {-1, -1}, .lanes = kc->s.lanes};
+    *m = (Mm){.a = n->in[0], .b = n->in[1], .bias = n->nin > 2 ? n->in[2] : -1, .at = *kc_type(kc, n->in[0]),
+              .bt = *kc_type(kc, n->in[1]), .ot = kc->frame, .ta = n->attr.transpose_a, .tb = n->attr.transpose_b,
+              .wparam = -1, .packed = {-1, -1}, .lanes = kc->s.lanes};
     int R = m->ot.rank;
     m->cols = m->ot.dim[R - 1];
     m->K = m->ta ? m->at.dim[m->at.rank - 2] : m->at.dim[m->at.rank - 1];

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Networks in which channels come last in places: numbers against PyTorch, and that layouts leave no movement behind."""
+"""Networks in which channels come last in places: numbers against PyTorch, and that no movement remains."""
 import json
 import subprocess
 import sys
@@ -48,7 +48,8 @@ def numbers(name, spec, model, x, *options):
 
 def kernels(spec, *options):
     """Operators of a network's kernels, and what each was made with."""
-    dsqc("compile", spec, "--weights=random:1", "--target=x86-64-v3", "-o", f"{WORK}/out", f"--report={WORK}/report.json", *options)
+    dsqc("compile", spec, "--weights=random:1", "--target=x86-64-v3", "-o", f"{WORK}/out",
+         f"--report={WORK}/report.json", *options)
     with open(f"{WORK}/report.json") as f:
         return [(k["op"], k["impl"]) for k in json.load(f)["kernels"]]
 
@@ -70,13 +71,15 @@ def attention():
     torch.manual_seed(2)
     numbers("attention", "specs/tiny/attention.yaml", Attention(192, 3).eval(), torch.randn(1, 197, 192))
     made = kernels("specs/tiny/attention.yaml")
-    check("attention: products in vectors", all(" lanes=8 " in impl for op, impl in made if op in ("linear", "matmul")), str(made))
+    products = [impl for op, impl in made if op in ("linear", "matmul")]
+    check("attention: products in vectors", all(" lanes=8 " in impl for impl in products), str(made))
 
 
 def loops(shape):
     """The kernel of a linear layer over such rows, without names and shapes."""
     with open(f"{WORK}/rows.yaml", "w") as f:
-        f.write(f"name: rows\ninput: {{x: 'f32[{shape}]'}}\nnetwork:\n  - {{op: linear, name: fc, out: 384}}\noutput: y\n")
+        f.write(f"name: rows\ninput: {{x: 'f32[{shape}]'}}\n"
+                "network:\n  - {op: linear, name: fc, out: 384}\noutput: y\n")
     text = dsqc("compile", f"{WORK}/rows.yaml", "--weights=random:1", "--target=x86-64-v3", "--emit=loops", "-o", "-")
     lines = text.splitlines()
     first = next((i for i, line in enumerate(lines) if line.startswith("  kernel ")), 0)
