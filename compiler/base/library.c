@@ -14,7 +14,7 @@ static bool lacks_memory(const char *path, const char *why)
             return true;
     if (strstr(why, "failed to map segment"))
         return !strstr(why, "not permitted") && !strstr(why, "denied"); /* a file system that nothing is run from */
-    return strstr(why, "No such file") && strchr(path, '/') && !access(path, R_OK);
+    return strstr(why, "cannot open shared object file") && strchr(path, '/') && !access(path, R_OK);
 }
 
 void *library_open(const char *path, const char **why)

@@ -9,9 +9,9 @@ printf 'rule mine exact=yes ; Gr\xfc\xdfe\n  sqrt(square(%%x)) => abs(%%x)\n' >"
 cat >"$spec" <<'YAML'
 name: net
 params: {mode: plain}
-input: {x: 'f32[1,3,4,4]'}
+input: {x: 'f32[1,4]'}
 network:
-  - {op: conv2d, name: c, out: 2, kernel: 3, pad: 1}
+  - {op: linear, name: c, out: 2}
   - relu
 output: y
 YAML
@@ -39,7 +39,7 @@ check 'report' lacks_no_key "$WORK/o/net.json" "$out/net.json"
 check 'report beside' jq -e '.options.set.mode == "\\xff"' "$WORK/r.json"
 check 'explore' "$DSQC" explore "$spec" --rules "$rules" --no-time -q --html "$WORK/page.html"
 check 'page names the spec' grep -qF -e '"n\\xe9t.yaml"' -e '/n\\xe9t.yaml"' "$WORK/page.html"
-check 'page has its text' grep -qF 'kernel: 3, pad: 1' "$WORK/page.html"
+check 'page has its text' grep -qF 'name: c, out: 2' "$WORK/page.html"
 check 'info' bash -c '"$1" info "$2" --json >"$3" && jq -e .name "$3"' - "$DSQC" "$spec" "$WORK/info.json"
 
 # ---- messages ----
