@@ -170,9 +170,9 @@ says 'another ending' 1 "net.yml.*did you mean '$WORK/net.yaml'" info "$WORK/net
 says 'no ending' 1 "did you mean '$WORK/net.yaml'" info "$WORK/net"
 says 'nearly' 1 "did you mean '$WORK/net.yaml'" info "$WORK/nett.yaml"
 
-# ---- installation ----
-root=$WORK/root
-make -s install "B=${BUILD#"$PWD"/}" PREFIX=/usr DESTDIR="$root" >"$WORK/install.txt" 2>&1
+# ---- installation: of the binary under test, whatever flags it was built with (-o) ----
+root=$WORK/root build=${BUILD#"$PWD"/}
+make -s install -o "$build/dsqc" "B=$build" PREFIX=/usr DESTDIR="$root" >"$WORK/install.txt" 2>&1
 verdict 'make install' $? "$(cat "$WORK/install.txt")"
 for f in bin/dsqc share/man/man1/dsqc.1 share/man/man7/dsqc-ops.7 share/doc/dsqc/README.md share/doc/dsqc/LICENSE share/doc/dsqc/operators.txt \
     share/dsqc/specs/resnet18.yaml include/dsq/dsq.h share/pkgconfig/dsq.pc share/bash-completion/completions/dsqc; do
