@@ -286,6 +286,13 @@ static const char *run_llvm(Case *c, const Target *t)
     return wrong;
 }
 
+/* A model's files; models that share a folder share the runtime's. */
+static bool emit(const Case *c, const BackendOptions *o, const char *dir)
+{
+    OutDir *out = outdir_open(dir);
+    return out && backend_c(c->p, o, out) && outdir_commit(out);
+}
+
 /* One shared object of all cases' C. */
 static void *build(Arena *A, Case *c, int n, const Target *t)
 {
@@ -297,19 +304,18 @@ static void *build(Arena *A, Case *c, int n, const Target *t)
         root = workdir_new(forever);
     }
     const char *dir = arena_printf(A, "%s/%d", root, count++);
-    OutDir *out = root ? outdir_open(dir) : NULL;
     BackendOptions o = {.target = t, .weights_as = WEIGHTS_C, .shared_object = true, .version = "test"};
     Words w = cc_tool(A, t, "cc");
     words_add(&w, "-shared -fPIC -O1 -std=gnu99 -w");
     words_add(&w, t->cflags);
     words_add(&w, "-o all.so");
-    bool ok = out;
+    bool ok = root;
     for (int i = 0; i < n && ok; i++)
         if (!c[i].wrong) {
-            ok = backend_c(c[i].p, &o, out);
+            ok = emit(&c[i], &o, dir);
             words_add(&w, arena_printf(A, "%s.c", c[i].g->name));
         }
-    if (!ok || !outdir_commit(out) || !cc_run(&w, dir))
+    if (!ok || !cc_run(&w, dir))
         return NULL;
     return dlopen(arena_printf(A, "%s/all.so", dir), RTLD_NOW | RTLD_LOCAL);
 }
