@@ -4,6 +4,7 @@
 #if defined __clang__
 #pragma STDC FP_CONTRACT OFF
 #elif defined __GNUC__
+#pragma GCC push_options
 #pragma GCC optimize ("fp-contract=off,no-tree-loop-distribute-patterns,ira-region=all")
 #pragma GCC optimize ("no-predictive-commoning,no-inline-functions-called-once,no-tree-vectorize")
 #endif
@@ -12,8 +13,36 @@
 
 #include <stdint.h>
 
-#if defined __FAST_MATH__
-#error "compile without -ffast-math: it changes results"
+#include <float.h>
+
+#if defined __CHAR_BIT__ && defined __INT_MAX__
+#define DSQ_CHAR_BIT __CHAR_BIT__
+#define DSQ_INT_MAX __INT_MAX__
+#else
+#include <limits.h>
+#define DSQ_CHAR_BIT CHAR_BIT
+#define DSQ_INT_MAX INT_MAX
+#endif
+#if DSQ_CHAR_BIT != 8
+#error "bytes must have 8 bits: sizes are given in them"
+#endif
+#if DSQ_INT_MAX < 2147483647
+#error "int must have 32 bits: indices outgrow a shorter one; take a machine and compiler where it has"
+#endif
+#if FLT_RADIX != 2 || FLT_MANT_DIG != 24 || FLT_MAX_EXP != 128
+#error "float must be IEEE 754 single precision; take a machine and compiler where it is"
+#endif
+#if defined FLT_EVAL_METHOD && FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16
+#error "float must be computed in float, not in a wider type: on 32-bit x86 compile with -msse2 -mfpmath=sse"
+#endif
+#if defined __FAST_MATH__ || defined __ASSOCIATIVE_MATH__ || defined __RECIPROCAL_MATH__ || defined _M_FP_FAST
+#error "compile without -ffast-math and -funsafe-math-optimizations: they change results"
+#endif
+#if defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__
+#error "compile without -ffinite-math-only: NaN and infinity go through"
+#endif
+#ifdef __cplusplus
+#define restrict __restrict
 #endif
 
 #if defined __GNUC__
@@ -25,35 +54,55 @@
 #define DSQ_NAN NAN
 #endif
 
+#ifndef DSQ_HAS_max_i32
+#define DSQ_HAS_max_i32
 static inline int max_i32(int a, int b) { return a > b ? a : b; }
+#endif
+#ifndef DSQ_HAS_max_f32
+#define DSQ_HAS_max_f32
 static inline float max_f32(float a, float b) { return a > b ? a : b; }
+#endif
+#ifndef DSQ_HAS_min_f32
+#define DSQ_HAS_min_f32
 static inline float min_f32(float a, float b) { return a < b ? a : b; }
-
+#endif
+#ifndef DSQ_HAS_expm1_small_f32
+#define DSQ_HAS_expm1_small_f32
 static inline float expm1_small_f32(float r)
 {
     float p = 0.0013783586f; p = p*r + 0.008368852f; p = p*r + 0.041668955f; p = p*r + 0.1666652f;
     p = p*r + 0.4999999f;
     return r*r*p + r;
 }
-
+#endif
+#ifndef DSQ_HAS_bitcast_i32
+#define DSQ_HAS_bitcast_i32
 static inline int bitcast_i32(float a)
 {
     union { float f; int i; } x;
     x.f = a;
     return x.i;
 }
-
+#endif
+#ifndef DSQ_HAS_shr_i32
+#define DSQ_HAS_shr_i32
 static inline int shr_i32(int a, int b) { return (int)((unsigned)a >> b); }
-
+#endif
+#ifndef DSQ_HAS_bitcast_f32
+#define DSQ_HAS_bitcast_f32
 static inline float bitcast_f32(int a)
 {
     union { int i; float f; } x;
     x.i = a;
     return x.f;
 }
-
+#endif
+#ifndef DSQ_HAS_shl_i32
+#define DSQ_HAS_shl_i32
 static inline int shl_i32(int a, int b) { return (int)((unsigned)a << b); }
-
+#endif
+#ifndef DSQ_HAS_exp_f32
+#define DSQ_HAS_exp_f32
 static inline float exp_f32(float x)
 {
     float a = max_f32(-104.0f, min_f32(89.0f, x)), t = a*1.442695f + 12582912.0f, n = t - 12582912.0f;
@@ -64,14 +113,15 @@ static inline float exp_f32(float x)
         - (unsigned)(1)), 23));
     return (1.0f + p)*low*high;
 }
+#endif
 
 #include "square_weights.h"
 
 /* conv2d 3x3 stride 2: 1x1x8x8 -> 1x8x4x4, then polynomial; conv_tile lanes=1 tile=1x4x4 peel
    conv + bn + square_encoding.scale + square_encoding.square + square_encoding.scale + square_encoding.add   square.yaml:8
      f32[1,8,4,4], epilogue polynomial; 1,152 MACs, reads 256 B, writes 512 B */
-static void k0_conv(const float *restrict in, const float *restrict w, const float *restrict bias,
-                    const float *restrict alpha, const float *restrict beta, float *restrict out)
+static void square_k0_conv(const float *restrict in, const float *restrict w, const float *restrict bias,
+                           const float *restrict alpha, const float *restrict beta, float *restrict out)
 {
     for (int y = 0; y < 4; y++) {
         for (int oc = 0; oc < 2; oc++) {
@@ -133,8 +183,8 @@ static void k0_conv(const float *restrict in, const float *restrict w, const flo
 /* conv2d 1x1 stride 1: 1x8x4x4 -> 1x12x4x4, then relu square; mean of squares over 16 pixels; the map is never stored; conv_tile lanes=1 tile=1x4x4 oc_outer peel
    project + relu + square + mean   square.yaml:11
      f32[1,12], epilogue relu square -> mean; 1,536 MACs, reads 512 B, writes 48 B */
-static void k1_project(const float *restrict in, const float *restrict w, const float *restrict bias,
-                       float *restrict out)
+static void square_k1_project(const float *restrict in, const float *restrict w, const float *restrict bias,
+                              float *restrict out)
 {
     for (int oc = 0; oc < 3; oc++) {
         const float *bias_at = bias + oc*4; float *out_at = out + oc*4;
@@ -177,8 +227,8 @@ static void k1_project(const float *restrict in, const float *restrict w, const 
 /* linear: 1x12 -> 1x4, then square; generic lanes=1 tile=1x1x8
    fc + square   square.yaml:14
      f32[1,4], epilogue square; 48 MACs, reads 48 B, writes 16 B */
-static void k2_fc(const float *restrict in, const float *restrict w, const float *restrict bias,
-                  float *restrict out)
+static void square_k2_fc(const float *restrict in, const float *restrict w, const float *restrict bias,
+                         float *restrict out)
 {
     for (int oc = 0; oc < 1; oc++) {
         const float *bias_at = bias + oc*4; float *out_at = out + oc*4;
@@ -197,7 +247,7 @@ static void k2_fc(const float *restrict in, const float *restrict w, const float
 /* softmin: 1x4 -> 1x4; generic lanes=1
    softmin   square_softmin.yaml:6
      f32[1,4]; reads 32 B, writes 16 B */
-static void k3_softmin(const float *restrict in, float *restrict out)
+static void square_k3_softmin(const float *restrict in, float *restrict out)
 {
     float m = -DSQ_INF;
     for (int i = 0; i < 4; i++) {
@@ -215,7 +265,7 @@ static void k3_softmin(const float *restrict in, float *restrict out)
     }
 }
 
-static int bad_arguments(const void *image, const void *probabilities, const void *arena)
+static int square_bad_arguments(const void *image, const void *probabilities, const void *arena)
 {
     return !image || !probabilities || !arena || (uintptr_t)arena % 16u != 0 ||
            ((uintptr_t)image | (uintptr_t)probabilities) % 4u != 0;
@@ -223,12 +273,20 @@ static int bad_arguments(const void *image, const void *probabilities, const voi
 
 int square_run(const float *image, float *probabilities, void *arena)
 {
-    if (bad_arguments(image, probabilities, arena))
+    if (square_bad_arguments(image, probabilities, arena))
         return DSQ_EINVAL;
     float *const mem = (float *)arena;
-    k0_conv(image, conv_weight_1_tile_4x1_c, bn_bias_1, square_encoding_alpha, square_encoding_beta, mem);
-    k1_project(mem, project_weight_tile_4x1, project_bias, mem + 128);
-    k2_fc(mem + 128, fc_weight_tile_4x1, fc_bias, mem);
-    k3_softmin(mem, probabilities);
+    square_k0_conv(image, square_w_conv_weight_1_tile_4x1_c, square_w_bn_bias_1,
+                   square_w_square_encoding_alpha, square_w_square_encoding_beta, mem);
+    square_k1_project(mem, square_w_project_weight_tile_4x1, square_w_project_bias, mem + 128);
+    square_k2_fc(mem + 128, square_w_fc_weight_tile_4x1, square_w_fc_bias, mem);
+    square_k3_softmin(mem, probabilities);
     return DSQ_OK;
 }
+
+#ifdef __cplusplus
+#undef restrict
+#endif
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC pop_options
+#endif

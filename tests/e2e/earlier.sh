@@ -82,8 +82,8 @@ if all | diff "$WORK/before" - >"$WORK/diff" && [ ! -s "$WORK/err" ]; then
 else
     bad 'a report that lies takes nothing away' "$(cat "$WORK/diff" "$WORK/err")"
 fi
-for text in '' '{' '[]' '7' '{"files": 7}' '{"files": {"net.c": 1}}' '{"files": [[[["net.c"]]]]}' '{"files": ["\u0000"]}' \
-    $'\xff'; do
+for text in '' '"name": "net"' '"name": "net" {' '{"name": "net", "files": 7}' '{"name": "net", "files": {"net.c": 1}}' \
+    '{"name": "net", "files": [[[["net.c"]]]]}' '{"name": "net", "files": ["\u0000"]}' $'"name": "net" \xff'; do
     printf '%s' "$text" >"$WORK/d/net.json"
     printf '%s' "$text" >"$WORK/d/third.json"
     if net net 2>"$WORK/err" && [ ! -s "$WORK/err" ] && [ -f "$WORK/d/net.c" ]; then

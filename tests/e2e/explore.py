@@ -265,7 +265,7 @@ def page(b, path):
         source = f.read()
     kernel = b.js("return data.kernels[chosen.kernel].name")
     code = b.text("#c")
-    check("its C is what compile writes", status == 0 and f"static void {kernel}(" in code and code.strip() in source, err, code[:500])
+    check("its C is what compile writes", status == 0 and f"static void resnet50_{kernel}(" in code and code.strip() in source, err, code[:500])
 
     # keys
     before = stage_and_node(b)

@@ -26,7 +26,8 @@ symbols()
 {
     (
         cd asm || exit 1
-        clang -target "$1" -ffreestanding -c -o code.o net.c || exit 1
+        case $1 in i686*) set -- "$@" -msse2 -mfpmath=sse ;; esac # x87 computes in a wider type
+        clang -target "$1" "${@:4}" -ffreestanding -c -o code.o net.c || exit 1
         clang -target "$1" -I. -c -o weights.o net_weights.S || exit 1
         $nm code.o weights.o
         $nm code.o | grep -q " U $2$" && $nm weights.o | grep -q " $3 $2$" && same weights.o net.bin

@@ -143,12 +143,14 @@ def wrong_preparation(rng, turn):
 
 def wrong_name(rng, turn):
     spec = good_spec()
-    bad = ["a b", "", "a\tb", "a\nb", "x" * 300, "$nope", "${1 +}", "1'2", "a\\b", "a,b", "{}"]
-    name = bad[turn] if turn < len(bad) else rng.choice([" ", "\\", "'", '"', ","]).join([word(rng), word(rng)])
+    # A step's name may have any character but those that steer a terminal; a value's name is an identifier.
+    steps = ["", "a\tb", "a\nb", "x" * 300, "$nope", "${1 +}"]
+    values = ["", "a b", "a\tb", "$nope", "${1 +}", "1'2", "a\\b", "a,b", "{}"]
     if rng.random() < 0.5:
-        spec["network"][0]["name"] = name or " "
+        spec["network"][0]["name"] = steps[turn] if turn < len(steps) else word(rng) + chr(rng.randrange(1, 32)) + word(rng)
     else:
-        spec["network"][3]["as"] = name or "x"
+        sign = rng.choice([" ", "\\", "'", '"', ","])
+        spec["network"][3]["as"] = values[turn] if turn < len(values) else sign.join([word(rng), word(rng)])
     return of(spec)
 
 
