@@ -163,7 +163,8 @@ static void tile(KC *kc, Conv *c, int px, bool clip_x)
         t.xs = conv_xs;
     const int64_t *pad = kc->n->attr.pad.v;
     bool inside = !kc->s.peel || !(pad[0] | pad[1] | pad[2] | pad[3]);
-    bool one = !c->chan_outer && c->v.w.k * c->h.w.k == 1 && c->cg >= 2 * SUM_BLOCK && inside;
+    int64_t many = c->chan_outer ? (int64_t)LONG_SUM * SUM_BLOCK : 2 * SUM_BLOCK; /* else tap_loops has blocks */
+    bool one = c->v.w.k * c->h.w.k == 1 && c->cg >= many && inside;
     c->cut = one ? kc_blocks(kc, &t, "c", c->cg) : 0;
     if (!c->cut)
         tap_loops(kc, c, &t, clip_x);
