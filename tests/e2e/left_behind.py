@@ -27,6 +27,12 @@ network:
   - {op: linear, name: f, out: 3}
 output: y
 """
+# For tune, which builds a network many times.
+SMALL = """name: small
+input: {x: 'f32[1,4]'}
+network: [{op: linear, name: f, out: 2}]
+output: y
+"""
 # A compiler that has a child and a temporary file, takes its time, and gives what it gave before.
 CC = """#!/bin/sh
 out= before=
@@ -42,7 +48,7 @@ COMMANDS = {
     "compile by LLVM": "compile net.yaml --weights random:1 --backend=llvm --emit=obj,lib -o out/a/b",
     "verify": "verify net.yaml --runs 1 --threads=2",
     "run": "run net.yaml --weights random:1 --input x.npy --output out",
-    "tune": "tune net.yaml -o out --runs=1 -q",
+    "tune": "tune small.yaml -o out --runs=1 -q",
     "explore": "explore net.yaml --html out --runs=1",
     "export": "export net.yaml --weights random:1 -o out",
 }
@@ -117,7 +123,7 @@ def whole(command, place, before, after):
     if now in (before, after):
         return None
     if command == "tune" and set(now) == set(after):
-        again = subprocess.run([DSQC, "info", "net.yaml", "--schedule=out"], cwd=place.path, capture_output=True)
+        again = subprocess.run([DSQC, "info", "small.yaml", "--schedule=out"], cwd=place.path, capture_output=True)
         return again.stderr.decode() or None
     if command == "explore" and set(now) == set(after) and now["out"].rstrip().endswith(b"</html>"):
         return None # it has times
@@ -251,7 +257,7 @@ def full():
                         "compile net.yaml --weights random:1 --emit=loops -o -"],
             "explore": ["explore net.yaml --no-time", "explore net.yaml --no-time --json",
                         "explore net.yaml --no-time --markdown"],
-            "export": ["export net.yaml --weights random:1 -o -"], "tune": ["tune net.yaml --runs=1 -o out"]}
+            "export": ["export net.yaml --weights random:1 -o -"], "tune": ["tune small.yaml --runs=1 -o out"]}
     lines = ["--help", "--version", "help run"] + [f"{n} --help" for n in names]
     for line in lines + [x for n in names for x in args.get(n, [])]:
         place = Place()
@@ -269,6 +275,8 @@ def main():
     os.makedirs(WORK + "/cache")
     with open(WORK + "/given/net.yaml", "w") as f:
         f.write(SPEC)
+    with open(WORK + "/given/small.yaml", "w") as f:
+        f.write(SMALL)
     with open(WORK + "/given/cc", "w") as f:
         f.write(CC)
     os.chmod(WORK + "/given/cc", stat.S_IRWXU)
