@@ -64,7 +64,7 @@ static void make_view(Memory *m, const Node *n)
    many? */
 static bool in_place(Op op)
 {
-    static const Op ops[] = {OP_map, OP_softmax, OP_softmin, OP_l2_normalize, OP_mean, OP_sum, OP_max};
+    static const Op ops[] = {OP_map, OP_softmax, OP_softmin, OP_l2_normalize, OP_layer_norm, OP_mean, OP_sum, OP_max};
     for (int i = 0; i < LEN(ops); i++)
         if (ops[i] == op)
             return true;
