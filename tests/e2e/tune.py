@@ -170,7 +170,7 @@ for name, layer, schedule, message in (
         ('another kind of kernel', 'mid1', 'depthwise lanes=%d tile=1x4x1' % lanes, 'a layer of another kind'),
         ('a kernel of a convolution for a product', 'fc', tile + '1x1x1', 'a layer of another kind'),
         ('rows of a depthwise tile', 'dw', 'depthwise lanes=%d tile=9x4x1' % lanes, "layer 'dw' cannot have this schedule: the tile is larger"),
-        ('a depthwise tile', 'dw', 'depthwise lanes=%d tile=7x8x1' % lanes, "layer 'dw' cannot have this schedule: 7 x 8 sums"),
+        ('a depthwise tile', 'dw', 'depthwise lanes=%d tile=7x8x1' % lanes, "layer 'dw' cannot have this schedule: (7 x 8 sums|only the pixels)"),
         ('clipped rows in pairs', 'mid1', tile + '2x2x1 peel', 'clipped rows'),
         ('vectors that there are not', 'mid1', 'conv_tile lanes=32 tile=1x1x1', 'lanes=32'),
         ('vectors of three', 'mid1', 'conv_tile lanes=3 tile=1x1x1', 'lanes=3'),
@@ -200,7 +200,7 @@ other = WORK + '/other.yaml'
 with open(other, 'w') as f:
     f.write(NET % ('other', 16))
 refuses('another network', dsqc('verify', other, '--runs=1', '--schedule=' + FILE), "schedules of 'net', and the network is 'other'")
-refuses('to leave choose-kernels out', used(FILE, '--disable-pass=choose-kernels'), 'exclude each other', status=2, place=False)
+refuses('to leave choose-kernels out', used(FILE, '--disable-pass=choose-kernels'), '--schedule would change nothing', status=2, place=False)
 
 refuses('to go on with another network', tune(spec=other), "schedules of 'net'")
 refuses('to go on with other options', tune('--threads=2'), "measured with '-O2")
@@ -212,7 +212,7 @@ with open(SPEC, 'w') as f:
 refuses('to go on with changed layers', tune(), "measured for another network, in which 'mid1' is")
 with open(FILE) as f:
     check('and leaves the file alone', f.read() == before)
-refuses('to write what is none of its own', tune(to=write('some notes')), 'error: ')
+refuses('to write what is none of its own', tune(to=write('some notes')), 'no schedules of dsqc', place=False)
 with open(WORK + '/edited.json') as f:
     check('and leaves that alone', f.read() == 'some notes')
 refuses('to measure for another machine', dsqc('tune', SPEC, '-o', WORK + '/x.json', '--target=cortex-m4'), 'cannot measure here', place=False)
