@@ -25,8 +25,6 @@ static int64_t channel_stride(const Target *t, int64_t channels)
     return t->lanes > 1 && s * 4 % 2048 == 0 ? s + 16 : s;
 }
 
-static bool peels(const Node *n) { return n->sched && n->sched->peel; }
-
 /* Winograd's tiles are whole and, with a stride, read all phases. */
 static void winograd_reach(const Graph *g, const Node *n, int dim, int64_t out, int64_t *lo, int64_t *hi)
 {

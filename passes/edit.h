@@ -16,6 +16,7 @@ double *value_numbers(Arena *scratch, const Graph *, ValueId);
    an error of the input. The floats are taken, in the graph's arena. */
 ValueId const_f32(Graph *, Loc at, const char *base, Type, const float *);
 ValueId const_of(Graph *, Loc at, const char *base, Type, const double *);
+static inline bool peels(const Node *n) { return n->sched && n->sched->peel; }
 static inline bool is_conv(Op op) { return op == OP_conv2d || op == OP_conv_transpose2d; }
 /* Rank 4 with more than one pixel: what may be stored channels-last. */
 bool many_pixels(const Type *);

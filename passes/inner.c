@@ -148,8 +148,6 @@ static double move_price(const Inner *x, const Node *n, int d)
     return sum;
 }
 
-static bool peels(const Node *n) { return n->sched && n->sched->peel; }
-
 static double node_price(const Inner *x, const Node *n)
 {
     int d = x->dim[n->out[0].value], rank = type_of(x, n->out[0].value)->rank;

@@ -15,33 +15,13 @@ import uuid
 
 import numpy as np
 
+from small_nets import SMALL, SPEC, cached_cc
+
 WORK, DSQC = os.environ["WORK"], os.environ["DSQC"]
 SEED = int(os.environ.get("LEFT_SEED", random.SystemRandom().randrange(1 << 30)))
 SIGNALS = int(os.environ.get("LEFT_SIGNALS", "60"))
-SPEC = """name: net
-input: {x: 'f32[1,3,4,4]'}
-network:
-  - {op: conv2d, name: c, out: 2, kernel: 3, pad: 1}
-  - relu
-  - {op: mean, axes: [2, 3]}
-  - {op: linear, name: f, out: 3}
-output: y
-"""
-# For tune, which builds a network many times.
-SMALL = """name: small
-input: {x: 'f32[1,4]'}
-network: [{op: linear, name: f, out: 2}]
-output: y
-"""
 # A compiler that has a child and a temporary file, takes its time, and gives what it gave before.
-CC = """#!/bin/sh
-out= before=
-for a; do [ "$before" = -o ] && out=$a; before=$a; done
-key=$CC_CACHE/$( (echo "$*"; cat *.c *.h *.S *.o 2>/dev/null) | cksum | tr ' ' _)
-[ -f "$key" ] || { cc "$@" -O0 && mv "$out" "$key.$$" && mv "$key.$$" "$key"; } || exit 1
-(temporary=$(mktemp) && sleep 0.03 && rm "$temporary")
-cp "$key" "$out"
-"""
+CC = cached_cc('(temporary=$(mktemp) && sleep 0.03 && rm "$temporary")\n')
 COMMANDS = {
     "compile": "compile net.yaml --weights random:1 --emit=c,lib,graph --weights-as=asm -o out/a/b",
     "compile over another": "compile net.yaml --weights random:2 --emit=obj -o before",

@@ -15,35 +15,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from small_nets import SMALL, SPEC, cached_cc
+
 WORK, BUILD, DSQC = os.environ["WORK"], os.environ["BUILD"], os.environ["DSQC"]
 PRELOAD = BUILD + "/tests/faults/no_memory.so"
 SAMPLES = 8
 SWEEP = int(os.environ.get("NO_MEMORY_SWEEP", "0"))
 SEED = int(os.environ.get("NO_MEMORY_SEED", random.SystemRandom().randrange(1 << 30)))
 JOBS = int(os.environ.get("NO_MEMORY_JOBS", "1"))
-SPEC = """name: net
-input: {x: 'f32[1,3,4,4]'}
-network:
-  - {op: conv2d, name: c, out: 2, kernel: 3, pad: 1}
-  - relu
-  - {op: mean, axes: [2, 3]}
-  - {op: linear, name: f, out: 3}
-output: y
-"""
-# For tune, which builds a network many times.
-SMALL = """name: small
-input: {x: 'f32[1,4]'}
-network: [{op: linear, name: f, out: 2}]
-output: y
-"""
 # What the compiler made of the same files before: it is not the compiler that is tested.
-CC = """#!/bin/sh
-out= before=
-for a; do [ "$before" = -o ] && out=$a; before=$a; done
-key=$CC_CACHE/$( (echo "$*"; cat *.c *.h *.S *.o 2>/dev/null) | cksum | tr ' ' _)
-[ -f "$key" ] || { cc "$@" -O0 && mv "$out" "$key.$$" && mv "$key.$$" "$key"; } || exit 1
-cp "$key" "$out"
-"""
+CC = cached_cc()
 SAYS = re.compile(r"out of memory|[Cc]annot allocate memory|cannot start \d+ threads")
 
 
