@@ -35,6 +35,12 @@ static void winograd_reach(const Graph *g, const Node *n, int dim, int64_t out, 
     *hi = v.stride * (round_up(out, n->sched->wino) + v.first[dim] + v.r - 1) - 1;
 }
 
+bool conv_overhangs(const Node *n)
+{
+    const int64_t *pad = n->attr.pad.v;
+    return n->op == OP_conv_transpose2d || (pad[0] | pad[1] | pad[2] | pad[3]);
+}
+
 void conv_border(const Graph *g, const Node *n, int64_t border[4])
 {
     const Type *in = &g->value.v[n->in[0]].type, *w = &g->value.v[n->in[1]].type;

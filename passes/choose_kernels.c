@@ -221,12 +221,6 @@ static double dense_conv(const Target *t, const Graph *g, const Node *n, Schedul
     return cost;
 }
 
-bool conv_padded(const Node *n)
-{
-    const int64_t *pad = n->attr.pad.v;
-    return pad[0] | pad[1] | pad[2] | pad[3];
-}
-
 bool conv_peels(const Target *t, const Graph *g, const Node *n)
 {
     return wide_border(g, n) || (n->op == OP_conv2d && (t->mcu || t->lanes == 1 || g->value.v[n->in[0]].kind == VAL_INPUT));
@@ -235,7 +229,7 @@ bool conv_peels(const Target *t, const Graph *g, const Node *n)
 bool conv_takes_window(const Target *t, const Graph *g, const Node *n, const Ints *k)
 {
     Schedule free = {.lanes = lanes_for(t, node_step_type(g, n, 0).dim[1] / n->attr.groups), .peel = conv_peels(t, g, n)}, whole = free;
-    if (depthwise(g, n) || (free.peel && conv_padded(n)))
+    if (depthwise(g, n) || (free.peel && conv_overhangs(n)))
         return false;
     double best = dense_conv(t, g, n, &free, NULL, 1), cost = dense_conv(t, g, n, &whole, k, 1);
     ConvMap m = conv_map(g, n);
@@ -282,7 +276,7 @@ static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, W
         return;
     }
     const Ints *k = node_window(n);
-    if (k && conv_padded(n)) /* a window at the edge cannot be clipped pixel by pixel */
+    if (k && conv_overhangs(n)) /* a window at the edge cannot be clipped pixel by pixel */
         s->peel = false;
     int64_t red = type_elems(&g->value.v[n->in[1]].type) / out.dim[1];
     double cost = dense_conv(t, g, n, s, k, 1) * (double)(red * out.dim[0]);

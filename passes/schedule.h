@@ -53,6 +53,5 @@ double longest_range(int threads, int64_t n, double piece, double head);
    cannot go by rows then. The sums of a map are few enough to be added up in no time. */
 int64_t sum_rows(const Pass *, const Graph *, const Node *n, const Schedule *s);
 bool wide_border(const Graph *, const Node *);
-bool conv_padded(const Node *);
 bool conv_peels(const Target *, const Graph *, const Node *); /* it reads its input without a border, as the cost model has it */
 #endif

@@ -66,7 +66,7 @@ static const char *conv_wrong(const Pass *p, const Graph *g, const Node *n, cons
     const Ints *k = node_window(n);
     if (s->peel != model->peel && !peel_is_free(p, g, n))
         return model->peel ? "it needs peel" : "it cannot peel";
-    if (s->peel && conv_padded(n) && (s->rows > 1 || k))
+    if (s->peel && conv_overhangs(n) && (s->rows > 1 || k))
         return "clipped rows run one at a time";
     if (k && (s->rows % k->v[0] || s->px % k->v[1]))
         return arena_printf(p->scratch, "its tiles are made of windows of %lldx%lld", (long long)k->v[0], (long long)k->v[1]);
@@ -231,7 +231,7 @@ static void near_conv(Space *sp)
     s = a, s.oc_outer = !a.oc_outer;
     try(sp, s);
     s = a, s.peel = !a.peel;
-    s.rows = s.peel && conv_padded(sp->n) ? 1 : s.rows;
+    s.rows = s.peel && conv_overhangs(sp->n) ? 1 : s.rows;
     try(sp, s);
     s = a, s.lanes = lanes / 2;
     try_direct(sp, s);

@@ -161,8 +161,7 @@ static void tile(KC *kc, Conv *c, int px, bool clip_x)
                   .user = c, .init = conv_init, .x = conv_x, .w = conv_w, .coord = conv_coord};
     if (!c->chan_outer && !c->order && c->cg % kc->t->lanes == 0 && kc_vector(kc, c->in, &c->it, 1))
         t.xs = conv_xs;
-    const int64_t *pad = kc->n->attr.pad.v;
-    bool inside = !kc->s.peel || !(pad[0] | pad[1] | pad[2] | pad[3]);
+    bool inside = !kc->s.peel || !conv_overhangs(kc->n);
     int64_t many = c->chan_outer ? (int64_t)LONG_SUM * SUM_BLOCK : 2 * SUM_BLOCK; /* else tap_loops has blocks */
     bool one = c->v.w.k * c->h.w.k == 1 && c->cg >= many && inside;
     c->cut = one ? kc_blocks(kc, &t, "c", c->cg) : 0;

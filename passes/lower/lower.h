@@ -121,6 +121,8 @@ Phase transpose_phase(const Attrs *, const Type *in, const Type *out, int64_t k,
 /* Enlarges border (top, left, bottom, right) to what the convolution's windows reach around its operand 0.
    (passes/assign_layout.c) */
 void conv_border(const Graph *, const Node *, int64_t border[4]);
+/* Do its windows reach over the edge of the map? Those of a transposed convolution do without padding too. */
+bool conv_overhangs(const Node *);
 /* How many phases from r on differ only in which taps they use: one loop runs over them. */
 int64_t transpose_run(const Attrs *, const Type *in, const Type *out, int64_t k, int dim, int64_t r);
 /* Do two pixels share the last vector of a tile's nb, of which last_n lanes are used: the second pixel in the upper half? Its
