@@ -96,7 +96,7 @@ case_err()
 # A program that ends badly without having said which case failed is itself the case.
 run_program()
 {
-    local name=$1 status
+    local name=$1 status began=$SECONDS
     shift
     WORK=$(mktemp -d "$scratch/XXXXXX") timeout "${TEST_TIMEOUT:-1200}" "$@" >"$scratch/$name.log" 2>&1 </dev/null
     status=$?
@@ -105,6 +105,7 @@ run_program()
     elif ! grep -qE '^(not ok|ok|skip) ' "$scratch/$name.log"; then
         echo "not ok $name: no case ran" >>"$scratch/$name.log"
     fi
+    echo "    took $((SECONDS - began)) s" >>"$scratch/$name.log"
 }
 
 run_group()

@@ -4,7 +4,6 @@
 # tests/board/insncount.c) and the stack that was used, which NAME_STACK_BYTES has to bound.
 set -u
 export TMPDIR=$WORK
-began=$SECONDS
 board=$PWD/tests/board
 
 tiny='resnet8 dscnn mbv1_025 lenet shuffle'
@@ -255,4 +254,3 @@ output: y
 YAML
 all "$WORK/roots.yaml" '--weights random:1' rv32imc cortex-m4
 foreign_selftest
-echo "    took $((SECONDS - began)) s"

@@ -101,11 +101,9 @@ def case(index, name):
 
 
 def main():
-    began = time.time()
     for i, name in enumerate(NETWORKS):
         if len(sys.argv) < 2 or name in sys.argv[1:]:
             case(i, name)
-    print(f"    took {time.time() - began:.0f} s")
 
 
 main()

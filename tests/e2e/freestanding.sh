@@ -3,7 +3,6 @@
 # with one arena. Then ResNet50: how long it takes and how much memory.
 set -u
 export TMPDIR=$WORK
-began=$SECONDS
 strict='-std=c99 -ffreestanding -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror'
 models='resnet18 shufflenet_v2_x0_5'
 
@@ -125,4 +124,3 @@ for target in native generic; do
     echo "    $(wc -c <"$dir/resnet50.c") bytes of C, $(size "$dir/resnet50.o" | awk 'NR == 2 { print $1 }') of code"
     rm -rf "$dir"
 done
-echo "    took $((SECONDS - began)) s"

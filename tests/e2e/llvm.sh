@@ -3,7 +3,6 @@
 # that link and need nothing, lines that lead to the loop IR and the spec, time and memory. (Boards: board.sh.)
 set -u
 export TMPDIR=$WORK
-began=$SECONDS
 
 ok() { echo "ok $1"; }
 bad() { echo "not ok $1"; [ ! -f "$WORK/log" ] || sed 's/^/    /' "$WORK/log" | head -20; }
@@ -203,4 +202,3 @@ if ! grep -q fsanitize "$BUILD/flags"; then
         --backend=llvm -q -o "$WORK/s05"
     check 'resnet50: nothing undefined' bash -c '! nm -u "$1/resnet50.o" | grep .' - "$WORK/r50"
 fi
-echo "    took $((SECONDS - began)) s"

@@ -63,4 +63,3 @@ step=1
 defaults | run || echo 'not ok sweep: broke off'
 echo "    full size: $((SECONDS - began)) s"
 combinations | run || echo 'not ok sweep: broke off'
-echo "    took $((SECONDS - began)) s"

@@ -4,7 +4,6 @@ TINY_MODELS in the environment names such a script, the models of another author
 (name, class, shape), and randomise(model, seed)."""
 import os
 import sys
-import time
 import types
 
 import torch
@@ -46,7 +45,6 @@ def other_models():
 
 
 def main():
-    began = time.time()
     for seed, (name, make) in enumerate(tiny_torch.MODELS.items()):
         torch.manual_seed(seed)
         model = dsqc_torch.randomise(make().eval(), torch.randn(8, *SHAPES[name][1:]), gain=True)
@@ -58,7 +56,6 @@ def main():
             module.randomise(model, 100 + i)
             x = torch.randn(SHAPES[name], generator=torch.Generator().manual_seed(1))
             case(f"{name} of {os.path.basename(OTHER)}", f"specs/tiny/{name}.yaml", model.eval(), x)
-    print(f"    took {time.time() - began:.0f} s")
 
 
 main()
