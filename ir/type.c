@@ -207,6 +207,12 @@ const float *tensor_f32(Arena *a, const Tensor *t)
 void tensor_f64(const Tensor *t, double *out)
 {
     int64_t n = type_elems(&t->type);
+    const float *x = t->data;
+    if (is_array(t)) {
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (double)x[i];
+        return;
+    }
     for (int64_t i = 0; i < n; i++)
         out[i] = tensor_at(t, i);
 }
@@ -216,12 +222,27 @@ static bool is_subnormal(float x)
     return x != 0 && x > -FLT_MIN && x < FLT_MIN;
 }
 
+/* In bits, block by block: networks have tens of millions of numbers. */
+static bool any_subnormal(const float *x, int64_t n)
+{
+    enum { BLOCK = 64 };
+    for (; n >= BLOCK; x += BLOCK, n -= BLOCK) {
+        uint32_t bits[BLOCK], any = 0;
+        memcpy(bits, x, sizeof bits);
+        for (int i = 0; i < BLOCK; i++)
+            any |= (bits[i] & 0x7fffffff) - 1 < 0x7fffff;
+        if (any)
+            return true;
+    }
+    for (int64_t i = 0; i < n; i++)
+        if (is_subnormal(x[i]))
+            return true;
+    return false;
+}
+
 const float *without_subnormals(Arena *a, const float *x, int64_t n)
 {
-    bool any = false;
-    for (int64_t i = 0; i < n; i++)
-        any |= is_subnormal(x[i]);
-    if (!any)
+    if (!any_subnormal(x, n))
         return x;
     float *y = NEW(a, float, n);
     for (int64_t i = 0; i < n; i++)

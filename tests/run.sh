@@ -105,51 +105,77 @@ run_program()
     elif ! grep -qE '^(not ok|ok|skip) ' "$scratch/$name.log"; then
         echo "not ok $name: no case ran" >>"$scratch/$name.log"
     fi
-    echo "    took $((SECONDS - began)) s" >>"$scratch/$name.log"
+    echo "  $name: $((SECONDS - began)) s"
 }
 
-run_group()
+# The programs of a group, each by the name that its log has.
+programs()
 {
-    local group=$1 f names=()
+    local f
+    case $1 in
+    unit) echo unit ;;
+    fuzz) for f in tests/fuzz/fuzz_*.c; do basename "$f" .c; done ;;
+    exec | e2e) for f in "tests/$1"/*; do [ ! -f "$f" ] || [ ! -x "$f" ] || echo "${f##*/}"; done ;;
+    tests/ir/* | tests/err/* | ir | err) ;;
+    *) basename "$1" ;;
+    esac
+}
+
+start()
+{
+    local group=$1 name=$2
     case $group in
-    unit) run_program unit "$BUILD/tests/unit/unit"; cat "$scratch/unit.log" ;;
+    unit) run_program unit "$BUILD/tests/unit/unit" ;;
+    fuzz)
+        # shellcheck disable=SC2046
+        run_program "$name" "$BUILD/tests/fuzz/$name" "${FUZZ_MUTATIONS:-300}" $(find "$CORPUS/${name#fuzz_}" -type f | sort)
+        ;;
+    exec | e2e) run_program "$name" "tests/$group/$name" ;;
+    *) run_program "$name" "$group" ;;
+    esac
+}
+
+corpus()
+{
+    export CORPUS=$scratch/corpus
+    mkdir -p "$CORPUS/spec" "$CORPUS/loops" "$CORPUS/rules" && /usr/bin/python3 tests/fuzz/seeds.py "$CORPUS"
+    cp -r tests/fuzz/corpus/. "$CORPUS"
+    cp --parents specs/tiny/*.yaml specs/modules/*.yaml tests/err/*.yaml "$CORPUS/spec"
+    cp passes/algebra.rules tests/ir/own.rules "$CORPUS/rules"
+    grep -l -e --loops tests/ir/*.dsq | xargs cp -t "$CORPUS/loops"
+    "$DSQC" compile specs/tiny/lenet.yaml --weights random:1 --target=generic --emit=loops -o - >"$CORPUS/loops/lenet"
+}
+
+# The programs of all groups, as many at a time as there are processors. The longest come first: none is left alone at the end.
+run_programs()
+{
+    local group name all='' longest='sweep.sh random.sh sums.sh checkpoints_torch.py winograd.sh fusion.sh memory.sh unit'
+    for group; do
+        [ "$group" != fuzz ] || corpus
+        for name in $(programs "$group"); do
+            all+="$group $name"$'\n'
+        done
+    done
+    while read -r group name; do
+        while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
+        start "$group" "$name" &
+    done < <(for name in $longest; do grep " $name\$" <<<"$all"; done; grep -vE " (${longest// /|})\$" <<<"${all%$'\n'}")
+    wait
+}
+
+report_group()
+{
+    local group=$1 f name
+    case $group in
     ir) for f in tests/ir/*.dsq; do [ ! -e "$f" ] || case_ir "$f"; done ;;
     err) for f in tests/err/*.yaml tests/err/*.sh; do [ ! -e "$f" ] || case_err "$f"; done ;;
-    exec | e2e)
-        for f in "tests/$group"/*; do
-            [ -f "$f" ] && [ -x "$f" ] || continue
-            names+=("$(basename "$f")")
-            # as many at a time as there are processors
-            while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
-            run_program "$(basename "$f")" "$f" &
-        done
-        wait
-        for f in ${names[@]+"${names[@]}"}; do
-            echo "  $f"
-            cat "$scratch/$f.log"
-        done
-        ;;
-    fuzz)
-        export CORPUS=$scratch/corpus
-        mkdir -p "$CORPUS/spec" "$CORPUS/loops" "$CORPUS/rules" && /usr/bin/python3 tests/fuzz/seeds.py "$CORPUS"
-        cp -r tests/fuzz/corpus/. "$CORPUS"
-        cp --parents specs/tiny/*.yaml specs/modules/*.yaml tests/err/*.yaml "$CORPUS/spec"
-        cp passes/algebra.rules tests/ir/own.rules "$CORPUS/rules"
-        grep -l -e --loops tests/ir/*.dsq | xargs cp -t "$CORPUS/loops"
-        "$DSQC" compile specs/tiny/lenet.yaml --weights random:1 --target=generic --emit=loops -o - >"$CORPUS/loops/lenet"
-        for f in tests/fuzz/fuzz_*.c; do
-            f=$(basename "$f" .c)
-            # shellcheck disable=SC2046
-            run_program "$f" "$BUILD/tests/fuzz/$f" "${FUZZ_MUTATIONS:-300}" $(find "$CORPUS/${f#fuzz_}" -type f | sort)
-            cat "$scratch/$f.log"
-        done
-        ;;
+    tests/ir/*) case_ir "$group" ;;
+    tests/err/*) case_err "$group" ;;
     *)
-        case $group in
-        tests/ir/*) case_ir "$group" ;;
-        tests/err/*) case_err "$group" ;;
-        *) run_program "$(basename "$group")" "$group"; cat "$scratch/$(basename "$group").log" ;;
-        esac
+        for name in $(programs "$group"); do
+            echo "  $name"
+            cat "$scratch/$name.log"
+        done
         ;;
     esac
 }
@@ -158,16 +184,16 @@ count() { grep -c "$1" "$scratch/all" || true; }
 
 [ $# -gt 0 ] || set -- unit ir err exec fuzz e2e
 : >"$scratch/all"
+run_programs "$@"
 for group; do
     echo "== $group"
-    began=$(date +%s%N)
-    run_group "$group" >"$scratch/group"
+    report_group "$group" >"$scratch/group"
     cat "$scratch/group" >>"$scratch/all"
     # passes are counted, everything else is shown
     grep -v '^ok ' "$scratch/group" || true
-    printf '   %d passed in %.1f s\n' "$(grep -c '^ok ' "$scratch/group" || true)" \
-        "$(awk "BEGIN { print ($(date +%s%N) - $began) / 1e9 }")"
+    echo "   $(grep -c '^ok ' "$scratch/group" || true) passed"
 done
+echo "took $SECONDS s"
 passed=$(count '^ok ') failed=$(count '^not ok ') skipped=$(count '^skip ')
 if [ -n "${CI:-}" ] && [ "$skipped" -gt 0 ]; then
     echo "skipped cases are failures where CI is set:"

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# "dsqc verify --verify-each" for every network with every unit, pool and head, small, on the native and the generic target in
-# turn: no pass changes the numbers, nor does the compiled code; and "dsqc verify" for every bundled network as it comes, at
-# full size. A dsqc with sanitizers takes every fifth combination, or this alone
-# would take a quarter of an hour.
+# "dsqc verify --verify-each" for small networks with every unit, pool and head: no pass changes the numbers, nor does the
+# compiled code. Every three of network, unit, pool and head come together in one case. Then "dsqc verify" for every bundled
+# network at full size. A dsqc with sanitizers takes every fifth combination.
 set -u
 export TMPDIR=$WORK
 began=$SECONDS
@@ -26,20 +25,21 @@ verify()
 export -f verify
 run() { xargs -P 2 -L 1 bash -c 'verify "$@"' -; }
 
-# Consecutive cases differ in the target. 3 heads, 9 pools and heads are odd numbers, so everything meets both targets;
-# sizes change with the unit and the pool, and leave maps of odd sizes.
+# Consecutive cases differ in the target. Units and pools are odd in number, so everything meets both targets. Some sizes leave
+# maps of odd sizes.
 combinations()
 {
-    local i=0 net unit pool head target=(native generic) size=(32 40 64)
-    for net in resnet18 resnet50 shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5 shufflenet_v2_x2_0; do
-        for unit in identity square_excitation square_encoding se ge_minus ge ge_plus; do
-            for pool in average square_pooling bilinear; do
-                for head in logits softmax square_softmin; do
-                    local t=${target[i % 2]} s=${size[(i / 3 + i / 9) % 3]}
-                    ((i % step)) || echo "'$net $unit $pool $head, $t, $s' specs/$net.yaml --set unit=$unit --set pool=$pool" \
-                        "--set head=$head --set size=$s --set classes=10 --target=$t --verify-each"
-                    i=$((i + 1))
-                done
+    local net nets=(resnet18 resnet50 shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5 shufflenet_v2_x2_0)
+    local unit units=(identity square_excitation square_encoding se ge_minus ge ge_plus)
+    local pools=(average square_pooling bilinear) heads=(logits softmax square_softmin)
+    local i=0 n u p t s target=(native generic) size=(32 40 64)
+    for n in "${!nets[@]}"; do
+        for u in "${!units[@]}"; do
+            for p in 0 1 2; do
+                net=${nets[n]} unit=${units[u]} head=${heads[(n + u + p) % 3]} t=${target[i % 2]} s=${size[(n + p) % 3]}
+                ((i % step)) || echo "'$net $unit ${pools[p]} $head, $t, $s' specs/$net.yaml --set unit=$unit" \
+                    "--set pool=${pools[p]} --set head=$head --set size=$s --set classes=10 --target=$t --verify-each"
+                i=$((i + 1))
             done
         done
     done
