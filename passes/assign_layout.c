@@ -130,12 +130,23 @@ static int must_have_read(const Convert *c, const ValueReader *r, ValueId v)
     return r->step < 0 ? must_have(c, n, r->operand) : must_have_step(c, n, v);
 }
 
-/* A value that lies otherwise gets one copy for all readers that must have dimension d inside. */
+/* Does the reader need a border around v, which what lies with the caller has not? */
+static bool needs_border(const Convert *c, const ValueReader *r, ValueId v)
+{
+    const Node *n = r->node < 0 ? NULL : &c->g->node.v[r->node];
+    int64_t b[4] = {0};
+    if (!n || !is_conv(n->op) || r->step >= 0 || r->operand || c->g->value.v[v].kind == VAL_NODE || peels(n))
+        return false;
+    conv_border(c->g, n, b);
+    return b[0] | b[1] | b[2] | b[3];
+}
+
+/* A value that lies otherwise, or without the border, gets one copy for all readers that must have dimension d inside. */
 static void copy_value(Convert *c, ValueId v, int d)
 {
     ValueId copy = -1;
     for (ValueReader r = value_readers(c->g, v); r.read; r = reader_next(c->g, r)) {
-        if (r.node < 0 || must_have_read(c, &r, v) != d)
+        if (r.node < 0 || must_have_read(c, &r, v) != d || (c->dim[v] == d && !needs_border(c, &r, v)))
             continue;
         if (copy < 0) {
             copy = add_map(c->p, c->g, v);
@@ -151,8 +162,7 @@ static void convert_values(Convert *c)
         const Value *x = &c->g->value.v[v];
         if (x->kind == VAL_DEAD || x->type.rank != 4)
             continue;
-        if (c->dim[v] != 1)
-            copy_value(c, v, 1);
+        copy_value(c, v, 1);
         if (many_pixels(&x->type) && c->dim[v] != 3 && c->dim[v] != ANY_DIM)
             copy_value(c, v, 3);
     }
