@@ -118,16 +118,31 @@ static int choose_backend(Job *j)
     return 0;
 }
 
+/* Where compile writes; by default a folder of the model's name, which is not known yet: a report that goes into one below
+   `generated` is taken to go there. */
+static const char *output_folder(Arena *A, const Options *o)
+{
+    static const char usual[] = "generated/";
+    size_t n = sizeof usual - 1;
+    if (o->command != CMD_compile || o->stop_after || is_word(o->output, "-"))
+        return NULL;
+    if (o->output)
+        return o->output;
+    bool in = o->report && !strncmp(o->report, usual, n);
+    return in ? arena_strndup(A, o->report, n + strcspn(o->report + n, "/")) : "generated";
+}
+
 /* Found now, not after the work that the file is to hold. `dsqc run` knows its files when it knows the network. */
-static bool outputs_writable(const Options *o)
+static bool outputs_writable(Arena *A, const Options *o)
 {
     bool ok = true;
-    if (o->command == CMD_compile && !o->stop_after && !is_word(o->output, "-"))
-        ok = outdir_writable(o->output ? o->output : "generated");
+    const char *folder = output_folder(A, o);
+    if (folder)
+        ok = outdir_writable(folder);
     else if (o->output)
-        ok = out_writable(o->output);
-    ok = (!o->report || out_writable(o->report)) && ok;
-    return (!o->html || out_writable(o->html)) && ok;
+        ok = out_writable(o->output, NULL);
+    ok = (!o->report || out_writable(o->report, folder)) && ok;
+    return (!o->html || out_writable(o->html, NULL)) && ok;
 }
 
 int job_open(Job *j, Arena *A, const Options *o)
@@ -157,7 +172,7 @@ int job_open(Job *j, Arena *A, const Options *o)
     if (!passes_check_options(&po))
         return 2;
     status = options_check(j, &po);
-    return status ? status : !outputs_writable(o);
+    return status ? status : !outputs_writable(A, o);
 }
 
 void job_close(Job *j)

@@ -136,10 +136,29 @@ unwritable compile "$n" --report="$WORK/nowhere/r.json" -o "$WORK/out"
 unwritable explore "$n" --html="$WORK/nowhere/x.html"
 unwritable export "$n" -o "$WORK/nowhere/x.onnx"
 unwritable tune "$n" -o "$WORK/nowhere/s.json"
+unwritable compile "$n" --report="$WORK/nowhere/r.json" -o "$WORK/nowhere2"
+unwritable compile "$n" --report="$WORK/nowhere/sub/r.json" -o "$WORK/nowhere"
 unwritable verify "$n" --report="$WORK/nowhere/r.json"
 unwritable opt "$n" -o "$WORK/nowhere/x"
 CC=false unwritable run "$spec" --weights=random:1 -i "$WORK/x.npy" -o "$WORK/nowhere/y.npy"
 [ "$(ls "$WORK")" = "$(printf 'dsqc.1\nnet.yaml')" ]; verdict 'nothing is left of the trial' $? "$(ls "$WORK")"
+
+# ---- a report in the folder that is made for the model ----
+reported() # REPORT ARGUMENTS...
+(
+    mkdir "$WORK/new" && cd "$WORK/new" || exit
+    out=$("$DSQC" compile "$spec" --weights random:1 -q "--report=$1" "${@:2}" 2>&1)
+    [ $? = 0 ] && [ -z "$out" ] && jq -e .kernels "$1" >/dev/null
+    verdict "report: $*" $? "$out"
+    rm -r "$WORK/new"
+)
+reported nd/r.json -o nd
+reported ./nd//r.json -o nd/
+reported nd/r.json -o nd/a/b
+reported "$WORK/new/nd/r.json" -o "$WORK/./new/nd"
+reported generated/net/r.json
+reported generated/r.json
+reported nd/net.json -o nd
 
 # ---- files that are not ours ----
 secret=$WORK/secret
