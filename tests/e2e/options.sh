@@ -184,6 +184,27 @@ printf '{"password": "hunter2", "x": [}' >"$secret"
 silent info "$spec" --schedule="$secret"
 silent compile "$secret"
 
+printf 'root: [hunter2\nnet: x\n' >"$secret"
+silent compile "$secret"
+printf -- '- hunter2\n- name: hunter2\n' >"$secret"
+silent compile "$secret"
+printf '"hunter2"\n' >"$secret"
+silent compile "$secret"
+
+# ---- whatever way of YAML a spec is written in ----
+wrote() # NAME TEXT
+{
+    printf -- "$2" >"$WORK/way.yaml"
+    says "YAML: $1" 0 '^net' info "$WORK/way.yaml"
+}
+wrote 'quoted keys' "'name': net\n\"input\": {x: 'f32[1]'}\n'network': [relu]\n"
+wrote 'space before the colon' "name : net\ninput : {x: 'f32[1]'}\nnetwork : [relu]\n"
+wrote 'an indented map' "  name: net\n  input: {x: 'f32[1]'}\n  network: [relu]\n"
+wrote 'a map beside the mark' "--- {name: net, input: {x: 'f32[1]'}, network: [relu]}\n"
+wrote 'a map below a directive' "%%YAML 1.1\n---\nname: net\ninput: {x: 'f32[1]'}\nnetwork: [relu]\n"
+wrote 'lines that end with CR' "name: net\rinput: {x: 'f32[1]'}\rnetwork: [relu]\r"
+wrote 'JSON' '{"name": "net", "input": {"x": "f32[1]"}, "network": ["relu"]}'
+
 # ---- specs by name ----
 says 'another ending' 1 "net.yml.*did you mean '$WORK/net.yaml'" info "$WORK/net.yml"
 says 'no ending' 1 "did you mean '$WORK/net.yaml'" info "$WORK/net"
