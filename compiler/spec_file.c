@@ -34,11 +34,6 @@ const char *spec_beside(Arena *a, const char *file, const char *name)
 
 /* ---- looking for a file ---- */
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* The name with an ending of YAML in place of its own or of none, if dir has such a file, or NULL. */
 static const char *other_ending(Arena *a, const char *dir, const char *name)
 {
@@ -70,7 +65,7 @@ const char *spec_near_file(Arena *a, const char *dir, const char *name)
             PUSH(a, &entry, arena_strndup(a, e->d_name, strlen(e->d_name)));
     closedir(d);
     if (entry.n)
-        qsort(entry.v, (size_t)entry.n, sizeof *entry.v, by_name);
+        qsort(entry.v, (size_t)entry.n, sizeof *entry.v, by_text);
     const char *near = nearest_name(base ? base + 1 : name, entry.v, entry.n);
     return near ? path_join(a, folder, near) : NULL;
 }

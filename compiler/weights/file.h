@@ -40,6 +40,9 @@ typedef struct Differences {
 } Differences;
 void differences_report(const Differences *);
 
+/* For a shell: between single quotes where that is needed. */
+const char *shell_word(Arena *, const char *);
+
 /* Files of other programs. (foreign.c) Each says what the file is and how to make weights of it. */
 bool foreign_report(const WeightFile *); /* false where it is of no kind that is known; nothing was said then */
 void foreign_torch(const WeightFile *);

@@ -125,6 +125,11 @@ done
 refused "--stop-after=loop-hoist $none" opt --loops --passes=loop-cse --stop-after=loop-hoist
 refused "$none: that pass is not in --passes" opt --passes=dce --stop-after=order
 refused 'passes on loops run with --loops' opt --passes=dce --print-ir-after=loop-cse
+for o in weights-prefix=foo. weights-extra=error weights-extra=ignore; do
+    refused "--${o%%=*} would change nothing: random weights" compile --weights=random:1 "--$o"
+    refused "--${o%%=*} would change nothing: random weights" verify --weights=random:2 "--$o"
+    refused "--${o%%=*} would change nothing: no --weights" opt --passes=dce "--$o"
+done
 refused 'nothing can be tuned' tune -o "$WORK/s.json" --disable-pass=choose-kernels
 
 # ---- outputs, before the spec is read ----
