@@ -159,6 +159,14 @@ def pictures():
     check("a progressive picture", READERS["an input"](write("good.jpg", jpeg)), "", status=0)
     scan = jpeg[jpeg.rfind(b"\xff\xda"):-2]
     f = write("scans.jpg", jpeg[:-2] + scan * 200 + b"\xff\xd9")
+    # 8x8 blocks of three components without subsampling: what a small picture has, in a frame of 48 million pixels
+    b = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(b, "JPEG", progressive=True, subsampling=0)
+    frame = b.getvalue()
+    at = frame.index(b"\xff\xc2") + 5
+    large = write("large.jpg", frame[:at] + struct.pack(">HH", 6000, 8000) + frame[at + 4:])
+    check("a progressive picture of many coefficients", READERS["an input"](large),
+          "8000x6000 needs 288000000 bytes for its coefficients, 201326592 are the limit", large)
     check("a picture of many scans", READERS["an input"](f), "scans, which is the limit for a picture of 4000x4000", f)
 
 

@@ -123,6 +123,11 @@ for cc in gcc clang 'g++ -x c++' 'clang++ -x c++ -std=c++17'; do
     check "pairs in one translation unit, $cc" unit
 done
 
+# ---- a name that a renamed model would get ----
+spec math_net x >spec.yaml
+renamed() { "$DSQC" compile spec.yaml --weights random:1 -q -o renamed 2>&1 | grep "'math_net' is what 'math' becomes"; }
+check 'the name of a renamed model' renamed
+
 # ---- files of others ----
 mkdir -p others && echo '{"name": "webapp"}' >others/package.json && echo 'int main(void) { return 0; }' >others/app.c
 cp -r others before
