@@ -108,21 +108,23 @@ int64_t file_begins(const char *path, char *text, size_t n)
     return got;
 }
 
-char *read_file(Arena *a, const char *path, size_t max, size_t *n)
+char *read_within(Arena *a, const char *path, const FileLimit *limit, size_t *n)
 {
     In in;
     if (!open_in(path, &in))
         return NULL;
     Buf b = {0};
     char chunk[16384], *text = NULL;
-    int64_t k = 1;
-    bool fits = in.size <= (int64_t)max;
-    while (fits && (k = read_fully(&in, chunk, sizeof chunk)) > 0 && (fits = b.n + (size_t)k <= max))
+    int64_t k = 1, max = in.regular ? limit->file : limit->pipe;
+    bool fits = in.size <= max, wanted = true;
+    while (fits && wanted && (k = read_fully(&in, chunk, sizeof chunk)) > 0 && (fits = (int64_t)b.n + k <= max)) {
+        wanted = b.n || limit->wanted((const uint8_t *)chunk, (size_t)k);
         buf_write(&b, chunk, (size_t)k);
+    }
     if (k < 0) {
         fail(path, strerror(errno));
     } else if (!fits) {
-        too_large(path, (int64_t)max);
+        too_large(path, max);
     } else {
         text = arena_strndup(a, b.n ? b.s : "", b.n);
         *n = b.n;
@@ -130,6 +132,18 @@ char *read_file(Arena *a, const char *path, size_t max, size_t *n)
     buf_free(&b);
     close(in.fd);
     return text;
+}
+
+static bool anything(const uint8_t *p, size_t n)
+{
+    (void)p, (void)n;
+    return true;
+}
+
+char *read_file(Arena *a, const char *path, size_t max, size_t *n)
+{
+    const FileLimit limit = {.file = (int64_t)max, .pipe = (int64_t)max, .wanted = anything};
+    return read_within(a, path, &limit, n);
 }
 
 /* Copies a pipe into a file without a name, so that it can be mapped; the first bytes alone where they are not what is
@@ -182,12 +196,6 @@ const uint8_t *map_within(const char *path, const FileLimit *limit, size_t *n)
     close(fd);
     *n = (size_t)in.size;
     return m == MAP_FAILED ? NULL : m ? m : empty;
-}
-
-static bool anything(const uint8_t *p, size_t n)
-{
-    (void)p, (void)n;
-    return true;
 }
 
 const uint8_t *map_file(const char *path, size_t *n)

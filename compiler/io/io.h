@@ -12,6 +12,8 @@ int64_t file_begins(const char *path, char *text, size_t n);
 /* The largest file, and the most that may come through a pipe. wanted: does a pipe begin with what is read here? Where it
    does not, no more than its beginning is read. */
 typedef struct FileLimit { int64_t file, pipe; bool (*wanted)(const uint8_t *, size_t); } FileLimit;
+/* read_file within limits; the beginning alone of what is not wanted, be it a pipe or a file. */
+char *read_within(Arena *, const char *path, const FileLimit *, size_t *n);
 /* Maps a file read-only. NULL on error; an empty file gives a valid pointer and n = 0. */
 const uint8_t *map_within(const char *path, const FileLimit *, size_t *n);
 const uint8_t *map_file(const char *path, size_t *n); /* of any size */

@@ -110,6 +110,10 @@ def kinds_of_files():
 
 
 def endless_pipes():
+    for what, args in ("a graph", ["opt", "-", "--passes=dce"]), ("loops", ["opt", "-", "--loops", "--passes=loop-cse"]):
+        with subprocess.Popen(["yes"], stdout=subprocess.PIPE) as yes:
+            check(f"{what} from an endless pipe", args, "no text of the IR", "<stdin>", stdin=yes.stdout)
+            yes.kill()
     for what in ("weights", "an input"):
         with subprocess.Popen(["cat", "/dev/zero"], stdout=subprocess.PIPE) as cat:
             check(f"{what} from an endless pipe", READERS[what]("-"), "<stdin>: error:", "<stdin>", stdin=cat.stdout)
