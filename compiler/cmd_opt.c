@@ -130,21 +130,21 @@ static bool opt_graph(Job *j, const char *text, int file, Buf *out)
 }
 
 /* A block that begins a file, no NUL behind it, may be one of comments alone. */
-static bool may_begin(const uint8_t *p, size_t n, const char *word)
+static int64_t may_begin(const uint8_t *p, size_t n, const char *word)
 {
     Arena *A = arena_new();
     const char *start = text_start(arena_strndup(A, (const char *)p, n), ';');
     bool may = !*start || text_is_word(start, word);
     arena_free(A);
-    return may;
+    return may ? INT64_MAX : 0;
 }
 
-static bool may_be_graph(const uint8_t *p, size_t n)
+static int64_t may_be_graph(const uint8_t *p, size_t n)
 {
     return may_begin(p, n, "graph");
 }
 
-static bool may_be_loops(const uint8_t *p, size_t n)
+static int64_t may_be_loops(const uint8_t *p, size_t n)
 {
     return may_begin(p, n, "program");
 }
@@ -168,7 +168,7 @@ int cmd_opt(Arena *A, const Options *o)
     if (status)
         return status;
     size_t n;
-    const FileLimit limit = {.file = MAX_TEXT, .pipe = MAX_TEXT, .wanted = o->loops ? may_be_loops : may_be_graph};
+    const FileLimit limit = {.file = MAX_TEXT, .pipe = MAX_TEXT, .bytes = o->loops ? may_be_loops : may_be_graph};
     char *text = read_within(A, o->file, &limit, &n);
     if (!text)
         return 1;

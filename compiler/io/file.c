@@ -118,7 +118,7 @@ char *read_within(Arena *a, const char *path, const FileLimit *limit, size_t *n)
     int64_t k = 1, max = in.regular ? limit->file : limit->pipe;
     bool fits = in.size <= max, wanted = true;
     while (fits && wanted && (k = read_fully(&in, chunk, sizeof chunk)) > 0 && (fits = (int64_t)b.n + k <= max)) {
-        wanted = b.n || limit->wanted((const uint8_t *)chunk, (size_t)k);
+        wanted = b.n || limit->bytes((const uint8_t *)chunk, (size_t)k);
         buf_write(&b, chunk, (size_t)k);
     }
     if (k < 0) {
@@ -134,16 +134,38 @@ char *read_within(Arena *a, const char *path, const FileLimit *limit, size_t *n)
     return text;
 }
 
-static bool anything(const uint8_t *p, size_t n)
+static int64_t anything(const uint8_t *p, size_t n)
 {
     (void)p, (void)n;
-    return true;
+    return INT64_MAX;
 }
 
 char *read_file(Arena *a, const char *path, size_t max, size_t *n)
 {
-    const FileLimit limit = {.file = (int64_t)max, .pipe = (int64_t)max, .wanted = anything};
+    const FileLimit limit = {.file = (int64_t)max, .pipe = (int64_t)max, .bytes = anything};
     return read_within(a, path, &limit, n);
+}
+
+/* What may come, as far as the first bytes tell; asked for as long as they do not. */
+typedef struct Expected { int64_t bytes; Buf begin; } Expected;
+
+static void expect(Expected *e, const FileLimit *limit, const char *chunk, int64_t k)
+{
+    if (e->bytes != ASK_AGAIN)
+        return;
+    buf_write(&e->begin, chunk, (size_t)k);
+    e->bytes = limit->bytes((const uint8_t *)e->begin.s, e->begin.n);
+    if (e->bytes != ASK_AGAIN)
+        buf_free(&e->begin);
+}
+
+static bool too_long(const char *path, const FileLimit *limit, int64_t bytes)
+{
+    char what[80];
+    if (bytes > limit->pipe)
+        return too_large(path, limit->pipe);
+    snprintf(what, sizeof what, "goes on after the %lld bytes that its header tells of", (long long)bytes);
+    return fail(path, what);
 }
 
 /* Copies a pipe into a file without a name, so that it can be mapped; the first bytes alone where they are not what is
@@ -154,16 +176,18 @@ static int spool(const char *path, In *in, const FileLimit *limit)
     int fd = tmp ? dup(fileno(tmp)) : -1;
     char chunk[65536];
     int64_t k = 0;
-    bool ok = fd >= 0, wanted = true, fits = true;
+    Expected e = {.bytes = ASK_AGAIN};
+    bool ok = fd >= 0, fits = true;
     in->size = 0;
-    while (ok && wanted && fits && (k = read_fully(in, chunk, sizeof chunk)) > 0) {
-        wanted = in->size || limit->wanted((const uint8_t *)chunk, (size_t)k);
+    while (ok && e.bytes && fits && (k = read_fully(in, chunk, sizeof chunk)) > 0) {
+        expect(&e, limit, chunk, k);
         in->size += k;
-        fits = in->size <= limit->pipe;
+        fits = !e.bytes || in->size <= imin(limit->pipe, e.bytes == ASK_AGAIN ? INT64_MAX : e.bytes);
         ok = fwrite(chunk, 1, (size_t)k, tmp) == (size_t)k;
     }
+    buf_free(&e.begin);
     if (!fits) {
-        ok = too_large(path, limit->pipe);
+        ok = too_long(path, limit, e.bytes);
     } else if (!ok || k < 0 || fflush(tmp)) {
         ok = fail(path, strerror(errno));
     }
@@ -200,7 +224,7 @@ const uint8_t *map_within(const char *path, const FileLimit *limit, size_t *n)
 
 const uint8_t *map_file(const char *path, size_t *n)
 {
-    static const FileLimit none = {.file = INT64_MAX, .pipe = (int64_t)4 << 30, .wanted = anything};
+    static const FileLimit none = {.file = INT64_MAX, .pipe = (int64_t)4 << 30, .bytes = anything};
     return map_within(path, &none, n);
 }
 

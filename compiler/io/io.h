@@ -9,9 +9,11 @@ char *read_file(Arena *, const char *path, size_t max, size_t *n);
 /* The first n - 1 bytes of a regular file, or of what a link to one leads to, with a NUL. How many there are; -1, and
    nothing is said, where path is no such file. Never waits. */
 int64_t file_begins(const char *path, char *text, size_t n);
-/* The largest file, and the most that may come through a pipe. wanted: does a pipe begin with what is read here? Where it
-   does not, no more than its beginning is read. */
-typedef struct FileLimit { int64_t file, pipe; bool (*wanted)(const uint8_t *, size_t); } FileLimit;
+/* The largest file, and the most that may come through a pipe. bytes: how many there are at most, as the first n say: 0
+   where it is nothing that is read here, and no more than the beginning is read; ASK_AGAIN with more of them, as long as
+   a header is not complete; INT64_MAX where they do not say. */
+enum { ASK_AGAIN = -1 };
+typedef struct FileLimit { int64_t file, pipe; int64_t (*bytes)(const uint8_t *, size_t n); } FileLimit;
 /* read_file within limits; the beginning alone of what is not wanted, be it a pipe or a file. */
 char *read_within(Arena *, const char *path, const FileLimit *, size_t *n);
 /* Maps a file read-only. NULL on error; an empty file gives a valid pointer and n = 0. */
@@ -51,6 +53,8 @@ void outdir_abort(OutDir *);
 bool npy_read(Arena *, const uint8_t *data, size_t n, const char *path, Type *, const void **data_out);
 /* The type alone, from the first n bytes of `whole`, which its numbers must fill. */
 bool npy_type(Arena *, const uint8_t *data, size_t n, int64_t whole, const char *path, Type *);
+/* FileLimit.bytes of a .npy file. */
+int64_t npy_bytes(const uint8_t *data, size_t n);
 /* How many bytes the header takes, as the first n bytes say; n where they do not. */
 int64_t npy_header_bytes(const uint8_t *data, size_t n);
 /* Header of a .npy image for f32 numbers in C order, followed by them. */

@@ -19,6 +19,7 @@ struct WeightFile {
 
 /* Fill f->entry from f->map. False after an error, which names the tensor or the place in the header. */
 bool safetensors_read(WeightFile *f);
+int64_t safetensors_bytes(const uint8_t *, size_t n); /* FileLimit.bytes */
 bool npz_read(WeightFile *f);
 /* The numbers of an entry of npz_read. False after an error. */
 bool npz_load(WeightFile *f, Entry *);

@@ -120,6 +120,21 @@ def endless_pipes():
             cat.kill()
 
 
+    entry = b'{"l.weight":{"dtype":"F32","shape":[4,4],"data_offsets":[0,64]},"l.bias":{"dtype":"F32","shape":[4],' \
+        b'"data_offsets":[64,80]}}'
+    long = entry[:-1] + b" " * 200000 + b"}"  # more than one read of a pipe
+    array = npy("(1, 3, 8, 8)", 768)[0]
+    for name, what, head, size in (
+            ("safetensors", "weights", struct.pack("<Q", len(entry)) + entry, 8 + len(entry) + 80),
+            ("long safetensors", "weights", struct.pack("<Q", len(long)) + long, 8 + len(long) + 80),
+            (".npy", "an input", array, len(array) + 768),
+            ("PNG", "an input", png()[:33], 8 * (24 + 8) + 2 * 8 + 16 + (16 << 20))):
+        with subprocess.Popen(["cat", write("head", head), "/dev/zero"], stdout=subprocess.PIPE) as cat:
+            check(f"{name} that goes on after its header", READERS[what]("-"),
+                  f"goes on after the {size} bytes that its header tells of", "<stdin>", stdin=cat.stdout)
+            cat.kill()
+
+
 def good_pipes():
     good = {"l.weight": npy("(4, 4)", 64), "l.bias": npy("(4,)", 16)}
     with open(npz("good.npz", good), "rb") as f:
@@ -144,6 +159,11 @@ def archives():
     long = npy("(1,)", 4, 65000)
     f = npz("headers.npz", {f"t{i}": long for i in range(4500)})
     check("members that are nearly all header", READERS["weights"](f), "its header takes 65", f + "/t0.npy", errors=20)
+    for what, many, says in (("lists", b'{"a":[' + b"{}," * 1390000 + b"{}]}", "a list of more than numbers"),
+                             ("numbers", b'{"a":[' + b"0," * 2000000 + b"0]}", "or of too many"),
+                             ("objects", b'{"a":{}' + b',"":{}' * 690000 + b"}", "more objects than there can be tensors")):
+        f = write("many.safetensors", struct.pack("<Q", len(many)) + many)
+        check(f"a header of many {what}", READERS["weights"](f), says, f)
     head = b'{"a":[' + b"0," * (4 << 20) + b"0]}"
     f = write("header.safetensors", struct.pack("<Q", len(head)) + head)
     check("a long header", READERS["weights"](f), "which is the limit here", f)
