@@ -93,8 +93,9 @@ static Files all_listed(Arena *A, const char *dir, const char *without)
 
 /* ---- what may be replaced ---- */
 
-/* Whether text is how a file of that name begins where dsqc wrote it: the model's with a comment that names the file, the
-   runtime's as its whole text does, the report with the model's name. Weights, objects and the text of IRs begin like anybody's. */
+/* Whether text is how a file of that name begins where dsqc wrote it: the model's with a comment that names the file,
+   the runtime's as its whole text does, the report with the model's name. Weights, objects and the text of IRs begin
+   like anybody's. */
 static bool begins_as_ours(const Job *j, const char *name, const char *text, size_t n)
 {
     Arena *A = j->arena;
@@ -122,8 +123,8 @@ static bool is_free(const Job *j, const char *path, const char *name)
 
 static bool is_foreign(const char *path)
 {
-    error_at(loc_file(diag_file(path, NULL, 0)), "no report in the folder says that dsqc wrote this file, and nothing is "
-             "written over it: choose another folder or name");
+    error_at(loc_file(diag_file(path, NULL, 0)), "no report in the folder says that dsqc wrote this file, and nothing "
+             "is written over it: choose another folder or name");
     return true;
 }
 

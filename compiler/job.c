@@ -113,8 +113,8 @@ static int choose_backend(Job *j)
     return 0;
 }
 
-/* Where compile writes; by default a folder of the model's name, which is not known yet: a report that goes into one below
-   `generated` is taken to go there. */
+/* Where compile writes; by default a folder of the model's name, which is not known yet: a report that goes into one
+   below `generated` is taken to go there. */
 static const char *output_folder(Arena *A, const Options *o)
 {
     static const char usual[] = "generated/";
@@ -238,8 +238,8 @@ bool job_holds(const Job *j, int64_t bytes)
     bool inside = o->command == CMD_compile && !option_is(o->weights_as, "file") && emits_code(o->emit);
     if (bytes <= INT32_MAX - CODE || !inside)
         return true;
-    error_at(largest_constant(j), "the weights take %s bytes, and what holds code holds 2 GiB: --weights-as=file leaves them "
-             "in %s.bin, for the program to map", digits(j->arena, bytes), j->spec->name);
+    error_at(largest_constant(j), "the weights take %s bytes, and what holds code holds 2 GiB: --weights-as=file "
+             "leaves them in %s.bin, for the program to map", digits(j->arena, bytes), j->spec->name);
     return false;
 }
 

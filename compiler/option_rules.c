@@ -31,7 +31,8 @@ static int idle(Arena *A, const Options *o, bool when, const char *list, const c
 static int check_compile(const Job *j)
 {
     const Options *o = j->opt;
-    bool text = option_is(o->output, "-") || !emits_code(o->emit), early = o->stop_after && !is_loop_stage(o->stop_after);
+    bool text = option_is(o->output, "-") || !emits_code(o->emit);
+    bool early = o->stop_after && !is_loop_stage(o->stop_after);
     int status = idle(j->arena, o, text, "weights-as triple cpu features", "only a text of the IR is written");
     return status ? status : idle(j->arena, o, early, "report",
                                   "it tells of kernels, which a pass on the graph does not make");
@@ -145,7 +146,8 @@ static int check_winograd(const Job *j)
 
 static int check_weights(const Job *j)
 {
-    return idle(j->arena, j->opt, j->opt->weights && weights_random_source(j->opt->weights), "weights-prefix weights-extra",
+    const char *from = j->opt->weights;
+    return idle(j->arena, j->opt, from && weights_random_source(from), "weights-prefix weights-extra",
                 "random weights have the names that the network asks for");
 }
 

@@ -386,8 +386,8 @@ static bool read_named_outputs(const Cx *cx, const Yaml *y)
     return ok;
 }
 
-/* An output that a name alone gives is made by a step; where none is (a step was skipped, `x` is the input), a network that
-   returns its input is more likely a slip. The map form may name inputs. */
+/* An output that a name alone gives is made by a step; where none is (a step was skipped, `x` is the input), a network
+   that returns its input is more likely a slip. The map form may name inputs. */
 static bool is_made(const Cx *cx, const char *name, Loc loc, ValueId id)
 {
     const Graph *g = cx->s->graph;
@@ -421,7 +421,8 @@ static bool read_output(const Cx *cx, const Yaml *y, Loc network)
         if (!name)
             return false;
         ValueId id = list || map_get(cx->value, name) != -1 ? value_find(cx, name, item->loc) : cx->cur;
-        ok = is_made(cx, name, item->loc, id) && add_output(cx, arena_strndup(a, name, strlen(name)), item->loc, id) && ok;
+        ok = is_made(cx, name, item->loc, id) &&
+             add_output(cx, arena_strndup(a, name, strlen(name)), item->loc, id) && ok;
     }
     return ok;
 }

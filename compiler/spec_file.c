@@ -144,7 +144,7 @@ static bool is_own_tree(Arena *a, const Yaml *root)
     return false;
 }
 
-/* What does not parse is ours where a line begins with one of our keys or `network:` stands anywhere, perhaps quoted. */
+/* What does not parse is ours where a line begins with a key of ours or `network:` stands anywhere, perhaps quoted. */
 static bool is_own_text(const char *text, size_t n)
 {
     static const char *const line[] = {"network:", "input:", "modules:", "include:", "params:"};
@@ -159,7 +159,7 @@ static bool is_own_text(const char *text, size_t n)
     return false;
 }
 
-/* A file that is named by mistake, or by somebody who may not read it, is not shown: it is parsed without a word first. */
+/* A file that is named by mistake, or by somebody who may not read it, is not shown: it is parsed in silence first. */
 const Yaml *spec_tree(SpecReader *s, const char *path, const char *text, size_t n, int *file)
 {
     size_t mark = n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0; /* byte order mark */

@@ -80,8 +80,8 @@ static int64_t be32(const uint8_t *p)
     return (int64_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
 }
 
-/* PNG packs what its first chunk tells of, in the worst case as it is. The others do not begin with their size: a JPEG has
-   less than four bytes a pixel, text some twelve. */
+/* PNG packs what its first chunk tells of, in the worst case as it is. The others do not begin with their size: a JPEG
+   has less than four bytes a pixel, text some twelve. */
 int64_t image_bytes(const uint8_t *d, size_t n)
 {
     enum { TEXT = 16 << 20, MOST_JPEG = 4 * IMAGE_MAX_PIXELS, MOST_PNM = 12 * IMAGE_MAX_PIXELS };

@@ -205,7 +205,10 @@ static const char *read_picture(Arena *a, const uint8_t *data, size_t n, const I
 
 static bool is_npy(const uint8_t *data, size_t n) { return n >= 6 && !memcmp(data, "\x93NUMPY", 6); }
 
-static int64_t input_bytes(const uint8_t *data, size_t n) { return is_npy(data, n) ? npy_bytes(data, n) : image_bytes(data, n); }
+static int64_t input_bytes(const uint8_t *data, size_t n)
+{
+    return is_npy(data, n) ? npy_bytes(data, n) : image_bytes(data, n);
+}
 
 bool input_read(Arena *a, const char *path, const InputSpec *in, float *x)
 {

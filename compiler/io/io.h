@@ -10,8 +10,8 @@ char *read_file(Arena *, const char *path, size_t max, size_t *n);
    nothing is said, where path is no such file. Never waits. */
 int64_t file_begins(const char *path, char *text, size_t n);
 /* The largest file, and the most that may come through a pipe. bytes: how many there are at most, as the first n say: 0
-   where it is nothing that is read here, and no more than the beginning is read; ASK_AGAIN with more of them, as long as
-   a header is not complete; INT64_MAX where they do not say. */
+   where it is nothing that is read here, and no more than the beginning is read; ASK_AGAIN with more of them, as long
+   as a header is not complete; INT64_MAX where they do not say. */
 enum { ASK_AGAIN = -1 };
 typedef struct FileLimit { int64_t file, pipe; int64_t (*bytes)(const uint8_t *, size_t n); } FileLimit;
 /* read_file within limits; the beginning alone of what is not wanted, be it a pipe or a file. */
@@ -44,7 +44,7 @@ bool outdir_has(const OutDir *, const char *name); /* whether that file is among
 bool outdir_add_file(OutDir *, const char *name, const char *path); /* a copy of the file at path */
 const char *outdir_name(const OutDir *, int i); /* of the i-th file that was added; NULL behind the last */
 void outdir_drop(OutDir *, const char *name); /* a file of the folder that goes when the others appear */
-/* Until commit or abort no other dsqc changes files of the folder. False after a message: somebody holds it for long. */
+/* Until commit or abort no other dsqc changes files of the folder. False after a message: it is locked for long. */
 bool outdir_lock(OutDir *);
 bool outdir_commit(OutDir *);
 void outdir_abort(OutDir *);

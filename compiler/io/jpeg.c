@@ -10,7 +10,7 @@
 /* A progressive file may repeat scans without end, each the work of a whole picture: as many as encoders make, some ten,
    are let pass at any size, more while scans times pixels are at most this. */
 enum { USUAL_SCANS = 20, MAX_SCANS = 500, MAX_SCAN_PIXELS = 1 << 28 };
-/* The coefficients of a progressive picture, of which libjpeg has all in memory: 32 million pixels without subsampling. */
+/* The coefficients of a progressive picture, which libjpeg has in memory: 32 million pixels without subsampling. */
 enum { MAX_COEFFICIENT_BYTES = 192 << 20 };
 /* And what it needs besides; where it asks for more, it says so in its own words. */
 enum { MAX_MEMORY = MAX_COEFFICIENT_BYTES + (32 << 20) };
@@ -68,11 +68,15 @@ static void cmyk_to_rgb(const uint8_t *from, uint8_t *to, int w)
 static const char *too_many_coefficients(Arena *a, const j_decompress_ptr c)
 {
     int64_t bytes = 0;
-    for (int i = 0; i < c->num_components && c->progressive_mode; i++)
-        bytes += (int64_t)c->comp_info[i].width_in_blocks * c->comp_info[i].height_in_blocks * DCTSIZE2 * (int)sizeof(JCOEF);
-    return bytes <= MAX_COEFFICIENT_BYTES ? NULL
-        : arena_printf(a, "a progressive picture of %dx%d needs %lld bytes for its coefficients, %d are the limit; save it as "
-                          "baseline JPEG", (int)c->image_width, (int)c->image_height, (long long)bytes, MAX_COEFFICIENT_BYTES);
+    for (int i = 0; i < c->num_components && c->progressive_mode; i++) {
+        const jpeg_component_info *p = &c->comp_info[i];
+        bytes += (int64_t)p->width_in_blocks * p->height_in_blocks * DCTSIZE2 * (int)sizeof(JCOEF);
+    }
+    if (bytes <= MAX_COEFFICIENT_BYTES)
+        return NULL;
+    return arena_printf(a, "a progressive picture of %dx%d needs %lld bytes for its coefficients, %d are the limit; "
+                        "save it as baseline JPEG", (int)c->image_width, (int)c->image_height, (long long)bytes,
+                        MAX_COEFFICIENT_BYTES);
 }
 
 static void decode(Reader *r, j_decompress_ptr c, const uint8_t *data, size_t n, Image *im)

@@ -302,14 +302,16 @@ void outdir_drop(OutDir *o, const char *name)
     PUSH(o->arena, &o->old, arena_printf(o->arena, "%s/%s", o->dir, name));
 }
 
-/* Where a file system has no locks, things go on without. Nobody holds one for longer than a few renames take, but for a
-   program that has locked the folder and waits for us. */
+/* Where a file system has no locks, things go on without. Nobody holds one for longer than a few renames take, but for
+   a program that has locked the folder and waits for us. */
 bool outdir_lock(OutDir *o)
 {
     enum { TRIES = 1000 };
     const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
     o->lock = open(o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    for (int i = 0; o->lock >= 0 && flock(o->lock, LOCK_EX | LOCK_NB) && (errno == EWOULDBLOCK || errno == EINTR); i++) {
+    for (int i = 0; o->lock >= 0 && flock(o->lock, LOCK_EX | LOCK_NB); i++) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            break;
         if (i == TRIES)
             return fail(o->dir, "another process has locked this folder");
         nanosleep(&pause, NULL);
