@@ -210,6 +210,11 @@ wrote 'a map below a directive' "%%YAML 1.1\n---\nname: net\ninput: {x: 'f32[1]'
 wrote 'lines that end with CR' "name: net\rinput: {x: 'f32[1]'}\rnetwork: [relu]\r"
 wrote 'JSON' '{"name": "net", "input": {"x": "f32[1]"}, "network": ["relu"]}'
 
+# ---- what a step may say about its tensors ----
+says 'operators: shared' 0 'shared: true' help operators
+says 'operators: names of tensors' 0 "weight: \{tensor: '" help operators
+says 'operators: names of parameters' 0 "the tensor's name.*\{tensor: '" help operators
+
 # ---- specs by name ----
 says 'another ending' 1 "net.yml.*did you mean '$WORK/net.yaml'" info "$WORK/net.yml"
 says 'no ending' 1 "did you mean '$WORK/net.yaml'" info "$WORK/net"
