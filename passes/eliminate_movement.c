@@ -395,7 +395,8 @@ static bool attempt(Mover *m)
         if (!is_view(n))
             continue;
         collect(m, n->out[0].value);
-        if (!m->channels[n->out[0].value] && has_border(&value(m, n->out[0].value)->layout)) {
+        const Layout *own = &value(m, n->out[0].value)->layout; /* a view's border may lie around other dimensions */
+        if (has_border(own) && m->channels[n->out[0].value] != layout_channels(own)) {
             n->why = "a convolution reads the border around it";
             all = false;
         }
