@@ -213,16 +213,20 @@ static bool any_order(const Node *n)
     }
 }
 
-/* A factor or summand that differs along one dimension is one per channel of that. */
+/* A factor or summand that differs along one dimension is one per channel of that, unless it repeats the other operand
+   along it. */
 static bool per_channel(const Sink *s, const Node *n, const Ints *perm, Op *op, Attrs *a, ValueId *in)
 {
     int rank = perm->n, k = s->g->value.v[n->in[0]].kind == VAL_CONST ? 0 : 1;
     const Type *t = n->nin == 2 ? type_of(s, n->in[k]) : NULL;
     if ((n->op != OP_mul && n->op != OP_add) || s->g->value.v[n->in[k]].kind != VAL_CONST || long_dims(t) != 1)
         return false;
+    const Type *x = type_of(s, n->in[!k]);
     int d = 0;
     while (t->dim[d] == 1)
         d++;
+    if (x->rank != rank || x->dim[d + rank - t->rank] != t->dim[d])
+        return false;
     *op = n->op == OP_mul ? OP_scale : OP_bias;
     attrs_default(*op, a);
     a->axis = perm->v[d + rank - t->rank];
