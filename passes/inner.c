@@ -19,7 +19,9 @@ typedef struct Inner {
     const Graph *g;
     int *dim;              /* per value */
     bool *chosen;          /* per value: its maker can make it either way */
-    int *node, *begin;     /* nodes that make or read value v: node[begin[v]..begin[v + 1]) */
+    ValueId *root;         /* per value: what decides about it, behind views of it: itself where its maker does */
+    int *node, *begin;     /* nodes that make or read value v, each once: node[begin[v]..begin[v + 1]) */
+    int *last;             /* per value: the node that was entered last, from 1 on */
     int *seen, stamp;      /* per node: the count that it is part of */
 } Inner;
 
@@ -72,6 +74,7 @@ static void start(Inner *x, const Node *n)
             x->dim[v] = moved ? of_view(x, n) : 1;
             x->chosen[v] = !moved;
         }
+        x->root[v] = view(x->g, n) && !x->chosen[v] ? x->root[n->in[0]] : v;
     }
 }
 
@@ -186,13 +189,20 @@ static void each_use(const Inner *x, const Node *n, void (*use)(Inner *, ValueId
                 use((Inner *)x, n->step[s].in[k], node);
 }
 
-static void count_use(Inner *x, ValueId v, int node)
+static bool first_use(Inner *x, ValueId v, int node)
 {
-    (void)node;
-    x->begin[v + 1]++;
+    bool first = x->last[v] != node + 1;
+    x->last[v] = node + 1;
+    return first;
 }
 
-static void enter_use(Inner *x, ValueId v, int node) { x->node[x->begin[v]++] = node; }
+static void count_use(Inner *x, ValueId v, int node) { x->begin[v + 1] += first_use(x, v, node); }
+
+static void enter_use(Inner *x, ValueId v, int node)
+{
+    if (first_use(x, v, node))
+        x->node[x->begin[v]++] = node;
+}
 
 static void index_uses(Inner *x)
 {
@@ -200,7 +210,7 @@ static void index_uses(Inner *x)
     for (int i = 0; i < g->node.n; i++)
         each_use(x, &g->node.v[i], count_use, i);
     for (int v = 0; v < g->value.n; v++)
-        x->begin[v + 1] += x->begin[v];
+        x->begin[v + 1] += x->begin[v], x->last[v] = 0;
     x->node = NEW(x->p->scratch, int, x->begin[g->value.n] + 1);
     for (int i = 0; i < g->node.n; i++)
         each_use(x, &g->node.v[i], enter_use, i);
@@ -212,14 +222,19 @@ static void index_uses(Inner *x)
 /* Values that change together: one that is chosen, or all that hang together, and the views of them. */
 typedef VEC(ValueId) Values;
 
+/* Enters v and the views of it, each behind what it shows. */
 static void add_views(Inner *x, Values *set, ValueId v)
 {
+    int from = set->n;
     PUSH(x->p->scratch, set, v);
-    for (int i = x->begin[v]; i < x->begin[v + 1]; i++) {
-        const Node *n = &x->g->node.v[x->node[i]];
-        ValueId out = n->out[0].value;
-        if (n->nin && n->in[0] == v && view(x->g, n) && out != v && !x->chosen[out])
-            add_views(x, set, out);
+    for (; from < set->n; from++) {
+        v = set->v[from];
+        for (int i = x->begin[v]; i < x->begin[v + 1]; i++) {
+            const Node *n = &x->g->node.v[x->node[i]];
+            ValueId out = n->out[0].value;
+            if (n->nin && n->in[0] == v && view(x->g, n) && out != v && !x->chosen[out])
+                PUSH(x->p->scratch, set, out);
+        }
     }
 }
 
@@ -257,6 +272,18 @@ static bool improve(Inner *x, const Values *set)
     return false;
 }
 
+/* Enters what decides about the node's operands and results and is not done. */
+static void add_roots(Inner *x, const Node *n, Values *roots, bool *done)
+{
+    for (int k = 0; k < n->nout + n->nin; k++) {
+        ValueId w = x->root[k < n->nout ? n->out[k].value : n->in[k - n->nout]];
+        if (x->chosen[w] && !done[w]) {
+            done[w] = true;
+            PUSH(x->p->scratch, roots, w);
+        }
+    }
+}
+
 /* All chosen values that v hangs together with through nodes that can make them, and their views; marks them in done.
    */
 static Values together(Inner *x, ValueId v, bool *done)
@@ -264,24 +291,11 @@ static Values together(Inner *x, ValueId v, bool *done)
     Values roots = {0}, set = {0};
     PUSH(x->p->scratch, &roots, v);
     done[v] = true;
-    for (int i = 0; i < roots.n; i++) {
-        Values shown = {0};
-        add_views(x, &shown, roots.v[i]);
-        for (int s = 0; s < shown.n; s++) {
-            PUSH(x->p->scratch, &set, shown.v[s]);
-            for (int k = x->begin[shown.v[s]]; k < x->begin[shown.v[s] + 1]; k++) {
-                const Node *n = &x->g->node.v[x->node[k]];
-                for (int o = 0; o < n->nout + n->nin; o++) {
-                    ValueId w = o < n->nout ? n->out[o].value : n->in[o - n->nout];
-                    while (!x->chosen[w] && value_def(x->g, w) >= 0 && view(x->g, &x->g->node.v[value_def(x->g, w)]))
-                        w = x->g->node.v[value_def(x->g, w)].in[0];
-                    if (x->chosen[w] && !done[w]) {
-                        done[w] = true;
-                        PUSH(x->p->scratch, &roots, w);
-                    }
-                }
-            }
-        }
+    for (int i = 0, shown = 0; i < roots.n; i++) {
+        add_views(x, &set, roots.v[i]);
+        for (; shown < set.n; shown++)
+            for (int k = x->begin[set.v[shown]]; k < x->begin[set.v[shown] + 1]; k++)
+                add_roots(x, &x->g->node.v[x->node[k]], &roots, done);
     }
     return set;
 }
@@ -313,9 +327,10 @@ int *inner_dims(Pass *p, const Graph *g, int more)
 {
     Arena *A = p->scratch;
     Inner x = {.p = p, .g = g, .dim = NEW(A, int, g->value.n + more), .chosen = NEW(A, bool, g->value.n),
-               .begin = NEW(A, int, g->value.n + 1), .seen = NEW(A, int, g->node.n)};
+               .root = NEW(A, ValueId, g->value.n), .begin = NEW(A, int, g->value.n + 1),
+               .last = NEW(A, int, g->value.n), .seen = NEW(A, int, g->node.n)};
     for (int v = 0; v < g->value.n; v++)
-        x.dim[v] = g->value.v[v].kind == VAL_CONST ? ANY_DIM : last_dim(&g->value.v[v].type);
+        x.root[v] = v, x.dim[v] = g->value.v[v].kind == VAL_CONST ? ANY_DIM : last_dim(&g->value.v[v].type);
     for (int i = 0; i < g->node.n; i++)
         if (g->node.v[i].op != OP_NONE)
             start(&x, &g->node.v[i]);

@@ -51,6 +51,27 @@ def fan(n):
     return [conv(i, "x", 4, 1) for i in range(n)]
 
 
+def doubled(n):
+    """Views that read the view before them twice: there are twice as many ways through at every level."""
+    steps = ["{op: softmax, axis: 1, as: a}"]
+    for i in range(n):
+        steps += ["{op: concat, axis: 1, in: [a, a]}", "{op: slice, axes: [1], start: [4], end: [12], as: a}"]
+    return steps + ["{op: softmax, axis: 1}"]
+
+
+def views(n):
+    shuffle = ["{op: channel_shuffle, groups: 2}", "{op: transpose, perm: [0, 1, 3, 2]}"]
+    return ["{op: softmax, axis: 1}"] + n * shuffle + ["{op: softmax, axis: 1}"]
+
+
+def refused(n):
+    """No view can be a reshape of a transpose."""
+    steps = ["{op: softmax, axis: 1}"]
+    for shape in n * ["[1, 64, 2, 4]", "[1, 8, 8, 8]"]:
+        steps += ["{op: transpose, perm: [0, 2, 1, 3]}", f"{{op: reshape, shape: {shape}}}"]
+    return steps + ["{op: softmax, axis: 1}"]
+
+
 CASES = [  # name, steps, outputs, length
     ("conv, batch_norm, relu", conv_bn_relu, None, 500),
     ("residuals", residual, None, 400),
@@ -62,6 +83,9 @@ CASES = [  # name, steps, outputs, length
     ("convolutions into one concat", lambda n: fan(n) + concat(n), None, 250),
     ("convolutions that are outputs", fan, names, 250),
     ("slices of one value", slices, None, 250),
+    ("concats of a value with itself", doubled, None, 20),
+    ("views of views", views, None, 500),
+    ("movements that are no views", refused, None, 100),
 ]
 
 
