@@ -26,16 +26,18 @@ static const char *buffer_name(Lower *l, const char *name)
 {
     const char *s = identifier(l->A, name, strlen(name));
     const char *unique = s;
-    for (int i = 1; map_get(&l->names, unique) >= 0; i++)
-        unique = arena_printf(l->A, "%s_%d", s, i);
+    int suffix = (int)imax(0, map_get(&l->names, s)); /* the last one that was taken */
+    while (map_get(&l->names, unique) >= 0)
+        unique = arena_printf(l->A, "%s_%d", s, ++suffix);
     map_put(&l->names, unique, 0);
+    map_put(&l->names, s, suffix);
     return unique;
 }
 
 static int64_t type_bytes(const Type *t) { return type_elems(t) * dtype_size(t->dtype); }
 
-/* Of samples: what differs elsewhere is told apart by comparing all of it. */
-static uint64_t numbers_hash(const uint8_t *data, int64_t n)
+/* Of samples: most constants differ there, and large ones need not be read whole. */
+static uint64_t sample_hash(const uint8_t *data, int64_t n)
 {
     enum { SAMPLES = 16, SAMPLE = 64 };
     uint64_t h = 0;
@@ -47,19 +49,25 @@ static uint64_t numbers_hash(const uint8_t *data, int64_t n)
     return h;
 }
 
-/* The constant that has these numbers, or -1; *key is then the one to enter it by. */
+static int const_with(const Lower *l, const char *key, const void *data, int64_t n)
+{
+    int buf = map_get(&l->numbers, key);
+    return buf >= 0 && !memcmp(l->p->buf.v[buf].data, data, (size_t)n) ? buf : -1;
+}
+
+/* The constant that has these numbers, or -1; *key is then the one to enter it by: the first of its samples by those,
+   others by all of their numbers. */
 static int equal_const(const Lower *l, const Type *t, const void *data, const char **key)
 {
     int64_t n = type_bytes(t);
-    unsigned long long h = numbers_hash(data, n);
-    const char *hash = arena_printf(l->A, "%016llx.%d.%lld", h, t->dtype, (long long)n);
-    *key = hash;
-    for (int i = 1, buf; (buf = map_get(&l->numbers, *key)) >= 0; i++) {
-        if (!memcmp(l->p->buf.v[buf].data, data, (size_t)n))
-            return buf;
-        *key = arena_printf(l->A, "%s.%d", hash, i);
-    }
-    return -1;
+    unsigned long long h = sample_hash(data, n);
+    *key = arena_printf(l->A, "%016llx.%d.%lld", h, t->dtype, (long long)n);
+    int buf = const_with(l, *key, data, n);
+    if (buf >= 0 || map_get(&l->numbers, *key) < 0)
+        return buf;
+    h = hash_bytes(data, (size_t)n, 0);
+    *key = arena_printf(l->A, "%s.%016llx", *key, h);
+    return const_with(l, *key, data, n);
 }
 
 /* Here constants become the program's. What a pass or the packing made of them may be subnormal again. */
