@@ -201,10 +201,10 @@ static Operand *add_operand(KC *kc, Operand o)
     return &kc->opnd[kc->nopnd++];
 }
 
-/* Is v declared as rows, which the next to last coordinate counts through? */
+/* Is v declared as rows, which one coordinate counts through? */
 static bool merged(const KC *kc, const Value *v)
 {
-    return kc->flat && v->kind != VAL_CONST && v->layout.order != ORDER_STRIDED && v->type.rank == kc->frame.rank;
+    return kc->rows >= 0 && v->kind != VAL_CONST && v->layout.order != ORDER_STRIDED && v->type.rank == kc->frame.rank;
 }
 
 /* The operand record of a value, made on first use with the access given; reading what is written makes it rw. */
@@ -280,7 +280,7 @@ static void indices(KC *kc, Operand *o, const Ix *const *own, const Ix *along, c
         return;
     }
     if (merged(kc, v)) {
-        ix[0] = own[t->rank - 2], ix[1] = ADDC(own[t->rank - 1], o->nhwc ? v->layout.first - param_shift(v) : 0);
+        ix[0] = own[kc->rows], ix[1] = ADDC(own[t->rank - 1], o->nhwc ? v->layout.first - param_shift(v) : 0);
         return;
     }
     if (!o->nhwc) {
@@ -506,9 +506,11 @@ bool value_rows(const Value *v)
         return v->type.dim[rank - 1] > 1;
     if (l->order == ORDER_NHWC)
         return l->last && !(l->border[0] | l->border[1] | l->border[2] | l->border[3]);
-    int64_t next = l->stride[rank - 2] * v->type.dim[rank - 2];
-    for (int d = rank - 3; d >= 0; next *= v->type.dim[d--])
-        if (v->type.dim[d] > 1 && l->stride[d] != next)
+    int64_t rows = 1, step = 0;
+    for (int d = rank - 2; d >= 0; rows *= v->type.dim[d--])
+        if (v->type.dim[d] > 1 && rows == 1)
+            step = l->stride[d];
+        else if (v->type.dim[d] > 1 && l->stride[d] != step * rows)
             return false;
     return !l->at || l->axis == rank - 1;
 }

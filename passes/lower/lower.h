@@ -40,7 +40,7 @@ typedef struct KC {
     const int64_t *slot;   /* the result's channels lie in another order: channel c is coordinate slot[c] of `slots` */
     int64_t slots;
     Type frame;            /* of the anchor's result and every step's */
-    bool flat;             /* the next to last coordinate counts through all rows, those before it are 0 */
+    int rows;              /* the dimension whose coordinate counts through all rows, the others but the last are 0; -1: none */
     /* of the outs that are reduced over the map or rows of it, for each vector of the block of channels at work */
     Sum sum[MAX_OUT][MAX_VECTORS];
     int vectors, sum_lanes;
@@ -248,7 +248,10 @@ void lower_depthwise(KC *);
 void lower_winograd(KC *);
 void lower_conv_transpose(KC *);
 void lower_matmul(KC *);   /* linear and matmul */
-bool linear_flat(const KC *); /* a linear layer whose rows can be counted through: KC.flat */
+/* The last of the leading dimensions that are not 1, where the rows of a linear layer and of all that it reads and makes
+   are the same ones, so that they are one matrix wherever they lie at one distance from each other; else -1. */
+int linear_rows(const Graph *, const Node *);
+int linear_flat(const KC *); /* the same where they do lie so: KC.rows */
 void lower_pool(KC *);
 void lower_reduce(KC *);
 void lower_softmax(KC *);
