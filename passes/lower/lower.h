@@ -88,6 +88,12 @@ enum { PARALLEL_MIN = 4096 };
 /* Calls body once for whole vectors and once for the tail inside loops over all elements of frame. vdim is walked
    innermost, in steps of lanes: [N][H][W][C] for NHWC, row-major otherwise. The outermost loop is parallel when `parallel`. */
 void kc_nest(KC *, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *, void *user);
+/* The same one by one, in blocks of the dimensions vdim and `across`: lines of both caches are used whole where what is
+   read lies side by side along `across`. */
+void kc_nest_across(KC *, const Type *frame, int vdim, int across, bool parallel, BodyFn *, void *user);
+/* The frame's dimension along which the value lies side by side, where that is another one than vdim and what is read and
+   written is more than some times L1; else -1. */
+int kc_across(const KC *, ValueId, const Type *frame, int vdim);
 /* The register with x added, or the larger of both; NaN where either is. */
 const Expr *x_gather(KB *, XOp, int reg, const Expr *x);
 /* for i 0..n { body }, summed in blocks so that the rounding error grows with the square root of n's root: returns the
