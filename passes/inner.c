@@ -339,12 +339,13 @@ int *inner_dims(Pass *p, const Graph *g, int more)
     return x.dim;
 }
 
-/* Few rows are not worth it, and of a matrix times its own transpose half is computed. */
+/* Else vectors run along the sum, and their lanes are added up for every element of the result. Of a matrix times its own
+   transpose half is computed. */
 bool product_turns(const Target *t, const Graph *g, const Node *n)
 {
-    enum { FEW_ROWS = 8 };
+    enum { MOVED = 10 }; /* moving an element takes as long as adding up so many lanes */
     const Type *out = &g->value.v[n->out[0].value].type, *b = &g->value.v[n->in[1]].type;
     return n->op == OP_matmul && n->attr.transpose_b && t->lanes > 1 && n->in[0] != n->in[1] && out->rank > 1 &&
-           out->dim[out->rank - 2] >= FEW_ROWS && b->dim[b->rank - 2] >= t->min_lanes &&
-           g->value.v[n->in[1]].kind == VAL_NODE;
+           b->dim[b->rank - 2] >= t->min_lanes && g->value.v[n->in[1]].kind == VAL_NODE &&
+           type_elems(out) * t->lanes >= MOVED * type_elems(b);
 }

@@ -92,3 +92,13 @@ for shape in '[30,1,24]' '[7,3,1,24]' '[5,1,7,1,24]'; do
     spec "$shape" '{op: linear, name: a, out: 20, as: p}' relu '{op: linear, name: b, out: 20, as: q}' '{op: add, in: [p, q]}' '{op: linear, name: c, out: 5}' softmax
     interpret "linear layers of $shape" x86-64-v3 generic
 done
+
+# What is read along another dimension than it is written goes in blocks, where it is more than the caches' nearest holds.
+for perm in '[0, 2, 3, 1]' '[3, 1, 0, 2]' '[2, 1, 3, 0]'; do
+    spec '[3,83,27,9]' "{op: transpose, name: t, perm: $perm}" tanh '{op: softmax, axis: 3}'
+    interpret "transpose $perm" x86-64-v4 generic
+done
+spec '[3,83,27,9]' '{op: transpose, name: t, perm: [3, 1, 0, 2]}' '{op: softmax, axis: 3}'
+count 'a transpose goes in blocks' t 'for columns ' 1
+spec '[3,83,27,9]' '{op: transpose, name: t, perm: [1, 0, 2, 3]}' '{op: softmax, axis: 3}'
+count 'one that leaves vectors does not' t 'for columns ' 0
