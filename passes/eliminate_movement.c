@@ -14,6 +14,7 @@
    keeps everything. */
 #include <string.h>
 
+#include "inner.h"
 #include "lower/lower.h"
 #include "views.h"
 
@@ -343,6 +344,14 @@ static bool in_vectors(const Mover *m, const Node *n, const Layout *l, const Typ
     return m->p->target->lanes == 1 || d < 0 || t->dim[d] == 1 || layout_contiguous(l, t, d);
 }
 
+/* Can a product read its operand in vectors, along the columns or along the sum? What a tile reads one by one lies anyhow. */
+static bool product_reads(const Mover *m, const Node *n, int k, const Layout *l, const Type *t)
+{
+    bool sum = n->attr.transpose_b && !n->attr.transpose_a && layout_contiguous(l, t, t->rank - 1);
+    bool columns = t->rank > 1 && layout_contiguous(l, t, t->rank - (n->attr.transpose_b ? 2 : 1));
+    return m->p->target->lanes == 1 || k != 1 || columns || sum;
+}
+
 static const char *cannot_read(const Mover *m, const Node *n, int k, ValueId v)
 {
     const Addr *a = &m->addr[v];
@@ -353,6 +362,10 @@ static const char *cannot_read(const Mover *m, const Node *n, int k, ValueId v)
     bool by_vectors = layout_contiguous(&l, t, 1) || m->p->target->lanes == 1;
     if (k > 0 && (n->op == OP_conv2d || n->op == OP_conv_transpose2d || n->op == OP_linear))
         return "it makes weights";
+    if (is_norm(n->op) && k == 0 && !in_vectors(m, n, &l, t))
+        return "a norm reads it in vectors";
+    if (n->op == OP_matmul && product_copies(m->g, n) && !product_reads(m, n, k, &l, t))
+        return "a product reads its columns in vectors";
     if (depthwise(n) && !by_vectors && !goes_by_table(m, n))
         return "a depthwise convolution reads its channels in vectors";
     if (winograd(n) && !by_vectors)

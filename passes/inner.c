@@ -113,7 +113,7 @@ static double norm_price(const Inner *x, const Node *n, int d)
     const Type *t = type_of(x, n->in[0]);
     bool along = n->op == OP_l2_normalize ? has_axis(&n->attr.axes, d) : n->attr.axis == d;
     double other = n->op == OP_l2_normalize ? alone : across;
-    return reads(x, n->in[0], t->rank, d, scattered) + (along ? 0 : other * (double)type_elems(t));
+    return reads(x, n->in[0], t->rank, d, copied) + (along ? 0 : other * (double)type_elems(t));
 }
 
 /* The input's dimension that becomes dimension d of the result. */
@@ -348,4 +348,11 @@ bool product_turns(const Target *t, const Graph *g, const Node *n)
     return n->op == OP_matmul && n->attr.transpose_b && t->lanes > 1 && n->in[0] != n->in[1] && out->rank > 1 &&
            b->dim[b->rank - 2] >= t->min_lanes && g->value.v[n->in[1]].kind == VAL_NODE &&
            type_elems(out) * t->lanes >= MOVED * type_elems(b);
+}
+
+bool product_copies(const Graph *g, const Node *n)
+{
+    enum { FEW_ROWS = 4 };
+    Type out = node_step_type(g, n, 0);
+    return out.rank > 1 && out.dim[out.rank - 2] >= FEW_ROWS;
 }
