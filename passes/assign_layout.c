@@ -185,9 +185,7 @@ static void turn_products(Convert *c)
         Attrs a;
         const char *err = NULL;
         attrs_default(OP_transpose, &a);
-        a.perm.n = t->rank;
-        for (int d = 0; d < t->rank; d++)
-            a.perm.v[d] = d < t->rank - 2 ? d : 2 * t->rank - 3 - d;
+        a.perm = last_exchanged(t->rank);
         ValueId in = n->in[1];
         int turned = graph_add(g, OP_transpose, &a, &in, 1, NULL, n->loc, &err);
         if (turned < 0)

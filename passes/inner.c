@@ -99,19 +99,11 @@ static double reads_steps(const Inner *x, const Node *n, int rank, int d, double
     return sum;
 }
 
-static bool has_axis(const Ints *axes, int d)
-{
-    for (int i = 0; i < axes->n; i++)
-        if (axes->v[i] == d)
-            return true;
-    return false;
-}
-
 /* A norm over axes, made with dimension d inside. */
 static double norm_price(const Inner *x, const Node *n, int d)
 {
     const Type *t = type_of(x, n->in[0]);
-    bool along = n->op == OP_l2_normalize ? has_axis(&n->attr.axes, d) : n->attr.axis == d;
+    bool along = n->op == OP_l2_normalize ? ints_have(&n->attr.axes, d) : n->attr.axis == d;
     double other = n->op == OP_l2_normalize ? alone : across;
     return reads(x, n->in[0], t->rank, d, copied) + (along ? 0 : other * (double)type_elems(t));
 }
@@ -121,7 +113,7 @@ static int reduced_from(const Node *n, int d)
 {
     int from = 0;
     for (int kept = 0; !n->attr.keep; from++)
-        if (!has_axis(&n->attr.axes, from) && kept++ == d)
+        if (!ints_have(&n->attr.axes, from) && kept++ == d)
             return from;
     return d;
 }
@@ -130,7 +122,7 @@ static double reduce_price(const Inner *x, const Node *n, int d)
 {
     const Type *t = type_of(x, n->in[0]);
     int in = x->dim[n->in[0]], rank = type_of(x, n->out[0].value)->rank;
-    double price = in == ANY_DIM || in == reduced_from(n, d) ? 0 : has_axis(&n->attr.axes, in) ? folded : alone;
+    double price = in == ANY_DIM || in == reduced_from(n, d) ? 0 : ints_have(&n->attr.axes, in) ? folded : alone;
     return price * (double)type_elems(t) + reads_steps(x, n, rank, d, copied);
 }
 
