@@ -166,7 +166,7 @@ static void convert_values(Convert *c)
         const Value *x = &c->g->value.v[v];
         if (x->kind == VAL_DEAD || x->type.rank != 4)
             continue;
-        if (c->dim[v] != 1)
+        if (c->dim[v] != 1 || x->kind == VAL_INPUT) /* one pixel of the caller's has no border */
             copy_value(c, v, 1);
         if (many_pixels(&x->type) && c->dim[v] != 3 && c->dim[v] != ANY_DIM)
             copy_value(c, v, 3);
