@@ -96,6 +96,15 @@ static bool by_channels(const Convert *c, const Node *n)
     return many_pixels(&c->g->value.v[out].type) ? c->dim[out] == 1 : is_conv(n->op);
 }
 
+/* The same of a product: its columns or, where vectors run along the sum, both operands' last dimension. */
+static int must_have_product(const Convert *c, const Node *n, int k)
+{
+    const Type *t = &c->g->value.v[n->in[k]].type;
+    bool along = n->attr.transpose_b && !n->attr.transpose_a && !product_turns(c->p->target, c->g, n);
+    bool columns = k == 1 && !n->attr.transpose_b;
+    return t->rank == 4 && t->dim[3] > 1 && (along || columns) && product_copies(c->g, n) ? 3 : ANY_DIM;
+}
+
 /* The dimension that must lie inside for the node to read operand k. Weights are packed, and constants other than a
    convolution's operand 0 are stored as their readers want them (lower/access.c). */
 static int must_have(const Convert *c, const Node *n, int k)
@@ -104,7 +113,13 @@ static int must_have(const Convert *c, const Node *n, int k)
     const Value *v = &c->g->value.v[n->in[k]];
     if (is_conv(n->op))
         return k > 0 || reads_rows(t, n) || (v->kind == VAL_NODE && !many_pixels(&v->type)) ? ANY_DIM : 1;
-    if (v->kind == VAL_CONST || t->lanes == 1 || !many_pixels(&v->type) || n->op == OP_map || !by_channels(c, n))
+    if (v->kind == VAL_CONST || t->lanes == 1 || !many_pixels(&v->type) || n->op == OP_map)
+        return ANY_DIM;
+    if (n->op == OP_matmul)
+        return must_have_product(c, n, k);
+    if (is_norm(n->op) && k == 0)
+        return c->dim[n->out[0].value] % 2 == 1 ? c->dim[n->out[0].value] : ANY_DIM;
+    if (!by_channels(c, n))
         return ANY_DIM;
     return v->kind == VAL_INPUT || op_is(n->op, P_WINDOW) || n->op == OP_upsample ? 1 : ANY_DIM;
 }
@@ -180,9 +195,7 @@ static void turn_products(Convert *c)
         Attrs a;
         const char *err = NULL;
         attrs_default(OP_transpose, &a);
-        a.perm.n = t->rank;
-        for (int d = 0; d < t->rank; d++)
-            a.perm.v[d] = d < t->rank - 2 ? d : 2 * t->rank - 3 - d;
+        a.perm = last_exchanged(t->rank);
         ValueId in = n->in[1];
         int turned = graph_add(g, OP_transpose, &a, &in, 1, NULL, n->loc, &err);
         if (turned < 0)

@@ -20,6 +20,10 @@ static inline bool peels(const Node *n) { return n->sched && n->sched->peel; }
 static inline bool is_conv(Op op) { return op == OP_conv2d || op == OP_conv_transpose2d; }
 /* Rank 4 with more than one pixel: what may be stored channels-last. */
 bool many_pixels(const Type *);
+/* How many dimensions are larger than 1; dims: which ones, NULL: nobody asks. */
+int long_dims(const Type *, int *dims);
+/* The permutation that exchanges the last two of so many dimensions, as a product's transpose_a and _b do. */
+Ints last_exchanged(int rank);
 /* Node that makes v, or -1 for inputs and constants. */
 int value_def(const Graph *, ValueId);
 /* Every use of from becomes to, which from now on equals what from was in the graph as written. */

@@ -40,7 +40,7 @@ typedef struct KC {
     const int64_t *slot;   /* the result's channels lie in another order: channel c is coordinate slot[c] of `slots` */
     int64_t slots;
     Type frame;            /* of the anchor's result and every step's */
-    bool flat;             /* the next to last coordinate counts through all rows, those before it are 0 */
+    int rows;              /* the dimension whose coordinate counts through all rows, the others but the last are 0; -1: none */
     /* of the outs that are reduced over the map or rows of it, for each vector of the block of channels at work */
     Sum sum[MAX_OUT][MAX_VECTORS];
     int vectors, sum_lanes;
@@ -88,6 +88,12 @@ enum { PARALLEL_MIN = 4096 };
 /* Calls body once for whole vectors and once for the tail inside loops over all elements of frame. vdim is walked
    innermost, in steps of lanes: [N][H][W][C] for NHWC, row-major otherwise. The outermost loop is parallel when `parallel`. */
 void kc_nest(KC *, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *, void *user);
+/* The same one by one, in blocks of the dimensions vdim and `across`: lines of both caches are used whole where what is
+   read lies side by side along `across`. */
+void kc_nest_across(KC *, const Type *frame, int vdim, int across, bool parallel, BodyFn *, void *user);
+/* The frame's dimension along which the value lies side by side, where that is another one than vdim and what is read and
+   written is more than some times L1; else -1. */
+int kc_across(const KC *, ValueId, const Type *frame, int vdim);
 /* The register with x added, or the larger of both; NaN where either is. */
 const Expr *x_gather(KB *, XOp, int reg, const Expr *x);
 /* for i 0..n { body }, summed in blocks so that the rounding error grows with the square root of n's root: returns the
@@ -248,7 +254,10 @@ void lower_depthwise(KC *);
 void lower_winograd(KC *);
 void lower_conv_transpose(KC *);
 void lower_matmul(KC *);   /* linear and matmul */
-bool linear_flat(const KC *); /* a linear layer whose rows can be counted through: KC.flat */
+/* The last of the leading dimensions that are not 1, where the rows of a linear layer and of all that it reads and makes
+   are the same ones, so that they are one matrix wherever they lie at one distance from each other; else -1. */
+int linear_rows(const Graph *, const Node *);
+int linear_flat(const KC *); /* the same where they do lie so: KC.rows */
 void lower_pool(KC *);
 void lower_reduce(KC *);
 void lower_softmax(KC *);

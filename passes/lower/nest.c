@@ -68,6 +68,46 @@ void kc_nest(KC *kc, const Type *frame, int vdim, int lanes, bool parallel, Body
         kb_end(&kc->b);
 }
 
+/* Opens a loop over the elements of dimension d from `from` on that are in a block. */
+static const Ix *in_block(KC *kc, const char *name, const Ix *from, int64_t block, int64_t size)
+{
+    const Ix *to = ADDC(from, block);
+    return IXV(kb_for(&kc->b, LOOP_SERIAL, name, from, size % block ? ix_min(kc->A, to, IXC(size)) : to, 1));
+}
+
+void kc_nest_across(KC *kc, const Type *frame, int vdim, int across, bool parallel, BodyFn *body, void *user)
+{
+    enum { ROWS = 16, COLUMNS = 8 }; /* rows a power of two apart fall into few sets of a cache, which have 8 ways */
+    static const char *const names[] = {"i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7"};
+    const Ix *coord[MAX_RANK], *from[2];
+    int opened = 4;
+    LoopKind kind = parallel && type_elems(frame) >= PARALLEL_MIN ? LOOP_PARALLEL : LOOP_SERIAL;
+    for (int d = 0; d < frame->rank; d++) {
+        coord[d] = IXC(0);
+        if (d == vdim || d == across || frame->dim[d] == 1)
+            continue;
+        coord[d] = IXV(kb_for(&kc->b, kind, names[d], IXC(0), IXC(frame->dim[d]), 1));
+        kind = LOOP_SERIAL, opened++;
+    }
+    from[0] = IXV(kb_for(&kc->b, kind, "rows", IXC(0), IXC(frame->dim[across]), ROWS));
+    from[1] = IXV(kb_for(&kc->b, LOOP_SERIAL, "columns", IXC(0), IXC(frame->dim[vdim]), COLUMNS));
+    coord[across] = in_block(kc, names[across], from[0], ROWS, frame->dim[across]);
+    coord[vdim] = in_block(kc, names[vdim], from[1], COLUMNS, frame->dim[vdim]);
+    body(kc, coord, 1, 1, user);
+    kc_close(kc, opened);
+}
+
+int kc_across(const KC *kc, ValueId v, const Type *frame, int vdim)
+{
+    const Value *x = &kc->l->g->value.v[v];
+    const Type *t = &x->type;
+    int d = 0, more = frame->rank - t->rank;
+    while (d < t->rank && (t->dim[d] == 1 || !layout_contiguous(&x->layout, t, d)))
+        d++;
+    bool large = kc->t->lanes > 1 && type_elems(frame) * 8 > 4 * kc->t->l1;
+    return large && d < t->rank && d + more != vdim && frame->dim[vdim] > 1 ? d + more : -1;
+}
+
 const Expr *x_gather(KB *b, XOp op, int reg, const Expr *x)
 {
     return op == X_maximum ? x_bin(b, op, x, x_reg(b, reg)) : x_bin(b, op, x_reg(b, reg), x);

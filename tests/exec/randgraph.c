@@ -205,6 +205,15 @@ static Type narrower(Gen *s, const Type *t)
     return r;
 }
 
+/* The same shape where it also repeats what has shape t along dimensions of 1. */
+static Type repeating(Gen *s, Type r, const Type *t)
+{
+    for (int i = 0; i < r.rank; i++)
+        if (t->dim[i + t->rank - r.rank] == 1 && chance(s, 60))
+            r.dim[i] = pick(s, 2, 9);
+    return r;
+}
+
 static ValueId binary(Gen *s)
 {
     static const Op ops[] = {OP_add, OP_mul, OP_sub, OP_div, OP_maximum, OP_minimum};
@@ -223,6 +232,8 @@ static ValueId binary(Gen *s)
     }
     if (y < 0) {
         Type t = narrower(s, type_of(s, x));
+        if (chance(s, 25))
+            t = repeating(s, t, type_of(s, x));
         y = op == OP_add || op == OP_sub ? constant(s, t, 0.5, 0) : constant_in(s, t, 0.5, 1.5);
     }
     ValueId in[2] = {x, y};
