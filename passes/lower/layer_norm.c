@@ -55,7 +55,7 @@ static const Expr *mean_of(KC *kc, Ln *o, const char *name, TermFn *term)
         if (!count)
             continue;
         const Expr *zero = x_const(b, vt(DT_F32, lanes_at(o)), 0);
-        const Expr *x = x_reg(b, kc_fold(kc, name, X_add, zero, zero, count, term, o));
+        const Expr *x = x_reg(b, kc_fold(kc, name, X_add, zero, count, term, o));
         if (o->along > 1 && !part)
             x = x_un(b, X_hsum, x);
         sum = sum ? x_bin(b, X_add, sum, x) : x;

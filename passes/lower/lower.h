@@ -90,19 +90,23 @@ enum { PARALLEL_MIN = 4096 };
 void kc_nest(KC *, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *, void *user);
 /* The register with x added, or the larger of both; NaN where either is. */
 const Expr *x_gather(KB *, XOp, int reg, const Expr *x);
-/* for i 0..n { body }, summed in blocks so that the rounding error grows with the square root of n's root: returns the
-   register with init combined by op (X_add, X_maximum) with all term(i)s, each of type vt. */
-typedef const Expr *TermFn(KC *, const Ix *i, void *user);
-int kc_fold(KC *, const char *name, XOp, const Expr *init, const Expr *zero, int64_t n, TermFn *, void *user);
-
 /* A sum of so many terms in a row may round by more than the tolerance allows: they are added up in blocks. */
 enum { LONG_SUM = 1024 };
-/* add(i, acc) adds term i to the register acc, a tile of elems elements or a single one (0), each of `lanes`. */
+/* Sums of this many products are added up apart: the rounding of one behind the other grows with their number. */
+enum { SUM_BLOCK = 256 };
+/* add(i, acc) adds term i to the register acc, a tile of elems elements or a single one (0), each of `lanes`. least: so
+   many terms go in blocks, 0: LONG_SUM. */
 typedef void AddFn(KC *, const Ix *i, int acc, void *user);
-typedef struct Terms { const char *name; AddFn *add; void *user; int elems, lanes; bool unroll; } Terms;
-/* for i lo..hi { add }, of which there are `most` at most; in blocks where these are many. */
+typedef struct Terms { const char *name; AddFn *add; void *user; int elems, lanes; bool unroll; int64_t least; } Terms;
+/* for i lo..hi { add }, of which there are `most` at most; in blocks where these are many, so that the rounding error
+   grows with the square root of most's root. What has no rounding (maxima) says that there is 1. */
 void kc_add_up(KC *, const Terms *, const Ix *lo, const Ix *hi, int64_t most, int acc);
 void kc_add_parts(KC *, int acc, int part, int elems); /* acc += part */
+/* The register with init combined by op (X_add, in blocks of FOLD_LONG terms on; X_maximum) with all n term(i)s, each of
+   init's type; init: what changes nothing. */
+typedef const Expr *TermFn(KC *, const Ix *i, void *user);
+enum { FOLD_LONG = 64 };
+int kc_fold(KC *, const char *name, XOp op, const Expr *init, int64_t n, TermFn *, void *user);
 
 /* A window that slides along one dimension: input and output sizes, kernel, stride, dilation, leading pad. */
 typedef struct Slide { int64_t in, out, k, s, d, p; } Slide;
@@ -180,8 +184,6 @@ void kc_rows(KC *, LoopKind, const Ix *first, int64_t n, int64_t step, int64_t t
 /* A loop of the reduction. step: of a loop over blocks. in: it runs over a block of loop in - 1, 0: over lo..hi. */
 typedef struct RedLoop { const char *name; const Ix *lo, *hi; int64_t step; int in; } RedLoop;
 enum { MAX_RED = 5 };
-/* Sums of this many products are added up apart: the rounding of one behind the other grows with their number. */
-enum { SUM_BLOCK = 256 };
 typedef struct Contract {
     int rows, px, nb, lanes, last_n;      /* last_n: valid lanes of the last vector */
     int nred;                             /* reduction loops, outermost first */

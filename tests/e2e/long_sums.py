@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Long sums of numbers of one sign, in every operator that adds up: within 2e-6 of the reference on vectors and on scalars,
+"""Long sums of numbers of one sign, in every operator that adds up (and maxima of as many): within 2e-6 of the reference on vectors and on scalars,
 by both backends and by the interpreter. One behind the other, their rounding would leave the promised 1e-5."""
 import os
 import re
@@ -37,6 +37,11 @@ def conv(name, out, kernel, **more):
 case('softmax_across', [1, 70001, 4], '{op: softmax, axis: 1}', sign='abs')
 case('softmax_along', [2, 70003], '{op: softmax, axis: 1}', sign='abs')
 case('softmin_along', [2, 9001], '{op: softmin, axis: 1}', sign='abs')
+case('max_across', [1000, 3], '{op: max, axes: [0]}', sign='abs')
+case('max_along', [2, 257], '{op: max, axes: [1]}', sign='abs')
+case('max_map', [1, 3, 300, 300], '{op: max, axes: [2, 3]}', sign='abs')
+case('max_pool', [1, 8, 300, 3], '{op: max_pool, kernel: [300, 3], stride: 1}', sign='abs')
+case('softmax_257', [2, 257], '{op: softmax, axis: 1}', sign='abs')
 case('l2_across', [1, 70001, 4], '{op: l2_normalize, axes: [1]}')
 case('l2_rows', [1, 5001, 3, 4], '{op: l2_normalize, axes: [1, 2]}')
 case('l2_along', [2, 70003], '{op: l2_normalize, axes: [1]}')
