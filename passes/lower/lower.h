@@ -181,17 +181,16 @@ typedef void RowFn(KC *, const Ix *y, void *user);
 void kc_rows(KC *, LoopKind, const Ix *first, int64_t n, int64_t step, int64_t tiles, RowFn *, void *user);
 
 /* ---- contraction in register tiles (tile.c) ---- */
-/* A loop of the reduction. step: of a loop over blocks. in: it runs over a block of loop in - 1, 0: over lo..hi. */
-typedef struct RedLoop { const char *name; const Ix *lo, *hi; int64_t step; int in; } RedLoop;
-enum { MAX_RED = 5 };
+/* A loop of the reduction, of `most` turns at most. step: of a loop over blocks. in: it runs over a block of loop in - 1,
+   0: over lo..hi. apart: in each turn, the sum of everything inside it is added up apart. */
+typedef struct RedLoop { const char *name; const Ix *lo, *hi; int64_t most, step; int in; bool apart; } RedLoop;
+enum { MAX_RED = 12 };
 typedef struct Contract {
     int rows, px, nb, lanes, last_n;      /* last_n: valid lanes of the last vector */
     int nred;                             /* reduction loops, outermost first */
     RedLoop red[MAX_RED];
-    int groups, blocks;                   /* the sum of everything inside the first so many loops is added up apart;
-                                             groups: 0, or fewer than blocks */
-    int64_t rest;                         /* steps of red[blocks] behind the last whole block */
-    const Ix *last;                       /* of red[blocks - 1], for those */
+    int64_t rest;                         /* steps of the innermost loop behind the last whole block */
+    const Ix *last;                       /* of the loop around it, for those */
     int vdim;
     bool pairs;                           /* two pixels share the last vector: conv_pairs */
     int mask;                             /* pairs: a parameter of `lanes` numbers, those of the upper half positive */
@@ -208,6 +207,14 @@ typedef struct Contract {
     void (*store)(KC *, void *, const Ix *row, const Ix *px, int j, const Expr *sum);     /* NULL: kc_finish follows */
 } Contract;
 void kc_contract(KC *, const Contract *);
+/* Adds loops over blocks of what l, whose `most` is set, runs over, and blocks of blocks: each has fewer than LONG_SUM
+   turns. l, which the caller adds, then runs inside a block. */
+void kc_cut(Contract *, RedLoop *l);
+/* Numbers that loops from..to add up one behind the other, at most. */
+int64_t kc_terms(const Contract *, int from, int to);
+/* Sums inside loop inner - 1 are added up apart, and those inside as many loops around it as it takes, so that the loops
+   outside add up fewer than LONG_SUM numbers one behind the other. */
+void kc_apart(Contract *, int inner);
 /* The reduction goes over n terms in blocks, of which many are added up in groups; returns how many loops they take.
    Term i is what kc_blocked makes of the loops' variables. */
 int kc_blocks(KC *, Contract *, const char *name, int64_t n);
