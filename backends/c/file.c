@@ -202,16 +202,6 @@ static bool header(CFile *c, OutDir *dir)
     return ok;
 }
 
-const char *c_runtime_text(const char *name, size_t *n)
-{
-    for (int i = 0; i < LEN(runtime_text); i++)
-        if (!strcmp(runtime_text[i].name, name)) {
-            *n = runtime_text[i].n;
-            return (const char *)runtime_text[i].text;
-        }
-    bug("runtime_min has no %s", name);
-}
-
 bool backend_is_runtime(const char *file)
 {
     for (int i = 0; i < LEN(runtime_text); i++)

@@ -14,6 +14,7 @@ typedef struct Lower {
     Map names;             /* of buffers */
     Map kernels;           /* hash of a kernel, as text -> the last kernel made that has it */
     VEC(int) earlier;      /* per kernel: the one before it of its hash, -1: none */
+    bool strict;           /* functions to the last bits */
     bool weights_far;      /* they outgrow L2: in every run, each comes from beyond it */
 } Lower;
 
