@@ -99,6 +99,7 @@ rm "$WORK/big.yaml"
 erf() { "$DSQC" compile "$WORK/erf.yaml" --weights random:1 --target=x86-64-v3 --emit=loops -o - "$@" | grep -c '[ (]erf('; }
 printf "name: erf\ninput: {x: 'f32[1,64]'}\nnetwork: [gelu]\n" >"$WORK/erf.yaml"
 [ "$(erf)" = 0 ] && [ "$(erf --strict)" -gt 0 ]; verdict 'gelu by erf itself under --strict, else by a shorter one' $? "$(erf) $(erf --strict)"
+rm "$WORK/erf.yaml"
 
 # ---- what would change nothing ----
 none='would change nothing'
