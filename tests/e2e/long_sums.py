@@ -92,18 +92,23 @@ def verify(*options, within=WITHIN):
         print('    ' + line)
 
 
-def equal_terms(*options):
-    """Every term the same number: all roundings of a sum go one way. Behind --check stands the tolerance of 1e-5."""
-    np.savez(f'{WORK}/equal.npz', **{k: np.full_like(v, 0.1) for k, v in weights.items()})
+def check(name, numbers, weights, *options):
+    """The network on inputs of numbers(shape). Behind --check stands the tolerance of 1e-5."""
+    np.savez(f'{WORK}/given.npz', **weights)
     args = []
-    for name, shape in inputs:
-        np.save(f'{WORK}/{name}.npy', np.full(shape, 0.3, 'f4'))
-        args += ['--input', f'{name}={WORK}/{name}.npy']
-    done = subprocess.run([DSQC, 'run', f'{WORK}/m.yaml', '--weights', f'{WORK}/equal.npz', '--check', '--top', '1', *args,
+    for x, shape in inputs:
+        np.save(f'{WORK}/{x}.npy', numbers(shape).astype('f4'))
+        args += ['--input', f'{x}={WORK}/{x}.npy']
+    done = subprocess.run([DSQC, 'run', f'{WORK}/m.yaml', '--weights', f'{WORK}/given.npz', '--check', '--top', '1', *args,
                            *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    print(('not ok ' if done.returncode else 'ok ') + 'equal terms, ' + ' '.join(options))
+    print(('not ok ' if done.returncode else 'ok ') + f'{name}, ' + ' '.join(options))
     for line in done.stdout.splitlines()[-5:] if done.returncode else []:
         print('    ' + line)
+
+
+def equal_terms(*options):
+    """Every term the same number: all roundings of a sum go one way."""
+    check('equal terms', lambda shape: np.full(shape, 0.3), {k: np.full_like(v, 0.1) for k, v in weights.items()}, *options)
 
 
 spec(f'{WORK}/m.yaml')
@@ -124,3 +129,14 @@ spec(f'{WORK}/m.yaml')
 np.savez(f'{WORK}/w.npz', **weights)
 for target in ('x86-64-v4', 'aarch64'):
     verify('--engine=loops', f'--target={target}', '--winograd=2', within=WINOGRAD)
+
+# Rows far from zero, compared with how they vary: their mean, rounded, is not in the middle.
+weights, inputs, steps, outputs = {}, [], [], []
+for name, shape, axis in ('along', [1, 1000003], 1), ('across', [100003, 4], 0), ('rows', [40, 96], 1):
+    inputs.append((f'x_{name}', shape))
+    steps.append(f'{{op: layer_norm, in: x_{name}, axis: {axis}, weight: false, bias: false, as: {name}}}')
+    outputs.append(name)
+spec(f'{WORK}/m.yaml')
+for options in ['--engine=llvm', '--target=native'], ['--engine=c', '--target=generic']:
+    check('far from zero', lambda shape: 100.75 + 0.14 * rng.standard_normal(shape), {'unused': np.ones(1, 'f4')},
+          '--weights-extra=ignore', *options)
