@@ -176,8 +176,8 @@ void kc_cut(Contract *c, RedLoop *l)
     while ((n + step - 1) / step >= LONG_SUM)
         step *= SUM_BLOCK;
     for (; step > 1; n = step, step /= SUM_BLOCK) {
-        c->red[c->nred++] = (RedLoop){.name = "blk", .lo = l->lo, .hi = l->hi, .most = (n + step - 1) / step, .step = step,
-                                      .in = l->in};
+        c->red[c->nred++] = (RedLoop){.name = "blk", .lo = l->lo, .hi = l->hi, .most = (n + step - 1) / step,
+                                      .step = step, .in = l->in};
         l->in = c->nred, l->most = step;
     }
 }
