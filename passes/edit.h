@@ -3,9 +3,9 @@
 /* What several graph passes do alike. */
 #include "pass.h"
 
-/* "conv1 + bn1": the layers of two nodes that became one. */
-/* Adds a title to a text of layers, "conv1 + bn1". */
+/* Adds a title to a text of layers, "conv1 + bn1"; a long one just says that there are more. */
 void layers_add(Buf *, const char *title);
+/* The layers of two nodes that became one. */
 const char *layers_join(Graph *, const Node *a, const Node *b);
 const char *node_title(const Node *); /* its layers, else its name, else its operator's */
 /* Constant with numbers? */

@@ -212,14 +212,6 @@ const char *backend_runtime_text(const char *file, size_t *n)
     return NULL;
 }
 
-const char *c_runtime_text(const char *name, size_t *n)
-{
-    const char *text = backend_runtime_text(name, n);
-    if (!text)
-        bug("runtime_min has no %s", name);
-    return text;
-}
-
 static bool runtime(const CFile *c, OutDir *dir)
 {
     for (int i = 0; i < LEN(runtime_text); i++) {

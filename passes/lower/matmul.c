@@ -152,57 +152,68 @@ static void close_rows(KC *kc, int px)
         kb_end(&kc->b);
 }
 
+/* The tile of px x nb sums at work. */
+typedef struct Dots { Mm *m; int px, nb; } Dots;
+
+static const Ix *dot(KC *kc, const Dots *d, const Ix *q, int j) { return ADDC(MULC(q, d->nb), j); }
+
 /* acc[q][j] += a[row q][k...] b[column j][k...], of which n lanes are valid. */
-static void multiply(KC *kc, const Mm *m, int acc, int px, int nb, const Ix *k, int n)
+static void multiply(KC *kc, const Dots *d, int acc, const Ix *k, int n)
 {
     KB *b = &kc->b;
+    Mm *m = d->m;
     const Expr *w[8];
-    for (int j = 0; j < nb; j++)
+    for (int j = 0; j < d->nb; j++)
         w[j] = kc_reg(kc, arena_printf(kc->A, "w%d", j), right(kc, m, k, column(kc, m, j), m->along, n));
-    const Ix *q = tile_rows(kc, px);
+    const Ix *q = tile_rows(kc, d->px);
     const Expr *x = kc_reg(kc, "x", left(kc, m, q, k, m->along, n));
-    for (int j = 0; j < nb; j++)
-        kb_set(b, acc, q, IXC(j), x_fma(b, kc->t->fma, x, w[j], x_tile(b, acc, q, IXC(j))));
-    close_rows(kc, px);
+    for (int j = 0; j < d->nb; j++) {
+        const Ix *at = dot(kc, d, q, j);
+        kb_set(b, acc, at, NULL, x_fma(b, kc->t->fma, x, w[j], x_tile(b, acc, at, NULL)));
+    }
+    close_rows(kc, d->px);
 }
 
-static int zero_tile(KC *kc, const Mm *m, const char *name, int px, int nb)
+static int zero_tile(KC *kc, const Dots *d, const char *name)
 {
-    return kb_tile(&kc->b, name, px, nb, x_const(&kc->b, vt(DT_F32, m->along), 0));
+    return kb_tile(&kc->b, name, d->px * d->nb, 0, x_const(&kc->b, vt(DT_F32, d->m->along), 0));
+}
+
+/* SUM_BLOCK vectors along the sum. */
+static void add_block(KC *kc, const Ix *i, int acc, void *user)
+{
+    const Dots *d = user;
+    int64_t block = (int64_t)SUM_BLOCK * d->m->along;
+    int part = zero_tile(kc, d, "part");
+    const Ix *from = MULC(i, block);
+    multiply(kc, d, part, IXV(kb_for(&kc->b, LOOP_SERIAL, "k", from, ADDC(from, block), d->m->along)), d->m->along);
+    kb_end(&kc->b);
+    kc_add_parts(kc, acc, part, d->px * d->nb);
 }
 
 static void dots(KC *kc, Mm *m, int nb, int px)
 {
     KB *b = &kc->b;
-    int64_t terms = SUM_BLOCK;
-    while (terms * terms < m->K / m->along)
-        terms *= 2;
-    int64_t block = terms * m->along, whole = m->K / m->along * m->along;
-    int64_t blocked = whole >= 2 * block ? whole / block * block : 0;
-    int acc = zero_tile(kc, m, "acc", px, nb);
+    Dots d = {m, px, nb};
+    int64_t block = (int64_t)SUM_BLOCK * m->along, whole = m->K / m->along * m->along, blocks = whole / block;
+    int64_t blocked = blocks >= 2 ? blocks * block : 0;
+    int acc = zero_tile(kc, &d, "acc");
     if (blocked) {
-        const Ix *blk = IXV(kb_for(b, LOOP_SERIAL, "blk", IXC(0), IXC(blocked), block));
-        int part = zero_tile(kc, m, "part", px, nb);
-        multiply(kc, m, part, px, nb, IXV(kb_for(b, LOOP_SERIAL, "k", blk, ADDC(blk, block), m->along)), m->along);
-        kb_end(b);
-        const Ix *q = tile_rows(kc, px);
-        for (int j = 0; j < nb; j++)
-            kb_set(b, acc, q, IXC(j), x_bin(b, X_add, x_tile(b, acc, q, IXC(j)), x_tile(b, part, q, IXC(j))));
-        close_rows(kc, px);
-        kb_end(b);
+        Terms t = {.name = "blk", .add = add_block, .user = &d, .elems = px * nb, .lanes = m->along};
+        kc_add_up(kc, &t, IXC(0), IXC(blocks), blocks, acc);
     }
     if (blocked < whole) {
-        multiply(kc, m, acc, px, nb, IXV(kb_for(b, LOOP_SERIAL, "k", IXC(blocked), IXC(whole), m->along)), m->along);
+        multiply(kc, &d, acc, IXV(kb_for(b, LOOP_SERIAL, "k", IXC(blocked), IXC(whole), m->along)), m->along);
         kb_end(b);
     }
     if (whole < m->K)
-        multiply(kc, m, acc, px, nb, IXC(whole), (int)(m->K - whole));
+        multiply(kc, &d, acc, IXC(whole), (int)(m->K - whole));
     int sum[8];
     for (int j = 0; j < nb; j++)
         sum[j] = kb_tile(b, arena_printf(kc->A, "s%d", j), px, 0, x_const(b, vt(DT_F32, 1), 0));
     const Ix *q = tile_rows(kc, px);
     for (int j = 0; j < nb; j++)
-        kb_set(b, sum[j], q, NULL, x_un(b, X_hsum, x_tile(b, acc, q, IXC(j))));
+        kb_set(b, sum[j], q, NULL, x_un(b, X_hsum, x_tile(b, acc, dot(kc, &d, q, j), NULL)));
     close_rows(kc, px);
     kc_finish(kc, &(Finish){.rows = 1, .px = px, .nb = nb, .lanes = 1, .last_n = 1, .vdim = m->ot.rank - 1, .acc = sum,
                             .coord = mm_coord, .user = m, .twin = m->mirrored ? mirror : NULL, .even = m->even});

@@ -95,6 +95,12 @@ big 1 500000,500000
 says 'a value beyond memory' 1 "big.yaml:2:.*error: the value 'x', .* takes 3,000,.* bytes; this machine has" verify "$WORK/big.yaml"
 rm "$WORK/big.yaml"
 
+# ---- --strict ----
+erf() { "$DSQC" compile "$WORK/erf.yaml" --weights random:1 --target=x86-64-v3 --emit=loops -o - "$@" | grep -c '[ (]erf('; }
+printf "name: erf\ninput: {x: 'f32[1,64]'}\nnetwork: [gelu]\n" >"$WORK/erf.yaml"
+[ "$(erf)" = 0 ] && [ "$(erf --strict)" -gt 0 ]; verdict 'gelu by erf itself under --strict, else by a shorter one' $? "$(erf) $(erf --strict)"
+rm "$WORK/erf.yaml"
+
 # ---- what would change nothing ----
 none='would change nothing'
 refused "$none: cortex-m4 is a microcontroller" compile --target=cortex-m4 --winograd=2

@@ -329,10 +329,24 @@ static ValueId group(Gen *s)
     }
 }
 
+/* Of all numbers of a value in a row, or in two; sums of one sign. */
+static ValueId long_reduction(Gen *s, Op op, ValueId x)
+{
+    int64_t n = type_elems(type_of(s, x)), rows = n % 2 || chance(s, 50) ? 1 : 2;
+    Attrs flat = defaults(OP_reshape), a = defaults(op);
+    bool across = chance(s, 50);
+    flat.shape = across ? (Ints){2, {n / rows, rows}} : (Ints){2, {rows, n / rows}};
+    a.axes = (Ints){1, {!across}};
+    x = node(s, OP_reshape, &flat, &x, 1);
+    return node(s, op, &a, (ValueId[]){op == OP_max ? x : one(s, OP_abs, x)}, 1);
+}
+
 static ValueId reduction(Gen *s)
 {
     static const Op ops[] = {OP_mean, OP_sum, OP_max};
     ValueId x = any(s);
+    if (chance(s, 20))
+        return long_reduction(s, ops[pick(s, 0, 2)], x);
     const Type *t = type_of(s, x);
     Op op = ops[pick(s, 0, 2)];
     Attrs a = defaults(op);
