@@ -113,7 +113,7 @@ sed 's/16\]/16384]/; s/out: 8/out: 36000/' net.yaml >large.yaml
 large()
 {
     ! timeout 10 "$DSQC" compile large.yaml --weights random:1 -q -o large "$@" 2>err && [ ! -e large ] &&
-        grep -q -e '--weights-as=file' err && [ "$(wc -l <err)" = 1 ]
+        grep -q 'large.yaml:4:.*--weights-as=file' err && [ "$(grep -c error: err)" = 1 ]
 }
 for as in '' --weights-as=c --weights-as=asm --emit=obj --emit=shared --emit=lib,selftest \
     '--backend=llvm --emit=obj'; do

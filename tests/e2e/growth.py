@@ -106,7 +106,7 @@ CASES = [  # name, steps, outputs, length, and, where they are not random, weigh
     ("concats of a value with itself", doubled, None, 20),
     ("views of views", views, None, 500),
     ("movements that are no views", refused, None, 100),
-    ("weights that differ in one number", factors, None, 500, one_number),
+    ("weights that differ in one number", factors, None, 400, one_number),
 ]
 
 

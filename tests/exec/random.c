@@ -95,15 +95,17 @@ static ValueId zero_operand(const Case *c, const Node *n)
     return -1;
 }
 
-/* Of an output that is zero everywhere because a step clipped it, errors are measured in what that step was given; any
-   other must be zero to the bit. */
+/* Of an output that is zero everywhere because a step clipped it, errors are measured in what that step was given. So
+   they are where a convolution's windows lie in the padding: Winograd's method adds and subtracts what lies beside
+   them. Any other output of zeros must be zero to the bit. */
 static double clipped_from(const Case *c, int output)
 {
     const Graph *g = c->written;
     double largest = 0;
     for (ValueId v = g->output.v[output]; v >= 0 && g->value.v[v].kind == VAL_NODE;) {
         const Node *n = &g->node.v[g->value.v[v].node];
-        for (int k = 0; k < n->nin && clips(n->op); k++)
+        bool rounds = clips(n->op) || (c->winograd && n->op == OP_conv2d);
+        for (int k = 0; k < n->nin && rounds; k++)
             largest = fmax(largest, c->largest[n->in[k]]);
         v = largest > 0 ? -1 : zero_operand(c, n);
     }
