@@ -97,7 +97,7 @@ static bool type_error(Expr *e, const char *at, const char *op, const Pval *a, c
     return false;
 }
 
-static bool floor_div(int64_t a, int64_t b, int64_t *q, int64_t *r)
+static bool divide(int64_t a, int64_t b, int64_t *q, int64_t *r)
 {
     if (b == -1) { /* INT64_MIN / -1 overflows */
         *r = 0;
@@ -124,8 +124,8 @@ static bool int_op(Expr *e, const char *at, char op, int64_t a, int64_t b, int64
     case '+': ok = add_ok(a, b, r); break;
     case '-': ok = !__builtin_sub_overflow(a, b, r); break;
     case '*': ok = mul_ok(a, b, r); break;
-    case '/': ok = floor_div(a, b, r, &rest); break;
-    default: ok = floor_div(a, b, &quotient, r); break;
+    case '/': ok = divide(a, b, r, &rest); break;
+    default: ok = divide(a, b, &quotient, r); break;
     }
     if (!ok)
         spec_error(e->cx, expr_loc(e, at, at + 1), NULL, "the result of '%c' does not fit in 64 bits", op);

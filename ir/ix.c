@@ -7,15 +7,10 @@
 
    Division is floor division, so all of these hold for negative values too. Nothing is assumed about the range of a
    variable; a remainder lies in 0..k. Coefficients that leave int64 are a bug: text is bounded by its parser. */
+#include "loop_facts.h"
 #include "loop_impl.h"
 
-
 static const Ix zero;
-
-static int64_t floor_div(int64_t a, int64_t k)
-{
-    return a / k - (a % k < 0);
-}
 
 static int64_t gcd(int64_t a, int64_t b)
 {
@@ -153,55 +148,12 @@ const Ix *ix_mulc(Arena *A, const Ix *a, int64_t k)
     return ix_terms(A, mul64(a->c, k), a->n, t);
 }
 
-/* The interval of values, where it does not depend on a variable's. */
-static bool ix_range(const Ix *x, int64_t *lo, int64_t *hi);
-
-static bool atom_range(const Atom *a, int64_t *lo, int64_t *hi)
-{
-    int64_t alo, ahi, blo, bhi;
-    switch (a->kind) {
-    case ATOM_MOD:
-        *lo = 0;
-        *hi = a->k - 1;
-        return true;
-    case ATOM_DIV:
-        if (!ix_range(a->a, lo, hi))
-            return false;
-        *lo = floor_div(*lo, a->k);
-        *hi = floor_div(*hi, a->k);
-        return true;
-    case ATOM_MIN:
-    case ATOM_MAX:
-        if (!ix_range(a->a, &alo, &ahi) || !ix_range(a->b, &blo, &bhi))
-            return false;
-        *lo = a->kind == ATOM_MIN ? imin(alo, blo) : imax(alo, blo);
-        *hi = a->kind == ATOM_MIN ? imin(ahi, bhi) : imax(ahi, bhi);
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool ix_range(const Ix *x, int64_t *lo, int64_t *hi)
-{
-    *lo = *hi = x->c;
-    for (int i = 0; i < x->n; i++) {
-        int64_t alo, ahi, k = x->t[i].k;
-        if (!atom_range(&x->t[i].atom, &alo, &ahi) || !mul_ok(alo, k, &alo) || !mul_ok(ahi, k, &ahi) ||
-            !add_ok(*lo, imin(alo, ahi), lo) || !add_ok(*hi, imax(alo, ahi), hi))
-            return false;
-    }
-    return true;
-}
-
 /* Where x/k is the same for all values of x's atoms: that quotient. */
 static bool constant_quotient(const Ix *x, int64_t k, int64_t *q)
 {
-    int64_t lo, hi;
-    if (!ix_range(x, &lo, &hi))
-        return false;
-    *q = floor_div(lo, k);
-    return *q == floor_div(hi, k);
+    Range r = ix_range(NULL, x);
+    *q = floor_div(r.lo, k);
+    return r.known && *q == floor_div(r.hi, k);
 }
 
 /* Greatest common divisor of k and all coefficients. */
@@ -289,13 +241,11 @@ const Ix *ix_mod(Arena *A, const Ix *x, int64_t k)
 static const Ix *ix_minmax(Arena *A, AtomKind kind, const Ix *a, const Ix *b)
 {
     const Ix *d = ix_sub(A, a, b);
-    int64_t lo, hi;
-    if (ix_range(d, &lo, &hi)) {
-        if (hi <= 0)
-            return kind == ATOM_MIN ? a : b;
-        if (lo >= 0)
-            return kind == ATOM_MIN ? b : a;
-    }
+    Range r = ix_range(NULL, d);
+    if (r.known && r.hi <= 0)
+        return kind == ATOM_MIN ? a : b;
+    if (r.known && r.lo >= 0)
+        return kind == ATOM_MIN ? b : a;
     bool swap = a->n == 0 || (b->n > 0 && ix_cmp(a, b) > 0); /* a constant stands last */
     return ix_atom(A, (Atom){.kind = kind, .a = swap ? b : a, .b = swap ? a : b});
 }

@@ -2,6 +2,7 @@
    again. Addresses are not checked against dims here (program_interp does that), but intervals prove that indices of
    registers stay in their tile, and that no index or address leaves 64 bits, so that passes may substitute and add
    without fear. */
+#include "loop_facts.h"
 #include "loop_impl.h"
 
 #include <math.h>
@@ -11,8 +12,6 @@
 #define MAX_INDEX ((int64_t)1 << 47)
 #define MAX_ADDRESS ((int64_t)1 << 60)
 enum { MAX_TILE = 4096, MAX_REGISTER_LANES = 1 << 22, MAX_DEPTH = 64 };
-
-typedef struct Range { int64_t lo, hi; } Range; /* both included */
 
 typedef struct Check {
     Arena *A;
@@ -41,39 +40,21 @@ static void fail(Check *c, const char *fmt, ...)
 
 /* ---- index expressions ---- */
 
-static Range ix_range(Check *c, const Ix *x);
+static void check_ix(Check *c, const Ix *x);
 
-static int64_t floor_div(int64_t a, int64_t k)
+static void check_atom(Check *c, const Atom *a)
 {
-    return a / k - (a % k < 0);
-}
-
-static Range atom_range(Check *c, const Atom *a)
-{
-    Range r, q;
     if (a->kind == ATOM_VAR) {
-        if (a->var >= 0 && a->var < c->k->var.n && c->var[a->var])
-            return c->range[a->var];
-        fail(c, "variable %s is not defined here",
-             a->var >= 0 && a->var < c->k->var.n ? c->k->var.v[a->var].name : "without a name");
-        return (Range){0, 0};
+        bool exists = a->var >= 0 && a->var < c->k->var.n;
+        if (!exists || !c->var[a->var])
+            fail(c, "variable %s is not defined here", exists ? c->k->var.v[a->var].name : "without a name");
+        return;
     }
-    r = ix_range(c, a->a);
-    switch (a->kind) {
-    case ATOM_DIV:
-    case ATOM_MOD:
-        if (a->k < 1) {
-            fail(c, "division of an index by %lld", (long long)a->k);
-            return r;
-        }
-        return a->kind == ATOM_DIV ? (Range){floor_div(r.lo, a->k), floor_div(r.hi, a->k)} : (Range){0, a->k - 1};
-    case ATOM_MIN:
-        q = ix_range(c, a->b);
-        return (Range){imin(r.lo, q.lo), imin(r.hi, q.hi)};
-    default:
-        q = ix_range(c, a->b);
-        return (Range){imax(r.lo, q.lo), imax(r.hi, q.hi)};
-    }
+    check_ix(c, a->a);
+    if (a->kind == ATOM_MIN || a->kind == ATOM_MAX)
+        check_ix(c, a->b);
+    else if (a->k < 1)
+        fail(c, "division of an index by %lld", (long long)a->k);
 }
 
 static int64_t magnitude(Range r)
@@ -81,23 +62,29 @@ static int64_t magnitude(Range r)
     return imax(-r.lo, r.hi);
 }
 
-/* Every value of x lies in it. No partial sum leaves 2^47 either, even if every variable took the value 1. */
-static Range ix_range(Check *c, const Ix *x)
+/* No partial sum leaves 2^47, even if every variable took the value 1. */
+static void check_ix(Check *c, const Ix *x)
 {
     bool fits = x->c >= -MAX_INDEX && x->c <= MAX_INDEX;
-    Range r = {x->c, x->c};
     int64_t sum = fits ? (x->c < 0 ? -x->c : x->c) : 0;
     for (int i = 0; i < x->n && fits && !c->error; i++) {
-        Range a = atom_range(c, &x->t[i].atom);
+        check_atom(c, &x->t[i].atom);
+        if (c->error)
+            return;
+        Range a = ix_range(c->range, &(Ix){0, 1, &(Term){1, x->t[i].atom}});
         int64_t k = x->t[i].k, m;
-        fits = k >= -MAX_INDEX && k <= MAX_INDEX && mul_ok(k < 0 ? -k : k, imax(1, magnitude(a)), &m) &&
+        fits = a.known && k >= -MAX_INDEX && k <= MAX_INDEX && mul_ok(k < 0 ? -k : k, imax(1, magnitude(a)), &m) &&
                add_ok(sum, m, &sum) && sum <= MAX_INDEX;
-        if (fits)
-            r = (Range){r.lo + (k < 0 ? k * a.hi : k * a.lo), r.hi + (k < 0 ? k * a.lo : k * a.hi)};
     }
     if (!fits)
         fail(c, "an index may be larger than 2^47");
-    return c->error ? (Range){0, 0} : r;
+}
+
+/* Every value of x lies in it. */
+static Range index_range(Check *c, const Ix *x)
+{
+    check_ix(c, x);
+    return c->error ? (Range){0, 0, true} : ix_range(c->range, x);
 }
 
 /* Only of constants and variables that unrolling makes constant. */
@@ -132,7 +119,7 @@ static const KParam *check_at(Check *c, int ref, int n, const Ix *const *ix, int
         fail(c, "%d indices for %s of rank %d", n, ref >= 0 ? p->name : c->k->ptr.v[~ref].name, rank);
     int64_t stride = 1, address = ref < 0 ? c->far[~ref] : 0, b;
     for (int i = n - 1; i >= 0 && !c->error; i--) {
-        int64_t m = magnitude(ix_range(c, ix[i]));
+        int64_t m = magnitude(index_range(c, ix[i]));
         if (!mul_ok(m, stride, &b) || !add_ok(address, b, &address) || address > MAX_ADDRESS)
             fail(c, "an address in %s may be larger than 2^60", p->name);
         stride *= ref >= 0 ? p->dim[i] : 1;
@@ -153,7 +140,7 @@ static void check_tile(Check *c, int reg, int n, const Ix *const *ix)
     else if (n != r->rank)
         fail(c, "%d indices for register %s of rank %d", n, r->name, r->rank);
     for (int i = 0; i < n && !c->error; i++) {
-        Range v = ix_range(c, ix[i]);
+        Range v = index_range(c, ix[i]);
         if (c->error)
             return;
         if (!is_fixed(c, ix[i]))
@@ -266,7 +253,7 @@ static void check_expr(Check *c, const Expr *e)
         if (e->nix != 1 || !vt_eq(e->type, vt(DT_I32, 1)))
             fail(c, "index() is a scalar of type i32");
         else
-            ix_range(c, e->ix[0]);
+            check_ix(c, e->ix[0]);
         return;
     default:
         check_op(c, e);
@@ -284,16 +271,6 @@ static bool runs_once(const Check *c, const Stmt *s)
     return ix_is_const(d) && d->c > 0 && d->c <= s->step;
 }
 
-/* The values of a loop's variable. */
-static Range loop_range(Check *c, const Stmt *s)
-{
-    Range lo = ix_range(c, s->lo), hi = ix_range(c, s->hi);
-    if (c->error || runs_once(c, s))
-        return lo;
-    int64_t last = lo.lo == lo.hi ? lo.lo + floor_div(hi.hi - 1 - lo.lo, s->step) * s->step : hi.hi - 1;
-    return (Range){lo.lo, imax(lo.lo, last)};
-}
-
 static void check_for(Check *c, const Stmt *s)
 {
     const char *name = s->var == c->nvar && s->var < c->k->var.n ? c->k->var.v[s->var].name : "";
@@ -304,10 +281,14 @@ static void check_for(Check *c, const Stmt *s)
     c->nvar++;
     if (s->step < 1 || s->step > MAX_INDEX)
         fail(c, "loop %s steps by %lld", name, (long long)s->step);
-    if (!c->error)
-        c->range[s->var] = loop_range(c, s);
+    Range lo = index_range(c, s->lo);
+    check_ix(c, s->hi);
     if (c->error)
         return;
+    if (runs_once(c, s))
+        c->range[s->var] = lo;
+    else
+        loop_range(c->range, s);
     bool outside_fixed = is_fixed(c, s->lo) && is_fixed(c, s->hi);
     if (s->loop == LOOP_UNROLL && !outside_fixed)
         fail(c, "unrolled loop %s has variable bounds", name);
@@ -385,7 +366,7 @@ static void check_index(Check *c, const Stmt *s)
         return;
     }
     c->nvar++;
-    c->range[s->var] = (Range){INT32_MIN, INT32_MAX};
+    c->range[s->var] = (Range){INT32_MIN, INT32_MAX, true};
     c->var[s->var] = true;
 }
 

@@ -53,6 +53,8 @@ void map_put(Map *, const char *key, int val);
 /* Checked arithmetic: false on overflow, *r untouched then. */
 bool mul_ok(int64_t a, int64_t b, int64_t *r);
 bool add_ok(int64_t a, int64_t b, int64_t *r);
+/* The quotient rounded towards minus infinity; k > 0. */
+static inline int64_t floor_div(int64_t a, int64_t k) { return a / k - (a % k < 0); }
 static inline int64_t round_up(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
 static inline int64_t imin(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t imax(int64_t a, int64_t b) { return a > b ? a : b; }

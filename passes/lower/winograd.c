@@ -13,8 +13,6 @@
 
 /* ---- shapes ---- */
 
-static int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
-
 bool winograd_conv(const Graph *g, const Node *n, bool band, WinoConv *v)
 {
     enum { MOST_TAPS = 5 };

@@ -1,25 +1,6 @@
 /* Which parts of a kernel somebody reads. A register, variable or pointer is live where a store needs it in the end;
    a statement is printed only if it defines something live. Found by going round until nothing new turns up. */
-#include "c.h"
-
-int64_t reg_elems(const Reg *r)
-{
-    int64_t n = 1;
-    for (int i = 0; i < r->rank; i++)
-        n *= r->dim[i];
-    return n;
-}
-
-int64_t reg_offset(const Reg *r, int nix, const Ix *const *ix)
-{
-    int64_t at = 0;
-    for (int i = 0; i < nix; i++) {
-        if (!ix_is_const(ix[i]))
-            bug("C backend: an index of register %s is not a constant: loop-unroll comes first", r->name);
-        at = at * r->dim[i] + ix[i]->c;
-    }
-    return at;
-}
+#include "loop_facts.h"
 
 typedef struct Mark { Live *l; const Kernel *k; bool changed; } Mark;
 
