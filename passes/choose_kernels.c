@@ -18,7 +18,7 @@ static int accumulators(const Target *t) { return t->lanes == 1 ? 16 : t->vregs 
    next row of weights: a spill in the inner loop costs more than any tile gains. */
 bool tile_fits(const Target *t, int pixels, int nb)
 {
-    int operands = target_by_lane(t) ? pixels + 2 * nb : 1 + nb;
+    int operands = t->fma_by_lane ? pixels + 2 * nb : 1 + nb;
     return pixels * nb <= accumulators(t) && (t->lanes == 1 || pixels * nb + operands <= t->vregs);
 }
 
