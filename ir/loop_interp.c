@@ -1,221 +1,9 @@
 /* Runs programs in loop IR as loop_op.def defines them: what compiled kernels are compared with. Kernels are turned
    into trees with every reference resolved and every intermediate value in its own place, then walked; nothing is
    allocated while they run. Parallel loops run in order, and marks on memory tell whether any other would do. */
-#include "loop_impl.h"
-
-#include <float.h>
-#include <math.h>
 #include <string.h>
 
-/* An index expression; of variables only where slow is NULL. */
-typedef struct Affine { int64_t c; int n; struct AffineTerm { int64_t k; int var; } *t; const Ix *slow; } Affine;
-
-/* The parts of a call on a kernel with a parallel loop are numbered: what comes before the loop, then each iteration. Of
-   four bytes that the kernel may store to: the part that stored them last, and the iteration that read them, or the number
-   of what comes before the loop where several did. Numbers grow from call to call, so that marks of earlier ones are lower. */
-typedef struct Mark { uint32_t stored, read; } Mark;
-
-/* Where an access goes: a parameter's memory, and how far. base: elements before index 0 (through a pointer). */
-typedef struct At {
-    const KParam *param;
-    char **mem;
-    Mark **mark;            /* of mem; to NULL where nothing need be marked */
-    int64_t *base;          /* NULL: param itself */
-    int64_t elems;          /* of param */
-    int size;               /* bytes of an element */
-    int n;
-    Affine *ix;
-    int64_t dim[MAX_IX];
-    const Ix *const *source;
-    int ref;
-} At;
-
-typedef struct XNode {
-    XOp op;
-    bool integer;           /* the operands */
-    struct Ready *function; /* of an operation of class math */
-    int lanes, n;
-    struct XNode *a[4];
-    void *out;              /* the value: lanes x 4 bytes */
-    Affine *ix;             /* reg, index */
-    const Reg *reg;
-    At at;
-} XNode;
-
-typedef struct SNode {
-    StmtKind kind;
-    Affine lo, hi;
-    int64_t step, *var;     /* FOR, INDEX: the variable; PTR: the pointer */
-    bool parallel;          /* FOR */
-    struct SNode *body;
-    int nbody, n, bytes;
-    const Reg *reg;
-    char *file;             /* the register's elements */
-    int64_t elems;
-    Affine *ix;
-    At at;
-    XNode *val;
-} SNode;
-
-typedef struct Ready {
-    SNode *body;
-    int nbody;
-    int64_t *var, *ptr;
-    char **mem, **file;
-    Mark **mark;            /* of every mem; NULL where the kernel has no parallel loop or never stores there */
-    const void *result;     /* of a function */
-} Ready;
-/* A function on vectors of so many lanes. */
-typedef struct ReadyFn { XOp op; int lanes; Ready *r; } ReadyFn;
-
-typedef struct Interp {
-    Arena *A;
-    const Program *p;
-    const Kernel *k;
-    Ready *r;               /* of the kernel at work */
-    VEC(ReadyFn) function;
-    int call;
-    uint32_t before, part;  /* numbers of what comes before the parallel loop, and of what runs now */
-    Mark *arena, **mark;    /* of the arena and of every PBuf */
-    const char *error;
-} Interp;
-
-/* ---- preparation ---- */
-
-static Affine affine(Interp *in, const Ix *x)
-{
-    Affine a = {.c = x->c, .n = x->n, .t = x->n ? NEW(in->A, struct AffineTerm, x->n) : NULL};
-    for (int i = 0; i < x->n; i++) {
-        if (x->t[i].atom.kind != ATOM_VAR)
-            a.slow = x;
-        a.t[i].k = x->t[i].k;
-        a.t[i].var = x->t[i].atom.var;
-    }
-    return a;
-}
-
-static Affine *affines(Interp *in, int n, const Ix *const *ix)
-{
-    Affine *a = NEW(in->A, Affine, n + 1);
-    for (int i = 0; i < n; i++)
-        a[i] = affine(in, ix[i]);
-    return a;
-}
-
-static At access_at(Interp *in, int ref, int n, const Ix *const *ix)
-{
-    int p = ref_param(in->k, ref);
-    const KParam *param = &in->k->param.v[p];
-    At at = {.param = param, .mem = &in->r->mem[p], .mark = &in->r->mark[p], .elems = 1, .size = dtype_size(param->elem),
-             .base = ref < 0 ? &in->r->ptr[~ref] : NULL, .n = n, .ix = affines(in, n, ix), .source = ix, .ref = ref};
-    for (int i = 0; i < param->rank; i++)
-        at.elems *= at.dim[i] = param->dim[i];
-    return at;
-}
-
-static Ready *prepare(Interp *in, const Kernel *k);
-
-static Ready *function(Interp *in, XOp op, int lanes)
-{
-    for (int i = 0; i < in->function.n; i++)
-        if (in->function.v[i].op == op && in->function.v[i].lanes == lanes)
-            return in->function.v[i].r;
-    Ready *r = prepare(in, xop_function(in->A, op, lanes));
-    PUSH(in->A, &in->function, (ReadyFn){op, lanes, r});
-    return r;
-}
-
-static XNode *prepare_expr(Interp *in, const Expr *e)
-{
-    XNode *x = NEW(in->A, XNode, 1);
-    x->op = e->op;
-    x->integer = (expr_arity(e) ? e->a[0] : e)->type.elem == DT_I32;
-    if (xop_info[e->op].cls == XC_math)
-        x->function = function(in, e->op, e->type.lanes);
-    x->lanes = e->type.lanes;
-    x->n = e->op == X_lane ? (int)e->imm : e->n;
-    if (e->op == X_reg) {
-        x->reg = &in->k->reg.v[e->ref];
-        x->ix = affines(in, e->nix, e->ix);
-        x->out = in->r->file[e->ref];
-        return x;
-    }
-    x->out = arena_alloc(in->A, (size_t)x->lanes, 4, 64);
-    if (e->op == X_load)
-        x->at = access_at(in, e->ref, e->nix, e->ix);
-    if (e->op == X_index)
-        x->ix = affines(in, 1, e->ix);
-    for (int i = 0; e->op == X_const && i < x->lanes; i++) {
-        if (x->integer)
-            ((int32_t *)x->out)[i] = (int32_t)e->imm;
-        else
-            ((float *)x->out)[i] = (float)e->imm;
-    }
-    for (int i = 0; i < expr_arity(e); i++)
-        x->a[i] = prepare_expr(in, e->a[i]);
-    return x;
-}
-
-static int prepare_block(Interp *in, const Block *b, SNode **out)
-{
-    SNode *v = NEW(in->A, SNode, b->n + 1);
-    int n = 0;
-    for (int i = 0; i < b->n; i++) {
-        const Stmt *s = b->v[i];
-        if (s->kind == ST_COMMENT)
-            continue;
-        SNode *d = &v[n++];
-        *d = (SNode){.kind = s->kind, .step = s->step, .n = s->n};
-        if (s->val)
-            d->val = prepare_expr(in, s->val);
-        if (s->kind == ST_FOR) {
-            d->lo = affine(in, s->lo);
-            d->hi = affine(in, s->hi);
-            d->parallel = s->loop == LOOP_PARALLEL;
-            d->nbody = prepare_block(in, &s->body, &d->body);
-        } else if (s->kind == ST_LET || s->kind == ST_SET) {
-            d->reg = &in->k->reg.v[s->ref];
-            d->file = in->r->file[s->ref];
-            d->bytes = d->reg->type.lanes * 4;
-            d->elems = 1;
-            for (int j = 0; j < d->reg->rank; j++)
-                d->elems *= d->reg->dim[j];
-            d->ix = affines(in, s->nix, s->ix);
-        } else if (s->kind != ST_RETURN) {
-            d->at = access_at(in, s->ref, s->nix, s->ix);
-        }
-        if (s->kind == ST_FOR || s->kind == ST_INDEX)
-            d->var = &in->r->var[s->var];
-        else if (s->kind == ST_PTR)
-            d->var = &in->r->ptr[s->ptr];
-    }
-    *out = v;
-    return n;
-}
-
-static Ready *prepare(Interp *in, const Kernel *k)
-{
-    const Kernel *outer_k = in->k;
-    Ready *outer_r = in->r, *r = NEW(in->A, Ready, 1);
-    in->k = k;
-    in->r = r;
-    r->var = NEW(in->A, int64_t, k->var.n + 1);
-    r->ptr = NEW(in->A, int64_t, k->ptr.n + 1);
-    r->mem = NEW(in->A, char *, k->param.n + 1);
-    r->mark = NEW(in->A, Mark *, k->param.n + 1);
-    r->file = NEW(in->A, char *, k->reg.n + 1);
-    for (int i = 0; i < k->reg.n; i++) {
-        const Reg *g = &k->reg.v[i];
-        size_t n = (size_t)g->type.lanes;
-        for (int j = 0; j < g->rank; j++)
-            n *= (size_t)g->dim[j];
-        r->file[i] = arena_alloc(in->A, n, 4, 64);
-    }
-    r->nbody = prepare_block(in, &k->body, &r->body);
-    in->k = outer_k;
-    in->r = outer_r;
-    return r;
-}
+#include "loop_interp.h"
 
 /* ---- addresses ---- */
 
@@ -364,93 +152,7 @@ static void mark_store(Interp *in, const At *at, const char *p, int n)
     }
 }
 
-/* ---- arithmetic ---- */
-
-#define LANES(expr)                                                                                                    \
-    for (int l = 0; l < n; l++)                                                                                        \
-        r[l] = (expr);                                                                                                 \
-    return
-
-static void lanes_f32(XOp op, int n, float *restrict r, const float *a, const float *b, const float *c, const float *d)
-{
-    switch (op) {
-    case X_splat: LANES(a[0]);
-    case X_add: LANES(a[l] + b[l]);
-    case X_sub: LANES(a[l] - b[l]);
-    case X_mul: LANES(a[l] * b[l]);
-    case X_div: LANES(a[l] / b[l]);
-    case X_max: LANES(a[l] > b[l] ? a[l] : b[l]);
-    case X_min: LANES(a[l] < b[l] ? a[l] : b[l]);
-    case X_maximum: LANES(a[l] > b[l] || isnan(a[l]) ? a[l] : b[l]);
-    case X_minimum: LANES(a[l] < b[l] || isnan(a[l]) ? a[l] : b[l]);
-    case X_neg: LANES(-a[l]);
-    case X_abs: LANES(fabsf(a[l]));
-    case X_sqrt: LANES(sqrtf(a[l]));
-    case X_fma: LANES(fmaf(a[l], b[l], c[l]));
-    case X_select_gt: LANES(a[l] > b[l] ? c[l] : d[l]);
-    default: bug("interpreter: %s of f32", xop_info[op].name);
-    }
-}
-
-/* Wrapping: on the bits, as unsigned. */
-static void lanes_i32(XOp op, int n, int32_t *restrict r, const int32_t *a, const int32_t *b, const int32_t *c,
-                      const int32_t *d)
-{
-    switch (op) {
-    case X_splat: LANES(a[0]);
-    case X_add: LANES((int32_t)((uint32_t)a[l] + (uint32_t)b[l]));
-    case X_sub: LANES((int32_t)((uint32_t)a[l] - (uint32_t)b[l]));
-    case X_mul: LANES((int32_t)((uint32_t)a[l] * (uint32_t)b[l]));
-    case X_max:
-    case X_maximum: LANES(a[l] > b[l] ? a[l] : b[l]);
-    case X_min:
-    case X_minimum: LANES(a[l] < b[l] ? a[l] : b[l]);
-    case X_neg: LANES((int32_t)-(uint32_t)a[l]);
-    case X_abs: LANES(a[l] < 0 ? (int32_t)-(uint32_t)a[l] : a[l]);
-    case X_select_gt: LANES(a[l] > b[l] ? c[l] : d[l]);
-    case X_and: LANES(a[l] & b[l]);
-    case X_or: LANES(a[l] | b[l]);
-    case X_shl: LANES((int32_t)((uint32_t)a[l] << (b[l] & 31)));
-    case X_shr: LANES((int32_t)((uint32_t)a[l] >> (b[l] & 31)));
-    default: bug("interpreter: %s of i32", xop_info[op].name);
-    }
-}
-
-static void cast(const XNode *x, const void *a)
-{
-    if (x->op == X_convert)
-        for (int l = 0; l < x->lanes; l++)
-            ((float *)x->out)[l] = (float)((const int32_t *)a)[l];
-    else
-        memcpy(x->out, a, (size_t)x->lanes * 4);
-}
-
-/* What processors make of subnormal numbers in that mode. They differ in whether a result that rounds up to the least
-   normal number is one. */
-static const float *flush_lanes(float *r, const float *a, int n)
-{
-    for (int l = 0; l < n; l++)
-        r[l] = fabsf(a[l]) < FLT_MIN ? copysignf(0, a[l]) : a[l];
-    return r;
-}
-
-/* Halves added (or compared) until one lane is left. */
-static void fold(const XNode *x, const void *a, int n, bool flush)
-{
-    union { float f[MAX_LANES]; int32_t i[MAX_LANES]; } v, half;
-    XOp op = x->op == X_hsum ? X_add : X_max;
-    memcpy(&v, a, (size_t)n * 4);
-    for (n /= 2; n >= 1; n /= 2) {
-        if (x->integer)
-            lanes_i32(op, n, half.i, v.i, v.i + n, NULL, NULL);
-        else
-            lanes_f32(op, n, half.f, v.f, v.f + n, NULL, NULL);
-        if (flush)
-            flush_lanes(half.f, half.f, n);
-        memcpy(&v, &half, (size_t)n * 4);
-    }
-    memcpy(x->out, &v, 4);
-}
+/* ---- expressions ---- */
 
 static void run_block(Interp *in, const SNode *v, int n);
 
@@ -493,23 +195,23 @@ static const void *eval(Interp *in, const XNode *x)
     for (int i = 0; i < 4 && x->a[i]; i++) {
         a[i] = eval(in, x->a[i]);
         if (flush)
-            a[i] = flush_lanes(flushed[i], a[i], x->a[i]->lanes);
+            a[i] = lanes_flush(flushed[i], a[i], x->a[i]->lanes);
     }
     if (x->function) {
         call(in, x, a);
     } else if (x->op == X_lane) {
         memcpy(x->out, (const char *)a[0] + 4 * x->n, 4);
     } else if (xop_info[x->op].cls == XC_cast) {
-        cast(x, a[0]);
+        lanes_cast(x, a[0]);
     } else if (x->op == X_hsum || x->op == X_hmax) {
-        fold(x, a[0], x->a[0]->lanes, flush);
+        lanes_fold(x, a[0], x->a[0]->lanes, flush);
     } else if (x->integer) {
         lanes_i32(x->op, x->lanes, x->out, a[0], a[1], a[2], a[3]);
     } else {
         lanes_f32(x->op, x->lanes, x->out, a[0], a[1], a[2], a[3]);
     }
     if (flush)
-        flush_lanes(x->out, x->out, x->lanes);
+        lanes_flush(x->out, x->out, x->lanes);
     return x->out;
 }
 
@@ -660,7 +362,7 @@ const char *program_interp(const Program *p, float *const *io, void *arena, Aren
         in.k = &p->kernel.v[c->kernel];
         in.r = ready[c->kernel];
         if (!in.r)
-            in.r = ready[c->kernel] = prepare(&in, in.k);
+            in.r = ready[c->kernel] = interp_prepare(&in, in.k);
         bind(&in, c, mem, arena);
         run_block(&in, in.r->body, in.error ? 0 : in.r->nbody);
     }
