@@ -42,7 +42,8 @@ bool c_hides_library(const char *model);
    WEIGHTS_ASM. NAME is the program's name. The shapes that NAME.h
    shows are those of the inputs' and outputs' PBufs. False when writing failed. */
 bool backend_c(const Program *, const BackendOptions *, OutDir *dir);
-bool backend_is_runtime(const char *file); /* one of those that NAME.c and NAME.h include, the same for every model */
+/* The text of a file that NAME.c and NAME.h include, the same for every model; NULL: it is none of those. */
+const char *backend_runtime_text(const char *file, size_t *n);
 /* The text of every kernel as NAME.c has it. */
 const char **backend_c_kernels(Arena *, const Program *, const BackendOptions *);
 /* Without NAME.c: NAME.h and what it includes; with weights also NAME.bin, and NAME_weights.S with WEIGHTS_ASM. */

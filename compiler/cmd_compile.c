@@ -190,36 +190,6 @@ static bool add_report(const Job *j, const Figures *f, OutDir *out, const char *
     return ok;
 }
 
-/* Whether the file in dir, if there is one, begins as this model's does, or is empty. */
-static bool replaces(const Job *j, const char *dir, const char *name, const char *begins)
-{
-    char *text = NEW(j->arena, char, 200);
-    const char *path = arena_printf(j->arena, "%s/%s", dir, name);
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(text, 1, 199, f) : 0;
-    if (f)
-        fclose(f);
-    if (!n || strstr(text, begins))
-        return true;
-    error_at(loc_file(diag_file(path, NULL, 0)), "it is not a file of the model '%s', and nothing is written over it: "
-             "choose another folder or name", j->spec->name);
-    return false;
-}
-
-/* A folder may hold several models, and files of other programs: main.c, say, or package.json. */
-static bool may_replace(const Job *j, const OutDir *out, const char *dir)
-{
-    static const char *const ending[] = {".h", ".c", "_weights.h", "_selftest.c", ".json"};
-    for (int i = 0; i < LEN(ending); i++) {
-        const char *name = arena_printf(j->arena, "%s%s", j->spec->name, ending[i]);
-        const char *begins = strcmp(ending[i], ".json") ? arena_printf(j->arena, "/* %s:", name)
-                                                        : arena_printf(j->arena, "\"name\": \"%s\"", j->spec->name);
-        if (outdir_has(out, name) && !replaces(j, dir, name, begins))
-            return false;
-    }
-    return true;
-}
-
 static void print_summary(const Job *j, const Figures *f, const char *dir)
 {
     Arena *A = j->arena;
@@ -244,12 +214,11 @@ static bool compile_to(const Job *j, Emit e)
     OutDir *out = job_holds(j, f.weights_bytes) ? outdir_open(dir) : NULL;
     if (!out)
         return false;
-    if (!write_files(j, &f, e, out) || !add_report(j, &f, out, report) || !may_replace(j, out, dir) ||
+    if (!write_files(j, &f, e, out) || !add_report(j, &f, out, report) || !earlier_settle(j, out, dir, report) ||
         !job_write_report(j)) {
         outdir_abort(out);
         return false;
     }
-    earlier_drop(j, out, dir, report);
     if (!outdir_commit(out))
         return false;
     if (!o->quiet)

@@ -15,7 +15,7 @@ const char examples_opt[] =
     "  dsqc compile SPEC --emit=graph -o - -O0 | dsqc opt - --passes=canonicalise\n"
     "  dsqc opt program.loops --loops --passes=loop-unroll,loop-cse\n";
 
-enum { MAX_TEXT = 1 << 30 };
+enum { MAX_TEXT = 1 << 28 };
 
 /* The next word of a comma list. */
 static const char *next_word(Arena *A, const char **list)
@@ -129,6 +129,26 @@ static bool opt_graph(Job *j, const char *text, int file, Buf *out)
     return true;
 }
 
+/* A block that begins a file, no NUL behind it, may be one of comments alone. */
+static int64_t may_begin(const uint8_t *p, size_t n, const char *word)
+{
+    Arena *A = arena_new();
+    const char *start = text_start(arena_strndup(A, (const char *)p, n), ';');
+    bool may = !*start || text_is_word(start, word);
+    arena_free(A);
+    return may ? INT64_MAX : 0;
+}
+
+static int64_t may_be_graph(const uint8_t *p, size_t n)
+{
+    return may_begin(p, n, "graph");
+}
+
+static int64_t may_be_loops(const uint8_t *p, size_t n)
+{
+    return may_begin(p, n, "program");
+}
+
 /* Registers the text for messages; of a file that is no text of the IR nothing is shown. */
 static bool is_ours(const Options *o, const char *text, size_t n, int *file)
 {
@@ -148,7 +168,8 @@ int cmd_opt(Arena *A, const Options *o)
     if (status)
         return status;
     size_t n;
-    char *text = read_file(A, o->file, MAX_TEXT, &n);
+    const FileLimit limit = {.file = MAX_TEXT, .pipe = MAX_TEXT, .bytes = o->loops ? may_be_loops : may_be_graph};
+    char *text = read_within(A, o->file, &limit, &n);
     if (!text)
         return 1;
     int file = -1;

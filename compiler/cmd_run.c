@@ -104,7 +104,7 @@ static bool outputs_writable(const Run *r)
 {
     bool ok = true;
     for (int i = 0; i < r->out.n; i++)
-        ok = out_writable(r->out.v[i].file) && ok;
+        ok = out_writable(r->out.v[i].file, NULL) && ok;
     return ok;
 }
 

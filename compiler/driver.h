@@ -39,6 +39,7 @@ bool job_build(Job *, const PassOptions *);
 bool job_fits(const Job *);
 /* Whether the files that the command makes can hold so many bytes of weights. False after a message. */
 bool job_holds(const Job *, int64_t bytes);
+bool emits_code(const char *emit); /* a list of --emit; NULL, its default, does */
 bool is_loop_stage(const char *name); /* "lower", or a pass on loops */
 PassOptions job_pass_options(const Job *);
 /* Makes the backend write the model's files into the folder. */

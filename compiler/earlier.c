@@ -35,15 +35,17 @@ static bool may_be_report(const char *path)
     return is_plain_file(path) && !stat(path, &st) && st.st_size <= MAX_REPORT_BYTES && !access(path, R_OK);
 }
 
-/* Adds the files that the report lists. What is no report lists none: it is nobody's fault here. */
+/* Adds the files that the report lists. What is no report lists none: it is nobody's fault here. A package.json has
+   "files", too. */
 static void add_listed(Arena *A, const char *path, Files *out)
 {
     json_error_t e;
     size_t n;
     const char *text = may_be_report(path) ? read_file(A, path, MAX_REPORT_BYTES, &n) : NULL;
     json_t *root = text ? js_read(text, n, &e) : NULL, *file;
+    bool ours = json_object_get(root, "spec_sha256") && json_object_get(root, "kernels");
     size_t i;
-    json_array_foreach(json_object_get(root, "files"), i, file)
+    json_array_foreach(ours ? json_object_get(root, "files") : NULL, i, file)
         if (json_is_string(file))
             PUSH(A, out, arena_strndup(A, json_string_value(file), json_string_length(file)));
     json_decref(root);
@@ -69,18 +71,19 @@ static bool is_models(const char *file, const char *model)
 
 static bool is_ours(const Job *j, const char *dir, const char *file)
 {
+    size_t n;
     return !strchr(file, '/') && is_plain_file(arena_printf(j->arena, "%s/%s", dir, file)) &&
-           (backend_is_runtime(file) || is_models(file, j->spec->name) || is_models(file, j->program->name));
+           (backend_runtime_text(file, &n) || is_models(file, j->spec->name) || is_models(file, j->program->name));
 }
 
-/* What the other reports in the folder list. */
-static Files of_others(Arena *A, const char *dir, const char *report)
+/* What the reports in the folder list, but for one. */
+static Files all_listed(Arena *A, const char *dir, const char *without)
 {
     Files all = {0};
     DIR *d = opendir(dir);
     for (struct dirent *e; d && (e = readdir(d));) {
         size_t n = strlen(e->d_name);
-        if (n > 5 && !strcmp(e->d_name + n - 5, ".json") && strcmp(e->d_name, report))
+        if (n > 5 && !strcmp(e->d_name + n - 5, ".json") && strcmp(e->d_name, without))
             add_listed(A, arena_printf(A, "%s/%s", dir, e->d_name), &all);
     }
     if (d)
@@ -88,7 +91,62 @@ static Files of_others(Arena *A, const char *dir, const char *report)
     return all;
 }
 
-void earlier_drop(const Job *j, OutDir *out, const char *dir, const char *report)
+/* ---- what may be replaced ---- */
+
+/* Whether text is how a file of that name begins where dsqc wrote it: the model's with a comment that names the file,
+   the runtime's as its whole text does, the report with the model's name. Weights, objects and the text of IRs begin
+   like anybody's. */
+static bool begins_as_ours(const Job *j, const char *name, const char *text, size_t n)
+{
+    Arena *A = j->arena;
+    size_t whole, end = strlen(name);
+    const char *runtime = backend_runtime_text(name, &whole);
+    if (runtime)
+        return n <= whole && !memcmp(text, runtime, n);
+    if (end > 5 && !strcmp(name + end - 5, ".json"))
+        return strstr(text, arena_printf(A, "\"name\": \"%s\"", j->spec->name));
+    const char *begins = arena_printf(A, "/* %s:", name);
+    return !strncmp(text, begins, strlen(begins));
+}
+
+/* Nothing there, nothing in it, or ours by how it begins. */
+static bool is_free(const Job *j, const char *path, const char *name)
+{
+    enum { BEGINNING = 200 };
+    struct stat st;
+    char *text = NEW(j->arena, char, BEGINNING);
+    if (lstat(path, &st))
+        return true;
+    int64_t n = file_begins(path, text, BEGINNING);
+    return !n || (n > 0 && begins_as_ours(j, name, text, (size_t)n));
+}
+
+static bool is_foreign(const char *path)
+{
+    error_at(loc_file(diag_file(path, NULL, 0)), "no report in the folder says that dsqc wrote this file, and nothing "
+             "is written over it: choose another folder or name");
+    return true;
+}
+
+static bool may_replace(const Job *j, const OutDir *out, const char *dir)
+{
+    Files listed = {0};
+    const char *name;
+    for (int i = 0; (name = outdir_name(out, i)); i++) {
+        const char *path = arena_printf(j->arena, "%s/%s", dir, name);
+        if (is_free(j, path, name))
+            continue;
+        if (!listed.n)
+            listed = all_listed(j->arena, dir, "");
+        if (!is_plain_file(path) || !has(&listed, name))
+            return !is_foreign(path);
+    }
+    return true;
+}
+
+/* ---- what goes ---- */
+
+static void drop_stale(const Job *j, OutDir *out, const char *dir, const char *report)
 {
     Arena *A = j->arena;
     Files now = {0}, before = {0}, stale = {0};
@@ -101,8 +159,16 @@ void earlier_drop(const Job *j, OutDir *out, const char *dir, const char *report
             PUSH(A, &stale, before.v[i]);
     Files others = {0};
     if (stale.n)
-        others = of_others(A, dir, report);
+        others = all_listed(A, dir, report);
     for (int i = 0; i < stale.n; i++)
         if (!has(&others, stale.v[i]))
             outdir_drop(out, stale.v[i]);
+}
+
+bool earlier_settle(const Job *j, OutDir *out, const char *dir, const char *report)
+{
+    if (!outdir_lock(out) || !may_replace(j, out, dir))
+        return false;
+    drop_stale(j, out, dir, report);
+    return true;
 }

@@ -46,6 +46,15 @@ static const char *hint_of(Arena *a, const Row *r, const char *ours)
     return arena_printf(a, "did you mean '%s'?%s%s", ours, *r->say ? " " : "", r->say);
 }
 
+const char *foreign_word(Arena *a, Where where, const char *name, const char *const *cand, int n)
+{
+    const char *word = bare(a, name), *ours = NULL;
+    for (int i = 0; i < LEN(rows) && !ours; i++)
+        if (rows[i].where == where && !strcmp(rows[i].name, word))
+            ours = first_of(a, rows[i].ours, cand, n);
+    return ours;
+}
+
 const char *foreign_hint(Arena *a, Where where, const char *name, const char *const *cand, int n)
 {
     const char *word = bare(a, name);

@@ -45,7 +45,9 @@ void help_target_names(void)
 static const char operators_head[] =
     "A step of a spec names an operator: `relu`, or {op: conv2d, name: conv1, out: 64, kernel: 3}. Every step may\n"
     "have `name` (scope of its tensors), `in` (what it takes, else the result before it), `as` (a name for its result) and\n"
-    "`when` (false leaves it out). C is the number of channels of the first operand.\n";
+    "`when` (false leaves it out). `shared: true` takes the tensors of an earlier step of its name. A tensor is named\n"
+    "by the scopes and its own name, `conv1.weight`; `weight: w` gives another name, `weight: {tensor: 'a/b:0'}` the\n"
+    "whole, without scopes, and so for `bias` and its like. C is the number of channels of the first operand.\n";
 
 /* Operators of specs alone: compiler/spec_op.c reads them. */
 static const char operators_tail[] =
@@ -55,7 +57,7 @@ static const char operators_tail[] =
     "    shape             default [n]     its sizes; one number fills them\n"
     "\nparameter\n"
     "    a trained tensor as a value\n"
-    "    name              required        the tensor's name, behind the scope\n"
+    "    name              required        the tensor's name, behind the scope; {tensor: 'a/b:0'}: the whole\n"
     "    shape             required        its sizes\n";
 
 static void attribute(const char *name, int len, const char *how, const char *doc)

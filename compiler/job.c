@@ -90,22 +90,17 @@ static int unknown_target(Arena *A, const Options *o)
     return 2;
 }
 
-static bool is_word(const char *said, const char *word)
-{
-    return said && !strcmp(said, word);
-}
-
 /* 0, or the exit status after a message. */
 static int choose_backend(Job *j)
 {
     const Options *o = j->opt;
-    const char *asks = is_word(o->backend, "llvm") ? "--backend=llvm"
-                     : is_word(o->engine, "llvm")  ? "--engine=llvm"
+    const char *asks = option_is(o->backend, "llvm") ? "--backend=llvm"
+                     : option_is(o->engine, "llvm")  ? "--engine=llvm"
                      : list_has(o->emit, "llvm-ir") ? "--emit=llvm-ir" : NULL;
-    const char *c = is_word(o->backend, "c")          ? "--backend=c"
-                  : is_word(o->engine, "c")           ? "--engine=c"
+    const char *c = option_is(o->backend, "c")          ? "--backend=c"
+                  : option_is(o->engine, "c")           ? "--engine=c"
                   : list_has(o->emit, "c")            ? "--emit=c"
-                  : is_word(o->weights_as, "c")       ? "--weights-as=c" : NULL;
+                  : option_is(o->weights_as, "c")       ? "--weights-as=c" : NULL;
     const char *machine = o->triple ? "--triple" : o->cpu ? "--cpu" : o->features ? "--features" : NULL;
     j->llvm = asks;
     if (asks && !llvm_present())
@@ -118,16 +113,31 @@ static int choose_backend(Job *j)
     return 0;
 }
 
+/* Where compile writes; by default a folder of the model's name, which is not known yet: a report that goes into one
+   below `generated` is taken to go there. */
+static const char *output_folder(Arena *A, const Options *o)
+{
+    static const char usual[] = "generated/";
+    size_t n = sizeof usual - 1;
+    if (o->command != CMD_compile || o->stop_after || option_is(o->output, "-"))
+        return NULL;
+    if (o->output)
+        return o->output;
+    bool in = o->report && !strncmp(o->report, usual, n);
+    return in ? arena_strndup(A, o->report, n + strcspn(o->report + n, "/")) : "generated";
+}
+
 /* Found now, not after the work that the file is to hold. `dsqc run` knows its files when it knows the network. */
-static bool outputs_writable(const Options *o)
+static bool outputs_writable(Arena *A, const Options *o)
 {
     bool ok = true;
-    if (o->command == CMD_compile && !o->stop_after && !is_word(o->output, "-"))
-        ok = outdir_writable(o->output ? o->output : "generated");
+    const char *folder = output_folder(A, o);
+    if (folder)
+        ok = outdir_writable(folder);
     else if (o->output)
-        ok = out_writable(o->output);
-    ok = (!o->report || out_writable(o->report)) && ok;
-    return (!o->html || out_writable(o->html)) && ok;
+        ok = out_writable(o->output, NULL);
+    ok = (!o->report || out_writable(o->report, folder)) && ok;
+    return (!o->html || out_writable(o->html, NULL)) && ok;
 }
 
 int job_open(Job *j, Arena *A, const Options *o)
@@ -157,7 +167,7 @@ int job_open(Job *j, Arena *A, const Options *o)
     if (!passes_check_options(&po))
         return 2;
     status = options_check(j, &po);
-    return status ? status : !outputs_writable(o);
+    return status ? status : !outputs_writable(A, o);
 }
 
 void job_close(Job *j)
@@ -197,7 +207,7 @@ bool job_fits(const Job *j)
 
 /* ---- programs of 64-bit machines ---- */
 
-static bool emits_code(const char *emit)
+bool emits_code(const char *emit)
 {
     static const char *const code[] = {"c", "obj", "asm", "lib", "shared", "selftest", "llvm-ir"};
     bool any = !emit;
@@ -206,17 +216,30 @@ static bool emits_code(const char *emit)
     return any;
 }
 
+/* The place of the largest constant, else of the spec. */
+static Loc largest_constant(const Job *j)
+{
+    const Graph *g = j->spec->graph;
+    const Value *most = NULL;
+    for (int i = 0; i < g->value.n; i++) {
+        const Value *v = &g->value.v[i];
+        if (v->kind == VAL_CONST && v->loc.line && (!most || type_elems(&v->type) > type_elems(&most->type)))
+            most = v;
+    }
+    return most ? most->loc : loc_file(diag_file(j->spec->path, NULL, 0));
+}
+
 /* In the small code model of the psABIs, which compilers take, code and constants lie within 2 GiB. Where they do not, the
    linker's message names a relocation and no way out. */
 bool job_holds(const Job *j, int64_t bytes)
 {
     enum { CODE = 64 << 20 };
     const Options *o = j->opt;
-    bool inside = o->command == CMD_compile && !is_word(o->weights_as, "file") && emits_code(o->emit);
+    bool inside = o->command == CMD_compile && !option_is(o->weights_as, "file") && emits_code(o->emit);
     if (bytes <= INT32_MAX - CODE || !inside)
         return true;
-    error_at(loc_file(diag_file(j->spec->path, NULL, 0)), "the weights take %s bytes, and what holds code holds 2 GiB: "
-             "--weights-as=file leaves them in %s.bin, for the program to map", digits(j->arena, bytes), j->spec->name);
+    error_at(largest_constant(j), "the weights take %s bytes, and what holds code holds 2 GiB: --weights-as=file "
+             "leaves them in %s.bin, for the program to map", digits(j->arena, bytes), j->spec->name);
     return false;
 }
 
@@ -283,18 +306,13 @@ static void list_bundled(Arena *A, const char *libdir, const char *folder, Names
         closedir(d);
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* The bundled spec that is nearest, with its folder or, of both, without; NULL where none is near. */
 static const char *near_bundled(Arena *A, const char *name, const char *libdir)
 {
     Names all = {0}, base = {0};
     list_bundled(A, libdir, "", &all);
     if (all.n)
-        qsort(all.v, (size_t)all.n, sizeof *all.v, by_name);
+        qsort(all.v, (size_t)all.n, sizeof *all.v, by_text);
     for (int i = 0; i < all.n; i++) {
         const char *slash = strrchr(all.v[i], '/');
         PUSH(A, &base, slash ? slash + 1 : all.v[i]);
@@ -429,12 +447,12 @@ bool job_read(Job *j)
     j->spec = path ? spec_load(j->arena, path, set, o->set.n, libdir) : NULL;
     if (!j->spec)
         return false;
-    int64_t bytes; /* at least; before anything is read or made */
-    if (!job_holds(j, mul_ok(graph_parameters(j->spec->graph), dtype_size(DT_F32), &bytes) ? bytes : INT64_MAX))
-        return false;
     const char *source = weights_source(j);
     WeightsOptions use = {o->weights_extra && !strcmp(o->weights_extra, "ignore"), o->weights_prefix};
-    if (!source || !fits_memory(j, weights_random_source(source)) ||
+    int64_t bytes; /* at least; before anything is read or made */
+    if (!mul_ok(graph_parameters(j->spec->graph), dtype_size(DT_F32), &bytes))
+        bytes = INT64_MAX;
+    if (!source || !fits_memory(j, weights_random_source(source)) || !job_holds(j, bytes) ||
         !weights_bind(j->arena, j->spec->graph, source, &use, &j->weights))
         return false;
     j->spec->graph->flush_to_zero = o->flush_to_zero;

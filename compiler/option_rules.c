@@ -6,11 +6,6 @@
 
 #include "driver.h"
 
-static bool is(const char *said, const char *word)
-{
-    return said && !strcmp(said, word);
-}
-
 /* The first option of the list, words with blanks between, that was given; NULL where none was. */
 static const char *first_said(Arena *A, const Options *o, const char *list)
 {
@@ -33,21 +28,11 @@ static int idle(Arena *A, const Options *o, bool when, const char *list, const c
 
 /* ---- by command ---- */
 
-static bool writes_code(const Options *o)
-{
-    static const char *const code[] = {"c", "obj", "asm", "lib", "shared", "selftest", "llvm-ir"};
-    if (is(o->output, "-"))
-        return false;
-    for (int i = 0; i < LEN(code); i++)
-        if (list_has(o->emit, code[i]))
-            return true;
-    return !o->emit;
-}
-
 static int check_compile(const Job *j)
 {
     const Options *o = j->opt;
-    bool text = !writes_code(o), early = o->stop_after && !is_loop_stage(o->stop_after);
+    bool text = option_is(o->output, "-") || !emits_code(o->emit);
+    bool early = o->stop_after && !is_loop_stage(o->stop_after);
     int status = idle(j->arena, o, text, "weights-as triple cpu features", "only a text of the IR is written");
     return status ? status : idle(j->arena, o, early, "report",
                                   "it tells of kernels, which a pass on the graph does not make");
@@ -55,7 +40,7 @@ static int check_compile(const Job *j)
 
 static int check_run(const Job *j)
 {
-    return idle(j->arena, j->opt, is(j->opt->engine, "reference"),
+    return idle(j->arena, j->opt, option_is(j->opt->engine, "reference"),
                 "backend target triple cpu features threads strict winograd schedule passes disable-pass rules "
                 "print-ir-after verify-each time-passes report check",
                 "--engine=reference evaluates the graph as it is written and compiles nothing");
@@ -63,7 +48,7 @@ static int check_run(const Job *j)
 
 static int check_verify(const Job *j)
 {
-    return idle(j->arena, j->opt, is(j->opt->engine, "loops"), "backend triple cpu features",
+    return idle(j->arena, j->opt, option_is(j->opt->engine, "loops"), "backend triple cpu features",
                 "--engine=loops interprets the loops, no backend runs");
 }
 
@@ -71,13 +56,14 @@ static int check_explore(const Job *j)
 {
     const Options *o = j->opt;
     int status = idle(j->arena, o, o->no_time, "runs", "--no-time measures nothing");
-    return status ? status : idle(j->arena, o, is(o->html, "-"), "json markdown",
+    return status ? status : idle(j->arena, o, option_is(o->html, "-"), "json markdown",
                                   "--html=- writes the page to standard output");
 }
 
 static int check_opt(const Job *j)
 {
-    return idle(j->arena, j->opt, !j->opt->passes,
+    int status = idle(j->arena, j->opt, !j->opt->weights, "weights-prefix weights-extra", "no --weights are read");
+    return status ? status : idle(j->arena, j->opt, !j->opt->passes,
                 "target strict winograd disable-pass print-ir-after stop-after verify-each time-passes",
                 "no pass runs without --passes");
 }
@@ -158,6 +144,13 @@ static int check_winograd(const Job *j)
     return 0;
 }
 
+static int check_weights(const Job *j)
+{
+    const char *from = j->opt->weights;
+    return idle(j->arena, j->opt, from && weights_random_source(from), "weights-prefix weights-extra",
+                "random weights have the names that the network asks for");
+}
+
 int options_check(const Job *j, const PassOptions *po)
 {
     const Options *o = j->opt;
@@ -167,8 +160,10 @@ int options_check(const Job *j, const PassOptions *po)
                  : o->command == CMD_explore ? check_explore(j)
                  : o->command == CMD_opt     ? check_opt(j) : 0;
     if (!status)
+        status = check_weights(j);
+    if (!status)
         status = check_winograd(j);
-    if (!status && (o->command != CMD_run || !is(o->engine, "reference")))
+    if (!status && (o->command != CMD_run || !option_is(o->engine, "reference")))
         status = check_readers(j, po);
     if (!status)
         status = check_stages(j, po, "stop-after", o->stop_after);

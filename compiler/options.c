@@ -74,6 +74,11 @@ const char *did_you_mean(Arena *A, const char *said, const char *const *names, i
     return near ? arena_printf(A, "; did you mean '%s'?", near) : "";
 }
 
+bool option_is(const char *said, const char *word)
+{
+    return said && !strcmp(said, word);
+}
+
 bool list_has(const char *list, const char *word)
 {
     size_t n = strlen(word);

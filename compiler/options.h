@@ -62,6 +62,7 @@ bool options_have(int command, const char *name);
 /* Was the option given, with another value than its default? False for an option that the command does not have. */
 bool option_said(const Options *, const char *name);
 bool options_ask_targets(const Options *); /* --target=list: nothing else counts */
+bool option_is(const char *said, const char *word); /* NULL, not said, is no word */
 /* Whether the comma list contains the word. */
 bool list_has(const char *list, const char *word);
 void options_help(int command);  /* the table of options, to standard output */

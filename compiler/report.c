@@ -15,19 +15,9 @@ static void finish(Buf *b, json_t *root)
     buf_putc(b, '\n');
 }
 
-static void put_text(json_t *o, const char *key, const char *s)
-{
-    js_put(o, key, js_text(s));
-}
-
 static void put_int(json_t *o, const char *key, int64_t v)
 {
     js_put(o, key, js_int(v));
-}
-
-static void put_real(json_t *o, const char *key, double v)
-{
-    js_put(o, key, js_real(v, 6));
 }
 
 static void put_bool(json_t *o, const char *key, bool v)
@@ -39,7 +29,7 @@ static void put_sha(json_t *o, const char *key, const uint8_t sum[32])
 {
     char hex[65];
     sha256_hex(sum, hex);
-    put_text(o, key, hex);
+    js_put_text(o, key, hex);
 }
 
 static json_t *shape_json(const Type *t)
@@ -94,7 +84,7 @@ static json_t *rules_json(const Graph *g)
         for (int k = i; k < g->fired.n; k++)
             count += !strcmp(g->fired.v[k].rule, f->rule) && g->fired.v[k].loc.file == f->loc.file;
         json_t *e = js_object();
-        put_text(e, "name", f->rule);
+        js_put_text(e, "name", f->rule);
         put_int(e, "count", count);
         js_add(list, e);
     }
@@ -111,18 +101,18 @@ static json_t *options_json(const Job *j)
     if (o->flush_to_zero)
         put_bool(opts, "flush_to_zero", true);
     if (o->weights_as)
-        put_text(opts, "weights_as", o->weights_as);
+        js_put_text(opts, "weights_as", o->weights_as);
     if (o->weights_extra)
-        put_text(opts, "weights_extra", o->weights_extra);
+        js_put_text(opts, "weights_extra", o->weights_extra);
     if (o->weights_prefix)
-        put_text(opts, "weights_prefix", o->weights_prefix);
+        js_put_text(opts, "weights_prefix", o->weights_prefix);
     if (o->passes)
-        put_text(opts, "passes", o->passes);
+        js_put_text(opts, "passes", o->passes);
     if (o->disable_pass)
-        put_text(opts, "disable_pass", o->disable_pass);
+        js_put_text(opts, "disable_pass", o->disable_pass);
     for (int i = 0; i < o->set.n; i++) {
         const char *text = o->set.v[i], *equals = strchr(text, '=');
-        put_text(set, arena_strndup(j->arena, text, (size_t)(equals - text)), equals + 1);
+        js_put_text(set, arena_strndup(j->arena, text, (size_t)(equals - text)), equals + 1);
     }
     js_put(opts, "set", set);
     if (o->rules.n)
@@ -138,13 +128,13 @@ static json_t *kernel_json(const Job *j, const Figures *f, int i)
     const Call *c = &p->call.v[i];
     const Value *v = call_value(j, c);
     json_t *k = js_object();
-    put_text(k, "name", p->kernel.v[c->kernel].name);
+    js_put_text(k, "name", p->kernel.v[c->kernel].name);
     js_put(k, "layers", layers_json(c->layers));
-    put_text(k, "op", c->op);
-    put_text(k, "epilogue", c->epilogue ? c->epilogue : "");
-    put_text(k, "impl", c->impl);
+    js_put_text(k, "op", c->op);
+    js_put_text(k, "epilogue", c->epilogue ? c->epilogue : "");
+    js_put_text(k, "impl", c->impl);
     if (c->why)
-        put_text(k, "remained", c->why);
+        js_put_text(k, "remained", c->why);
     put_int(k, "macs", c->macs);
     put_int(k, "bytes_read", c->bytes_read);
     put_int(k, "bytes_written", c->bytes_written);
@@ -159,7 +149,7 @@ static json_t *arena_json(const Figures *f)
     for (int i = 0; i < f->use.n; i++) {
         const ArenaUse *u = &f->use.v[i];
         json_t *e = js_object();
-        put_text(e, "what", u->what);
+        js_put_text(e, "what", u->what);
         if (u->more)
             put_int(e, "others", u->more);
         put_int(e, "offset", u->offset);
@@ -184,11 +174,11 @@ static json_t *files_json(const OutDir *out, const char *report)
 void report_json(Buf *b, const Job *j, const Figures *f, const OutDir *out, const char *name)
 {
     json_t *r = js_object(), *kernels = js_list();
-    put_text(r, "name", j->spec->name);
-    put_text(r, "version", DSQ_VERSION);
+    js_put_text(r, "name", j->spec->name);
+    js_put_text(r, "version", DSQ_VERSION);
     js_put(r, "options", options_json(j));
-    put_text(r, "target", j->target->name);
-    put_text(r, "backend", j->llvm ? "llvm" : "c");
+    js_put_text(r, "target", j->target->name);
+    js_put_text(r, "backend", j->llvm ? "llvm" : "c");
     put_sha(r, "spec_sha256", j->spec->sha256);
     put_sha(r, "weights_sha256", j->weights.sha256);
     put_int(r, "macs", f->macs);
@@ -196,7 +186,7 @@ void report_json(Buf *b, const Job *j, const Figures *f, const OutDir *out, cons
     put_int(r, "weights_bytes", f->weights_bytes);
     put_int(r, "arena_bytes", f->arena_bytes);
     put_int(r, "arena_lower_bound_bytes", f->arena_lower_bound);
-    put_text(r, "arena_proof", f->arena_proof);
+    js_put_text(r, "arena_proof", f->arena_proof);
     put_int(r, "stack_bytes", f->stack_bytes);
     put_int(r, "bytes_moved", f->bytes_moved);
     for (int i = 0; i < j->program->call.n; i++)
@@ -226,8 +216,8 @@ static json_t *ports_json(const Graph *g, const ValueId *v, int n)
     json_t *list = js_list();
     for (int i = 0; i < n; i++) {
         json_t *p = js_object();
-        put_text(p, "name", g->value.v[v[i]].name);
-        put_text(p, "dtype", dtype_name(g->value.v[v[i]].type.dtype));
+        js_put_text(p, "name", g->value.v[v[i]].name);
+        js_put_text(p, "dtype", dtype_name(g->value.v[v[i]].type.dtype));
         js_put(p, "shape", shape_json(&g->value.v[v[i]].type));
         js_add(list, p);
     }
@@ -254,7 +244,7 @@ static json_t *roofline_json(const Job *j, const Roofline *r)
     put_speed(speed, "L3", r->speed.l3);
     put_speed(speed, "memory", r->speed.memory);
     js_put(o, "read_gbs", speed);
-    put_text(o, "weights_from", r->from);
+    js_put_text(o, "weights_from", r->from);
     put_int(o, "macs", r->macs);
     put_int(o, "least_macs", r->least);
     put_int(o, "weights_bytes", r->weights_bytes);
@@ -265,8 +255,8 @@ static json_t *roofline_json(const Job *j, const Roofline *r)
         const Node *n = &j->graph->node.v[l->node];
         json_t *e = js_object();
         js_put(e, "layers", layers_json(node_title(n)));
-        put_text(e, "op", op_info[n->op].name);
-        put_text(e, "cheapest", roofline_algorithm(j->arena, l));
+        js_put_text(e, "op", op_info[n->op].name);
+        js_put_text(e, "cheapest", roofline_algorithm(j->arena, l));
         put_int(e, "macs", l->macs);
         put_int(e, "least_macs", l->least);
         put_int(e, "weights_bytes", l->weights_bytes);
@@ -283,8 +273,8 @@ void info_json(Buf *b, const Job *j, const Figures *f, const Roofline *roof)
 {
     const Graph *g = j->graph;
     json_t *r = js_object(), *layers = js_list();
-    put_text(r, "name", j->spec->name);
-    put_text(r, "target", j->target->name);
+    js_put_text(r, "name", j->spec->name);
+    js_put_text(r, "target", j->target->name);
     js_put(r, "inputs", ports_json(g, g->input.v, g->input.n));
     js_put(r, "outputs", ports_json(g, g->output.v, g->output.n));
     put_int(r, "parameters", f->parameters);
@@ -292,14 +282,14 @@ void info_json(Buf *b, const Job *j, const Figures *f, const Roofline *roof)
     put_int(r, "weights_bytes", f->weights_bytes);
     put_int(r, "arena_bytes", f->arena_bytes);
     put_int(r, "arena_lower_bound_bytes", f->arena_lower_bound);
-    put_text(r, "arena_proof", f->arena_proof);
+    js_put_text(r, "arena_proof", f->arena_proof);
     put_int(r, "stack_bytes", f->stack_bytes);
     for (int i = 0; i < j->program->call.n; i++) {
         const Call *c = &j->program->call.v[i];
         const Value *v = call_value(j, c);
         json_t *l = js_object();
         js_put(l, "layers", layers_json(c->layers));
-        put_text(l, "op", c->op);
+        js_put_text(l, "op", c->op);
         js_put(l, "output_shape", v ? shape_json(&v->type) : js_list());
         put_int(l, "macs", c->macs);
         put_int(l, "weights_bytes", f->call[i].weights_bytes);
@@ -315,31 +305,31 @@ void info_json(Buf *b, const Job *j, const Figures *f, const Roofline *roof)
 void bench_json(Buf *b, const Job *j, const BenchResult *m)
 {
     json_t *r = js_object();
-    put_text(r, "name", j->spec->name);
-    put_text(r, "backend", j->llvm ? "llvm" : "c");
-    put_text(r, "target", j->target->name);
+    js_put_text(r, "name", j->spec->name);
+    js_put_text(r, "backend", j->llvm ? "llvm" : "c");
+    js_put_text(r, "target", j->target->name);
     put_int(r, "threads", m->threads);
     put_int(r, "runs", m->runs);
-    put_real(r, "median_ms", m->median_ms);
-    put_real(r, "min_ms", m->min_ms);
-    put_real(r, "p95_ms", m->p95_ms);
-    put_real(r, "gflop", m->gflop);
-    put_real(r, "gflops", m->gflops);
-    put_real(r, "peak_gflops", m->peak_gflops);
-    put_real(r, "direct_ms", m->roof.direct_ms);
-    put_real(r, "roofline_ms", m->roof.ms);
-    put_real(r, "roofline_share", m->roof.ms / m->median_ms);
+    js_put_real(r, "median_ms", m->median_ms, 6);
+    js_put_real(r, "min_ms", m->min_ms, 6);
+    js_put_real(r, "p95_ms", m->p95_ms, 6);
+    js_put_real(r, "gflop", m->gflop, 6);
+    js_put_real(r, "gflops", m->gflops, 6);
+    js_put_real(r, "peak_gflops", m->peak_gflops, 6);
+    js_put_real(r, "direct_ms", m->roof.direct_ms, 6);
+    js_put_real(r, "roofline_ms", m->roof.ms, 6);
+    js_put_real(r, "roofline_share", m->roof.ms / m->median_ms, 6);
     if (m->layer_ms) {
         json_t *layers = js_list();
         for (int i = 0; i < j->program->call.n; i++) {
             const Call *c = &j->program->call.v[i];
             json_t *l = js_object();
             js_put(l, "layers", layers_json(c->layers));
-            put_text(l, "op", c->op);
-            put_text(l, "impl", c->impl);
+            js_put_text(l, "op", c->op);
+            js_put_text(l, "impl", c->impl);
             put_int(l, "macs", c->macs);
-            put_real(l, "median_ms", m->layer_ms[i]);
-            put_real(l, "gflops", m->layer_ms[i] > 0 ? 2e-6 * (double)c->macs / m->layer_ms[i] : 0);
+            js_put_real(l, "median_ms", m->layer_ms[i], 6);
+            js_put_real(l, "gflops", m->layer_ms[i] > 0 ? 2e-6 * (double)c->macs / m->layer_ms[i] : 0, 6);
             js_add(layers, l);
         }
         js_put(r, "layers", layers);

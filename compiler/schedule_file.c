@@ -234,16 +234,6 @@ ScheduleFile *schedule_file_read(Arena *A, const char *path)
 
 /* ---- writing ---- */
 
-static void put_text(json_t *o, const char *key, const char *s)
-{
-    js_put(o, key, js_text(s));
-}
-
-static void put_real(json_t *o, const char *key, double v)
-{
-    js_put(o, key, js_real(v, 4));
-}
-
 /* An object a line: this is what people edit. */
 static void put_list(Buf *b, const char *key, json_t *list)
 {
@@ -264,9 +254,9 @@ static json_t *layers_list(Arena *A, const ScheduleFile *f)
         json_t *o = js_object();
         Schedule s = c->s;
         s.parts = 0;
-        put_text(o, "layer", c->layer);
-        put_text(o, "schedule", schedule_text(A, &s));
-        put_text(o, "shape", c->shape);
+        js_put_text(o, "layer", c->layer);
+        js_put_text(o, "schedule", schedule_text(A, &s));
+        js_put_text(o, "shape", c->shape);
         js_add(list, o);
     }
     return list;
@@ -278,13 +268,13 @@ static json_t *measured_list(const ScheduleFile *f)
     for (int i = 0; i < f->measured.n; i++) {
         const Measured *m = &f->measured.v[i];
         json_t *o = js_object();
-        put_text(o, "layer", m->layer);
-        put_text(o, "schedule", m->schedule);
-        put_real(o, "ratio", m->ratio);
-        put_real(o, "noise", m->noise);
+        js_put_text(o, "layer", m->layer);
+        js_put_text(o, "schedule", m->schedule);
+        js_put_real(o, "ratio", m->ratio, 4);
+        js_put_real(o, "noise", m->noise, 4);
         if (m->again)
             js_put(o, "again", json_true());
-        put_text(o, "shape", m->shape);
+        js_put_text(o, "shape", m->shape);
         js_add(list, o);
     }
     return list;
@@ -293,12 +283,12 @@ static json_t *measured_list(const ScheduleFile *f)
 void schedule_file_print(Buf *b, Arena *A, const ScheduleFile *f)
 {
     json_t *head = js_object();
-    put_text(head, "format", format);
-    put_text(head, "version", f->version);
-    put_text(head, "network", f->network);
-    put_text(head, "target", f->target);
-    put_text(head, "isa", f->isa);
-    put_text(head, "options", f->options);
+    js_put_text(head, "format", format);
+    js_put_text(head, "version", f->version);
+    js_put_text(head, "network", f->network);
+    js_put_text(head, "target", f->target);
+    js_put_text(head, "isa", f->isa);
+    js_put_text(head, "options", f->options);
     js_put(head, "complete", js_bool(f->complete));
     js_print(b, head, JSON_INDENT(2));
     b->n -= 2; /* "\n}" */

@@ -386,6 +386,19 @@ static bool read_named_outputs(const Cx *cx, const Yaml *y)
     return ok;
 }
 
+/* An output that a name alone gives is made by a step; where none is (a step was skipped, `x` is the input), a network
+   that returns its input is more likely a slip. The map form may name inputs. */
+static bool is_made(const Cx *cx, const char *name, Loc loc, ValueId id)
+{
+    const Graph *g = cx->s->graph;
+    const Value *v = id >= 0 ? &g->value.v[id] : NULL;
+    if (!v || v->kind != VAL_INPUT || is_input(g, name))
+        return true;
+    spec_error(cx, loc, arena_printf(cx->s->arena, "output: {%s: %s} makes an output of it", name, v->name),
+               "no step makes '%s', it is the input '%s'", name, v->name);
+    return false;
+}
+
 static bool read_output(const Cx *cx, const Yaml *y, Loc network)
 {
     Arena *a = cx->s->arena;
@@ -408,7 +421,8 @@ static bool read_output(const Cx *cx, const Yaml *y, Loc network)
         if (!name)
             return false;
         ValueId id = list || map_get(cx->value, name) != -1 ? value_find(cx, name, item->loc) : cx->cur;
-        ok = add_output(cx, arena_strndup(a, name, strlen(name)), item->loc, id) && ok;
+        ok = is_made(cx, name, item->loc, id) &&
+             add_output(cx, arena_strndup(a, name, strlen(name)), item->loc, id) && ok;
     }
     return ok;
 }

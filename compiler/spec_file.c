@@ -1,4 +1,5 @@
 /* Spec and module files: reading, includes, and the digest over everything read. */
+#include "foreign.h"
 #include "io/io.h"
 #include "spec_impl.h"
 
@@ -33,11 +34,6 @@ const char *spec_beside(Arena *a, const char *file, const char *name)
 
 /* ---- looking for a file ---- */
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* The name with an ending of YAML in place of its own or of none, if dir has such a file, or NULL. */
 static const char *other_ending(Arena *a, const char *dir, const char *name)
 {
@@ -69,7 +65,7 @@ const char *spec_near_file(Arena *a, const char *dir, const char *name)
             PUSH(a, &entry, arena_strndup(a, e->d_name, strlen(e->d_name)));
     closedir(d);
     if (entry.n)
-        qsort(entry.v, (size_t)entry.n, sizeof *entry.v, by_name);
+        qsort(entry.v, (size_t)entry.n, sizeof *entry.v, by_text);
     const char *near = nearest_name(base ? base + 1 : name, entry.v, entry.n);
     return near ? path_join(a, folder, near) : NULL;
 }
@@ -125,28 +121,58 @@ char *spec_read(const Cx *cx, const char *file, const char *name, Loc loc, const
 
 /* ---- whose file it is ---- */
 
-/* A map in one line or in JSON has its keys anywhere. */
-static bool is_flow_map(const char *text)
+static const char *const own_key[] = {"network", "modules", "input", "include", "params"};
+
+/* A key of ours, one misspelt, or another framework's word for one. */
+static bool is_own_key(Arena *a, const char *key)
 {
-    return *text_start(text, '#') == '{' && (strstr(text, "network") || strstr(text, "modules"));
+    for (int i = 0; i < LEN(own_key); i++)
+        if (!strcmp(key, own_key[i]))
+            return true;
+    return nearest_name(key, own_key, LEN(own_key)) || foreign_word(a, FOREIGN_SPEC, key, own_key, LEN(own_key));
 }
 
-/* A file that is named by mistake, or by somebody who may not read it, is not shown: one of our keys must be there. */
-static bool is_spec(const char *text, size_t n)
+/* A map with such a key, or a network's list of steps alone. */
+static bool is_own_tree(Arena *a, const Yaml *root)
 {
-    static const char *const key[] = {"network:", "input:", "modules:", "include:", "params:"};
-    if (n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) /* byte order mark */
-        text += 3, n -= 3;
-    bool empty = text_start(text, '#') == text + n;
-    return empty || is_flow_map(text) || text_has_line(text, key, LEN(key));
+    for (int i = 0; root->kind == YAML_MAP && i < root->npair; i++)
+        if (is_own_key(a, root->pair[i].key))
+            return true;
+    for (int i = 0; root->kind == YAML_LIST && i < root->n; i++)
+        if (yaml_get(root->item[i], "op"))
+            return true;
+    return false;
 }
 
+/* What does not parse is ours where a line begins with a key of ours or `network:` stands anywhere, perhaps quoted. */
+static bool is_own_text(const char *text, size_t n)
+{
+    static const char *const line[] = {"network:", "input:", "modules:", "include:", "params:"};
+    if (text_start(text, '#') == text + n || text_has_line(text, line, LEN(line)))
+        return true;
+    for (const char *p = text; (p = strstr(p, "network"));) {
+        p += strlen("network");
+        p += *p == '"' || *p == '\'';
+        if (p[strspn(p, " \t")] == ':')
+            return true;
+    }
+    return false;
+}
+
+/* A file that is named by mistake, or by somebody who may not read it, is not shown: it is parsed in silence first. */
 const Yaml *spec_tree(SpecReader *s, const char *path, const char *text, size_t n, int *file)
 {
-    if (is_spec(text, n))
-        return yaml_parse(s->arena, text, n, *file = diag_file(path, text, n));
+    size_t mark = n >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0; /* byte order mark */
+    *file = diag_file(path, text, n);
+    diag_quiet();
+    const Yaml *root = yaml_parse(s->arena, text, n, *file);
+    diag_loud();
+    if (root && is_own_tree(s->arena, root))
+        return root;
+    if (!root && is_own_text(text + mark, n - mark))
+        return yaml_parse(s->arena, text, n, *file);
     error_at(loc_file(*file = diag_file(path, NULL, 0)), "this is no spec: a map in YAML with the key 'network', 'modules', "
-             "'input', 'include' or 'params' at the beginning of a line is expected");
+             "'input', 'include' or 'params' is expected");
     return NULL;
 }
 

@@ -3,6 +3,7 @@
      {op: constant, value: 2.5}  {op: constant, value: [...], shape: [1, 3, 1, 1]}   a constant value
      {op: parameter, name: gamma, shape: [...]}                                      a trained tensor as a value
    A tensor's name is {tensor: NAME} in place of NAME where that is the whole name, without the scopes around. */
+#include "foreign.h"
 #include "spec_impl.h"
 
 #include <math.h>
@@ -100,7 +101,8 @@ static bool read_enum(const Call *c, const AttrInfo *info, const char *wanted, c
             break;
         p += len + 1;
     }
-    spec_error(&c->cx, y->loc, name_hint(a, text, cand, n), "expected %sone of %s, found %s", wanted,
+    const char *hint = foreign_hint(a, FOREIGN_VALUE, text, cand, n);
+    spec_error(&c->cx, y->loc, hint ? hint : name_hint(a, text, cand, n), "expected %sone of %s, found %s", wanted,
                info->choices, spec_show(a, text));
     return false;
 }

@@ -73,6 +73,7 @@ static ValueId const_with(const Graph *g, const char *name, const char *key, con
 
 ValueId graph_const_take(Graph *g, const char *name, Type type, const float *data)
 {
+    data = without_subnormals(g->arena, data, type_elems(&type)); /* as those are that it is compared with */
     uint64_t hash = hash_bytes(data, (size_t)type_elems(&type) * sizeof *data, 0);
     const char *unique = name, *key = arena_printf(g->arena, "%s %llx", name, (unsigned long long)hash);
     ValueId id = const_with(g, name, key, &type, data);
@@ -87,7 +88,7 @@ ValueId graph_const_take(Graph *g, const char *name, Type type, const float *dat
         map_put(&g->suffixes, name, suffix);
     id = graph_const(g, unique, type, (Loc){0});
     map_put(&g->made, key, id);
-    g->value.v[id].tensor->data = without_subnormals(g->arena, data, type_elems(&type));
+    g->value.v[id].tensor->data = data;
     return id;
 }
 

@@ -48,6 +48,13 @@ enum {
 
 /* ---- attributes ---- */
 typedef struct Ints { int n; int64_t v[MAX_RANK * 2]; } Ints; /* shapes, pads, axes, permutations */
+static inline bool ints_have(const Ints *x, int64_t n)
+{
+    for (int i = 0; i < x->n; i++)
+        if (x->v[i] == n)
+            return true;
+    return false;
+}
 typedef enum AttrKind { ATTR_INT, ATTR_FLOAT, ATTR_BOOL, ATTR_INTS, ATTR_ENUM } AttrKind;
 typedef enum Attr {
 #define ATTR(name, ...) A_##name,

@@ -105,11 +105,11 @@ Alive *alive_new(Arena *A, const Graph *g, int64_t align)
     return m;
 }
 
-void alive_changed(Alive *m, ValueId v)
+int alive_changed(Alive *m, ValueId v)
 {
     int store = m->s.of[v];
     if (store < 0)
-        return;
+        return 0;
     int64_t bytes = 0;
     for (int i = m->value[store]; i >= 0; i = m->next[i])
         bytes = imax(bytes, round_up(value_storage(&m->s.g->value.v[i]), m->align));
@@ -117,6 +117,7 @@ void alive_changed(Alive *m, ValueId v)
     m->s.v[store].bytes = bytes;
     for (int k = m->begin[store]; k < m->begin[store + 1]; k++)
         place_result(m, m->toucher[k]);
+    return m->begin[store + 1] - m->begin[store];
 }
 
 int64_t alive_peak(const Alive *m) { return m->leaves ? imax(0, m->most[1]) : 0; }

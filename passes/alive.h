@@ -6,7 +6,7 @@
 
 typedef struct Alive Alive;
 Alive *alive_new(Arena *, const Graph *, int64_t align);
-void alive_changed(Alive *, ValueId); /* its layout is another now */
+int alive_changed(Alive *, ValueId);  /* its layout is another now; returns how many nodes touch it */
 int64_t alive_peak(const Alive *);    /* Blocks.alive */
 double alive_sum(const Alive *);      /* bytes times nodes, over all blocks */
 #endif

@@ -96,6 +96,15 @@ static bool by_channels(const Convert *c, const Node *n)
     return many_pixels(&c->g->value.v[out].type) ? c->dim[out] == 1 : is_conv(n->op);
 }
 
+/* The same of a product: its columns or, where vectors run along the sum, both operands' last dimension. */
+static int must_have_product(const Convert *c, const Node *n, int k)
+{
+    const Type *t = &c->g->value.v[n->in[k]].type;
+    bool along = n->attr.transpose_b && !n->attr.transpose_a && !product_turns(c->p->target, c->g, n);
+    bool columns = k == 1 && !n->attr.transpose_b;
+    return t->rank == 4 && t->dim[3] > 1 && (along || columns) && product_copies(c->g, n) ? 3 : ANY_DIM;
+}
+
 /* The dimension that must lie inside for the node to read operand k. Weights are packed, and constants other than a
    convolution's operand 0 are stored as their readers want them (lower/access.c). */
 static int must_have(const Convert *c, const Node *n, int k)
@@ -104,7 +113,13 @@ static int must_have(const Convert *c, const Node *n, int k)
     const Value *v = &c->g->value.v[n->in[k]];
     if (is_conv(n->op))
         return k > 0 || reads_rows(t, n) || (v->kind == VAL_NODE && !many_pixels(&v->type)) ? ANY_DIM : 1;
-    if (v->kind == VAL_CONST || t->lanes == 1 || !many_pixels(&v->type) || n->op == OP_map || !by_channels(c, n))
+    if (v->kind == VAL_CONST || t->lanes == 1 || !many_pixels(&v->type) || n->op == OP_map)
+        return ANY_DIM;
+    if (n->op == OP_matmul)
+        return must_have_product(c, n, k);
+    if (is_norm(n->op) && k == 0)
+        return c->dim[n->out[0].value] % 2 == 1 ? c->dim[n->out[0].value] : ANY_DIM;
+    if (!by_channels(c, n))
         return ANY_DIM;
     return v->kind == VAL_INPUT || op_is(n->op, P_WINDOW) || n->op == OP_upsample ? 1 : ANY_DIM;
 }
@@ -130,12 +145,23 @@ static int must_have_read(const Convert *c, const ValueReader *r, ValueId v)
     return r->step < 0 ? must_have(c, n, r->operand) : must_have_step(c, n, v);
 }
 
-/* A value that lies otherwise gets one copy for all readers that must have dimension d inside. */
+/* Does the reader need a border around v, which what lies with the caller has not? */
+static bool needs_border(const Convert *c, const ValueReader *r, ValueId v)
+{
+    const Node *n = r->node < 0 ? NULL : &c->g->node.v[r->node];
+    int64_t b[4] = {0};
+    if (!n || !is_conv(n->op) || r->step >= 0 || r->operand || c->g->value.v[v].kind == VAL_NODE || peels(n))
+        return false;
+    conv_border(c->g, n, b);
+    return b[0] | b[1] | b[2] | b[3];
+}
+
+/* A value that lies otherwise, or without the border, gets one copy for all readers that must have dimension d inside. */
 static void copy_value(Convert *c, ValueId v, int d)
 {
     ValueId copy = -1;
     for (ValueReader r = value_readers(c->g, v); r.read; r = reader_next(c->g, r)) {
-        if (r.node < 0 || must_have_read(c, &r, v) != d)
+        if (r.node < 0 || must_have_read(c, &r, v) != d || (c->dim[v] == d && !needs_border(c, &r, v)))
             continue;
         if (copy < 0) {
             copy = add_map(c->p, c->g, v);
@@ -151,8 +177,7 @@ static void convert_values(Convert *c)
         const Value *x = &c->g->value.v[v];
         if (x->kind == VAL_DEAD || x->type.rank != 4)
             continue;
-        if (c->dim[v] != 1)
-            copy_value(c, v, 1);
+        copy_value(c, v, 1);
         if (many_pixels(&x->type) && c->dim[v] != 3 && c->dim[v] != ANY_DIM)
             copy_value(c, v, 3);
     }
@@ -170,9 +195,7 @@ static void turn_products(Convert *c)
         Attrs a;
         const char *err = NULL;
         attrs_default(OP_transpose, &a);
-        a.perm.n = t->rank;
-        for (int d = 0; d < t->rank; d++)
-            a.perm.v[d] = d < t->rank - 2 ? d : 2 * t->rank - 3 - d;
+        a.perm = last_exchanged(t->rank);
         ValueId in = n->in[1];
         int turned = graph_add(g, OP_transpose, &a, &in, 1, NULL, n->loc, &err);
         if (turned < 0)

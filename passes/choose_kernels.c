@@ -314,9 +314,11 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
 {
     const Target *t = p->target;
     Type out = node_step_type(g, n, 0);
-    int64_t cols = out.dim[out.rank - 1], rows = out.rank > 1 ? out.dim[out.rank - 2] : 1;
+    int64_t cols = out.dim[out.rank - 1], run = out.rank > 1 ? out.dim[out.rank - 2] : 1, rows = run;
     if (n->op == OP_linear)
         rows = type_elems(&out) / cols;
+    if (linear_rows(g, n) >= 0)
+        run = rows;
     const Type *a = &g->value.v[n->in[0]].type;
     int64_t sum = a->dim[imax(a->rank - 1 - n->attr.transpose_a, 0)];
     bool beside = !n->attr.transpose_b || channels_of_map(g, n->in[1]) || product_turns(t, g, n);
@@ -332,7 +334,7 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
     s->symmetric = n->op == OP_matmul && n->in[0] == n->in[1] && n->attr.transpose_a != n->attr.transpose_b &&
                    rows > 1 && ((along && !across) || s->lanes == 1 || sum >= 8 * s->lanes);
     if (rows > 4 && s->lanes > 1 && t->vregs < 32 && !s->symmetric)
-        product_tile(t, s, out.dim[out.rank - 2], cols, sum);
+        product_tile(t, s, run, cols, sum);
 }
 
 Schedule *schedule_generic(Graph *g, const Target *t)

@@ -85,3 +85,23 @@ int64_t value_storage(const Value *v)
 {
     return layout_room(&v->layout, &v->type) * dtype_size(v->type.dtype);
 }
+
+int long_dims(const Type *t, int *dims)
+{
+    int n = 0;
+    for (int d = 0; d < t->rank; d++)
+        if (t->dim[d] > 1) {
+            if (dims)
+                dims[n] = d;
+            n++;
+        }
+    return n;
+}
+
+Ints last_exchanged(int rank)
+{
+    Ints p = {.n = rank};
+    for (int d = 0; d < rank; d++)
+        p.v[d] = d < rank - 2 ? d : 2 * rank - 3 - d;
+    return p;
+}

@@ -14,11 +14,14 @@
    keeps everything. */
 #include <string.h>
 
+#include "inner.h"
 #include "lower/lower.h"
 #include "views.h"
 
 typedef struct Group {
     VEC(ValueId) source;       /* values that kernels make */
+    VEC(int) view;             /* nodes whose results are views of it, in their order */
+    bool joins;                /* one of them reads values that differ */
     int64_t border[4], cstride, room;
     int64_t slack;             /* elements that readers of whole vectors may read behind the last */
     int id;
@@ -86,7 +89,8 @@ static void borders(Mover *m)
     }
 }
 
-static bool has_border(const Layout *l) { return l->border[0] | l->border[1] | l->border[2] | l->border[3]; }
+static bool bordered(const int64_t b[4]) { return b[0] | b[1] | b[2] | b[3]; }
+static bool has_border(const Layout *l) { return bordered(l->border); }
 
 static Group *group_of(Mover *m, ValueId v)
 {
@@ -112,7 +116,12 @@ static void form_groups(Mover *m)
     borders(m);
     for (int i = 0; i < g->node.n; i++) {
         const Node *n = &g->node.v[i];
-        for (int k = 0; is_view(n) && k < n->nin; k++) {
+        if (!is_view(n))
+            continue;
+        Group *s = group_of(m, n->out[0].value);
+        PUSH(m->A, &s->view, i);
+        for (int k = 0; k < n->nin; k++) {
+            s->joins = s->joins || n->in[k] != n->in[0];
             ValueId ends[2] = {n->in[k], n->out[0].value};
             for (int e = 0; e < 2; e++)
                 for (int s = 0; s < 4; s++) {
@@ -202,58 +211,60 @@ static void place_in_blocks(Mover *m, Group *s)
     }
 }
 
+static void place_sources(Mover *m, Group *s)
+{
+    if (one_geometry(m, s))
+        place_side_by_side(m, s);
+    else
+        place_in_blocks(m, s);
+}
+
+/* A view that is refused becomes a source, with a group of its own. What that is to be is known at once where its views
+   are those of this source alone and no border decides about strides; else another attempt finds out. */
+static bool starts_group(Mover *m, const Group *s, ValueId v)
+{
+    if (s->joins || s->source.n > 1 || bordered(s->border))
+        return false;
+    Group own = {0};
+    PUSH(m->A, &own.source, v);
+    place_sources(m, &own);
+    return true;
+}
+
 /* Addresses of the group's views; false where some have none (their nodes are told why). */
 static bool place_views(Mover *m, const Group *s)
 {
     bool all = true;
-    for (int i = 0; i < m->g->node.n; i++) {
-        Node *n = &m->g->node.v[i];
-        if (!is_view(n) || group_of(m, n->out[0].value) != s)
-            continue;
-        Addr *in = NEW(m->A, Addr, n->nin), *out = &m->addr[n->out[0].value];
-        bool *lost = &m->lost[n->out[0].value];
-        *lost = false;
+    for (int i = 0; i < s->view.n; i++) {
+        Node *n = &m->g->node.v[s->view.v[i]];
+        ValueId v = n->out[0].value;
+        Addr *in = NEW(m->A, Addr, n->nin);
+        bool lost = false;
         for (int k = 0; k < n->nin; k++) {
             in[k] = m->addr[n->in[k]];
-            *lost = *lost || m->lost[n->in[k]];
+            lost = lost || m->lost[n->in[k]];
         }
-        if (!*lost)
-            *lost = (n->why = view_addr(m->A, m->g, n, in, out));
-        all = all && !*lost;
+        if (!lost)
+            n->why = view_addr(m->A, m->g, n, in, &m->addr[v]);
+        all = all && !lost && !n->why;
+        m->lost[v] = lost || (n->why && !starts_group(m, s, v));
     }
     return all;
 }
 
-static bool step_reads(const Node *n, ValueId v)
-{
-    for (int t = 0; t < n->nstep; t++)
-        for (int k = 0; k < n->step[t].nin; k++)
-            if (n->step[t].in[k] == v)
-                return true;
-    return false;
-}
-
 static bool read_by_kernel(const Mover *m, ValueId v)
 {
-    for (int i = 0; i < m->g->node.n; i++) {
-        const Node *n = &m->g->node.v[i];
-        for (int k = 0; k < n->nin && n->op != OP_NONE; k++)
-            if (n->in[k] == v && !is_view(n))
-                return true;
-        if (step_reads(n, v))
+    for (ValueReader r = value_readers(m->g, v); r.read; r = reader_next(m->g, r))
+        if (r.node >= 0 && (r.step >= 0 || !is_view(&m->g->node.v[r.node])))
             return true;
-    }
     return false;
 }
 
 /* Does a kernel have to go by a table? */
-static bool tables(Mover *m, const Group *s)
+static bool tables(const Mover *m, const Group *s)
 {
-    for (int i = 0; i < m->g->node.n; i++) {
-        const Node *n = &m->g->node.v[i];
-        if (!is_view(n) || group_of(m, n->out[0].value) != s)
-            continue;
-        ValueId v = n->out[0].value;
+    for (int i = 0; i < s->view.n; i++) {
+        ValueId v = m->g->node.v[s->view.v[i]].out[0].value;
         const Addr *a = &m->addr[v];
         int c = m->channels[v];
         if (((a->at && value(m, v)->type.dim[a->axis] > 1) || (c && a->stride[c] != 1)) && read_by_kernel(m, v))
@@ -304,12 +315,9 @@ static bool permutes(const Mover *m, const Node *n)
         for (int k = 0; k < n->step[s].nin; k++)
             if (n->step[s].in[k] >= 0 && !per_channel(m, &n->step[s], k))
                 return false;
-    for (int i = 0; i < m->g->node.n; i++) {
-        const Node *r = &m->g->node.v[i];
-        for (int k = 0; k < r->nin && r->op != OP_NONE; k++)
-            if (r->in[k] == out && (k > 0 || r->op != OP_conv2d || r->attr.groups > 1))
-                return false;
-        if (step_reads(r, out))
+    for (ValueReader r = value_readers(m->g, out); r.read; r = reader_next(m->g, r)) {
+        const Node *reader = r.node < 0 ? NULL : &m->g->node.v[r.node];
+        if (reader && (r.step >= 0 || r.operand > 0 || reader->op != OP_conv2d || reader->attr.groups > 1))
             return false;
     }
     return true;
@@ -336,6 +344,14 @@ static bool in_vectors(const Mover *m, const Node *n, const Layout *l, const Typ
     return m->p->target->lanes == 1 || d < 0 || t->dim[d] == 1 || layout_contiguous(l, t, d);
 }
 
+/* Can a product read its operand in vectors, along the columns or along the sum? What a tile reads one by one lies anyhow. */
+static bool product_reads(const Mover *m, const Node *n, int k, const Layout *l, const Type *t)
+{
+    bool sum = n->attr.transpose_b && !n->attr.transpose_a && layout_contiguous(l, t, t->rank - 1);
+    bool columns = t->rank > 1 && layout_contiguous(l, t, t->rank - (n->attr.transpose_b ? 2 : 1));
+    return m->p->target->lanes == 1 || k != 1 || columns || sum;
+}
+
 static const char *cannot_read(const Mover *m, const Node *n, int k, ValueId v)
 {
     const Addr *a = &m->addr[v];
@@ -346,6 +362,10 @@ static const char *cannot_read(const Mover *m, const Node *n, int k, ValueId v)
     bool by_vectors = layout_contiguous(&l, t, 1) || m->p->target->lanes == 1;
     if (k > 0 && (n->op == OP_conv2d || n->op == OP_conv_transpose2d || n->op == OP_linear))
         return "it makes weights";
+    if (is_norm(n->op) && k == 0 && !in_vectors(m, n, &l, t))
+        return "a norm reads it in vectors";
+    if (n->op == OP_matmul && product_copies(m->g, n) && !product_reads(m, n, k, &l, t))
+        return "a product reads its columns in vectors";
     if (depthwise(n) && !by_vectors && !goes_by_table(m, n))
         return "a depthwise convolution reads its channels in vectors";
     if (winograd(n) && !by_vectors)
@@ -378,9 +398,8 @@ static bool reader_agrees(Mover *m, const Node *reader)
 /* Tables are of i32. */
 static bool fits_tables(Mover *m, const Group *s)
 {
-    for (int i = 0; s->room > INT32_MAX && i < m->g->node.n; i++)
-        if (is_view(&m->g->node.v[i]) && group_of(m, m->g->node.v[i].out[0].value) == s)
-            m->g->node.v[i].why = "the storage would have more than 2^31 elements";
+    for (int i = 0; s->room > INT32_MAX && i < s->view.n; i++)
+        m->g->node.v[s->view.v[i]].why = "the storage would have more than 2^31 elements";
     return s->room <= INT32_MAX;
 }
 
@@ -395,14 +414,15 @@ static bool attempt(Mover *m)
         if (!is_view(n))
             continue;
         collect(m, n->out[0].value);
-        if (!m->channels[n->out[0].value] && has_border(&value(m, n->out[0].value)->layout)) {
+        const Layout *own = &value(m, n->out[0].value)->layout; /* a view's border may lie around other dimensions */
+        if (has_border(own) && m->channels[n->out[0].value] != layout_channels(own)) {
             n->why = "a convolution reads the border around it";
             all = false;
         }
     }
-    for (int v = 0; v < g->value.n && all; v++)
+    for (int v = 0, n = all ? g->value.n : 0; v < n; v++)
         if (m->group[v])
-            all = place(m, m->group[v]) && fits_tables(m, m->group[v]);
+            all = place(m, m->group[v]) && fits_tables(m, m->group[v]) && all;
     for (int i = 0, n = all ? g->node.n : 0; i < n; i++)
         if (g->node.v[i].op != OP_NONE && !is_view(&g->node.v[i]))
             all = reader_agrees(m, &g->node.v[i]) && all;

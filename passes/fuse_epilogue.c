@@ -59,7 +59,7 @@ static void absorb(Fuse *f, int anchor, const Group *s)
     keep_outs(f, a, anchor, s);
     Buf layers = {0};
     if (a->op != OP_map || a->layers)
-        buf_puts(&layers, node_title(a));
+        layers_add(&layers, node_title(a));
     for (int i = 0; i < s->node.n; i++) {
         const Node *n = &g->node.v[s->node.v[i]];
         Step *t = &steps[i];
@@ -69,7 +69,7 @@ static void absorb(Fuse *f, int anchor, const Group *s)
             int inner = group_find(f, s, n->in[k]);
             t->in[k] = inner >= 0 ? ~inner : n->in[k];
         }
-        buf_printf(&layers, "%s%s", layers.n ? " + " : "", node_title(n));
+        layers_add(&layers, node_title(n));
     }
     node_set_steps(g, anchor, steps, s->node.n);
     for (int i = 0; i < s->node.n; i++)

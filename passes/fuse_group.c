@@ -377,13 +377,16 @@ static void enter_outers(Fuse *f, const Group *s, int node, Outers *o)
     }
 }
 
-/* Does every operand load as a vector along the channels? Else the whole group would be done in scalars. */
-static bool loads_vectors(const Fuse *f, const Node *n, const Type *frame)
+/* Does every operand load as a vector? Else the whole group would be done in scalars. Products are done by rows, where all
+   operands do. Along the channels of a map do those of its type, of one pixel, and those that are the same for all. */
+static bool loads_vectors(const Fuse *f, const Group *s, const Node *n)
 {
-    for (int k = 0; k < n->nin; k++) {
+    for (int k = 0; k < n->nin && s->frame->rank == 4 && s->anchor != OP_linear && s->anchor != OP_matmul; k++) {
         const Value *v = &f->g->value.v[n->in[k]];
-        bool one_pixel = v->type.rank == 4 && v->type.dim[2] * v->type.dim[3] == 1;
-        if (frame->rank == 4 && v->kind != VAL_CONST && !type_eq(&v->type, frame) && !one_pixel && type_elems(&v->type) > 1)
+        const Type *t = &v->type;
+        bool one_pixel = t->rank == 4 && t->dim[2] * t->dim[3] == 1;
+        bool splat = t->rank < 3 || t->dim[t->rank - 3] == 1;
+        if (v->kind != VAL_CONST && !type_eq(t, s->frame) && !one_pixel && !splat)
             return false;
     }
     return true;
@@ -394,7 +397,7 @@ static bool can_pull(const Fuse *f, const Group *s, ValueId v)
 {
     int def = value_def(f->g, v);
     const Node *n = def >= 0 ? &f->g->node.v[def] : NULL;
-    return n && elementwise(n) && !f->home[def] && in_frame(f, s, v) && loads_vectors(f, n, s->frame) &&
+    return n && elementwise(n) && !f->home[def] && in_frame(f, s, v) && loads_vectors(f, s, n) &&
            f->inner[v] == value_uses(f->g, v);
 }
 

@@ -60,7 +60,7 @@ static void keep_steps(Graph *g, int node, ValueId reduced)
     Node *r = &g->node.v[node];
     Buf layers = {0};
     for (int i = 0; i < r->nstep; i++)
-        buf_printf(&layers, "%s%s", i ? " + " : "", r->step[i].name ? r->step[i].name : op_info[r->step[i].op].name);
+        layers_add(&layers, r->step[i].name ? r->step[i].name : op_info[r->step[i].op].name);
     r->op = OP_map;
     attrs_default(OP_map, &r->attr);
     node_set_operand(g, node, 0, reduced);

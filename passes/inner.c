@@ -19,7 +19,9 @@ typedef struct Inner {
     const Graph *g;
     int *dim;              /* per value */
     bool *chosen;          /* per value: its maker can make it either way */
-    int *node, *begin;     /* nodes that make or read value v: node[begin[v]..begin[v + 1]) */
+    ValueId *root;         /* per value: what decides about it, behind views of it: itself where its maker does */
+    int *node, *begin;     /* nodes that make or read value v, each once: node[begin[v]..begin[v + 1]) */
+    int *last;             /* per value: the node that was entered last, from 1 on */
     int *seen, stamp;      /* per node: the count that it is part of */
 } Inner;
 
@@ -72,6 +74,7 @@ static void start(Inner *x, const Node *n)
             x->dim[v] = moved ? of_view(x, n) : 1;
             x->chosen[v] = !moved;
         }
+        x->root[v] = view(x->g, n) && !x->chosen[v] ? x->root[n->in[0]] : v;
     }
 }
 
@@ -96,21 +99,13 @@ static double reads_steps(const Inner *x, const Node *n, int rank, int d, double
     return sum;
 }
 
-static bool has_axis(const Ints *axes, int d)
-{
-    for (int i = 0; i < axes->n; i++)
-        if (axes->v[i] == d)
-            return true;
-    return false;
-}
-
 /* A norm over axes, made with dimension d inside. */
 static double norm_price(const Inner *x, const Node *n, int d)
 {
     const Type *t = type_of(x, n->in[0]);
-    bool along = n->op == OP_l2_normalize ? has_axis(&n->attr.axes, d) : n->attr.axis == d;
+    bool along = n->op == OP_l2_normalize ? ints_have(&n->attr.axes, d) : n->attr.axis == d;
     double other = n->op == OP_l2_normalize ? alone : across;
-    return reads(x, n->in[0], t->rank, d, scattered) + (along ? 0 : other * (double)type_elems(t));
+    return reads(x, n->in[0], t->rank, d, copied) + (along ? 0 : other * (double)type_elems(t));
 }
 
 /* The input's dimension that becomes dimension d of the result. */
@@ -118,7 +113,7 @@ static int reduced_from(const Node *n, int d)
 {
     int from = 0;
     for (int kept = 0; !n->attr.keep; from++)
-        if (!has_axis(&n->attr.axes, from) && kept++ == d)
+        if (!ints_have(&n->attr.axes, from) && kept++ == d)
             return from;
     return d;
 }
@@ -127,7 +122,7 @@ static double reduce_price(const Inner *x, const Node *n, int d)
 {
     const Type *t = type_of(x, n->in[0]);
     int in = x->dim[n->in[0]], rank = type_of(x, n->out[0].value)->rank;
-    double price = in == ANY_DIM || in == reduced_from(n, d) ? 0 : has_axis(&n->attr.axes, in) ? folded : alone;
+    double price = in == ANY_DIM || in == reduced_from(n, d) ? 0 : ints_have(&n->attr.axes, in) ? folded : alone;
     return price * (double)type_elems(t) + reads_steps(x, n, rank, d, copied);
 }
 
@@ -186,13 +181,20 @@ static void each_use(const Inner *x, const Node *n, void (*use)(Inner *, ValueId
                 use((Inner *)x, n->step[s].in[k], node);
 }
 
-static void count_use(Inner *x, ValueId v, int node)
+static bool first_use(Inner *x, ValueId v, int node)
 {
-    (void)node;
-    x->begin[v + 1]++;
+    bool first = x->last[v] != node + 1;
+    x->last[v] = node + 1;
+    return first;
 }
 
-static void enter_use(Inner *x, ValueId v, int node) { x->node[x->begin[v]++] = node; }
+static void count_use(Inner *x, ValueId v, int node) { x->begin[v + 1] += first_use(x, v, node); }
+
+static void enter_use(Inner *x, ValueId v, int node)
+{
+    if (first_use(x, v, node))
+        x->node[x->begin[v]++] = node;
+}
 
 static void index_uses(Inner *x)
 {
@@ -200,7 +202,7 @@ static void index_uses(Inner *x)
     for (int i = 0; i < g->node.n; i++)
         each_use(x, &g->node.v[i], count_use, i);
     for (int v = 0; v < g->value.n; v++)
-        x->begin[v + 1] += x->begin[v];
+        x->begin[v + 1] += x->begin[v], x->last[v] = 0;
     x->node = NEW(x->p->scratch, int, x->begin[g->value.n] + 1);
     for (int i = 0; i < g->node.n; i++)
         each_use(x, &g->node.v[i], enter_use, i);
@@ -212,14 +214,19 @@ static void index_uses(Inner *x)
 /* Values that change together: one that is chosen, or all that hang together, and the views of them. */
 typedef VEC(ValueId) Values;
 
+/* Enters v and the views of it, each behind what it shows. */
 static void add_views(Inner *x, Values *set, ValueId v)
 {
+    int from = set->n;
     PUSH(x->p->scratch, set, v);
-    for (int i = x->begin[v]; i < x->begin[v + 1]; i++) {
-        const Node *n = &x->g->node.v[x->node[i]];
-        ValueId out = n->out[0].value;
-        if (n->nin && n->in[0] == v && view(x->g, n) && out != v && !x->chosen[out])
-            add_views(x, set, out);
+    for (; from < set->n; from++) {
+        v = set->v[from];
+        for (int i = x->begin[v]; i < x->begin[v + 1]; i++) {
+            const Node *n = &x->g->node.v[x->node[i]];
+            ValueId out = n->out[0].value;
+            if (n->nin && n->in[0] == v && view(x->g, n) && out != v && !x->chosen[out])
+                PUSH(x->p->scratch, set, out);
+        }
     }
 }
 
@@ -257,6 +264,18 @@ static bool improve(Inner *x, const Values *set)
     return false;
 }
 
+/* Enters what decides about the node's operands and results and is not done. */
+static void add_roots(Inner *x, const Node *n, Values *roots, bool *done)
+{
+    for (int k = 0; k < n->nout + n->nin; k++) {
+        ValueId w = x->root[k < n->nout ? n->out[k].value : n->in[k - n->nout]];
+        if (x->chosen[w] && !done[w]) {
+            done[w] = true;
+            PUSH(x->p->scratch, roots, w);
+        }
+    }
+}
+
 /* All chosen values that v hangs together with through nodes that can make them, and their views; marks them in done.
    */
 static Values together(Inner *x, ValueId v, bool *done)
@@ -264,24 +283,11 @@ static Values together(Inner *x, ValueId v, bool *done)
     Values roots = {0}, set = {0};
     PUSH(x->p->scratch, &roots, v);
     done[v] = true;
-    for (int i = 0; i < roots.n; i++) {
-        Values shown = {0};
-        add_views(x, &shown, roots.v[i]);
-        for (int s = 0; s < shown.n; s++) {
-            PUSH(x->p->scratch, &set, shown.v[s]);
-            for (int k = x->begin[shown.v[s]]; k < x->begin[shown.v[s] + 1]; k++) {
-                const Node *n = &x->g->node.v[x->node[k]];
-                for (int o = 0; o < n->nout + n->nin; o++) {
-                    ValueId w = o < n->nout ? n->out[o].value : n->in[o - n->nout];
-                    while (!x->chosen[w] && value_def(x->g, w) >= 0 && view(x->g, &x->g->node.v[value_def(x->g, w)]))
-                        w = x->g->node.v[value_def(x->g, w)].in[0];
-                    if (x->chosen[w] && !done[w]) {
-                        done[w] = true;
-                        PUSH(x->p->scratch, &roots, w);
-                    }
-                }
-            }
-        }
+    for (int i = 0, shown = 0; i < roots.n; i++) {
+        add_views(x, &set, roots.v[i]);
+        for (; shown < set.n; shown++)
+            for (int k = x->begin[set.v[shown]]; k < x->begin[set.v[shown] + 1]; k++)
+                add_roots(x, &x->g->node.v[x->node[k]], &roots, done);
     }
     return set;
 }
@@ -313,9 +319,10 @@ int *inner_dims(Pass *p, const Graph *g, int more)
 {
     Arena *A = p->scratch;
     Inner x = {.p = p, .g = g, .dim = NEW(A, int, g->value.n + more), .chosen = NEW(A, bool, g->value.n),
-               .begin = NEW(A, int, g->value.n + 1), .seen = NEW(A, int, g->node.n)};
+               .root = NEW(A, ValueId, g->value.n), .begin = NEW(A, int, g->value.n + 1),
+               .last = NEW(A, int, g->value.n), .seen = NEW(A, int, g->node.n)};
     for (int v = 0; v < g->value.n; v++)
-        x.dim[v] = g->value.v[v].kind == VAL_CONST ? ANY_DIM : last_dim(&g->value.v[v].type);
+        x.root[v] = v, x.dim[v] = g->value.v[v].kind == VAL_CONST ? ANY_DIM : last_dim(&g->value.v[v].type);
     for (int i = 0; i < g->node.n; i++)
         if (g->node.v[i].op != OP_NONE)
             start(&x, &g->node.v[i]);
@@ -324,12 +331,20 @@ int *inner_dims(Pass *p, const Graph *g, int more)
     return x.dim;
 }
 
-/* Few rows are not worth it, and of a matrix times its own transpose half is computed. */
+/* Else vectors run along the sum, and their lanes are added up for every element of the result. Of a matrix times its own
+   transpose half is computed. */
 bool product_turns(const Target *t, const Graph *g, const Node *n)
 {
-    enum { FEW_ROWS = 8 };
+    enum { MOVED = 10 }; /* moving an element takes as long as adding up so many lanes */
     const Type *out = &g->value.v[n->out[0].value].type, *b = &g->value.v[n->in[1]].type;
     return n->op == OP_matmul && n->attr.transpose_b && t->lanes > 1 && n->in[0] != n->in[1] && out->rank > 1 &&
-           out->dim[out->rank - 2] >= FEW_ROWS && b->dim[b->rank - 2] >= t->min_lanes &&
-           g->value.v[n->in[1]].kind == VAL_NODE;
+           b->dim[b->rank - 2] >= t->min_lanes && g->value.v[n->in[1]].kind == VAL_NODE &&
+           type_elems(out) * t->lanes >= MOVED * type_elems(b);
+}
+
+bool product_copies(const Graph *g, const Node *n)
+{
+    enum { FEW_ROWS = 4 };
+    Type out = node_step_type(g, n, 0);
+    return out.rank > 1 && out.dim[out.rank - 2] >= FEW_ROWS;
 }

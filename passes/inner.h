@@ -11,4 +11,11 @@ int *inner_dims(Pass *, const Graph *, int more);
 /* Can a product read this operand's columns, along the result's last dimension, in vectors only after it is transposed,
    and is that worth a kernel? */
 bool product_turns(const Target *, const Graph *, const Node *);
+/* Do so many rows read its right operand that one which does not lie in vectors is worth a copy? */
+bool product_copies(const Graph *, const Node *);
+/* Does it walk its operand and its result, of one type, in the same vectors? */
+static inline bool is_norm(Op op)
+{
+    return op == OP_softmax || op == OP_softmin || op == OP_l2_normalize || op == OP_layer_norm;
+}
 #endif

@@ -22,7 +22,7 @@ typedef struct Match {
     int *size;             /* per group */
     Alive *alive;
     Use now;
-    int64_t tries;         /* left: each looks at the values of two groups and what touches them */
+    int64_t work;          /* left: values and the nodes that touch them, of which each try looks at two groups */
 } Match;
 
 static Use measure(const Match *m) { return (Use){alive_peak(m->alive), alive_sum(m->alive)}; }
@@ -50,7 +50,7 @@ static void set_border(Match *m, ValueId v, const int64_t *border)
     ValueId i = v;
     do {
         memcpy(m->g->value.v[i].layout.border, border, sizeof m->g->value.v[i].layout.border);
-        alive_changed(m->alive, i);
+        m->work -= 1 + alive_changed(m->alive, i);
         i = m->next[i];
     } while (i != v);
 }
@@ -68,7 +68,7 @@ static void widen(Match *m, ValueId v, ValueId out)
 /* Tries v as what out lies like; keeps the best one in *best. */
 static void try_operand(Match *m, ValueId v, ValueId out, ValueId *best, Use *use)
 {
-    if (v < 0 || !could_match(m, v, out) || m->tries-- <= 0)
+    if (v < 0 || !could_match(m, v, out) || m->work <= 0)
         return;
     Layout before[2] = {m->g->value.v[v].layout, m->g->value.v[out].layout};
     widen(m, v, out);
@@ -121,7 +121,7 @@ bool pass_match_borders(Pass *p, Graph *g)
     enum { WORK = 1 << 22 };
     int n = g->value.n;
     Match m = {.p = p, .g = g, .alike = NEW(p->scratch, int, n), .next = NEW(p->scratch, int, n),
-               .size = NEW(p->scratch, int, n), .tries = WORK / (g->node.n + 1)};
+               .size = NEW(p->scratch, int, n), .work = WORK};
     bool changed = false, again = true;
     for (int i = 0; i < n; i++) {
         m.alike[i] = m.next[i] = i;

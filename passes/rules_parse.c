@@ -15,13 +15,15 @@
 #include "../ir/attr_text.h"
 #include "rules.h"
 
-enum { MAX_TERMS = 256, MAX_SWAPS = 8 };
+/* Every rule is tried on random graphs when it is read, about a millisecond each. */
+enum { MAX_RULES = 1000, MAX_TERMS = 256, MAX_SWAPS = 8 };
 
 typedef struct Parse {
     Lex lex;
     Arena *A;
     Rule *r;
     bool binding;           /* inside the pattern: variables may be new */
+    int count;           /* of rules in this file */
 } Parse;
 
 static RuleTerm *term(Parse *);
@@ -442,6 +444,8 @@ static bool rule(Parse *s, Rules *rules)
     if (!yes_or_no(s, &r->exact) || (lex_eat_key(&s->lex, "shared") && !yes_or_no(s, &r->shared)))
         return false;
     s->binding = true;
+    if (s->count++ == MAX_RULES)
+        return fail(s, r->loc, "the file has more than %d rules", MAX_RULES);
     if (!(r->pattern = term(s)))
         return false;
     s->binding = false;

@@ -87,14 +87,6 @@ static ValueId reshaped(Sink *s, ValueId v, int rank, const int64_t *dim, const 
 
 static bool has_output(const Sink *s, ValueId v) { return value_outputs(s->g, v) > 0; }
 
-static int long_dims(const Type *t)
-{
-    int n = 0;
-    for (int d = 0; d < t->rank; d++)
-        n += t->dim[d] > 1;
-    return n;
-}
-
 /* ---- operands ---- */
 
 /* Parameters lie along an axis, whatever the order of dimensions is. */
@@ -116,7 +108,7 @@ static int added(const Sink *s, ValueId v, const Ints *perm)
     const Node *t = transpose_of(s, v);
     if (t)
         return !same_perm(&t->attr.perm, perm) && value_uses(s->g, v) > 1;
-    return s->g->value.v[v].kind != VAL_CONST && long_dims(type_of(s, v)) > 1;
+    return s->g->value.v[v].kind != VAL_CONST && long_dims(type_of(s, v), NULL) > 1;
 }
 
 /* The order of dimensions that all operands can give up; NULL: none. */
@@ -156,7 +148,7 @@ static ValueId before(Sink *s, ValueId v, const Ints *perm, const Node *like)
         wide[d] = d < perm->n - t.rank ? 1 : t.dim[d - (perm->n - t.rank)];
     for (int d = 0; d < perm->n; d++)
         dim[d] = wide[back.v[d]];
-    if (long_dims(&t) == 1 && !transpose_of(s, v))
+    if (long_dims(&t, NULL) == 1 && !transpose_of(s, v))
         return reshaped(s, v, perm->n, dim, like);
     return transposed(s, t.rank < perm->n ? reshaped(s, v, perm->n, wide, like) : v, back, like);
 }
@@ -213,16 +205,20 @@ static bool any_order(const Node *n)
     }
 }
 
-/* A factor or summand that differs along one dimension is one per channel of that. */
+/* A factor or summand that differs along one dimension is one per channel of that, unless it repeats the other operand
+   along it. */
 static bool per_channel(const Sink *s, const Node *n, const Ints *perm, Op *op, Attrs *a, ValueId *in)
 {
     int rank = perm->n, k = s->g->value.v[n->in[0]].kind == VAL_CONST ? 0 : 1;
     const Type *t = n->nin == 2 ? type_of(s, n->in[k]) : NULL;
-    if ((n->op != OP_mul && n->op != OP_add) || s->g->value.v[n->in[k]].kind != VAL_CONST || long_dims(t) != 1)
+    if ((n->op != OP_mul && n->op != OP_add) || s->g->value.v[n->in[k]].kind != VAL_CONST || long_dims(t, NULL) != 1)
         return false;
+    const Type *x = type_of(s, n->in[!k]);
     int d = 0;
     while (t->dim[d] == 1)
         d++;
+    if (x->rank != rank || x->dim[d + rank - t->rank] != t->dim[d])
+        return false;
     *op = n->op == OP_mul ? OP_scale : OP_bias;
     attrs_default(*op, a);
     a->axis = perm->v[d + rank - t->rank];
@@ -266,10 +262,9 @@ static bool into_product(Sink *s, int node, int k)
     const Node *t = n->op == OP_matmul ? transpose_of(s, n->in[k]) : NULL;
     if (!t || n->nstep)
         return false;
-    int rank = t->attr.perm.n;
-    for (int i = 0; i < rank; i++)
-        if (t->attr.perm.v[i] != (i < rank - 2 ? i : 2 * rank - 3 - i))
-            return false;
+    Ints exchanged = last_exchanged(t->attr.perm.n);
+    if (!same_perm(&t->attr.perm, &exchanged))
+        return false;
     bool *flag = k ? &n->attr.transpose_b : &n->attr.transpose_a;
     *flag = !*flag;
     node_set_operand(s->g, node, k, t->in[0]);

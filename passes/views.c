@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "edit.h"
+
 /* Tables longer than this cost more than they save. */
 enum { MAX_TABLE = 1 << 20 };
 
@@ -25,15 +27,6 @@ int view_channels(const Node *n, int in)
     case OP_transpose: return in ? channels_moved(&n->attr.perm, in) : 0;
     default: return 0;
     }
-}
-
-static int long_dims(const Type *t, int *dims)
-{
-    int n = 0;
-    for (int d = 0; d < t->rank; d++)
-        if (t->dim[d] > 1)
-            dims[n++] = d;
-    return n;
 }
 
 /* Dimensions from *i and *j on that multiply to as many elements: both move behind them. */

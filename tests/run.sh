@@ -25,6 +25,7 @@ export BUILD=$build DSQC=$build/dsqc LC_ALL=C NO_COLOR=1
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:abort_on_error=1}
 unset DSQC_SPECS
+[ -d "$build/../specs" ] || export DSQC_SPECS=$PWD/specs # where dsqc looks by itself
 update=${UPDATE_GOLDEN:-}
 [ -x "$DSQC" ] && [ -x "$BUILD/tests/unit/unit" ] || { echo "$BUILD has no dsqc or no tests: run 'make tests'" >&2; exit 1; }
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/dsqc-tests.XXXXXX")

@@ -126,8 +126,6 @@ void c_function(CFile *, Buf *, const char *name, XOp, int lanes);
 void c_part_function(CFile *, Buf *, int kernel);
 
 /* ---- the rest of the folder ---- */
-/* A file of runtime_min; not NUL-terminated. */
-const char *c_runtime_text(const char *name, size_t *n);
 CFile c_file(Arena *, const Program *, const BackendOptions *);
 void c_file_free(CFile *);
 /* Constants: arrays, or macros that find them in the blob. */

@@ -203,22 +203,14 @@ static bool header(CFile *c, OutDir *dir)
     return ok;
 }
 
-const char *c_runtime_text(const char *name, size_t *n)
+const char *backend_runtime_text(const char *file, size_t *n)
 {
     for (int i = 0; i < LEN(runtime_text); i++)
-        if (!strcmp(runtime_text[i].name, name)) {
+        if (!strcmp(runtime_text[i].name, file)) {
             *n = runtime_text[i].n;
             return (const char *)runtime_text[i].text;
         }
-    bug("runtime_min has no %s", name);
-}
-
-bool backend_is_runtime(const char *file)
-{
-    for (int i = 0; i < LEN(runtime_text); i++)
-        if (!strcmp(runtime_text[i].name, file))
-            return true;
-    return false;
+    return NULL;
 }
 
 static bool runtime(const CFile *c, OutDir *dir)

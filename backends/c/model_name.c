@@ -105,7 +105,10 @@ static size_t unchanged(const char *s)
 
 const char *c_model_name(Arena *A, const char *want, const char **why)
 {
-    *why = in_the_way(A, arena_strndup(A, want, unchanged(want)));
+    const char *base = arena_strndup(A, want, unchanged(want));
+    *why = in_the_way(A, base);
+    if (*why && *base && strcmp(base, want))
+        *why = arena_printf(A, "is what '%s' becomes", base);
     return *why ? arena_printf(A, "%s" CHANGED, want) : want;
 }
 

@@ -73,6 +73,7 @@ typedef struct LMod {
     const LoopLines *lines;
     LLVMDIBuilderRef di;
     LLVMMetadataRef file, scope;
+    const char *refused;   /* what code generation says that it cannot do, or NULL */
     int64_t run_frame, kernel_frame, part_frame, math_frame; /* largest stack frames that code generation made */
 } LMod;
 

@@ -82,10 +82,19 @@ void machine_close(Machine *m)
     LLVMDisposeTargetMachine(m->tm);
 }
 
+/* What the probe cannot be compiled for is no error; LLVM's own handler ends the process. */
+static void ignored(LLVMDiagnosticInfoRef info, void *user)
+{
+    (void)info;
+    *(bool *)user = true;
+}
+
 bool machine_has_sqrt(const Machine *m)
 {
     Arena *A = arena_new();
     LLVMContextRef ctx = LLVMContextCreate();
+    bool refused = false;
+    LLVMContextSetDiagnosticHandler(ctx, ignored, &refused);
     LLVMModuleRef mod = LLVMModuleCreateWithNameInContext("probe", ctx);
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(m->tm);
     LLVMSetModuleDataLayout(mod, layout);
@@ -99,12 +108,14 @@ bool machine_has_sqrt(const Machine *m)
     LLVMMemoryBufferRef text;
     char *why = NULL;
     bool has = false;
+    Printed p = catch_printed();
     if (LLVMTargetMachineEmitToMemoryBuffer(m->tm, mod, LLVMAssemblyFile, &why, &text)) {
         LLVMDisposeMessage(why);
     } else {
-        has = !strstr(arena_strndup(A, LLVMGetBufferStart(text), LLVMGetBufferSize(text)), "sqrtf");
+        has = !refused && !strstr(arena_strndup(A, LLVMGetBufferStart(text), LLVMGetBufferSize(text)), "sqrtf");
         LLVMDisposeMemoryBuffer(text);
     }
+    printed(A, &p);
     LLVMDisposeBuilder(b);
     LLVMDisposeTargetData(layout);
     LLVMDisposeModule(mod);

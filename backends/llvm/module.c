@@ -171,8 +171,8 @@ static void diagnosed(LLVMDiagnosticInfoRef info, void *user)
     char fn[256];
     if (size && sscanf(size, "stack frame size (%lld) exceeds limit (0) in function '%255[^']", &bytes, fn) == 2)
         frame(m, fn, bytes);
-    else if (LLVMGetDiagInfoSeverity(info) == LLVMDSError)
-        error_at((Loc){0}, "LLVM: %s", text);
+    else if (LLVMGetDiagInfoSeverity(info) == LLVMDSError && !m->refused)
+        m->refused = arena_strndup(m->c.A, text, strlen(text));
     LLVMDisposeMessage(text);
 }
 
@@ -276,14 +276,19 @@ void l_module_free(LMod *m)
 bool l_emit(LMod *m, LLVMCodeGenFileType type, const char *path, LLVMMemoryBufferRef *out)
 {
     char *text = NULL;
-    int errors = diag_errors();
     bug_context("llvm-backend", NULL);
+    Printed p = catch_printed();
     LLVMBool failed = path ? LLVMTargetMachineEmitToFile(m->machine->tm, m->mod, path, type, &text)
                            : LLVMTargetMachineEmitToMemoryBuffer(m->machine->tm, m->mod, type, &text, out);
+    const char *said = printed(m->c.A, &p);
     bug_context(NULL, NULL);
-    if (failed) {
+    if (m->refused)
+        error_at((Loc){0}, "LLVM does not compile this for %s: %s", m->machine->triple, m->refused);
+    else if (failed)
         error_at((Loc){0}, "LLVM: %s", text);
+    else if (*said)
+        warn_at((Loc){0}, "LLVM: %s", said + (strncmp(said, "warning: ", 9) ? 0 : 9));
+    if (failed)
         LLVMDisposeMessage(text);
-    }
-    return !failed && diag_errors() == errors;
+    return !failed && !m->refused;
 }

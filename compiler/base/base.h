@@ -63,6 +63,9 @@ static inline int64_t imax(int64_t a, int64_t b) { return a > b ? a : b; }
 const char *nearest_name(const char *s, const char *const *cand, int n);
 const char *name_hint(Arena *, const char *s, const char *const *cand, int n); /* "did you mean 'x'?", or NULL */
 
+bool text_ends_with(const char *text, const char *end);
+int by_text(const void *, const void *); /* for qsort of const char * */
+
 /* Is a text one of ours? A message may name another file and must show nothing of it: whoever reads the message may not
    be allowed to read the file. Texts end with a NUL. */
 bool text_is_word(const char *text, const char *word);       /* it begins with the word */

@@ -17,6 +17,7 @@ static struct {
     VEC(Source) file; /* Loc.file - 1 */
     int errors;
     bool muted;       /* the last error was left out, and so are its notes */
+    bool quiet;
     Buf *capture;
 } diag;
 
@@ -247,6 +248,9 @@ static void report(Loc loc, const char *kind, const char *tone, const char *hint
 
 static void error_v(Loc loc, const char *hint, const char *fmt, va_list ap)
 {
+    diag.muted = diag.quiet;
+    if (diag.quiet)
+        return;
     if (diag.errors < INT_MAX)
         diag.errors++;
     diag.muted = diag.errors > MAX_ERRORS;
@@ -277,7 +281,7 @@ void error_hint(Loc loc, const char *hint, const char *fmt, ...)
 
 void warn_at(Loc loc, const char *fmt, ...)
 {
-    if (diag.errors > MAX_ERRORS)
+    if (diag.errors > MAX_ERRORS || diag.quiet)
         return;
     va_list ap;
     va_start(ap, fmt);
@@ -325,6 +329,16 @@ bool diag_full(void)
 void diag_capture(Buf *b)
 {
     diag.capture = b;
+}
+
+void diag_quiet(void)
+{
+    diag.quiet = true;
+}
+
+void diag_loud(void)
+{
+    diag.quiet = false;
 }
 
 void bug_context(const char *pass, const char *node)

@@ -38,4 +38,7 @@ void bug_context(const char *pass, const char *node);
 
 /* Where messages go: stderr by default; tests and fuzzers capture. NULL restores stderr. */
 void diag_capture(Buf *);
+/* Between the two, what is reported is neither printed nor counted: for a trial whose failure is no error. */
+void diag_quiet(void);
+void diag_loud(void);
 #endif

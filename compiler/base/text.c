@@ -264,6 +264,17 @@ const char *text_start(const char *text, char comment)
     }
 }
 
+bool text_ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && !strcmp(text + n - m, end);
+}
+
+int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 bool text_has_line(const char *text, const char *const *word, int nword)
 {
     for (const char *p = text; p; p = strchr(p, '\n'), p += p != NULL)

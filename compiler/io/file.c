@@ -97,21 +97,34 @@ static bool too_large(const char *path, int64_t max)
     return fail(path, what);
 }
 
-char *read_file(Arena *a, const char *path, size_t max, size_t *n)
+int64_t file_begins(const char *path, char *text, size_t n)
+{
+    struct stat st;
+    In in = {.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+    int64_t got = in.fd >= 0 && !fstat(in.fd, &st) && S_ISREG(st.st_mode) ? read_fully(&in, text, n - 1) : -1;
+    text[got > 0 ? got : 0] = 0;
+    if (in.fd >= 0)
+        close(in.fd);
+    return got;
+}
+
+char *read_within(Arena *a, const char *path, const FileLimit *limit, size_t *n)
 {
     In in;
     if (!open_in(path, &in))
         return NULL;
     Buf b = {0};
     char chunk[16384], *text = NULL;
-    int64_t k = 1;
-    bool fits = in.size <= (int64_t)max;
-    while (fits && (k = read_fully(&in, chunk, sizeof chunk)) > 0 && (fits = b.n + (size_t)k <= max))
+    int64_t k = 1, max = in.regular ? limit->file : limit->pipe;
+    bool fits = in.size <= max, wanted = true;
+    while (fits && wanted && (k = read_fully(&in, chunk, sizeof chunk)) > 0 && (fits = (int64_t)b.n + k <= max)) {
+        wanted = b.n || limit->bytes((const uint8_t *)chunk, (size_t)k);
         buf_write(&b, chunk, (size_t)k);
+    }
     if (k < 0) {
         fail(path, strerror(errno));
     } else if (!fits) {
-        too_large(path, (int64_t)max);
+        too_large(path, max);
     } else {
         text = arena_strndup(a, b.n ? b.s : "", b.n);
         *n = b.n;
@@ -119,6 +132,40 @@ char *read_file(Arena *a, const char *path, size_t max, size_t *n)
     buf_free(&b);
     close(in.fd);
     return text;
+}
+
+static int64_t anything(const uint8_t *p, size_t n)
+{
+    (void)p, (void)n;
+    return INT64_MAX;
+}
+
+char *read_file(Arena *a, const char *path, size_t max, size_t *n)
+{
+    const FileLimit limit = {.file = (int64_t)max, .pipe = (int64_t)max, .bytes = anything};
+    return read_within(a, path, &limit, n);
+}
+
+/* What may come, as far as the first bytes tell; asked for as long as they do not. */
+typedef struct Expected { int64_t bytes; Buf begin; } Expected;
+
+static void expect(Expected *e, const FileLimit *limit, const char *chunk, int64_t k)
+{
+    if (e->bytes != ASK_AGAIN)
+        return;
+    buf_write(&e->begin, chunk, (size_t)k);
+    e->bytes = limit->bytes((const uint8_t *)e->begin.s, e->begin.n);
+    if (e->bytes != ASK_AGAIN)
+        buf_free(&e->begin);
+}
+
+static bool too_long(const char *path, const FileLimit *limit, int64_t bytes)
+{
+    char what[80];
+    if (bytes > limit->pipe)
+        return too_large(path, limit->pipe);
+    snprintf(what, sizeof what, "goes on after the %lld bytes that its header tells of", (long long)bytes);
+    return fail(path, what);
 }
 
 /* Copies a pipe into a file without a name, so that it can be mapped; the first bytes alone where they are not what is
@@ -129,16 +176,18 @@ static int spool(const char *path, In *in, const FileLimit *limit)
     int fd = tmp ? dup(fileno(tmp)) : -1;
     char chunk[65536];
     int64_t k = 0;
-    bool ok = fd >= 0, wanted = true, fits = true;
+    Expected e = {.bytes = ASK_AGAIN};
+    bool ok = fd >= 0, fits = true;
     in->size = 0;
-    while (ok && wanted && fits && (k = read_fully(in, chunk, sizeof chunk)) > 0) {
-        wanted = in->size || limit->wanted((const uint8_t *)chunk, (size_t)k);
+    while (ok && e.bytes && fits && (k = read_fully(in, chunk, sizeof chunk)) > 0) {
+        expect(&e, limit, chunk, k);
         in->size += k;
-        fits = in->size <= limit->pipe;
+        fits = !e.bytes || in->size <= imin(limit->pipe, e.bytes == ASK_AGAIN ? INT64_MAX : e.bytes);
         ok = fwrite(chunk, 1, (size_t)k, tmp) == (size_t)k;
     }
+    buf_free(&e.begin);
     if (!fits) {
-        ok = too_large(path, limit->pipe);
+        ok = too_long(path, limit, e.bytes);
     } else if (!ok || k < 0 || fflush(tmp)) {
         ok = fail(path, strerror(errno));
     }
@@ -173,15 +222,9 @@ const uint8_t *map_within(const char *path, const FileLimit *limit, size_t *n)
     return m == MAP_FAILED ? NULL : m ? m : empty;
 }
 
-static bool anything(const uint8_t *p, size_t n)
-{
-    (void)p, (void)n;
-    return true;
-}
-
 const uint8_t *map_file(const char *path, size_t *n)
 {
-    static const FileLimit none = {.file = INT64_MAX, .pipe = (int64_t)4 << 30, .wanted = anything};
+    static const FileLimit none = {.file = INT64_MAX, .pipe = (int64_t)4 << 30, .bytes = anything};
     return map_within(path, &none, n);
 }
 

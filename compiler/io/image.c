@@ -75,6 +75,27 @@ bool image_known(const uint8_t *d, size_t n)
         (n >= 3 && d[0] == 'P' && memchr("2356", d[1], 4) && (d[2] == '#' || d[2] == ' ' || (d[2] >= 9 && d[2] <= 13)));
 }
 
+static int64_t be32(const uint8_t *p)
+{
+    return (int64_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
+}
+
+/* PNG packs what its first chunk tells of, in the worst case as it is. The others do not begin with their size: a JPEG
+   has less than four bytes a pixel, text some twelve. */
+int64_t image_bytes(const uint8_t *d, size_t n)
+{
+    enum { TEXT = 16 << 20, MOST_JPEG = 4 * IMAGE_MAX_PIXELS, MOST_PNM = 12 * IMAGE_MAX_PIXELS };
+    if (!image_known(d, n))
+        return 0;
+    if (*d != 0x89)
+        return *d == 'P' ? MOST_PNM : MOST_JPEG;
+    if (n < 29 || be32(d + 16) > IMAGE_MAX_SIDE || be32(d + 20) > IMAGE_MAX_SIDE)
+        return 0;
+    int64_t w = be32(d + 16), h = be32(d + 20), bits = d[24] * (d[25] == 2 ? 3 : d[25] == 6 ? 4 : d[25] == 4 ? 2 : 1);
+    int64_t raw = 2 * h + 16 + h * ((w * bits + 7) / 8 + 8);
+    return raw + raw / 1000 + TEXT;
+}
+
 /* ITU-R BT.601 luma, rounded as Pillow does. */
 static uint8_t luma(const uint8_t *p)
 {

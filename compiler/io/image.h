@@ -12,6 +12,8 @@ enum { IMAGE_MAX_SIDE = 65535, IMAGE_MAX_PIXELS = 1 << 26 };
 /* Told apart by their first bytes: PNG, JPEG, PPM and PGM (binary and text). Alpha is dropped, of 16-bit samples the
    high byte counts, and a CMYK JPEG is inverted, all as Pillow does. channels: 1 or 3, what the picture is turned into. NULL, or what is wrong (in the arena). */
 bool image_known(const uint8_t *data, size_t n);
+/* FileLimit.bytes of a picture. */
+int64_t image_bytes(const uint8_t *data, size_t n);
 const char *image_read(Arena *, const uint8_t *data, size_t n, int channels, Image *);
 
 /* The window of outw x outh pixels at (x0, y0) of the picture scaled to scaledw x scaledh: bilinear with antialiasing

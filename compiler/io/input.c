@@ -205,11 +205,14 @@ static const char *read_picture(Arena *a, const uint8_t *data, size_t n, const I
 
 static bool is_npy(const uint8_t *data, size_t n) { return n >= 6 && !memcmp(data, "\x93NUMPY", 6); }
 
-static bool may_be_input(const uint8_t *data, size_t n) { return is_npy(data, n) || image_known(data, n); }
+static int64_t input_bytes(const uint8_t *data, size_t n)
+{
+    return is_npy(data, n) ? npy_bytes(data, n) : image_bytes(data, n);
+}
 
 bool input_read(Arena *a, const char *path, const InputSpec *in, float *x)
 {
-    static const FileLimit limit = {.file = (int64_t)16 << 30, .pipe = (int64_t)1 << 30, .wanted = may_be_input};
+    static const FileLimit limit = {.file = (int64_t)16 << 30, .pipe = (int64_t)1 << 30, .bytes = input_bytes};
     size_t n;
     const uint8_t *data = map_within(path, &limit, &n);
     if (!data)

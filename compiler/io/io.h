@@ -6,9 +6,16 @@
 
 /* Whole file ("-": standard input) as NUL-terminated text in the arena; refuses more than max bytes. NULL on error. */
 char *read_file(Arena *, const char *path, size_t max, size_t *n);
-/* The largest file, and the most that may come through a pipe. wanted: does a pipe begin with what is read here? Where it
-   does not, no more than its beginning is read. */
-typedef struct FileLimit { int64_t file, pipe; bool (*wanted)(const uint8_t *, size_t); } FileLimit;
+/* The first n - 1 bytes of a regular file, or of what a link to one leads to, with a NUL. How many there are; -1, and
+   nothing is said, where path is no such file. Never waits. */
+int64_t file_begins(const char *path, char *text, size_t n);
+/* The largest file, and the most that may come through a pipe. bytes: how many there are at most, as the first n say: 0
+   where it is nothing that is read here, and no more than the beginning is read; ASK_AGAIN with more of them, as long
+   as a header is not complete; INT64_MAX where they do not say. */
+enum { ASK_AGAIN = -1 };
+typedef struct FileLimit { int64_t file, pipe; int64_t (*bytes)(const uint8_t *, size_t n); } FileLimit;
+/* read_file within limits; the beginning alone of what is not wanted, be it a pipe or a file. */
+char *read_within(Arena *, const char *path, const FileLimit *, size_t *n);
 /* Maps a file read-only. NULL on error; an empty file gives a valid pointer and n = 0. */
 const uint8_t *map_within(const char *path, const FileLimit *, size_t *n);
 const uint8_t *map_file(const char *path, size_t *n); /* of any size */
@@ -21,8 +28,10 @@ OutFile *out_open(const char *path);
 bool out_write(OutFile *, const void *, size_t);
 bool out_commit(OutFile *);
 void out_abort(OutFile *);
-/* Could it be written now? Makes and removes what out_open would; false after the same message. */
-bool out_writable(const char *path);
+/* Could it be written now? A file is tried in its folder and removed; false after the message that writing would give.
+   No folder is made, or removed under another process that has just found it: where one is missing, the nearest folder
+   above it is tried. `made`: a folder that will be there by then, or NULL. */
+bool out_writable(const char *path, const char *made);
 bool outdir_writable(const char *dir);
 bool write_file(const char *path, const void *, size_t); /* open, write, commit */
 /* Several files of one folder appear together: all are written first, then all renamed. Creates dir (and parents). */
@@ -35,6 +44,8 @@ bool outdir_has(const OutDir *, const char *name); /* whether that file is among
 bool outdir_add_file(OutDir *, const char *name, const char *path); /* a copy of the file at path */
 const char *outdir_name(const OutDir *, int i); /* of the i-th file that was added; NULL behind the last */
 void outdir_drop(OutDir *, const char *name); /* a file of the folder that goes when the others appear */
+/* Until commit or abort no other dsqc changes files of the folder. False after a message: it is locked for long. */
+bool outdir_lock(OutDir *);
 bool outdir_commit(OutDir *);
 void outdir_abort(OutDir *);
 
@@ -42,6 +53,8 @@ void outdir_abort(OutDir *);
 bool npy_read(Arena *, const uint8_t *data, size_t n, const char *path, Type *, const void **data_out);
 /* The type alone, from the first n bytes of `whole`, which its numbers must fill. */
 bool npy_type(Arena *, const uint8_t *data, size_t n, int64_t whole, const char *path, Type *);
+/* FileLimit.bytes of a .npy file. */
+int64_t npy_bytes(const uint8_t *data, size_t n);
 /* How many bytes the header takes, as the first n bytes say; n where they do not. */
 int64_t npy_header_bytes(const uint8_t *data, size_t n);
 /* Header of a .npy image for f32 numbers in C order, followed by them. */

@@ -10,8 +10,10 @@
 /* A progressive file may repeat scans without end, each the work of a whole picture: as many as encoders make, some ten,
    are let pass at any size, more while scans times pixels are at most this. */
 enum { USUAL_SCANS = 20, MAX_SCANS = 500, MAX_SCAN_PIXELS = 1 << 28 };
-/* What libjpeg may have in memory at once: the coefficients of a progressive picture of 32 million pixels. */
-enum { MAX_MEMORY = 192 << 20 };
+/* The coefficients of a progressive picture, which libjpeg has in memory: 32 million pixels without subsampling. */
+enum { MAX_COEFFICIENT_BYTES = 192 << 20 };
+/* And what it needs besides; where it asks for more, it says so in its own words. */
+enum { MAX_MEMORY = MAX_COEFFICIENT_BYTES + (32 << 20) };
 
 typedef struct Reader {
     struct jpeg_error_mgr errors;
@@ -62,6 +64,21 @@ static void cmyk_to_rgb(const uint8_t *from, uint8_t *to, int w)
         }
 }
 
+/* Blocks of 64 numbers of two bytes each. NULL, or why it is too much. */
+static const char *too_many_coefficients(Arena *a, const j_decompress_ptr c)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < c->num_components && c->progressive_mode; i++) {
+        const jpeg_component_info *p = &c->comp_info[i];
+        bytes += (int64_t)p->width_in_blocks * p->height_in_blocks * DCTSIZE2 * (int)sizeof(JCOEF);
+    }
+    if (bytes <= MAX_COEFFICIENT_BYTES)
+        return NULL;
+    return arena_printf(a, "a progressive picture of %dx%d needs %lld bytes for its coefficients, %d are the limit; "
+                        "save it as baseline JPEG", (int)c->image_width, (int)c->image_height, (long long)bytes,
+                        MAX_COEFFICIENT_BYTES);
+}
+
 static void decode(Reader *r, j_decompress_ptr c, const uint8_t *data, size_t n, Image *im)
 {
     jpeg_mem_src(c, data, (unsigned long)n);
@@ -69,6 +86,8 @@ static void decode(Reader *r, j_decompress_ptr c, const uint8_t *data, size_t n,
     bool cmyk = c->jpeg_color_space == JCS_CMYK || c->jpeg_color_space == JCS_YCCK;
     c->out_color_space = cmyk ? JCS_CMYK : c->jpeg_color_space == JCS_GRAYSCALE ? JCS_GRAYSCALE : JCS_RGB;
     r->err = image_alloc(r->arena, c->image_width, c->image_height, c->out_color_space == JCS_GRAYSCALE ? 1 : 3, im);
+    if (!r->err)
+        r->err = too_many_coefficients(r->arena, c);
     if (r->err)
         return;
     jpeg_start_decompress(c);

@@ -88,3 +88,13 @@ json_t *js_read(const char *text, size_t n, json_error_t *e)
 {
     return json_loadb(text, n, JSON_REJECT_DUPLICATES, e);
 }
+
+void js_put_text(json_t *object, const char *key, const char *s)
+{
+    js_put(object, key, js_text(s));
+}
+
+void js_put_real(json_t *object, const char *key, double v, int decimals)
+{
+    js_put(object, key, js_real(v, decimals));
+}

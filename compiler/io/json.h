@@ -19,6 +19,8 @@ json_t *js_pack(const char *fmt, ...);  /* json_pack: its texts are UTF-8 */
 /* Both take the value. */
 void js_put(json_t *object, const char *key, json_t *value);
 void js_add(json_t *list, json_t *value);
+void js_put_text(json_t *object, const char *key, const char *);
+void js_put_real(json_t *object, const char *key, double, int decimals);
 
 /* Takes the root. flags: Jansson's for json_dumps. */
 void js_print(Buf *, json_t *root, size_t flags);

@@ -169,6 +169,25 @@ int64_t npy_header_bytes(const uint8_t *data, size_t n)
     return data[6] == 1 ? 10 + len : 12 + (len | (int64_t)data[10] << 16 | (int64_t)data[11] << 24);
 }
 
+int64_t npy_bytes(const uint8_t *data, size_t n)
+{
+    enum { MOST = 1 << 16 };
+    int64_t head = npy_header_bytes(data, n), numbers = 0;
+    size_t start = n >= 12 && data[6] == 1 ? 10 : 12;
+    if (n < 12 || data[6] < 1 || data[6] > 3 || head > MOST)
+        return 0;
+    if (head > (int64_t)n)
+        return ASK_AGAIN;
+    Arena *A = arena_new();
+    Header h = {0};
+    Cursor c = {(const char *)data + start, (const char *)data + head};
+    bool ok = !read_header(A, &c, &h);
+    arena_free(A);
+    Type t = type_make((DType)h.dtype, h.rank, h.dim);
+    ok = ok && type_valid(&t) && mul_ok(type_elems(&t), h.width, &numbers) && add_ok(numbers, head, &numbers);
+    return ok ? numbers : 0;
+}
+
 /* n of the `whole` bytes of the file. out: NULL where the type alone is asked for. */
 static const char *parse(Arena *a, const uint8_t *data, size_t n, int64_t whole, Type *type, const void **out)
 {

@@ -4,11 +4,14 @@
 #include "../base/cleanup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static char *join(const char *a, const char *b, const char *c)
@@ -183,6 +186,7 @@ struct OutDir {
     VEC(Temp *) made; /* folders that were not there, outermost first */
     VEC(OutFile *) file;
     VEC(const char *) old; /* what goes when they appear */
+    int lock;              /* descriptor of the folder; -1: it is not locked */
     bool failed;
 };
 
@@ -198,20 +202,27 @@ static bool make_folder(OutDir *o, const char *path)
     return t || fail(path, strerror(why));
 }
 
-OutDir *outdir_open(const char *dir)
+/* With the folders above it. */
+static bool make_folders(OutDir *o)
 {
-    OutDir *o = calloc(1, sizeof *o);
-    if (!o)
-        out_of_memory();
-    o->arena = arena_new();
-    o->dir = arena_strndup(o->arena, *dir ? dir : ".", strlen(*dir ? dir : "."));
     bool ok = true;
     for (char *slash = strchr(o->dir + 1, '/'); ok && slash; slash = strchr(slash + 1, '/')) {
         *slash = 0;
         ok = make_folder(o, o->dir);
         *slash = '/';
     }
-    if (ok && make_folder(o, o->dir))
+    return ok && make_folder(o, o->dir);
+}
+
+OutDir *outdir_open(const char *dir)
+{
+    OutDir *o = calloc(1, sizeof *o);
+    if (!o)
+        out_of_memory();
+    o->arena = arena_new();
+    o->lock = -1;
+    o->dir = arena_strndup(o->arena, *dir ? dir : ".", strlen(*dir ? dir : "."));
+    if (make_folders(o))
         return o;
     outdir_abort(o);
     return NULL;
@@ -241,7 +252,9 @@ OutFile *outdir_begin(OutDir *o, const char *name)
     f->path = join(o->dir, "/", name);
     PUSH(o->arena, &o->file, f);
     struct stat st;
-    bool ok = lstat(f->path, &st) || !S_ISDIR(st.st_mode) || fail(f->path, "it is a directory");
+    /* Where nothing is in it yet, another process that found no folder and then failed may have taken it away. */
+    bool ok = o->file.n > 1 || make_folders(o);
+    ok = ok && (lstat(f->path, &st) || !S_ISDIR(st.st_mode) || fail(f->path, "it is a directory"));
     ok = ok && (f->f = open_beside(f->path, &f->temp));
     o->failed = !ok;
     return ok ? f : NULL;
@@ -287,6 +300,23 @@ const char *outdir_name(const OutDir *o, int i)
 void outdir_drop(OutDir *o, const char *name)
 {
     PUSH(o->arena, &o->old, arena_printf(o->arena, "%s/%s", o->dir, name));
+}
+
+/* Where a file system has no locks, things go on without. Nobody holds one for longer than a few renames take, but for
+   a program that has locked the folder and waits for us. */
+bool outdir_lock(OutDir *o)
+{
+    enum { TRIES = 1000 };
+    const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+    o->lock = open(o->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; o->lock >= 0 && flock(o->lock, LOCK_EX | LOCK_NB); i++) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            break;
+        if (i == TRIES)
+            return fail(o->dir, "another process has locked this folder");
+        nanosleep(&pause, NULL);
+    }
+    return true;
 }
 
 /* A rename fails only if the folder changes under us; new files are taken back then, replaced ones stay replaced. */
@@ -336,6 +366,8 @@ void outdir_abort(OutDir *o)
         out_abort(o->file.v[i]);
     for (int i = o->made.n - 1; i >= 0; i--)
         temp_remove(o->made.v[i]);
+    if (o->lock >= 0)
+        close(o->lock);
     arena_free(o->arena);
     free(o);
 }

@@ -186,7 +186,11 @@ static bool is_zip(const uint8_t *p, size_t n)
 
 static bool is_safetensors(const uint8_t *p, size_t n) { return n >= 9 && p[8] == '{'; }
 
-static bool may_be_weights(const uint8_t *p, size_t n) { return is_zip(p, n) || is_safetensors(p, n); }
+/* An archive says at its end what is in it. */
+static int64_t weights_bytes(const uint8_t *p, size_t n)
+{
+    return is_zip(p, n) ? INT64_MAX : is_safetensors(p, n) ? safetensors_bytes(p, n) : 0;
+}
 
 static bool read_any(WeightFile *f)
 {
@@ -201,7 +205,7 @@ static bool read_any(WeightFile *f)
 
 bool weights_bind(Arena *a, Graph *g, const char *source, const WeightsOptions *o, Weights *out)
 {
-    static const FileLimit limit = {.file = (int64_t)64 << 30, .pipe = (int64_t)4 << 30, .wanted = may_be_weights};
+    static const FileLimit limit = {.file = (int64_t)64 << 30, .pipe = (int64_t)4 << 30, .bytes = weights_bytes};
     *out = (Weights){0};
     if (weights_random_source(source))
         return bind_random(a, g, source, out);

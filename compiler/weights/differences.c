@@ -166,24 +166,16 @@ static const char *best_prefix(const Differences *d, Arena *a, int *found)
     return best;
 }
 
-static bool plain_word(const char *s)
-{
-    for (; *s; s++)
-        if (!(*s >= 'a' && *s <= 'z') && !(*s >= 'A' && *s <= 'Z') && !(*s >= '0' && *s <= '9') && !strchr("._-/:", *s))
-            return false;
-    return true;
-}
-
 /* "--weights-prefix=module. --weights-extra=ignore": what to give where `found` tensors of the file are used. */
 static const char *options_text(const Differences *d, Arena *a, const char *prefix, int found)
 {
-    const char *quote = plain_word(prefix) ? "" : "'", *extra = "";
+    const char *extra = "";
     int counters = 0;
     for (int i = 0; i < d->f->entry.n; i++)
         counters += tensor_ignored(d->f->entry.v[i].name);
     if (!d->o->extra_ok && d->f->entry.n - counters > found)
         extra = " --weights-extra=ignore";
-    return arena_printf(a, "%s--weights-prefix=%s%s%s", quote, prefix, quote, extra);
+    return arena_printf(a, "%s%s", shell_word(a, arena_printf(a, "--weights-prefix=%s", prefix)), extra);
 }
 
 /* Where it explains all, this is the whole message. */

@@ -19,6 +19,7 @@ struct WeightFile {
 
 /* Fill f->entry from f->map. False after an error, which names the tensor or the place in the header. */
 bool safetensors_read(WeightFile *f);
+int64_t safetensors_bytes(const uint8_t *, size_t n); /* FileLimit.bytes */
 bool npz_read(WeightFile *f);
 /* The numbers of an entry of npz_read. False after an error. */
 bool npz_load(WeightFile *f, Entry *);
@@ -39,6 +40,9 @@ typedef struct Differences {
     VEC(const Entry *) unused;
 } Differences;
 void differences_report(const Differences *);
+
+/* For a shell: between single quotes where that is needed. */
+const char *shell_word(Arena *, const char *);
 
 /* Files of other programs. (foreign.c) Each says what the file is and how to make weights of it. */
 bool foreign_report(const WeightFile *); /* false where it is of no kind that is known; nothing was said then */

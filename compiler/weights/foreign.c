@@ -7,9 +7,10 @@
 #define ARGV "import sys, numpy; a = sys.argv; "
 #define SAVE(dict) "numpy.savez(a[2], **" dict ")"
 static const char torch[] =
-    ARGV "import torch; d = torch.load(a[1], \"cpu\"); d = getattr(d, \"state_dict\", lambda: d)(); "
-    "d = d.get(\"state_dict\", d.get(\"model\", d)); "
-    SAVE("{k: v.detach().float().numpy() for k, v in d.items() if torch.is_tensor(v)}");
+    ARGV "import torch; s = lambda v: getattr(getattr(v, \"state_dict\", lambda: v)(), \"items\", list)(); "
+    "t = lambda v: {k: x.detach().float().numpy() for k, x in s(v) if torch.is_tensor(x)}; "
+    "d = torch.load(a[1], \"cpu\"); d = max(map(t, [d, *getattr(d, \"values\", list)()]), key=len) or "
+    "sys.exit(\"no tensors in it\"); " SAVE("d");
 static const char keras[] = /* kernels lie [h, w, in, out] there, [h, w, in, factor] where they are depthwise */
     ARGV "import h5py; d = {}; "
     "t = lambda k, v: v.transpose((2, 3, 0, 1) if \"depthwise\" in k else (3, 2, 0, 1)) if v.ndim == 4 else v.T; "
@@ -26,14 +27,7 @@ static const char tflite[] =
     ARGV "import tensorflow as tf; i = tf.lite.Interpreter(a[1], experimental_preserve_all_tensors=True); "
     "i.allocate_tensors(); " SAVE("{t[\"name\"]: i.get_tensor(t[\"index\"]) for t in i.get_tensor_details()}");
 
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && !strcmp(s + n - m, end);
-}
-
-/* For a shell: between single quotes where that is needed. */
-static const char *quoted(Arena *a, const char *s)
+const char *shell_word(Arena *a, const char *s)
 {
     if (*s && !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+,:=@%")])
         return s;
@@ -56,8 +50,8 @@ static void report(const WeightFile *f, const char *what, const char *file, cons
 {
     const char *path = diag_path(f->file);
     error_at(loc_file(f->file), "is %s; this makes a .npz of it, which can be read:", what);
-    error_more("  python3 -c '%s' %s %s", script, quoted(f->arena, file ? file : path),
-               quoted(f->arena, npz_name(f->arena, path)));
+    error_more("  python3 -c '%s' %s %s", script, shell_word(f->arena, file ? file : path),
+               shell_word(f->arena, npz_name(f->arena, path)));
 }
 
 void foreign_torch(const WeightFile *f)
@@ -73,7 +67,7 @@ static bool begins(const WeightFile *f, size_t at, const char *magic, size_t n)
 /* TensorFlow's checkpoints are several files under one name: x.index, x.data-00000-of-00001. */
 static const char *checkpoint(Arena *a, const char *path)
 {
-    const char *end = ends_with(path, ".index") ? strrchr(path, '.') : strstr(path, ".data-0");
+    const char *end = text_ends_with(path, ".index") ? strrchr(path, '.') : strstr(path, ".data-0");
     return end ? arena_strndup(a, path, (size_t)(end - path)) : NULL;
 }
 
@@ -88,7 +82,7 @@ bool foreign_report(const WeightFile *f)
         report(f, "a TFLite model", NULL, tflite);
     else if (base)
         report(f, "a part of a TensorFlow checkpoint", base, tensorflow);
-    else if (ends_with(path, ".onnx") && begins(f, 0, "\x08", 1)) /* the model's version comes first */
+    else if (text_ends_with(path, ".onnx") && begins(f, 0, "\x08", 1)) /* the model's version comes first */
         report(f, "an ONNX model", NULL, onnx);
     else
         return false;

@@ -6,12 +6,6 @@
 
 #include <string.h>
 
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), m = strlen(end);
-    return n >= m && !strcmp(s + n - m, end);
-}
-
 static const char *path_of(const WeightFile *f, const ZipMember *m)
 {
     return arena_printf(f->arena, "%s/%s", diag_path(f->file), m->name);
@@ -24,27 +18,33 @@ static bool fail(const WeightFile *f, const char *err)
     return !err;
 }
 
-/* The shape of a member. Its header alone is unpacked: a kilobyte is enough for all but strange ones. */
-static bool read_shape(WeightFile *f, const ZipMember *m, Type *t)
+enum { FIRST = 1 << 10, MOST_HEADER = 1 << 12 };
+
+/* The shape of a member. Its header alone is unpacked, to scratch: a kilobyte is enough for all but strange ones. */
+static bool read_shape(WeightFile *f, const ZipMember *m, uint8_t scratch[MOST_HEADER], Type *t)
 {
-    enum { MOST = 1 << 16 };
     const uint8_t *start;
-    int64_t need = 1 << 10;
+    int64_t need = FIRST;
     for (int64_t have = 0; have < imin(need, m->size);) {
         have = imin(need, m->size);
-        if (!fail(f, zip_peek(f->arena, m, have, &start)))
+        if (!fail(f, zip_peek(f->arena, m, have, scratch, &start)))
             return false;
-        need = imin(npy_header_bytes(start, (size_t)have), MOST);
+        need = npy_header_bytes(start, (size_t)have);
+        if (need > MOST_HEADER) {
+            error_at(loc_file(diag_file(path_of(f, m), NULL, 0)), "its header takes %lld bytes, of at most %d",
+                     (long long)need, MOST_HEADER);
+            return false;
+        }
     }
     return npy_type(f->arena, start, (size_t)imin(need, m->size), m->size, path_of(f, m), t);
 }
 
-static bool read_member(WeightFile *f, const ZipMember *m)
+static bool read_member(WeightFile *f, const ZipMember *m, uint8_t scratch[MOST_HEADER])
 {
-    if (!ends_with(m->name, ".npy"))
+    if (!text_ends_with(m->name, ".npy"))
         return fail(f, arena_printf(f->arena, "member '%s' is not a .npy file", m->name));
     Entry e = {.name = arena_strndup(f->arena, m->name, strlen(m->name) - 4), .member = m};
-    return read_shape(f, m, &e.type) && weight_file_add(f, e);
+    return weight_file_add(f, e) && read_shape(f, m, scratch, &f->entry.v[f->entry.n - 1].type);
 }
 
 bool npz_load(WeightFile *f, Entry *e)
@@ -60,7 +60,7 @@ bool npz_read(WeightFile *f)
     Zip zip = {0};
     const char *err = zip_open(f->arena, f->map, f->n, &zip);
     for (int i = 0; i < zip.n && !err; i++)
-        if (ends_with(zip.member[i].name, "/data.pkl")) {
+        if (text_ends_with(zip.member[i].name, "/data.pkl")) {
             foreign_torch(f);
             return false;
         }
@@ -69,7 +69,8 @@ bool npz_read(WeightFile *f)
         return false;
     }
     bool ok = true;
+    uint8_t *scratch = NEW(f->arena, uint8_t, MOST_HEADER);
     for (int i = 0; i < zip.n && !diag_full(); i++)
-        ok = read_member(f, &zip.member[i]) && ok;
+        ok = read_member(f, &zip.member[i], scratch) && ok;
     return ok;
 }

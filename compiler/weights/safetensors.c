@@ -1,6 +1,7 @@
 /* The safetensors format (huggingface/safetensors, README "Format"): the header's length in 8 bytes, a JSON header
    { "name": {"dtype": "F32", "shape": [1, 2], "data_offsets": [begin, end]}, ... }, the numbers. Offsets count from
    the end of the header. Nothing in it is believed before it is checked; holes between tensors are let pass. */
+#include "../io/io.h"
 #include "../io/json.h"
 #include "file.h"
 
@@ -129,11 +130,81 @@ static bool read_tensors(WeightFile *f, json_t *root, const Body *body)
     return check_overlaps(f, span, n) && ok;
 }
 
-bool safetensors_read(WeightFile *f)
+/* ---- the header ---- */
+
+/* The shortest entry has some 45 bytes, a list a rank's numbers or two offsets. */
+enum { ENTRY_MIN = 32, LIST_MAX = 4 * MAX_RANK };
+
+static const char *past_text(const char *p, const char *end)
+{
+    for (p++; p < end && *p != '"'; p++)
+        p += *p == '\\';
+    return p;
+}
+
+/* What a parser would need much memory for, and no header has: lists of lists or of objects, or long ones, and more
+   objects than entries could be. NULL, or what is wrong. */
+static const char *absurd(const char *text, size_t n)
+{
+    int64_t objects = 0, inside = 0;
+    bool list = false;
+    for (const char *p = text, *end = text + n; p < end; p++) {
+        if (*p == '"')
+            p = past_text(p, end);
+        else if (list && (*p == '{' || *p == '[' || (*p == ',' && ++inside > LIST_MAX)))
+            return "header: a list of more than numbers, or of too many";
+        else if (*p == '[')
+            list = true, inside = 0;
+        else if (*p == ']')
+            list = false;
+        else if (*p == '{' && ++objects > 4 + (p - text) / ENTRY_MIN)
+            return "header: more objects than there can be tensors";
+    }
+    return NULL;
+}
+
+static int64_t header_bytes(const uint8_t *p)
 {
     uint64_t len = 0;
-    for (int i = 0; i < 8 && f->n >= 8; i++)
-        len |= (uint64_t)f->map[i] << 8 * i;
+    for (int i = 0; i < 8; i++)
+        len |= (uint64_t)p[i] << 8 * i;
+    return len > INT64_MAX ? INT64_MAX : (int64_t)len;
+}
+
+/* The second number of "[1, 2]", or 0. */
+static int64_t second_number(const char *p, const char *end)
+{
+    int64_t v = 0;
+    bool second = false;
+    for (; p < end && *p != ']'; p++) {
+        second |= *p == ',';
+        if (second && *p >= '0' && *p <= '9' && (!mul_ok(v, 10, &v) || !add_ok(v, *p - '0', &v)))
+            return 0;
+    }
+    return v;
+}
+
+/* Where the last of the numbers ends. */
+int64_t safetensors_bytes(const uint8_t *data, size_t n)
+{
+    static const char key[] = "\"data_offsets\"";
+    int64_t len = header_bytes(data), last = 0;
+    if (len > HEADER_MAX)
+        return 0;
+    if (len > (int64_t)n - 8)
+        return ASK_AGAIN;
+    const char *p = (const char *)data + 8, *end = p + len;
+    if (absurd(p, (size_t)len))
+        return 0;
+    while ((p = memmem(p, (size_t)(end - p), key, sizeof key - 1)))
+        last = imax(last, second_number(p += sizeof key - 1, end));
+    int64_t whole;
+    return add_ok(last, 8 + len, &whole) ? whole : 0;
+}
+
+bool safetensors_read(WeightFile *f)
+{
+    uint64_t len = f->n >= 8 ? (uint64_t)header_bytes(f->map) : 0;
     const char *text = (const char *)f->map + 8;
     const char *what = NULL;
     if (f->n < 10 || len < 2 || *text != '{')
@@ -144,6 +215,8 @@ bool safetensors_read(WeightFile *f)
     else if (len > f->n - 8)
         what = arena_printf(f->arena, "its header of %llu bytes is longer than the file, which may have been cut off",
                             (unsigned long long)len);
+    else
+        what = absurd(text, (size_t)len);
     if (what) {
         error_at(loc_file(f->file), "%s", what);
         return false;

@@ -189,14 +189,10 @@ static const char *damaged(Arena *a, const ZipMember *m)
     return arena_printf(a, "member '%s' cannot be unpacked, it is damaged", m->name);
 }
 
-const char *zip_peek(Arena *a, const ZipMember *m, int64_t n, const uint8_t **out)
+const char *zip_peek(Arena *a, const ZipMember *m, int64_t n, uint8_t *room, const uint8_t **out)
 {
-    *out = m->data;
-    if (!m->deflated)
-        return NULL;
-    uint8_t *mem = NEW(a, uint8_t, n);
-    *out = mem;
-    return inflate_member(m, n, mem) ? NULL : damaged(a, m);
+    *out = m->deflated ? room : m->data;
+    return !m->deflated || inflate_member(m, n, room) ? NULL : damaged(a, m);
 }
 
 const char *zip_read(Arena *a, const ZipMember *m, const uint8_t **out)

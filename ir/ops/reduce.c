@@ -3,13 +3,7 @@
 
 #include <math.h>
 
-static bool reduced(const Attrs *a, int d)
-{
-    for (int i = 0; i < a->axes.n; i++)
-        if (a->axes.v[i] == d)
-            return true;
-    return false;
-}
+static bool reduced(const Attrs *a, int d) { return ints_have(&a->axes, d); }
 
 static const char *infer_reduce(const OpCall *c, Type *out, int *nout)
 {

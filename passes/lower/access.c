@@ -26,16 +26,18 @@ static const char *buffer_name(Lower *l, const char *name)
 {
     const char *s = identifier(l->A, name, strlen(name));
     const char *unique = s;
-    for (int i = 1; map_get(&l->names, unique) >= 0; i++)
-        unique = arena_printf(l->A, "%s_%d", s, i);
+    int suffix = (int)imax(0, map_get(&l->names, s)); /* the last one that was taken */
+    while (map_get(&l->names, unique) >= 0)
+        unique = arena_printf(l->A, "%s_%d", s, ++suffix);
     map_put(&l->names, unique, 0);
+    map_put(&l->names, s, suffix);
     return unique;
 }
 
 static int64_t type_bytes(const Type *t) { return type_elems(t) * dtype_size(t->dtype); }
 
-/* Of samples: what differs elsewhere is told apart by comparing all of it. */
-static uint64_t numbers_hash(const uint8_t *data, int64_t n)
+/* Of samples: most constants differ there, and large ones need not be read whole. */
+static uint64_t sample_hash(const uint8_t *data, int64_t n)
 {
     enum { SAMPLES = 16, SAMPLE = 64 };
     uint64_t h = 0;
@@ -47,19 +49,25 @@ static uint64_t numbers_hash(const uint8_t *data, int64_t n)
     return h;
 }
 
-/* The constant that has these numbers, or -1; *key is then the one to enter it by. */
+static int const_with(const Lower *l, const char *key, const void *data, int64_t n)
+{
+    int buf = map_get(&l->numbers, key);
+    return buf >= 0 && !memcmp(l->p->buf.v[buf].data, data, (size_t)n) ? buf : -1;
+}
+
+/* The constant that has these numbers, or -1; *key is then the one to enter it by: the first of its samples by those,
+   others by all of their numbers. */
 static int equal_const(const Lower *l, const Type *t, const void *data, const char **key)
 {
     int64_t n = type_bytes(t);
-    unsigned long long h = numbers_hash(data, n);
-    const char *hash = arena_printf(l->A, "%016llx.%d.%lld", h, t->dtype, (long long)n);
-    *key = hash;
-    for (int i = 1, buf; (buf = map_get(&l->numbers, *key)) >= 0; i++) {
-        if (!memcmp(l->p->buf.v[buf].data, data, (size_t)n))
-            return buf;
-        *key = arena_printf(l->A, "%s.%d", hash, i);
-    }
-    return -1;
+    unsigned long long h = sample_hash(data, n);
+    *key = arena_printf(l->A, "%016llx.%d.%lld", h, t->dtype, (long long)n);
+    int buf = const_with(l, *key, data, n);
+    if (buf >= 0 || map_get(&l->numbers, *key) < 0)
+        return buf;
+    h = hash_bytes(data, (size_t)n, 0);
+    *key = arena_printf(l->A, "%s.%016llx", *key, h);
+    return const_with(l, *key, data, n);
 }
 
 /* Here constants become the program's. What a pass or the packing made of them may be subnormal again. */
@@ -193,10 +201,10 @@ static Operand *add_operand(KC *kc, Operand o)
     return &kc->opnd[kc->nopnd++];
 }
 
-/* Is v declared as rows, which the next to last coordinate counts through? */
+/* Is v declared as rows, which one coordinate counts through? */
 static bool merged(const KC *kc, const Value *v)
 {
-    return kc->flat && v->kind != VAL_CONST && v->layout.order != ORDER_STRIDED && v->type.rank == kc->frame.rank;
+    return kc->rows >= 0 && v->kind != VAL_CONST && v->layout.order != ORDER_STRIDED && v->type.rank == kc->frame.rank;
 }
 
 /* The operand record of a value, made on first use with the access given; reading what is written makes it rw. */
@@ -272,7 +280,7 @@ static void indices(KC *kc, Operand *o, const Ix *const *own, const Ix *along, c
         return;
     }
     if (merged(kc, v)) {
-        ix[0] = own[t->rank - 2], ix[1] = ADDC(own[t->rank - 1], o->nhwc ? v->layout.first - param_shift(v) : 0);
+        ix[0] = own[kc->rows], ix[1] = ADDC(own[t->rank - 1], o->nhwc ? v->layout.first - param_shift(v) : 0);
         return;
     }
     if (!o->nhwc) {
@@ -498,9 +506,11 @@ bool value_rows(const Value *v)
         return v->type.dim[rank - 1] > 1;
     if (l->order == ORDER_NHWC)
         return l->last && !(l->border[0] | l->border[1] | l->border[2] | l->border[3]);
-    int64_t next = l->stride[rank - 2] * v->type.dim[rank - 2];
-    for (int d = rank - 3; d >= 0; next *= v->type.dim[d--])
-        if (v->type.dim[d] > 1 && l->stride[d] != next)
+    int64_t rows = 1, step = 0;
+    for (int d = rank - 2; d >= 0; rows *= v->type.dim[d--])
+        if (v->type.dim[d] > 1 && rows == 1)
+            step = l->stride[d];
+        else if (v->type.dim[d] > 1 && l->stride[d] != step * rows)
             return false;
     return !l->at || l->axis == rank - 1;
 }

@@ -109,55 +109,50 @@ static void conv_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, cons
     coord[3] = ADD(ADDC(MULC(ADD(c->x, q), c->h.ostep), c->h.o0), c->ph);
 }
 
-/* Products of the loops from..to, of which a loop over blocks of channels and the one inside it have cg together. */
-static int64_t products(const Conv *c, const Contract *t, int from, int to)
-{
-    int64_t n = 1;
-    for (int k = from; k < to; k++) {
-        int64_t all = k == c->at_y ? c->v.w.k : k == c->at_x ? c->h.w.k : c->cg;
-        if (t->red[k].step)
-            all = (c->cg + SUM_BLOCK - 1) / SUM_BLOCK;
-        n *= t->red[k].in ? SUM_BLOCK : all;
-    }
-    return n;
-}
-
 /* Which loops' sums are added up apart, so that no more than LONG_SUM numbers are added one behind the other. */
 static void tap_blocks(const Conv *c, Contract *t)
 {
-    if (products(c, t, 0, t->nred) < LONG_SUM)
+    if (kc_terms(t, 0, t->nred) < LONG_SUM)
         return;
-    t->blocks = !c->chan_outer && c->cg >= SUM_BLOCK ? t->nred - 1 : 1;
-    while (t->blocks < t->nred - 1 && products(c, t, t->blocks, t->nred) >= LONG_SUM)
-        t->blocks++;
-    if (products(c, t, 0, t->blocks) < LONG_SUM)
-        return;
-    t->groups = t->blocks - 1;
-    while (t->groups > 1 && products(c, t, 0, t->groups) >= LONG_SUM)
-        t->groups--;
+    int inner = !c->chan_outer && c->cg >= SUM_BLOCK ? t->nred - 1 : 1;
+    while (inner < t->nred - 1 && kc_terms(t, inner, t->nred) >= LONG_SUM)
+        inner++;
+    kc_apart(t, inner);
+}
+
+static int add_loop(Contract *t, RedLoop l)
+{
+    t->red[t->nred] = l;
+    return t->nred++;
+}
+
+/* A loop over taps, many in blocks; returns its place. */
+static int taps(KC *kc, Contract *t, const char *name, const Slide *w, const Ix *o, bool clip)
+{
+    RedLoop l = {.name = name, .lo = IXC(0), .hi = IXC(w->k), .most = w->k};
+    if (clip)
+        kc_clip(kc, w, o, &l.lo, &l.hi);
+    kc_cut(t, &l);
+    return add_loop(t, l);
 }
 
 /* Loops over the taps and channels. Many channels go in blocks, each with all taps. */
 static void tap_loops(KC *kc, Conv *c, Contract *t, bool clip_x)
 {
-    int first = c->cg >= LONG_SUM;
-    c->at_c = first + (c->chan_outer ? 0 : 2), c->at_y = first + (c->chan_outer ? 1 : 0), c->at_x = c->at_y + 1;
-    if (first)
-        t->red[0] = (RedLoop){.name = "blk", .lo = IXC(0), .hi = IXC(c->cg), .step = SUM_BLOCK};
-    t->red[c->at_c] = (RedLoop){.name = "c", .lo = IXC(0), .hi = IXC(c->cg), .in = first};
-    t->red[c->at_y] = (RedLoop){.name = "ky", .lo = IXC(0), .hi = IXC(c->v.w.k)};
-    t->red[c->at_x] = (RedLoop){.name = "kx", .lo = IXC(0), .hi = IXC(c->h.w.k)};
-    t->nred = first + 3;
+    RedLoop ch = {.name = "c", .lo = IXC(0), .hi = IXC(c->cg), .most = c->cg};
+    kc_cut(t, &ch);
+    if (c->chan_outer)
+        c->at_c = add_loop(t, ch);
+    c->at_y = taps(kc, t, "ky", &c->v.w, c->y, kc->s.peel);
+    c->at_x = taps(kc, t, "kx", &c->h.w, c->x, clip_x);
+    if (!c->chan_outer)
+        c->at_c = add_loop(t, ch);
     tap_blocks(c, t);
-    if (kc->s.peel)
-        kc_clip(kc, &c->v.w, c->y, &t->red[c->at_y].lo, &t->red[c->at_y].hi);
-    if (clip_x)
-        kc_clip(kc, &c->h.w, c->x, &t->red[c->at_x].lo, &t->red[c->at_x].hi);
 }
 
 static void tile(KC *kc, Conv *c, int px, bool clip_x)
 {
-    Contract t = {.rows = c->rows, .px = px, .nb = c->s->nb, .lanes = c->lanes, .last_n = c->s->last_n, .nred = 3, .vdim = 1,
+    Contract t = {.rows = c->rows, .px = px, .nb = c->s->nb, .lanes = c->lanes, .last_n = c->s->last_n, .vdim = 1,
                   .user = c, .init = conv_init, .x = conv_x, .w = conv_w, .coord = conv_coord};
     if (!c->chan_outer && !c->order && c->cg % kc->t->lanes == 0 && kc_vector(kc, c->in, &c->it, 1))
         t.xs = conv_xs;

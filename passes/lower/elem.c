@@ -21,30 +21,11 @@ static const Expr *hard_sigmoid(KC *kc, const Expr *x)
     return clamp(b, x_fma(b, kc->t->fma, x, K(1.0 / 6), K(0.5)), 0, 1);
 }
 
-/* A polynomial with these coefficients, from that of the highest power on. */
-static const Expr *horner(KC *kc, const Expr *x, const double *c, int n)
-{
-    KB *b = &kc->b;
-    const Expr *y = K(c[0]);
-    for (int i = 1; i < n; i++)
-        y = x_fma(b, kc->t->fma, y, x, K(c[i]));
-    return y;
-}
-
-/* x (1 + erf(x / sqrt 2)) / 2, erf as t P(t^2) / Q(t^2) with t up to 4, where it is 1: Eigen's generic_fast_erf, whose
-   error is below 4e-7. Some twenty operations, most of which do not wait for each other. erf itself takes a hundred in
-   one chain, longer than a linear layer of 96 inputs. */
+/* x (1 + erf(x / sqrt 2)) / 2 */
 static const Expr *gelu(KC *kc, const Expr *x)
 {
-    static const double p[] = {-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06,
-                               -5.69250639462346e-05, -7.34990630326855e-04, -2.95459980854025e-03,
-                               -1.60960333262415e-02};
-    static const double q[] = {-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03,
-                               -7.37332916720468e-03, -1.42647390514189e-02};
     KB *b = &kc->b;
-    const Expr *t = kc_reg(kc, "t", clamp(b, BIN(mul, x, K(0.7071067811865476)), -4, 4));
-    const Expr *z = kc_reg(kc, "z", BIN(mul, t, t));
-    const Expr *erf = BIN(div, BIN(mul, t, horner(kc, z, p, LEN(p))), horner(kc, z, q, LEN(q)));
+    const Expr *s = BIN(mul, x, K(0.7071067811865476)), *erf = kc->l->strict ? UN(erf, s) : x_fast_erf(b, kc->t->fma, s);
     const Expr *half = kc_reg(kc, "h", BIN(mul, K(0.5), x));
     return x_fma(b, kc->t->fma, half, erf, half);
 }

@@ -230,7 +230,7 @@ static void lower_node(Lower *l, int index)
     kc.b = kb_begin(l->A, k);
     k->name = c_name(l->A, l->p->kernel.n, n->name ? n->name : op_info[n->op].name);
     k->title = title(&kc);
-    kc.flat = linear_flat(&kc);
+    kc.rows = linear_flat(&kc);
     kc_inputs(&kc);
     build(&kc);
     find_aliases(&kc);
@@ -250,9 +250,8 @@ static bool weights_far(const Graph *g, const Target *t)
 
 Program *lower_graph(Arena *A, const Graph *g, const Target *t, bool strict)
 {
-    (void)strict; /* every kernel so far rounds as the graph does, up to the order of sums */
     Lower l = {.A = A, .g = g, .t = t, .p = NEW(A, Program, 1), .buf = NEW(A, int, g->value.n), .numbers = map_new(A),
-               .names = map_new(A), .kernels = map_new(A)};
+               .names = map_new(A), .kernels = map_new(A), .strict = strict};
     l.weights_far = weights_far(g, t);
     l.p->arena = A;
     l.p->name = g->name;

@@ -14,6 +14,7 @@ typedef struct Lower {
     Map names;             /* of buffers */
     Map kernels;           /* hash of a kernel, as text -> the last kernel made that has it */
     VEC(int) earlier;      /* per kernel: the one before it of its hash, -1: none */
+    bool strict;           /* functions to the last bits */
     bool weights_far;      /* they outgrow L2: in every run, each comes from beyond it */
 } Lower;
 
@@ -40,7 +41,7 @@ typedef struct KC {
     const int64_t *slot;   /* the result's channels lie in another order: channel c is coordinate slot[c] of `slots` */
     int64_t slots;
     Type frame;            /* of the anchor's result and every step's */
-    bool flat;             /* the next to last coordinate counts through all rows, those before it are 0 */
+    int rows;              /* the dimension whose coordinate counts through all rows, the others but the last are 0; -1: none */
     /* of the outs that are reduced over the map or rows of it, for each vector of the block of channels at work */
     Sum sum[MAX_OUT][MAX_VECTORS];
     int vectors, sum_lanes;
@@ -88,21 +89,31 @@ enum { PARALLEL_MIN = 4096 };
 /* Calls body once for whole vectors and once for the tail inside loops over all elements of frame. vdim is walked
    innermost, in steps of lanes: [N][H][W][C] for NHWC, row-major otherwise. The outermost loop is parallel when `parallel`. */
 void kc_nest(KC *, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *, void *user);
+/* The same one by one, in blocks of the dimensions vdim and `across`: lines of both caches are used whole where what is
+   read lies side by side along `across`. */
+void kc_nest_across(KC *, const Type *frame, int vdim, int across, bool parallel, BodyFn *, void *user);
+/* The frame's dimension along which the value lies side by side, where that is another one than vdim and what is read and
+   written is more than some times L1; else -1. */
+int kc_across(const KC *, ValueId, const Type *frame, int vdim);
 /* The register with x added, or the larger of both; NaN where either is. */
 const Expr *x_gather(KB *, XOp, int reg, const Expr *x);
-/* for i 0..n { body }, summed in blocks so that the rounding error grows with the square root of n's root: returns the
-   register with init combined by op (X_add, X_maximum) with all term(i)s, each of type vt. */
-typedef const Expr *TermFn(KC *, const Ix *i, void *user);
-int kc_fold(KC *, const char *name, XOp, const Expr *init, const Expr *zero, int64_t n, TermFn *, void *user);
-
 /* A sum of so many terms in a row may round by more than the tolerance allows: they are added up in blocks. */
 enum { LONG_SUM = 1024 };
-/* add(i, acc) adds term i to the register acc, a tile of elems elements or a single one (0), each of `lanes`. */
+/* Sums of this many products are added up apart: the rounding of one behind the other grows with their number. */
+enum { SUM_BLOCK = 256 };
+/* add(i, acc) adds term i to the register acc, a tile of elems elements or a single one (0), each of `lanes`. least: so
+   many terms go in blocks, 0: LONG_SUM. */
 typedef void AddFn(KC *, const Ix *i, int acc, void *user);
-typedef struct Terms { const char *name; AddFn *add; void *user; int elems, lanes; bool unroll; } Terms;
-/* for i lo..hi { add }, of which there are `most` at most; in blocks where these are many. */
+typedef struct Terms { const char *name; AddFn *add; void *user; int elems, lanes; bool unroll; int64_t least; } Terms;
+/* for i lo..hi { add }, of which there are `most` at most; in blocks where these are many, so that the rounding error
+   grows with the square root of most's root. What has no rounding (maxima) says that there is 1. */
 void kc_add_up(KC *, const Terms *, const Ix *lo, const Ix *hi, int64_t most, int acc);
 void kc_add_parts(KC *, int acc, int part, int elems); /* acc += part */
+/* The register with init combined by op (X_add, in blocks of FOLD_LONG terms on; X_maximum) with all n term(i)s, each of
+   init's type; init: what changes nothing. */
+typedef const Expr *TermFn(KC *, const Ix *i, void *user);
+enum { FOLD_LONG = 64 };
+int kc_fold(KC *, const char *name, XOp op, const Expr *init, int64_t n, TermFn *, void *user);
 
 /* A window that slides along one dimension: input and output sizes, kernel, stride, dilation, leading pad. */
 typedef struct Slide { int64_t in, out, k, s, d, p; } Slide;
@@ -177,19 +188,16 @@ typedef void RowFn(KC *, const Ix *y, void *user);
 void kc_rows(KC *, LoopKind, const Ix *first, int64_t n, int64_t step, int64_t tiles, RowFn *, void *user);
 
 /* ---- contraction in register tiles (tile.c) ---- */
-/* A loop of the reduction. step: of a loop over blocks. in: it runs over a block of loop in - 1, 0: over lo..hi. */
-typedef struct RedLoop { const char *name; const Ix *lo, *hi; int64_t step; int in; } RedLoop;
-enum { MAX_RED = 5 };
-/* Sums of this many products are added up apart: the rounding of one behind the other grows with their number. */
-enum { SUM_BLOCK = 256 };
+/* A loop of the reduction, of `most` turns at most. step: of a loop over blocks. in: it runs over a block of loop in - 1,
+   0: over lo..hi. apart: in each turn, the sum of everything inside it is added up apart. */
+typedef struct RedLoop { const char *name; const Ix *lo, *hi; int64_t most, step; int in; bool apart; } RedLoop;
+enum { MAX_RED = 12 };
 typedef struct Contract {
     int rows, px, nb, lanes, last_n;      /* last_n: valid lanes of the last vector */
     int nred;                             /* reduction loops, outermost first */
     RedLoop red[MAX_RED];
-    int groups, blocks;                   /* the sum of everything inside the first so many loops is added up apart;
-                                             groups: 0, or fewer than blocks */
-    int64_t rest;                         /* steps of red[blocks] behind the last whole block */
-    const Ix *last;                       /* of red[blocks - 1], for those */
+    int64_t rest;                         /* steps of the innermost loop behind the last whole block */
+    const Ix *last;                       /* of the loop around it, for those */
     int vdim;
     bool pairs;                           /* two pixels share the last vector: conv_pairs */
     int mask;                             /* pairs: a parameter of `lanes` numbers, those of the upper half positive */
@@ -206,6 +214,14 @@ typedef struct Contract {
     void (*store)(KC *, void *, const Ix *row, const Ix *px, int j, const Expr *sum);     /* NULL: kc_finish follows */
 } Contract;
 void kc_contract(KC *, const Contract *);
+/* Adds loops over blocks of what l, whose `most` is set, runs over, and blocks of blocks: each has fewer than LONG_SUM
+   turns. l, which the caller adds, then runs inside a block. */
+void kc_cut(Contract *, RedLoop *l);
+/* Numbers that loops from..to add up one behind the other, at most. */
+int64_t kc_terms(const Contract *, int from, int to);
+/* Sums inside loop inner - 1 are added up apart, and those inside as many loops around it as it takes, so that the loops
+   outside add up fewer than LONG_SUM numbers one behind the other. */
+void kc_apart(Contract *, int inner);
 /* The reduction goes over n terms in blocks, of which many are added up in groups; returns how many loops they take.
    Term i is what kc_blocked makes of the loops' variables. */
 int kc_blocks(KC *, Contract *, const char *name, int64_t n);
@@ -248,7 +264,10 @@ void lower_depthwise(KC *);
 void lower_winograd(KC *);
 void lower_conv_transpose(KC *);
 void lower_matmul(KC *);   /* linear and matmul */
-bool linear_flat(const KC *); /* a linear layer whose rows can be counted through: KC.flat */
+/* The last of the leading dimensions that are not 1, where the rows of a linear layer and of all that it reads and makes
+   are the same ones, so that they are one matrix wherever they lie at one distance from each other; else -1. */
+int linear_rows(const Graph *, const Node *);
+int linear_flat(const KC *); /* the same where they do lie so: KC.rows */
 void lower_pool(KC *);
 void lower_reduce(KC *);
 void lower_softmax(KC *);

@@ -60,5 +60,9 @@ void lower_map(KC *kc)
     Type t = kc->frame;
     if (reduces)
         t.dim[2] = t.dim[3] = 1;
-    kc_nest(kc, &t, vdim, vector ? kc->s.lanes : 1, true, reduces ? channels : body, &vdim);
+    int across = reduces ? -1 : kc_across(kc, kc->n->in[0], &kc->frame, vdim);
+    if (across >= 0)
+        kc_nest_across(kc, &t, vdim, across, true, body, &vdim);
+    else
+        kc_nest(kc, &t, vdim, vector ? kc->s.lanes : 1, true, reduces ? channels : body, &vdim);
 }

@@ -25,7 +25,8 @@ typedef struct Mm {
     KcRun run;
     int along;                 /* lanes of vectors along the sum, 1: none */
     int64_t first, wide;       /* first column of the segment, columns of a block */
-    const Ix *lead[MAX_RANK];  /* coordinates of the result but the last two */
+    const Ix *lead[MAX_RANK];  /* coordinates of the result but the row and the column */
+    int at_row;                /* the dimension of the row */
     bool lead_inside;          /* their loops are inside that over blocks of columns */
     const Ix *row, *blk;
     bool mirrored;             /* the tile lies above the diagonal of a symmetric result */
@@ -50,16 +51,20 @@ static const Expr *mm_init(KC *kc, void *user, int j)
     return kc_load_param(kc, m->bias, column(kc, m, j), true, m->lanes, (j + 1) * m->lanes == m->wide ? m->last_n : m->lanes);
 }
 
+/* The coordinates of a row but that of the column. */
+static void lead(const Mm *m, const Ix *row, const Ix **coord)
+{
+    for (int i = 0; i < m->ot.rank - 1; i++)
+        coord[i] = i == m->at_row ? row : m->lead[i];
+}
+
 /* a[row + q][k], or the vector of n valid lanes from k on. */
 static const Expr *left(KC *kc, const Mm *m, const Ix *q, const Ix *k, int lanes, int n)
 {
     const Ix *coord[MAX_RANK], *row = ADD(m->row, q);
     int R = m->ot.rank, ra = m->at.rank;
     Type frame = m->ot; /* the operand's own coordinates in a frame of the result's rank */
-    for (int i = 0; i < R - 2; i++)
-        coord[i] = m->lead[i];
-    if (R > 1)
-        coord[R - 2] = row;
+    lead(m, row, coord);
     coord[R - 1] = k;
     if (m->ta)
         coord[R - 2] = k, coord[R - 1] = row;
@@ -105,12 +110,8 @@ static void mm_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, const 
 {
     Mm *m = user;
     (void)r;
-    int R = m->ot.rank;
-    for (int i = 0; i < R - 2; i++)
-        coord[i] = m->lead[i];
-    if (R > 1)
-        coord[R - 2] = ADD(m->row, q);
-    coord[R - 1] = column(kc, m, j);
+    lead(m, ADD(m->row, q), coord);
+    coord[m->ot.rank - 1] = column(kc, m, j);
 }
 
 /* [column][row] for [row][column] */
@@ -151,57 +152,68 @@ static void close_rows(KC *kc, int px)
         kb_end(&kc->b);
 }
 
+/* The tile of px x nb sums at work. */
+typedef struct Dots { Mm *m; int px, nb; } Dots;
+
+static const Ix *dot(KC *kc, const Dots *d, const Ix *q, int j) { return ADDC(MULC(q, d->nb), j); }
+
 /* acc[q][j] += a[row q][k...] b[column j][k...], of which n lanes are valid. */
-static void multiply(KC *kc, const Mm *m, int acc, int px, int nb, const Ix *k, int n)
+static void multiply(KC *kc, const Dots *d, int acc, const Ix *k, int n)
 {
     KB *b = &kc->b;
+    Mm *m = d->m;
     const Expr *w[8];
-    for (int j = 0; j < nb; j++)
+    for (int j = 0; j < d->nb; j++)
         w[j] = kc_reg(kc, arena_printf(kc->A, "w%d", j), right(kc, m, k, column(kc, m, j), m->along, n));
-    const Ix *q = tile_rows(kc, px);
+    const Ix *q = tile_rows(kc, d->px);
     const Expr *x = kc_reg(kc, "x", left(kc, m, q, k, m->along, n));
-    for (int j = 0; j < nb; j++)
-        kb_set(b, acc, q, IXC(j), x_fma(b, kc->t->fma, x, w[j], x_tile(b, acc, q, IXC(j))));
-    close_rows(kc, px);
+    for (int j = 0; j < d->nb; j++) {
+        const Ix *at = dot(kc, d, q, j);
+        kb_set(b, acc, at, NULL, x_fma(b, kc->t->fma, x, w[j], x_tile(b, acc, at, NULL)));
+    }
+    close_rows(kc, d->px);
 }
 
-static int zero_tile(KC *kc, const Mm *m, const char *name, int px, int nb)
+static int zero_tile(KC *kc, const Dots *d, const char *name)
 {
-    return kb_tile(&kc->b, name, px, nb, x_const(&kc->b, vt(DT_F32, m->along), 0));
+    return kb_tile(&kc->b, name, d->px * d->nb, 0, x_const(&kc->b, vt(DT_F32, d->m->along), 0));
+}
+
+/* SUM_BLOCK vectors along the sum. */
+static void add_block(KC *kc, const Ix *i, int acc, void *user)
+{
+    const Dots *d = user;
+    int64_t block = (int64_t)SUM_BLOCK * d->m->along;
+    int part = zero_tile(kc, d, "part");
+    const Ix *from = MULC(i, block);
+    multiply(kc, d, part, IXV(kb_for(&kc->b, LOOP_SERIAL, "k", from, ADDC(from, block), d->m->along)), d->m->along);
+    kb_end(&kc->b);
+    kc_add_parts(kc, acc, part, d->px * d->nb);
 }
 
 static void dots(KC *kc, Mm *m, int nb, int px)
 {
     KB *b = &kc->b;
-    int64_t terms = SUM_BLOCK;
-    while (terms * terms < m->K / m->along)
-        terms *= 2;
-    int64_t block = terms * m->along, whole = m->K / m->along * m->along;
-    int64_t blocked = whole >= 2 * block ? whole / block * block : 0;
-    int acc = zero_tile(kc, m, "acc", px, nb);
+    Dots d = {m, px, nb};
+    int64_t block = (int64_t)SUM_BLOCK * m->along, whole = m->K / m->along * m->along, blocks = whole / block;
+    int64_t blocked = blocks >= 2 ? blocks * block : 0;
+    int acc = zero_tile(kc, &d, "acc");
     if (blocked) {
-        const Ix *blk = IXV(kb_for(b, LOOP_SERIAL, "blk", IXC(0), IXC(blocked), block));
-        int part = zero_tile(kc, m, "part", px, nb);
-        multiply(kc, m, part, px, nb, IXV(kb_for(b, LOOP_SERIAL, "k", blk, ADDC(blk, block), m->along)), m->along);
-        kb_end(b);
-        const Ix *q = tile_rows(kc, px);
-        for (int j = 0; j < nb; j++)
-            kb_set(b, acc, q, IXC(j), x_bin(b, X_add, x_tile(b, acc, q, IXC(j)), x_tile(b, part, q, IXC(j))));
-        close_rows(kc, px);
-        kb_end(b);
+        Terms t = {.name = "blk", .add = add_block, .user = &d, .elems = px * nb, .lanes = m->along};
+        kc_add_up(kc, &t, IXC(0), IXC(blocks), blocks, acc);
     }
     if (blocked < whole) {
-        multiply(kc, m, acc, px, nb, IXV(kb_for(b, LOOP_SERIAL, "k", IXC(blocked), IXC(whole), m->along)), m->along);
+        multiply(kc, &d, acc, IXV(kb_for(b, LOOP_SERIAL, "k", IXC(blocked), IXC(whole), m->along)), m->along);
         kb_end(b);
     }
     if (whole < m->K)
-        multiply(kc, m, acc, px, nb, IXC(whole), (int)(m->K - whole));
+        multiply(kc, &d, acc, IXC(whole), (int)(m->K - whole));
     int sum[8];
     for (int j = 0; j < nb; j++)
         sum[j] = kb_tile(b, arena_printf(kc->A, "s%d", j), px, 0, x_const(b, vt(DT_F32, 1), 0));
     const Ix *q = tile_rows(kc, px);
     for (int j = 0; j < nb; j++)
-        kb_set(b, sum[j], q, NULL, x_un(b, X_hsum, x_tile(b, acc, q, IXC(j))));
+        kb_set(b, sum[j], q, NULL, x_un(b, X_hsum, x_tile(b, acc, dot(kc, &d, q, j), NULL)));
     close_rows(kc, px);
     kc_finish(kc, &(Finish){.rows = 1, .px = px, .nb = nb, .lanes = 1, .last_n = 1, .vdim = m->ot.rank - 1, .acc = sum,
                             .coord = mm_coord, .user = m, .twin = m->mirrored ? mirror : NULL, .even = m->even});
@@ -285,31 +297,53 @@ static int pack(KC *kc, Mm *m, int64_t blocks, const char *suffix)
     return *param;
 }
 
-/* Does every value of this many rows lie so that they can be counted through? Others are the same for all. */
-static bool counts_rows(const KC *kc, ValueId v)
+/* Has the value these rows, or one element for all? */
+static bool same_rows(const Graph *g, ValueId v, const Type *frame)
 {
-    const Value *x = &kc->l->g->value.v[v];
-    const Type *t = &x->type;
-    bool rows = t->rank == kc->frame.rank;
-    for (int i = 0; i < t->rank - 1 && rows; i++)
-        rows = t->dim[i] == kc->frame.dim[i];
-    return (rows && x->kind != VAL_CONST && value_rows(x)) || type_elems(t) == 1;
+    const Value *x = &g->value.v[v];
+    bool rows = x->type.rank == frame->rank && x->kind != VAL_CONST;
+    for (int i = 0; i < x->type.rank - 1 && rows; i++)
+        rows = x->type.dim[i] == frame->dim[i];
+    return rows || type_elems(&x->type) == 1;
 }
 
-bool linear_flat(const KC *kc)
+/* Do they lie at one distance from each other? */
+static bool even_rows(const Graph *g, ValueId v, const Type *frame)
 {
-    const Node *n = kc->n;
-    int R = kc->frame.rank;
-    bool all = n->op == OP_linear && R > 2 && kc->frame.dim[R - 2] > 1 && counts_rows(kc, n->in[0]);
+    const Value *x = &g->value.v[v];
+    return same_rows(g, v, frame) && (type_elems(&x->type) == 1 || value_rows(x));
+}
+
+/* Is it so of all values that the layer reads and makes, but for numbers per column? */
+static bool all_values(const Graph *g, const Node *n, const Type *frame, bool (*is)(const Graph *, ValueId, const Type *))
+{
+    bool all = is(g, n->in[0], frame);
     for (int i = 0; i < n->nout; i++)
-        all = all && counts_rows(kc, n->out[i].value);
+        all = all && is(g, n->out[i].value, frame);
     for (int i = 0; i < n->nstep; i++)
         for (int k = 0; k < n->step[i].nin; k++) {
-            bool param = op_is(n->step[i].op, P_PARAM) && k > 0 && n->step[i].attr.axis == R - 1;
+            bool param = op_is(n->step[i].op, P_PARAM) && k > 0 && n->step[i].attr.axis == frame->rank - 1;
             if (n->step[i].in[k] >= 0 && !param)
-                all = all && counts_rows(kc, n->step[i].in[k]);
+                all = all && is(g, n->step[i].in[k], frame);
         }
     return all;
+}
+
+int linear_rows(const Graph *g, const Node *n)
+{
+    if (n->op != OP_linear)
+        return -1;
+    Type frame = node_step_type(g, n, 0);
+    int d = frame.rank - 2;
+    while (d > 0 && frame.dim[d] == 1)
+        d--;
+    return d >= 0 && frame.dim[d] > 1 && all_values(g, n, &frame, same_rows) ? d : -1;
+}
+
+int linear_flat(const KC *kc)
+{
+    int d = linear_rows(kc->l->g, kc->n);
+    return d >= 0 && all_values(kc->l->g, kc->n, &kc->frame, even_rows) ? d : -1;
 }
 
 /* Opens loops over the leading dimensions. */
@@ -317,7 +351,7 @@ static int open_lead(KC *kc, Mm *m, bool outermost)
 {
     int opened = 0;
     for (int i = 0; i < m->ot.rank - 2; i++)
-        if (m->ot.dim[i] > 1 && !kc->flat) {
+        if (m->ot.dim[i] > 1 && kc->rows < 0) {
             LoopKind kind = outermost && !opened ? LOOP_PARALLEL : LOOP_SERIAL;
             m->lead[i] = IXV(kb_for(&kc->b, kind, "i", IXC(0), IXC(m->ot.dim[i]), 1)), opened++;
         }
@@ -362,7 +396,7 @@ static bool near_weights(const KC *kc, const Mm *m) { return m->K * m->cols * 4 
 static int64_t row_block(const KC *kc, const Mm *m)
 {
     int64_t bytes = (m->K + m->cols) * 4, px = kc->s.px;
-    if (!kc->flat || m->lanes == 1 || !near_weights(kc, m) || m->M * bytes <= kc->t->l2 / 2)
+    if (kc->rows < 0 || m->lanes == 1 || !near_weights(kc, m) || m->M * bytes <= kc->t->l2 / 2)
         return 0;
     return imax(kc->t->l2 / 4 / bytes / px, 8) * px;
 }
@@ -408,13 +442,14 @@ void lower_matmul(KC *kc)
     m->K = m->ta ? m->at.dim[m->at.rank - 2] : m->at.dim[m->at.rank - 1];
     if (linear && kc->l->g->value.v[m->b].kind != VAL_CONST)
         bug("linear's weight is not a constant");
-    m->M = kc->flat ? type_elems(&m->ot) / m->cols : R > 1 ? m->ot.dim[R - 2] : 1;
+    m->M = kc->rows >= 0 ? type_elems(&m->ot) / m->cols : R > 1 ? m->ot.dim[R - 2] : 1;
+    m->at_row = kc->rows >= 0 ? kc->rows : R - 2;
     if (linear)
         m->order = kc_sort(kc, m->a, m->at.rank - 1, 1, &m->run);
     choose_vectors(kc, m);
     m->even = even_epilogue(kc, R);
     kc_zero_borders(kc);
-    for (int i = 0; i < R - 2; i++)
+    for (int i = 0; i < R - 1; i++)
         m->lead[i] = IXC(0);
     int64_t block = row_block(kc, m);
     if (block) {

@@ -81,6 +81,17 @@ static void from_transpose(KC *kc, Move *m, const Ix *const *coord, const Ix **i
         in[kc->n->attr.perm.v[i]] = coord[i];
 }
 
+/* The result's dimension along which the operand lies, -1: that of vdim. */
+static int transposed_across(const KC *kc, ValueId in, int vdim)
+{
+    const Ints *perm = &kc->n->attr.perm;
+    int d = kc_across(kc, in, kc_type(kc, in), (int)perm->v[vdim]);
+    for (int i = 0; i < perm->n && d >= 0; i++)
+        if (perm->v[i] == d)
+            return i;
+    return -1;
+}
+
 static void from_view(KC *kc, Move *m, const Ix *const *coord, const Ix **in)
 {
     const Type *it = kc_type(kc, m->in), *ot = kc_type(kc, kc_out(kc));
@@ -148,5 +159,9 @@ void lower_move(KC *kc)
     case OP_reshape: case OP_flatten: m.from = from_view; break;
     default: bug("no lowering for operator '%s'", op_info[kc->n->op].name);
     }
-    kc_nest(kc, ot, m.vdim, vector ? kc->s.lanes : 1, true, copy_body, &m);
+    int across = kc->n->op == OP_transpose ? transposed_across(kc, in, m.vdim) : -1;
+    if (across >= 0)
+        kc_nest_across(kc, ot, m.vdim, across, true, copy_body, &m);
+    else
+        kc_nest(kc, ot, m.vdim, vector ? kc->s.lanes : 1, true, copy_body, &m);
 }

@@ -68,56 +68,49 @@ void kc_nest(KC *kc, const Type *frame, int vdim, int lanes, bool parallel, Body
         kb_end(&kc->b);
 }
 
+/* Opens a loop over the elements of dimension d from `from` on that are in a block. */
+static const Ix *in_block(KC *kc, const char *name, const Ix *from, int64_t block, int64_t size)
+{
+    const Ix *to = ADDC(from, block);
+    return IXV(kb_for(&kc->b, LOOP_SERIAL, name, from, size % block ? ix_min(kc->A, to, IXC(size)) : to, 1));
+}
+
+void kc_nest_across(KC *kc, const Type *frame, int vdim, int across, bool parallel, BodyFn *body, void *user)
+{
+    enum { ROWS = 16, COLUMNS = 8 }; /* rows a power of two apart fall into few sets of a cache, which have 8 ways */
+    static const char *const names[] = {"i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7"};
+    const Ix *coord[MAX_RANK], *from[2];
+    int opened = 4;
+    LoopKind kind = parallel && type_elems(frame) >= PARALLEL_MIN ? LOOP_PARALLEL : LOOP_SERIAL;
+    for (int d = 0; d < frame->rank; d++) {
+        coord[d] = IXC(0);
+        if (d == vdim || d == across || frame->dim[d] == 1)
+            continue;
+        coord[d] = IXV(kb_for(&kc->b, kind, names[d], IXC(0), IXC(frame->dim[d]), 1));
+        kind = LOOP_SERIAL, opened++;
+    }
+    from[0] = IXV(kb_for(&kc->b, kind, "rows", IXC(0), IXC(frame->dim[across]), ROWS));
+    from[1] = IXV(kb_for(&kc->b, LOOP_SERIAL, "columns", IXC(0), IXC(frame->dim[vdim]), COLUMNS));
+    coord[across] = in_block(kc, names[across], from[0], ROWS, frame->dim[across]);
+    coord[vdim] = in_block(kc, names[vdim], from[1], COLUMNS, frame->dim[vdim]);
+    body(kc, coord, 1, 1, user);
+    kc_close(kc, opened);
+}
+
+int kc_across(const KC *kc, ValueId v, const Type *frame, int vdim)
+{
+    const Value *x = &kc->l->g->value.v[v];
+    const Type *t = &x->type;
+    int d = 0, more = frame->rank - t->rank;
+    while (d < t->rank && (t->dim[d] == 1 || !layout_contiguous(&x->layout, t, d)))
+        d++;
+    bool large = kc->t->lanes > 1 && type_elems(frame) * 8 > 4 * kc->t->l1;
+    return large && d < t->rank && d + more != vdim && frame->dim[vdim] > 1 ? d + more : -1;
+}
+
 const Expr *x_gather(KB *b, XOp op, int reg, const Expr *x)
 {
     return op == X_maximum ? x_bin(b, op, x, x_reg(b, reg)) : x_bin(b, op, x_reg(b, reg), x);
-}
-
-/* The length of the blocks in which n terms are added up; n: in one. No loop adds up more than 256 terms, or blocks, but
-   where they are more than 2^24. */
-static int64_t fold_block(XOp op, int64_t n)
-{
-    if (op != X_add || n < 64)
-        return n;
-    int64_t block = 1;
-    while (block < 256 && block * block < n)
-        block *= 2;
-    return block * block < n ? block * block : block;
-}
-
-/* Adds terms base .. base + n to the register acc. */
-static void fold(KC *kc, XOp op, int acc, const Expr *zero, const Ix *base, int64_t n, TermFn *term, void *user)
-{
-    KB *b = &kc->b;
-    int64_t block = fold_block(op, n), nblock = n / block;
-    for (int part = 0; part < 2; part++) { /* whole blocks, then the rest */
-        int64_t lo = part ? nblock * block : 0, len = part ? n - lo : block;
-        if (len <= 0)
-            continue;
-        bool nested = !part && nblock > 1;
-        const Ix *from = ADDC(base, lo);
-        if (nested)
-            from = ADD(base, IXV(kb_for(b, LOOP_SERIAL, "blk", IXC(0), IXC(nblock * block), block)));
-        int sum = nblock > 1 ? kb_let(b, "part", zero) : acc;
-        if (block > 256) {
-            fold(kc, op, sum, zero, from, len, term, user);
-        } else {
-            const Ix *i = ADD(from, IXV(kb_for(b, LOOP_SERIAL, "i", IXC(0), IXC(len), 1)));
-            kb_set(b, sum, NULL, NULL, x_gather(b, op, sum, term(kc, i, user)));
-            kb_end(b);
-        }
-        if (sum != acc)
-            kb_set(b, acc, NULL, NULL, x_gather(b, op, acc, x_reg(b, sum)));
-        if (nested)
-            kb_end(b);
-    }
-}
-
-int kc_fold(KC *kc, const char *name, XOp op, const Expr *init, const Expr *zero, int64_t n, TermFn *term, void *user)
-{
-    int total = kb_let(&kc->b, name, init);
-    fold(kc, op, total, zero, IXC(0), n, term, user);
-    return total;
 }
 
 void kc_add_parts(KC *kc, int acc, int part, int elems)
@@ -132,22 +125,55 @@ void kc_add_parts(KC *kc, int acc, int part, int elems)
     kb_end(b);
 }
 
-void kc_add_up(KC *kc, const Terms *t, const Ix *lo, const Ix *hi, int64_t most, int acc)
+/* The length of the blocks in which many terms are added up: of 256, blocks of blocks. */
+static int64_t sum_block(int64_t n)
+{
+    int64_t block = 1;
+    while (block < SUM_BLOCK && block * block < n)
+        block *= 2;
+    return block * block < n ? block * block : block;
+}
+
+static void add_blocks(KC *kc, const Terms *t, const Ix *lo, const Ix *hi, int64_t block, bool even, int acc)
 {
     KB *b = &kc->b;
-    if (most < LONG_SUM) {
-        t->add(kc, IXV(kb_for(b, t->unroll ? LOOP_UNROLL : LOOP_SERIAL, t->name, lo, hi, 1)), acc, t->user);
-        kb_end(b);
-        return;
-    }
-    int64_t block = fold_block(X_add, most);
     const Expr *zero = x_const(b, vt(DT_F32, t->lanes), 0);
     const Ix *from = IXV(kb_for(b, LOOP_SERIAL, "blk", lo, hi, block)), *to = ADDC(from, block);
-    bool even = ix_is_const(lo) && ix_is_const(hi) && (hi->c - lo->c) % block == 0;
     int part = t->elems ? kb_tile(b, "part", t->elems, 0, zero) : kb_let(b, "part", zero);
     kc_add_up(kc, t, from, even ? to : ix_min(kc->A, to, hi), block, part);
     kc_add_parts(kc, acc, part, t->elems);
     kb_end(b);
+}
+
+void kc_add_up(KC *kc, const Terms *t, const Ix *lo, const Ix *hi, int64_t most, int acc)
+{
+    if (most < (t->least ? t->least : LONG_SUM)) {
+        t->add(kc, IXV(kb_for(&kc->b, t->unroll ? LOOP_UNROLL : LOOP_SERIAL, t->name, lo, hi, 1)), acc, t->user);
+        kb_end(&kc->b);
+        return;
+    }
+    int64_t block = sum_block(most), known = ix_is_const(lo) && ix_is_const(hi) ? hi->c - lo->c : 0;
+    const Ix *whole = known ? ADDC(lo, known / block * block) : hi; /* of a known number, what is left comes apart */
+    add_blocks(kc, t, lo, whole, block, known > 0, acc);
+    if (known % block)
+        add_blocks(kc, t, whole, hi, known % block, true, acc);
+}
+
+typedef struct Fold { XOp op; TermFn *term; void *user; } Fold;
+
+static void fold_term(KC *kc, const Ix *i, int acc, void *user)
+{
+    const Fold *f = user;
+    kb_set(&kc->b, acc, NULL, NULL, x_gather(&kc->b, f->op, acc, f->term(kc, i, f->user)));
+}
+
+int kc_fold(KC *kc, const char *name, XOp op, const Expr *init, int64_t n, TermFn *term, void *user)
+{
+    Fold f = {op, term, user};
+    Terms t = {.name = "i", .add = fold_term, .user = &f, .lanes = init->type.lanes, .least = FOLD_LONG};
+    int total = kb_let(&kc->b, name, init);
+    kc_add_up(kc, &t, IXC(0), IXC(n), op == X_add ? n : 1, total);
+    return total;
 }
 
 Slide node_slide(const Graph *g, const Node *n, int64_t k, int dim)
@@ -202,7 +228,7 @@ void kc_columns(KC *kc, const Slide *w, bool peel, int px, void (*tile)(KC *, co
     for (int i = 0; i < LEN(part); i++) {
         if (part[i].lo >= part[i].hi)
             continue;
-        int64_t tiles = (part[i].hi - part[i].lo) / part[i].step, block = fold_block(X_add, tiles) * part[i].step;
+        int64_t tiles = (part[i].hi - part[i].lo) / part[i].step, block = sum_block(tiles) * part[i].step;
         bool apart = kc_sums(kc) && tiles >= LONG_SUM;
         const Ix *lo = IXC(part[i].lo), *hi = IXC(part[i].hi);
         if (apart) {

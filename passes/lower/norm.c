@@ -171,7 +171,7 @@ static void square_body(KC *kc, const Ix *const *coord, int lanes, int n, void *
             const Expr *x = kc_reg(kc, "x", kc_load(kc, o->in, o->t, r.at, o->vdim, 1, 1));
             sum = x_bin(b, X_mul, x, x);
         } else
-            sum = x_reg(b, kc_fold(kc, "squares", X_add, zero, zero, count, square_term, &r));
+            sum = x_reg(b, kc_fold(kc, "squares", X_add, zero, count, square_term, &r));
         if (r.lanes > 1)
             sum = x_un(b, X_hsum, sum);
         kb_set(b, o->acc, NULL, NULL, x_bin(b, X_add, x_reg(b, o->acc), sum));

@@ -36,7 +36,7 @@ static const Expr *rows_term(KC *kc, const Ix *y, void *user)
     Red *r = user;
     r->coord[r->axis[0]] = y;
     const Expr *zero = x_const(&kc->b, vt(DT_F32, r->lanes), r->max ? -INFINITY : 0);
-    return x_reg(&kc->b, kc_fold(kc, "row", r->max ? X_maximum : X_add, zero, zero, r->it->dim[r->axis[1]], pixel_term, r));
+    return x_reg(&kc->b, kc_fold(kc, "row", r->max ? X_maximum : X_add, zero, r->it->dim[r->axis[1]], pixel_term, r));
 }
 
 static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
@@ -55,7 +55,7 @@ static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
     }
     r->lanes = lanes, r->n = n;
     const Expr *zero = x_const(b, vt(DT_F32, lanes), r->max ? -INFINITY : 0);
-    int acc = kc_fold(kc, "acc", r->max ? X_maximum : X_add, zero, zero, two ? r->it->dim[r->axis[0]] : r->inner, two ? rows_term : term, r);
+    int acc = kc_fold(kc, "acc", r->max ? X_maximum : X_add, zero, two ? r->it->dim[r->axis[0]] : r->inner, two ? rows_term : term, r);
     const Expr *x = x_reg(b, acc);
     if (kc->n->op == OP_mean)
         x = x_bin(b, X_div, x, x_const(b, vt(DT_F32, lanes), (double)r->inner));

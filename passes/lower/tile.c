@@ -155,22 +155,11 @@ static void open_loop(KC *kc, const Contract *c, const Ix **red, int k)
         const RedLoop *blocks = &c->red[l->in - 1];
         lo = red[l->in - 1];
         hi = ADDC(lo, blocks->step);
-        if (!ix_is_const(l->hi) || l->hi->c % blocks->step)
+        if (!ix_is_const(l->lo) || !ix_is_const(l->hi) || (l->hi->c - l->lo->c) % blocks->step)
             hi = ix_min(kc->A, hi, l->hi);
     }
     int64_t by = k == c->nred - 1 ? steps(kc, c) : imax(1, l->step);
     red[k] = IXV(kb_for(&kc->b, LOOP_SERIAL, l->name, lo, hi, by));
-}
-
-static void reduce(KC *kc, const Contract *c, const int *acc, const Ix **red, int k)
-{
-    if (k == c->nred) {
-        step(kc, c, acc, red);
-        return;
-    }
-    open_loop(kc, c, red, k);
-    reduce(kc, c, acc, red, k + 1);
-    kb_end(&kc->b);
 }
 
 static void tiles(KC *kc, const Contract *c, const char *name, int *acc, const Expr *const *init)
@@ -179,18 +168,47 @@ static void tiles(KC *kc, const Contract *c, const char *name, int *acc, const E
         acc[j] = kb_tile(&kc->b, arena_printf(kc->A, "%s%d", name, j), registers(c, j), 0, init[j]);
 }
 
+void kc_cut(Contract *c, RedLoop *l)
+{
+    int64_t step = SUM_BLOCK, n = l->most;
+    if (n < LONG_SUM)
+        return;
+    while ((n + step - 1) / step >= LONG_SUM)
+        step *= SUM_BLOCK;
+    for (; step > 1; n = step, step /= SUM_BLOCK) {
+        c->red[c->nred++] = (RedLoop){.name = "blk", .lo = l->lo, .hi = l->hi, .most = (n + step - 1) / step,
+                                      .step = step, .in = l->in};
+        l->in = c->nred, l->most = step;
+    }
+}
+
+int64_t kc_terms(const Contract *c, int from, int to)
+{
+    int64_t n = 1;
+    for (int k = from; k < to; k++)
+        n *= c->red[k].most;
+    return n;
+}
+
+void kc_apart(Contract *c, int inner)
+{
+    c->red[inner - 1].apart = true;
+    for (int from = 0, to = inner; kc_terms(c, from, inner) >= LONG_SUM; from = to) {
+        to = inner - 1;
+        while (to > from + 1 && kc_terms(c, from, to) >= LONG_SUM)
+            to--;
+        c->red[to - 1].apart = true;
+    }
+}
+
 int kc_blocks(KC *kc, Contract *c, const char *name, int64_t n)
 {
-    int64_t whole = n / SUM_BLOCK;
-    if (whole >= LONG_SUM) {
-        c->red[0] = (RedLoop){.name = "group", .lo = IXC(0), .hi = IXC(whole), .step = SUM_BLOCK};
-        c->groups = 1;
-    }
-    int k = c->groups;
-    c->red[k] = (RedLoop){.name = "blk", .lo = IXC(0), .hi = IXC(whole), .in = k};
-    c->red[k + 1] = (RedLoop){.name = name, .lo = IXC(0), .hi = IXC(SUM_BLOCK)};
-    c->blocks = k + 1, c->nred = k + 2;
-    c->rest = n % SUM_BLOCK, c->last = IXC(whole);
+    RedLoop blk = {.name = "blk", .lo = IXC(0), .hi = IXC(n / SUM_BLOCK), .most = n / SUM_BLOCK};
+    kc_cut(c, &blk);
+    c->red[c->nred++] = blk;
+    c->red[c->nred++] = (RedLoop){.name = name, .lo = IXC(0), .hi = IXC(SUM_BLOCK), .most = SUM_BLOCK};
+    kc_apart(c, c->nred - 1);
+    c->rest = n % SUM_BLOCK, c->last = blk.hi;
     return c->nred;
 }
 
@@ -218,33 +236,35 @@ static void add_part(KC *kc, const Contract *c, const int *acc, const int *part)
     kc_close(kc, n);
 }
 
-/* Adds what loop k and those inside it make to acc, inside c->groups and c->blocks loops apart. */
+/* Adds what loop k and those inside it make to acc. */
 static void sums(KC *kc, const Contract *c, const int *acc, const Ix **red, int k)
 {
-    int end = k < c->groups ? c->groups : c->blocks, part[8];
-    if (k >= end) {
-        reduce(kc, c, acc, red, k);
+    if (k == c->nred) {
+        step(kc, c, acc, red);
         return;
     }
-    for (int i = k; i < end; i++)
-        open_loop(kc, c, red, i);
-    new_part(kc, c, part);
-    sums(kc, c, part, red, end);
-    add_part(kc, c, acc, part);
-    kc_close(kc, end - k);
+    int part[8];
+    open_loop(kc, c, red, k);
+    if (c->red[k].apart)
+        new_part(kc, c, part);
+    sums(kc, c, c->red[k].apart ? part : acc, red, k + 1);
+    if (c->red[k].apart)
+        add_part(kc, c, acc, part);
+    kb_end(&kc->b);
 }
 
 /* The steps behind the last whole block; behind many blocks they are one themselves. */
 static void rest(KC *kc, const Contract *c, const int *acc, const Ix **red)
 {
-    int k = c->blocks, part[8];
+    int k = c->nred - 1, part[8];
+    bool apart = k > 1;
     red[k - 1] = c->last;
-    if (c->groups)
+    if (apart)
         new_part(kc, c, part);
     red[k] = IXV(kb_for(&kc->b, LOOP_SERIAL, c->red[k].name, IXC(0), IXC(c->rest), steps(kc, c)));
-    step(kc, c, c->groups ? part : acc, red);
+    step(kc, c, apart ? part : acc, red);
     kb_end(&kc->b);
-    if (c->groups)
+    if (apart)
         add_part(kc, c, acc, part);
 }
 

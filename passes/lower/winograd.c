@@ -108,16 +108,14 @@ static void product_store(KC *kc, void *user, const Ix *row, const Ix *q, int j,
 /* Over phases and channels; many channels in blocks. */
 static void product_loops(KC *kc, Wino *c, Contract *t)
 {
-    int n = 0;
-    bool many = c->conv.inner >= LONG_SUM;
+    RedLoop ch = {.name = "c", .lo = IXC(0), .hi = IXC(c->conv.inner), .most = c->conv.inner};
     if (c->conv.groups > 1)
-        t->red[n++] = (RedLoop){.name = "phase", .lo = IXC(0), .hi = IXC(c->conv.groups)};
-    if (many)
-        t->red[n++] = (RedLoop){.name = "blk", .lo = IXC(0), .hi = IXC(c->conv.inner), .step = SUM_BLOCK};
-    t->red[n] = (RedLoop){.name = "c", .lo = IXC(0), .hi = IXC(c->conv.inner), .in = many ? n : 0};
-    c->at_c = n, t->nred = n + 1;
-    if (many || c->conv.groups * c->conv.inner > 2 * LONG_SUM)
-        t->blocks = n;
+        t->red[t->nred++] = (RedLoop){.name = "phase", .lo = IXC(0), .hi = IXC(c->conv.groups), .most = c->conv.groups};
+    kc_cut(t, &ch);
+    c->at_c = t->nred;
+    t->red[t->nred++] = ch;
+    if (kc_terms(t, 0, t->nred) >= LONG_SUM)
+        kc_apart(t, c->at_c);
 }
 
 static void products(KC *kc, Wino *c)

@@ -126,6 +126,9 @@ expect 'no weights' 1 '' 'names no weights: give --weights' compile "$spec" -o "
 printf "input: {x: 'f32[2,5]'}\nnetwork: [sqrt]\noutput: y\n" >"$WORK/sqrt.yaml"
 expect 'no parameters, no weights' 0 '' ' 0 bytes of weights' compile "$WORK/sqrt.yaml" -o "$WORK/sqrt"
 expect 'no parameters, no weights, export' 0 '' '1 ONNX node' export "$WORK/sqrt.yaml" -o "$WORK/sqrt.onnx"
+printf "input: {x: 'f32[1,28]'}\nnetwork:\n  - {op: linear, name: c, out: 2147483648}\n" >"$WORK/large.yaml"
+expect 'more weights than memory' 1 '' "large.yaml:3:10: error: all weights up to 'c.weight'.*this machine has" \
+    compile "$WORK/large.yaml" "${w[@]}" -o "$WORK/none"
 expect 'weights file missing' 1 '' 'nothing.safetensors.*error' compile "$spec" --weights "$WORK/nothing.safetensors" -o "$WORK/none"
 expect 'unwritable folder' 1 '' 'error: cannot write' compile "$spec" "${w[@]}" -o /proc/none
 expect 'folder is a file' 1 '' 'error: .*directory' compile "$spec" "${w[@]}" -o "$spec/x"

@@ -1,12 +1,12 @@
 """Networks of PyTorch as dsqc sees them: weights files in every storage type, arrays in, arrays out."""
-import json
 import os
-import struct
 import subprocess
 
 import numpy as np
 import torch
 import torch.nn as nn
+
+import safetensors
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 DSQC, WORK = os.environ["DSQC"], os.environ["WORK"]
@@ -40,18 +40,8 @@ def raw(t):
 
 
 def write_safetensors(path, tensors):
-    """tensors: {name: tensor}, stored in the tensor's own type. The header is padded as the format's library does."""
-    header, at = {"__metadata__": {"format": "pt"}}, 0
-    for name, t in tensors.items():
-        size = t.numel() * t.element_size()
-        header[name] = {"dtype": STORED[t.dtype], "shape": list(t.shape), "data_offsets": [at, at + size]}
-        at += size
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as f:
-        f.write(struct.pack("<Q", len(text)) + text)
-        for t in tensors.values():
-            f.write(raw(t))
+    """tensors: {name: tensor}, stored in the tensor's own type."""
+    safetensors.write(path, {name: (STORED[t.dtype], t.shape, raw(t)) for name, t in tensors.items()}, {"format": "pt"})
 
 
 def run(spec, weights, image, *options):

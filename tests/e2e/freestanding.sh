@@ -100,6 +100,31 @@ for cc in gcc clang; do
 done
 rm -rf "$WORK/1" "$WORK/obj"
 
+# ---- square roots without -fno-math-errno: the machine's instruction, where there is one, and no call ----
+printf "name: root\ninput: {x: 'f32[1,64]'}\nnetwork: [sqrt]\n" >"$WORK/root.yaml"
+"$DSQC" compile "$WORK/root.yaml" --target=generic -q -o "$WORK/root" || echo 'not ok root: compile'
+# instruction NAME COMPILER FLAGS
+instruction()
+{
+    if ! command -v "$2" >/dev/null; then
+        echo "skip square root by $1: no $2"
+    else
+        check "square root by $1, $2" named "$@"
+    fi
+}
+named()
+{
+    # shellcheck disable=SC2086
+    "${@:2}" $strict -O2 -c "$WORK/root/root.c" -o "$WORK/root.o" &&
+        "${@:2}" $strict -O2 -S "$WORK/root/root.c" -o "$WORK/root.s" &&
+        grep -qE "[[:space:]]$1[[:space:]]" "$WORK/root.s" && ! grep -qE '(call|bl|jal)[[:space:]]+sqrtf' "$WORK/root.s"
+}
+instruction sqrtss gcc
+instruction sqrtss clang
+instruction fsqrt aarch64-linux-gnu-gcc
+instruction vsqrt.f32 arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16
+instruction fsqrt.s riscv64-unknown-elf-gcc -march=rv64gc -mabi=lp64d
+
 # measure NAME LIMIT-KiB COMMAND...: prints time and memory of the largest process; only the memory is judged.
 measure()
 {

@@ -129,6 +129,12 @@ check 'line of a kernel' lines
 check 'lines of its instructions' bash -c '[ "$(objdump -dl --no-show-raw-insn "$1" | grep -c "lenet.loops:[0-9]")" -gt 50 ]' - "$WORK/l/lenet.o"
 
 # ---- other machines ----
+refuses_bpf() { ! "$DSQC" compile specs/tiny/lenet.yaml --weights random:1 --backend=llvm --triple=bpf -q -o "$1" 2>"$1.err" &&
+    [ "$(grep -c . "$1.err")" = 1 ] && grep '^dsqc: error: LLVM does not compile this for bpf: .* is not supported' "$1.err"; }
+check 'a triple without the functions' refuses_bpf "$WORK/bpf"
+warns_once() { "$DSQC" compile specs/tiny/lenet.yaml --weights random:1 --backend=llvm --triple=loongarch64 -q -o "$1" 2>"$1.err" &&
+    [ "$(sort "$1.err" | uniq -c | wc -l)" -le 1 ] && ! grep -v '^dsqc: warning: LLVM: ' "$1.err"; }
+check 'what LLVM prints is a warning of ours' warns_once "$WORK/loong"
 check 'any triple' bash -c 'lenet=specs/tiny/lenet.yaml; "$DSQC" compile $lenet --weights random:1 --backend=llvm \
     --triple=powerpc64le-linux-gnu --cpu=pwr9 -q -o "$1" && readelf -h "$1/lenet.o" | grep -q "Machine:.*PowerPC64" &&
     ! nm -u "$1/lenet.o" | grep -v TOC' - "$WORK/ppc"

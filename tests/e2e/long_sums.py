@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Long sums of numbers of one sign, in every operator that adds up: within 2e-6 of the reference on vectors and on scalars,
+"""Long sums of numbers of one sign, in every operator that adds up (and maxima of as many): within 2e-6 of the reference on vectors and on scalars,
 by both backends and by the interpreter. One behind the other, their rounding would leave the promised 1e-5."""
 import os
 import re
@@ -37,6 +37,11 @@ def conv(name, out, kernel, **more):
 case('softmax_across', [1, 70001, 4], '{op: softmax, axis: 1}', sign='abs')
 case('softmax_along', [2, 70003], '{op: softmax, axis: 1}', sign='abs')
 case('softmin_along', [2, 9001], '{op: softmin, axis: 1}', sign='abs')
+case('max_across', [1000, 3], '{op: max, axes: [0]}', sign='abs')
+case('max_along', [2, 257], '{op: max, axes: [1]}', sign='abs')
+case('max_map', [1, 3, 300, 300], '{op: max, axes: [2, 3]}', sign='abs')
+case('max_pool', [1, 8, 300, 3], '{op: max_pool, kernel: [300, 3], stride: 1}', sign='abs')
+case('softmax_257', [2, 257], '{op: softmax, axis: 1}', sign='abs')
 case('l2_across', [1, 70001, 4], '{op: l2_normalize, axes: [1]}')
 case('l2_rows', [1, 5001, 3, 4], '{op: l2_normalize, axes: [1, 2]}')
 case('l2_along', [2, 70003], '{op: l2_normalize, axes: [1]}')
@@ -56,9 +61,14 @@ weights['first.weight'] = np.ones([1500, 1, 1, 1], 'f4')
 case('conv_1x1', [1, 300001, 1, 2], conv('conv_1x1', 9, 1), weight=[9, 300001, 1, 1])
 case('conv_padded', [1, 9001, 2, 2], conv('conv_padded', 9, 1, pad=1), weight=[9, 9001, 1, 1])
 case('conv_window', [1, 2, 70, 70], conv('conv_window', 9, 64), weight=[9, 2, 64, 64])
+case('conv_wide', [1, 1, 1, 400000], conv('conv_wide', 2, '[1, 399999]'), weight=[2, 1, 1, 399999])
+case('conv_high', [1, 1, 400000, 1], conv('conv_high', 2, '[399999, 1]'), weight=[2, 1, 399999, 1])
+case('conv_edges', [1, 2, 9001, 2], conv('conv_edges', 9, '[8999, 2]', pad='[2, 1]'), weight=[9, 2, 8999, 2])
 case('groups', [1, 4098, 3, 4], conv('groups', 8, 3, pad=1, groups=2), weight=[8, 2049, 3, 3])
 case('transpose', [1, 9001, 2, 3], '{op: conv_transpose2d, name: transpose, out: 9, kernel: 3, stride: 2, bias: false}',
      weight=[9001, 9, 3, 3])
+case('transpose_wide', [1, 1, 1, 9001], '{op: conv_transpose2d, name: transpose_wide, out: 2, kernel: [1, 9001], pad: [0, 9000], '
+     'bias: false}', weight=[1, 2, 1, 9001])
 case('depthwise', [1, 8, 70, 70], conv('depthwise', 8, 64, groups=8), weight=[8, 1, 64, 64])
 case('depthwise_wide', [1, 8, 1, 9001], conv('depthwise_wide', 8, '[1, 8999]', groups=8), weight=[8, 1, 1, 8999])
 case('fused_wide', [1, 4, 1, 40001], conv('fused_wide', 8, 1), '{op: square}', '{op: mean, axes: [2, 3]}', weight=[8, 4, 1, 1])
@@ -82,18 +92,23 @@ def verify(*options, within=WITHIN):
         print('    ' + line)
 
 
-def equal_terms(*options):
-    """Every term the same number: all roundings of a sum go one way. Behind --check stands the tolerance of 1e-5."""
-    np.savez(f'{WORK}/equal.npz', **{k: np.full_like(v, 0.1) for k, v in weights.items()})
+def check(name, numbers, weights, *options):
+    """The network on inputs of numbers(shape). Behind --check stands the tolerance of 1e-5."""
+    np.savez(f'{WORK}/given.npz', **weights)
     args = []
-    for name, shape in inputs:
-        np.save(f'{WORK}/{name}.npy', np.full(shape, 0.3, 'f4'))
-        args += ['--input', f'{name}={WORK}/{name}.npy']
-    done = subprocess.run([DSQC, 'run', f'{WORK}/m.yaml', '--weights', f'{WORK}/equal.npz', '--check', '--top', '1', *args,
+    for x, shape in inputs:
+        np.save(f'{WORK}/{x}.npy', numbers(shape).astype('f4'))
+        args += ['--input', f'{x}={WORK}/{x}.npy']
+    done = subprocess.run([DSQC, 'run', f'{WORK}/m.yaml', '--weights', f'{WORK}/given.npz', '--check', '--top', '1', *args,
                            *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    print(('not ok ' if done.returncode else 'ok ') + 'equal terms, ' + ' '.join(options))
+    print(('not ok ' if done.returncode else 'ok ') + f'{name}, ' + ' '.join(options))
     for line in done.stdout.splitlines()[-5:] if done.returncode else []:
         print('    ' + line)
+
+
+def equal_terms(*options):
+    """Every term the same number: all roundings of a sum go one way."""
+    check('equal terms', lambda shape: np.full(shape, 0.3), {k: np.full_like(v, 0.1) for k, v in weights.items()}, *options)
 
 
 spec(f'{WORK}/m.yaml')
@@ -114,3 +129,14 @@ spec(f'{WORK}/m.yaml')
 np.savez(f'{WORK}/w.npz', **weights)
 for target in ('x86-64-v4', 'aarch64'):
     verify('--engine=loops', f'--target={target}', '--winograd=2', within=WINOGRAD)
+
+# Rows far from zero, compared with how they vary: their mean, rounded, is not in the middle.
+weights, inputs, steps, outputs = {}, [], [], []
+for name, shape, axis in ('along', [1, 1000003], 1), ('across', [100003, 4], 0), ('rows', [40, 96], 1):
+    inputs.append((f'x_{name}', shape))
+    steps.append(f'{{op: layer_norm, in: x_{name}, axis: {axis}, weight: false, bias: false, as: {name}}}')
+    outputs.append(name)
+spec(f'{WORK}/m.yaml')
+for options in ['--engine=llvm', '--target=native'], ['--engine=c', '--target=generic']:
+    check('far from zero', lambda shape: 100.75 + 0.14 * rng.standard_normal(shape), {'unused': np.ones(1, 'f4')},
+          '--weights-extra=ignore', *options)

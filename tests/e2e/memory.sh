@@ -68,3 +68,27 @@ for target in native generic; do
     done
     map "square_excitation, $target" specs/shufflenet_v2_x0_5.yaml --set unit=square_excitation --set head=softmax --target=$target
 done
+
+# A chain of N blocks whose maps need borders on different sides: how long it is does not matter to the arena.
+blocks()
+{
+    local i
+    printf "name: blocks\ninput: {x: 'f32[1,8,16,16]'}\noutput: y\nnetwork:\n"
+    echo '  - {op: conv2d, name: c, out: 8, kernel: 3, pad: 1, as: r0}'
+    for ((i = 0; i < $1; i++)); do
+        echo "  - {op: conv2d, name: a$i, out: 8, kernel: 3, pad: 1}"
+        echo "  - {op: conv2d, name: b$i, out: 8, kernel: 1, as: q$i}"
+        echo "  - {op: add, in: [q$i, r$i], as: s$i}"
+        echo "  - {op: conv2d, name: d$i, out: 8, kernel: 2, pad: [1, 1, 0, 0], as: e$i}"
+        echo "  - {op: add, in: [e$i, s$i], as: r$((i + 1))}"
+    done
+}
+for n in 20 1200; do
+    blocks $n >"$WORK/blocks.yaml"
+    "$DSQC" info "$WORK/blocks.yaml" --weights random:1 --target=x86-64-v3 --json | jq .arena_bytes
+done >"$WORK/blocks.txt"
+if [ "$(sort -u "$WORK/blocks.txt" | wc -l)" = 1 ] && grep -q '^[0-9]' "$WORK/blocks.txt"; then
+    echo 'ok a long chain of blocks'
+else
+    echo "not ok a long chain of blocks: $(paste -sd' ' "$WORK/blocks.txt")"
+fi

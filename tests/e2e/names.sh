@@ -123,6 +123,11 @@ for cc in gcc clang 'g++ -x c++' 'clang++ -x c++ -std=c++17'; do
     check "pairs in one translation unit, $cc" unit
 done
 
+# ---- a name that a renamed model would get ----
+spec math_net x >spec.yaml
+renamed() { "$DSQC" compile spec.yaml --weights random:1 -q -o renamed 2>&1 | grep "'math_net' is what 'math' becomes"; }
+check 'the name of a renamed model' renamed
+
 # ---- files of others ----
 mkdir -p others && echo '{"name": "webapp"}' >others/package.json && echo 'int main(void) { return 0; }' >others/app.c
 cp -r others before
@@ -132,6 +137,45 @@ for n in package app; do
     want='nothing is written over it' check "a file of another program, $n" refuses -o others
 done
 check 'they are untouched' diff -r before others
+# Every kind of file that some --emit writes: text, weights, objects, the runtime's, pipes, devices, links to nowhere.
+spec net x >spec.yaml
+kinds='net.json net.h net.c net_weights.h net_weights.S net_selftest.c net.bin net.o net.s libnet.a libnet.so net.dsq
+    net.loops dsq.h dsq_pool.h dsq_pool.c'
+every() { timeout 60 "$DSQC" compile spec.yaml --weights random:1 --threads -q -o "$@" 2>err; }
+printf '#!/bin/sh\nwhile [ "$1" != -o ]; do shift; done\necho code >"$2"\n' >cc # quick, and what it makes is not looked at
+printf '#!/bin/sh\necho code >"$2"\n' >ar
+chmod +x cc ar
+export CC=$PWD/cc AR=$PWD/ar
+text='--emit=c,graph,loops,selftest' code='--emit=obj,asm,lib,shared'
+every whole $text --weights-as=asm && every whole2 $text && every whole3 $code || cat err
+check 'these are all kinds' sh -c '[ "$(cat "$2" "$3" "$4" | jq -r ".files[]" | sort -u)" = "$(printf "%s\n" $1 | sort)" ]' - \
+    "$kinds" whole/net.json whole2/net.json whole3/net.json
+foreign() # "FILE..." COMMAND...: what the command makes of that name is refused and stays
+{
+    local n emit left
+    for n in $1; do
+        rm -rf mine before && mkdir mine && (cd mine && "${@:2}" "$n") && cp -a mine before
+        case $n in *.o | *.s | lib*) emit=$code ;; net_weights.h) emit=$text ;; *) emit="$text --weights-as=asm" ;; esac
+        # shellcheck disable=SC2086
+        every mine $emit; left=$?
+        [ "$left $(ls -lA mine)" = "1 $(ls -lA before)" ] && grep -q "mine/$n: error: .*nothing is written over it" err &&
+            { [ ! -f "mine/$n" ] || cmp -s "mine/$n" "before/$n"; } || { echo "$n: status $left"; cat err; return 1; }
+    done >log
+}
+mine() { echo 'precious' >"$1"; }
+check 'files of mine under names of ours' foreign "$kinds" mine
+check 'pipes' foreign 'net.json net.h net.bin dsq.h' mkfifo
+check 'devices' foreign 'net.json net.c net.bin dsq.h' ln -s /dev/zero
+check 'links to nowhere' foreign 'net.json net.dsq' ln -s nowhere
+printf '{"name": "web", "version": "1", "files": ["net.bin"]}' >whole/package.json
+mkdir -p npm && cp whole/package.json npm && mine npm/net.bin
+not_listed() { ! every npm $text --weights-as=asm && grep 'net.bin' err; }
+check 'a package.json is no report' not_listed
+again() { every "$@" $text --weights-as=asm && every "$@" $text && every "$@" $code && every "$@" $text; }
+check 'what dsqc wrote is replaced, whatever the options' again whole
+unset CC AR
+: >whole/net.bin
+check 'an empty file is replaced' every whole $text --weights-as=asm
 spec m x >spec.yaml
 want='library of the system' check 'a library of the system' refuses --emit=lib -o libm
 check 'its C is welcome' "$DSQC" compile spec.yaml --weights random:1 -q -o libm

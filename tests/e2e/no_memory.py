@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Memory that is used up at any moment: a message, status 1, and nothing left. tests/faults/no_memory.c makes the n-th
 request for memory of dsqc fail, and in some runs all after it. A library may do without (status 0): then the results
-are those of an undisturbed run. The numbers n are drawn, and the seed is printed; NO_MEMORY_SEED repeats it.
+are those of an undisturbed run. The numbers n are drawn, and the seed is printed; NO_MEMORY_SEED repeats it, and it is 1
+where CI is set.
 NO_MEMORY_SWEEP=4000 tries all of them up to there, in as many processes as NO_MEMORY_JOBS says."""
 import os
 import random
@@ -15,13 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+import safetensors
 from small_nets import SMALL, SPEC, cached_cc
 
 WORK, BUILD, DSQC = os.environ["WORK"], os.environ["BUILD"], os.environ["DSQC"]
 PRELOAD = BUILD + "/tests/faults/no_memory.so"
 SAMPLES = 8
 SWEEP = int(os.environ.get("NO_MEMORY_SWEEP", "0"))
-SEED = int(os.environ.get("NO_MEMORY_SEED", random.SystemRandom().randrange(1 << 30)))
+SEED = int(os.environ.get("NO_MEMORY_SEED") or (1 if os.environ.get("CI") else random.SystemRandom().randrange(1 << 30)))
 JOBS = int(os.environ.get("NO_MEMORY_JOBS", "1"))
 # What the compiler made of the same files before: it is not the compiler that is tested.
 CC = cached_cc()
@@ -42,14 +44,7 @@ def weights(folder):
     shapes = {"c.weight": (2, 3, 3, 3), "c.bias": (2,), "f.weight": (3, 2), "f.bias": (3,)}
     tensors = {k: rng.standard_normal(s).astype("f4") for k, s in shapes.items()}
     np.savez_compressed(folder + "/w.npz", **tensors)
-    header, at = [], 0
-    for k, x in tensors.items():
-        dims = ",".join(map(str, x.shape))
-        header.append(f'"{k}":{{"dtype":"F32","shape":[{dims}],"data_offsets":[{at},{at + x.nbytes}]}}')
-        at += x.nbytes
-    text = ("{" + ",".join(header) + "}").encode()
-    with open(folder + "/w.safetensors", "wb") as f:
-        f.write(len(text).to_bytes(8, "little") + text + b"".join(x.tobytes() for x in tensors.values()))
+    safetensors.write(folder + "/w.safetensors", {k: ("F32", x.shape, x.tobytes()) for k, x in tensors.items()})
 
 
 def prepare():

@@ -95,6 +95,12 @@ big 1 500000,500000
 says 'a value beyond memory' 1 "big.yaml:2:.*error: the value 'x', .* takes 3,000,.* bytes; this machine has" verify "$WORK/big.yaml"
 rm "$WORK/big.yaml"
 
+# ---- --strict ----
+erf() { "$DSQC" compile "$WORK/erf.yaml" --weights random:1 --target=x86-64-v3 --emit=loops -o - "$@" | grep -c '[ (]erf('; }
+printf "name: erf\ninput: {x: 'f32[1,64]'}\nnetwork: [gelu]\n" >"$WORK/erf.yaml"
+[ "$(erf)" = 0 ] && [ "$(erf --strict)" -gt 0 ]; verdict 'gelu by erf itself under --strict, else by a shorter one' $? "$(erf) $(erf --strict)"
+rm "$WORK/erf.yaml"
+
 # ---- what would change nothing ----
 none='would change nothing'
 refused "$none: cortex-m4 is a microcontroller" compile --target=cortex-m4 --winograd=2
@@ -125,6 +131,11 @@ done
 refused "--stop-after=loop-hoist $none" opt --loops --passes=loop-cse --stop-after=loop-hoist
 refused "$none: that pass is not in --passes" opt --passes=dce --stop-after=order
 refused 'passes on loops run with --loops' opt --passes=dce --print-ir-after=loop-cse
+for o in weights-prefix=foo. weights-extra=error weights-extra=ignore; do
+    refused "--${o%%=*} would change nothing: random weights" compile --weights=random:1 "--$o"
+    refused "--${o%%=*} would change nothing: random weights" verify --weights=random:2 "--$o"
+    refused "--${o%%=*} would change nothing: no --weights" opt --passes=dce "--$o"
+done
 refused 'nothing can be tuned' tune -o "$WORK/s.json" --disable-pass=choose-kernels
 
 # ---- outputs, before the spec is read ----
@@ -136,10 +147,29 @@ unwritable compile "$n" --report="$WORK/nowhere/r.json" -o "$WORK/out"
 unwritable explore "$n" --html="$WORK/nowhere/x.html"
 unwritable export "$n" -o "$WORK/nowhere/x.onnx"
 unwritable tune "$n" -o "$WORK/nowhere/s.json"
+unwritable compile "$n" --report="$WORK/nowhere/r.json" -o "$WORK/nowhere2"
+unwritable compile "$n" --report="$WORK/nowhere/sub/r.json" -o "$WORK/nowhere"
 unwritable verify "$n" --report="$WORK/nowhere/r.json"
 unwritable opt "$n" -o "$WORK/nowhere/x"
 CC=false unwritable run "$spec" --weights=random:1 -i "$WORK/x.npy" -o "$WORK/nowhere/y.npy"
 [ "$(ls "$WORK")" = "$(printf 'dsqc.1\nnet.yaml')" ]; verdict 'nothing is left of the trial' $? "$(ls "$WORK")"
+
+# ---- a report in the folder that is made for the model ----
+reported() # REPORT ARGUMENTS...
+(
+    mkdir "$WORK/new" && cd "$WORK/new" || exit
+    out=$("$DSQC" compile "$spec" --weights random:1 -q "--report=$1" "${@:2}" 2>&1)
+    [ $? = 0 ] && [ -z "$out" ] && jq -e .kernels "$1" >/dev/null
+    verdict "report: $*" $? "$out"
+    rm -r "$WORK/new"
+)
+reported nd/r.json -o nd
+reported ./nd//r.json -o nd/
+reported nd/r.json -o nd/a/b
+reported "$WORK/new/nd/r.json" -o "$WORK/./new/nd"
+reported generated/net/r.json
+reported generated/r.json
+reported nd/net.json -o nd
 
 # ---- files that are not ours ----
 secret=$WORK/secret
@@ -164,6 +194,32 @@ silent compile "$secret"
 printf '{"password": "hunter2", "x": [}' >"$secret"
 silent info "$spec" --schedule="$secret"
 silent compile "$secret"
+
+printf 'root: [hunter2\nnet: x\n' >"$secret"
+silent compile "$secret"
+printf -- '- hunter2\n- name: hunter2\n' >"$secret"
+silent compile "$secret"
+printf '"hunter2"\n' >"$secret"
+silent compile "$secret"
+
+# ---- whatever way of YAML a spec is written in ----
+wrote() # NAME TEXT
+{
+    printf -- "$2" >"$WORK/way.yaml"
+    says "YAML: $1" 0 '^net' info "$WORK/way.yaml"
+}
+wrote 'quoted keys' "'name': net\n\"input\": {x: 'f32[1]'}\n'network': [relu]\n"
+wrote 'space before the colon' "name : net\ninput : {x: 'f32[1]'}\nnetwork : [relu]\n"
+wrote 'an indented map' "  name: net\n  input: {x: 'f32[1]'}\n  network: [relu]\n"
+wrote 'a map beside the mark' "--- {name: net, input: {x: 'f32[1]'}, network: [relu]}\n"
+wrote 'a map below a directive' "%%YAML 1.1\n---\nname: net\ninput: {x: 'f32[1]'}\nnetwork: [relu]\n"
+wrote 'lines that end with CR' "name: net\rinput: {x: 'f32[1]'}\rnetwork: [relu]\r"
+wrote 'JSON' '{"name": "net", "input": {"x": "f32[1]"}, "network": ["relu"]}'
+
+# ---- what a step may say about its tensors ----
+says 'operators: shared' 0 'shared: true' help operators
+says 'operators: names of tensors' 0 "weight: \{tensor: '" help operators
+says 'operators: names of parameters' 0 "the tensor's name.*\{tensor: '" help operators
 
 # ---- specs by name ----
 says 'another ending' 1 "net.yml.*did you mean '$WORK/net.yaml'" info "$WORK/net.yml"

@@ -70,3 +70,35 @@ spec '[1,3,56,56]' "$(conv a 144)" "$(dw 144 3 1 1)" relu6
 tile 'a depthwise tile has 14 sums where its rows stay in L1' dw 2x7x1
 spec '[1,3,112,112]' "$(conv a 32)" "$(dw 32 3 1 1)" relu6
 tile 'and more rows where they do not' dw 4x4x1
+
+# The rows of a linear layer are one matrix, whatever dimensions count them: its kernel is the same but for the title.
+kernel()
+{
+    spec "$1" "{op: linear, name: fc, out: 100}" relu
+    "$DSQC" compile "$WORK/m.yaml" --weights random:1 -q --target="$2" --emit=loops -o - |
+        sed -n '/^  kernel /,/^  }/s/"[^"]*"//p; /^  kernel /,/^  }/p' | grep -v '^  kernel .*"'
+}
+for target in x86-64-v3 x86-64-v4; do
+    kernel '[60,24]' $target >"$WORK/want"
+    for shape in '[60,1,24]' '[1,60,24]' '[30,2,24]' '[2,30,1,24]' '[5,1,1,12,24]' '[4,1,15,1,24]'; do
+        if kernel "$shape" $target | cmp -s - "$WORK/want" && grep -q fma "$WORK/want"; then
+            echo "ok rows of $shape, $target"
+        else
+            echo "not ok rows of $shape, $target: another kernel than for [60,24]"
+        fi
+    done
+done
+for shape in '[30,1,24]' '[7,3,1,24]' '[5,1,7,1,24]'; do
+    spec "$shape" '{op: linear, name: a, out: 20, as: p}' relu '{op: linear, name: b, out: 20, as: q}' '{op: add, in: [p, q]}' '{op: linear, name: c, out: 5}' softmax
+    interpret "linear layers of $shape" x86-64-v3 generic
+done
+
+# What is read along another dimension than it is written goes in blocks, where it is more than the caches' nearest holds.
+for perm in '[0, 2, 3, 1]' '[3, 1, 0, 2]' '[2, 1, 3, 0]'; do
+    spec '[3,83,27,9]' "{op: transpose, name: t, perm: $perm}" tanh '{op: softmax, axis: 3}'
+    interpret "transpose $perm" x86-64-v4 generic
+done
+spec '[3,83,27,9]' '{op: transpose, name: t, perm: [3, 1, 0, 2]}' '{op: softmax, axis: 3}'
+count 'a transpose goes in blocks' t 'for columns ' 1
+spec '[3,83,27,9]' '{op: transpose, name: t, perm: [1, 0, 2, 3]}' '{op: softmax, axis: 3}'
+count 'one that leaves vectors does not' t 'for columns ' 0

@@ -516,7 +516,14 @@ def files():
         check(f"opt {' '.join(extra)}", None if status == want_status and ("not used" in text) == bool(status) else text)
 
     checkpoints = {"plain.pth": state, "wrapped.ckpt": {"state_dict": state, "epoch": 3}, "half one.bin": {
-        k: v.bfloat16() if v.is_floating_point() else v for k, v in state.items()}}
+        k: v.bfloat16() if v.is_floating_point() else v for k, v in state.items()},
+        "net.tar": {"optimizer": {"state": {0: {"step": torch.ones(1)}}}, "lr": torch.ones(1), "net": state},
+        "ema.pt": {"epoch": 3, "ema": state, "best": None}}
+    torch.save({"state": {"epoch": 3}, "args": ["a"]}, os.path.join(WORK, "nothing.pth"))
+    line = dsqc("info", spec, "--weights", "nothing.pth")[1].splitlines()[-1].strip().replace("python3 ", sys.executable + " ", 1)
+    made = subprocess.run(line, shell=True, cwd=WORK, capture_output=True, text=True)
+    check("a checkpoint without tensors makes no weights", None if made.returncode == 1 and "no tensors" in made.stderr
+          and not os.path.exists(os.path.join(WORK, "nothing.npz")) else f"{made.returncode}: {made.stderr}")
     for name, content in checkpoints.items():
         for new in (True, False):
             torch.save(content, os.path.join(WORK, name), _use_new_zipfile_serialization=new)

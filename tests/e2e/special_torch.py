@@ -61,7 +61,7 @@ def run(name, steps, inputs, want):
 
 def differences(y, want, what):
     """NaN and infinities where PyTorch has them; elsewhere as near as float32 is, 4 subnormals included. What is
-    computed from an exponential is 1e-7 away from it where that vanishes; gelu's erf is within 4e-7 (lower/elem.c)."""
+    computed from an exponential is 1e-7 away from it where that vanishes; gelu's erf is within 4e-7 (ir/fast_erf.c)."""
     want = want.astype('f8')
     least = 4e-7 if 'op: gelu,' in what else 1e-7 if any(f'op: {op},' in what for op in ('sigmoid', 'silu')) else \
         4 * 2.0 ** -149

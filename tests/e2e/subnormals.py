@@ -1,9 +1,7 @@
 #!/usr/bin/python3
 """Subnormal constants, as pruning and weight decay leave them, become zeros: in whatever form they are stored, and where
 folding, rules and Winograd's transform make them. The reference is told the same, so that verify compares."""
-import json
 import os
-import struct
 import subprocess
 import sys
 
@@ -12,6 +10,8 @@ try:
 except ImportError:
     print('skip subnormals: no NumPy')
     sys.exit(0)
+
+import safetensors
 
 DSQC, WORK = os.environ['DSQC'], os.environ['WORK']
 TINY = np.float32(1e-39)
@@ -27,17 +27,6 @@ def say(ok, name, *lines):
 def dsqc(*args):
     done = subprocess.run([DSQC, *args], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     return done.returncode, done.stdout
-
-
-def safetensors(path, tensors):
-    """tensors: {name: (dtype, shape, bytes)}"""
-    header, at = {}, 0
-    for name, (dtype, shape, data) in tensors.items():
-        header[name] = {'dtype': dtype, 'shape': shape, 'data_offsets': [at, at + len(data)]}
-        at += len(data)
-    text = json.dumps(header).encode()
-    with open(path, 'wb') as f:
-        f.write(struct.pack('<Q', len(text)) + text + b''.join(t[2] for t in tensors.values()))
 
 
 def stored(x, dtype):
@@ -79,7 +68,7 @@ some[3] = TINY
 for dtype in ('F32', 'F64', 'BF16'):
     for name, gamma in (('one channel', some), ('every channel', one * TINY)):
         at = f'{WORK}/{dtype}.safetensors'
-        safetensors(at, {k: stored(v, dtype) for k, v in with_gamma(gamma).items()})
+        safetensors.write(at, {k: stored(v, dtype) for k, v in with_gamma(gamma).items()})
         check(f'{name} of a batch norm {dtype}', spec, at)
 # A factor that is subnormal for some output channels only once it is folded: written numbers are normal.
 factor = one.copy()

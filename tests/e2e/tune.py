@@ -165,7 +165,7 @@ def used(path, *words):
 
 tile = 'conv_tile lanes=%d tile=' % lanes
 for name, layer, schedule, message in (
-        ('a tile that does not fit the registers', 'mid1', tile + '4x8x4', 'do not fit|larger than the map'),
+        ('a tile that does not fit the registers', 'mid1', tile + '4x8x4', 'vectors do not fit the'),
         ('a tile larger than the map', 'mid1', tile + '1x9x1', 'larger than the map of 8x8'),
         ('another kind of kernel', 'mid1', 'depthwise lanes=%d tile=1x4x1' % lanes, 'a layer of another kind'),
         ('a kernel of a convolution for a product', 'fc', tile + '1x1x1', 'a layer of another kind'),

@@ -18,13 +18,14 @@ save('module', lambda k: 'module.body.' + k)
 save('state', lambda k: 'state_dict/body.' + k, ['epoch'])
 save('lacks', lambda k: k)
 save('spaces', lambda k: 'my net.body.' + k)
+save('quote', lambda k: "it's.body." + k)
 save('some', lambda k: 'body.' + k if 'fc' in k else 'module.body.' + k)
 save('shape', lambda k: 'module.body.' + k, fc_weight=(64, 5))
 save('others', lambda k: 'body.' + {'conv1.weight': 'stem.kernel', 'fc.weight': 'classifier.w', 'fc.bias': 'classifier.b',
                                     'bn1.bias': 'bn.bias', 'bn1.weight': 'bn.weight'}.get(k, k))
 save('extra', lambda k: 'body.' + k, ['aux.weight'])
 P
-for f in module state lacks spaces some shape others extra; do
+for f in module state lacks spaces quote some shape others extra; do
     "$DSQC" info "$WORK/net.yaml" --weights "$WORK/$f.npz"
 done
 "$DSQC" info "$WORK/net.yaml" --weights "$WORK/module.npz" --weights-prefix=modul.

@@ -205,6 +205,15 @@ static Type narrower(Gen *s, const Type *t)
     return r;
 }
 
+/* The same shape where it also repeats what has shape t along dimensions of 1. */
+static Type repeating(Gen *s, Type r, const Type *t)
+{
+    for (int i = 0; i < r.rank; i++)
+        if (t->dim[i + t->rank - r.rank] == 1 && chance(s, 60))
+            r.dim[i] = pick(s, 2, 9);
+    return r;
+}
+
 static ValueId binary(Gen *s)
 {
     static const Op ops[] = {OP_add, OP_mul, OP_sub, OP_div, OP_maximum, OP_minimum};
@@ -223,6 +232,8 @@ static ValueId binary(Gen *s)
     }
     if (y < 0) {
         Type t = narrower(s, type_of(s, x));
+        if (chance(s, 25))
+            t = repeating(s, t, type_of(s, x));
         y = op == OP_add || op == OP_sub ? constant(s, t, 0.5, 0) : constant_in(s, t, 0.5, 1.5);
     }
     ValueId in[2] = {x, y};
@@ -318,10 +329,24 @@ static ValueId group(Gen *s)
     }
 }
 
+/* Of all numbers of a value in a row, or in two; sums of one sign. */
+static ValueId long_reduction(Gen *s, Op op, ValueId x)
+{
+    int64_t n = type_elems(type_of(s, x)), rows = n % 2 || chance(s, 50) ? 1 : 2;
+    Attrs flat = defaults(OP_reshape), a = defaults(op);
+    bool across = chance(s, 50);
+    flat.shape = across ? (Ints){2, {n / rows, rows}} : (Ints){2, {rows, n / rows}};
+    a.axes = (Ints){1, {!across}};
+    x = node(s, OP_reshape, &flat, &x, 1);
+    return node(s, op, &a, (ValueId[]){op == OP_max ? x : one(s, OP_abs, x)}, 1);
+}
+
 static ValueId reduction(Gen *s)
 {
     static const Op ops[] = {OP_mean, OP_sum, OP_max};
     ValueId x = any(s);
+    if (chance(s, 20))
+        return long_reduction(s, ops[pick(s, 0, 2)], x);
     const Type *t = type_of(s, x);
     Op op = ops[pick(s, 0, 2)];
     Attrs a = defaults(op);

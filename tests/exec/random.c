@@ -80,18 +80,32 @@ static void fill(Case *c)
     graph_eval(c->written, in, keep_output, c);
 }
 
-/* Of an output that is zero everywhere, clipped by some step, errors are measured in what that step was given. */
+static bool clips(Op op)
+{
+    return op == OP_relu || op == OP_relu6 || op == OP_clamp || op == OP_maximum || op == OP_minimum || op == OP_hard_sigmoid ||
+           op == OP_hard_swish;
+}
+
+/* The step behind which a value is zero everywhere: the operand that is so already, -1: this one. */
+static ValueId zero_operand(const Case *c, const Node *n)
+{
+    for (int k = 0; k < n->nin; k++)
+        if (!(c->largest[n->in[k]] > 0) && c->written->value.v[n->in[k]].kind == VAL_NODE)
+            return n->in[k];
+    return -1;
+}
+
+/* Of an output that is zero everywhere because a step clipped it, errors are measured in what that step was given; any
+   other must be zero to the bit. */
 static double clipped_from(const Case *c, int output)
 {
     const Graph *g = c->written;
     double largest = 0;
-    for (ValueId v = g->output.v[output]; !(largest > 0) && g->value.v[v].kind == VAL_NODE;) {
+    for (ValueId v = g->output.v[output]; v >= 0 && g->value.v[v].kind == VAL_NODE;) {
         const Node *n = &g->node.v[g->value.v[v].node];
-        for (int k = 0; k < n->nin; k++)
+        for (int k = 0; k < n->nin && clips(n->op); k++)
             largest = fmax(largest, c->largest[n->in[k]]);
-        if (!n->nin)
-            break;
-        v = n->in[0];
+        v = largest > 0 ? -1 : zero_operand(c, n);
     }
     return largest;
 }

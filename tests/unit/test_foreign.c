@@ -24,6 +24,22 @@ static bool is_attribute(const char *word)
     return attr_by_name(word) >= 0;
 }
 
+/* Some operator of ours is spelt so when '_' is left out: it is found without a row. */
+static bool is_operator_bare(const char *bare)
+{
+    for (int op = 0; op < NOPS; op++) {
+        char name[64];
+        size_t n = 0;
+        for (const char *p = op_info[op].name; *p && n < sizeof name - 1; p++)
+            if (*p != '_')
+                name[n++] = *p;
+        name[n] = 0;
+        if (!strcmp(name, bare))
+            return true;
+    }
+    return false;
+}
+
 /* Ours are words of a spec, theirs are bare and stand once in their place, and every row says something. */
 static void test_table(void)
 {
@@ -41,7 +57,7 @@ static void test_table(void)
             if (!strcmp(r->where, "ATTR"))
                 CU_ASSERT(is_attribute(word));
         }
-        CU_ASSERT(strcmp(r->where, "OP") || op_by_name(r->name) == OP_NONE);
+        CU_ASSERT(strcmp(r->where, "OP") || !is_operator_bare(r->name));
     }
 }
 

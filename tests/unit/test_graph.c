@@ -534,6 +534,23 @@ static void test_build(void)
     arena_free(a);
 }
 
+/* A pass that makes the same constant again gets the one that is there, subnormal numbers or not. */
+static void test_constants_again(void)
+{
+    static const float numbers[][2] = {{1, 2}, {1, 1e-39f}, {-1e-40f, 3}};
+    Arena *a = arena_new();
+    int64_t two = 2;
+    Type t = type_make(DT_F32, 1, &two);
+    Graph *g = graph_new(a, "g");
+    for (int i = 0; i < LEN(numbers); i++) {
+        ValueId c = graph_const_f32(g, "c", t, numbers[i]);
+        CU_ASSERT_EQUAL(graph_const_f32(g, "c", t, numbers[i]), c);
+        CU_ASSERT_EQUAL(g->value.n, i + 1);
+        CU_ASSERT_EQUAL(tensor_at(g->value.v[c].tensor, 0), i == 2 ? 0 : 1);
+    }
+    arena_free(a);
+}
+
 static void test_replace(void)
 {
     Arena *a = arena_new();
@@ -808,6 +825,7 @@ void suite_graph(void)
     CU_add_test(s, "messages of the parser", test_parse_errors);
     CU_add_test(s, "differences", test_diff);
     CU_add_test(s, "building", test_build);
+    CU_add_test(s, "constants made again", test_constants_again);
     CU_add_test(s, "replacing values", test_replace);
     CU_add_test(s, "replacing by an input", test_replace_by_input);
     CU_add_test(s, "order", test_compact_keeps_order);

@@ -61,7 +61,7 @@ static void test_kernels_optimised(void) { same_everywhere(build_kernels_optimis
 /* ---- elementary functions ---- */
 
 enum { STEP = 9973, ARGUMENTS = 1 << 16 };
-static const XOp math_op[] = {X_exp, X_tanh, X_erf, X_log, X_sqrt, X_sqrt_soft};
+static const XOp math_op[] = {X_exp, X_tanh, X_erf, X_sqrt, X_sqrt_soft};
 
 /* out[k][i] = f_k(in[i]), in vectors of the target's width. */
 static void build_math(const Target *t)

@@ -294,9 +294,42 @@ static void test_operands(void)
     arena_free(A);
 }
 
+/* ---- Winograd's method ---- */
+
+static Impl conv_impl(const char *target)
+{
+    Arena *A = arena_new();
+    Graph *g = graph_new(A, "conv");
+    const char *err;
+    ValueId x = graph_input(g, "x", type_make(DT_F32, 4, (const int64_t[]){1, 32, 14, 14}), (Loc){0});
+    ValueId w = graph_const(g, "w", type_make(DT_F32, 4, (const int64_t[]){32, 32, 3, 3}), (Loc){0});
+    Attrs a;
+    attrs_default(OP_conv2d, &a);
+    a.pad = (Ints){4, {1, 1, 1, 1}};
+    ValueId y = node_value(g, graph_add(g, OP_conv2d, &a, (const ValueId[]){x, w}, 2, NULL, (Loc){0}, &err));
+    g->value.v[y].name = "y";
+    PUSH(A, &g->output, y);
+    PassOptions o = {.target = target_find(target), .winograd = 2, .passes = "choose-kernels"};
+    CU_ASSERT_FATAL(passes_check_options(&o) && passes_run(A, g, &o));
+    Impl impl = g->node.v[value_def(g, y)].sched->impl;
+    arena_free(A);
+    return impl;
+}
+
+/* Other scalar targets have it where it is asked for; microcontrollers never, whose flash has no room for the weights. */
+static void test_winograd_targets(void)
+{
+    CU_ASSERT_EQUAL(conv_impl("generic"), IMPL_WINOGRAD);
+    CU_ASSERT_EQUAL(conv_impl("x86-64-v3"), IMPL_WINOGRAD);
+    for (int i = 0; i < ntargets; i++)
+        if (targets[i].mcu)
+            CU_ASSERT_NOT_EQUAL(conv_impl(targets[i].name), IMPL_WINOGRAD);
+}
+
 void suite_passes(void)
 {
     CU_pSuite s = CU_add_suite("passes", NULL, NULL);
+    CU_add_test(s, "Winograd's method and targets", test_winograd_targets);
     CU_add_test(s, "canonicalise on random graphs", test_canonicalise);
     CU_add_test(s, "sink-transposes on random graphs", test_sink_transposes);
     CU_add_test(s, "fold-constants on random graphs", test_fold_constants);
