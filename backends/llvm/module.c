@@ -172,7 +172,7 @@ static void diagnosed(LLVMDiagnosticInfoRef info, void *user)
     if (size && sscanf(size, "stack frame size (%lld) exceeds limit (0) in function '%255[^']", &bytes, fn) == 2)
         frame(m, fn, bytes);
     else if (LLVMGetDiagInfoSeverity(info) == LLVMDSError && !m->refused)
-        m->refused = arena_strndup(m->c.A, text, strlen(text));
+        m->refused = arena_strndup(m->A, text, strlen(text));
     LLVMDisposeMessage(text);
 }
 
@@ -280,7 +280,7 @@ bool l_emit(LMod *m, LLVMCodeGenFileType type, const char *path, LLVMMemoryBuffe
     Printed p = catch_printed();
     LLVMBool failed = path ? LLVMTargetMachineEmitToFile(m->machine->tm, m->mod, path, type, &text)
                            : LLVMTargetMachineEmitToMemoryBuffer(m->machine->tm, m->mod, type, &text, out);
-    const char *said = printed(m->c.A, &p);
+    const char *said = printed(m->A, &p);
     bug_context(NULL, NULL);
     if (m->refused)
         error_at((Loc){0}, "LLVM does not compile this for %s: %s", m->machine->triple, m->refused);
