@@ -1,7 +1,7 @@
 #ifndef DSQ_TARGET_H
 #define DSQ_TARGET_H
 /* What the compiler knows of a machine: one row each in backends/isa/targets.def. */
-#include "../ir/loops.h"
+#include "../ir/loop/loops.h"
 
 /* Where the processor has a mode in which subnormal numbers are zeros. */
 typedef enum Flush { FLUSH_NONE, FLUSH_MXCSR, FLUSH_FPCR, FLUSH_FPSCR } Flush;

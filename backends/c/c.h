@@ -1,7 +1,7 @@
 #ifndef DSQ_C_H
 #define DSQ_C_H
 /* Shared by the files of the C printer. */
-#include "../../ir/loop_facts.h"
+#include "../../ir/loop/loop_facts.h"
 #include "../backend.h"
 
 /* ---- model_name.c ---- */

@@ -3,7 +3,7 @@
 /* Shared by the files of the LLVM backend. */
 #include <stdio.h>
 
-#include "../../ir/loop_facts.h"
+#include "../../ir/loop/loop_facts.h"
 #include "../backend.h"
 #include "api.h"
 #include "llvm.h"

@@ -2,7 +2,7 @@
 #define DSQ_IO_H
 /* Files in and out. Every function that fails has said why through diag. What is read is a regular file or a pipe;
    directories, devices and pipes that nobody writes to are refused. */
-#include "../spec.h"
+#include "../spec/spec.h"
 
 /* Whole file ("-": standard input) as NUL-terminated text in the arena; refuses more than max bytes. NULL on error. */
 char *read_file(Arena *, const char *path, size_t max, size_t *n);
