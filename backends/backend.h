@@ -1,6 +1,6 @@
 #ifndef DSQ_BACKEND_H
 #define DSQ_BACKEND_H
-#include "../compiler/io/io.h"
+#include "../ir/base/files.h"
 #include "target.h"
 
 typedef enum WeightsAs { WEIGHTS_C, WEIGHTS_ASM, WEIGHTS_FILE } WeightsAs;

@@ -1,5 +1,5 @@
 /* Files in: whole, or mapped. */
-#include "../../compiler/io/io.h"
+#include "files.h"
 #include "cleanup.h"
 
 #include <errno.h>

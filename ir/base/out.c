@@ -1,6 +1,6 @@
 /* Files out. Everything is written under a name of its own beside its place and renamed when it is whole. What has not
    been renamed when the process ends, by exit or by a signal, is removed, and so are folders made for it. */
-#include "../../compiler/io/io.h"
+#include "files.h"
 #include "cleanup.h"
 
 #include <errno.h>

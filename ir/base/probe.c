@@ -1,5 +1,5 @@
 /* Outputs that cannot be written are found before the work that they are to hold. */
-#include "../../compiler/io/io.h"
+#include "files.h"
 #include "cleanup.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SHA-256 by libmd. */
-#include "../../compiler/io/io.h"
+#include "files.h"
 
 #include <sha2.h>
 

@@ -1,7 +1,7 @@
 /* Where rules come from: passes/rules/algebra.rules, which is part of the binary, and files that a person names. */
 #include <string.h>
 
-#include "../../compiler/io/io.h"
+#include "../../ir/base/files.h"
 #include "rules.h"
 #include "rules_text.h"
 
