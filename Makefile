@@ -36,7 +36,7 @@ ALL_C     = -std=c11 -D_GNU_SOURCE -DDSQ_VERSION='"$(VERSION)"' -I$(B) $(WARN) $
 ALL_LD    = $(OPT) $(LDFLAGS) $(LIB_LIBS) -lm -ldl -pthread
 
 # dsqc itself uses the thread pool; the rest of runtime_min is text to it, written beside the code that needs it.
-RULES    := passes/algebra.rules
+RULES    := passes/rules/algebra.rules
 RUNTIME  := $(sort $(wildcard runtime_min/*.[ch]))
 # What explore --html writes, but for the numbers.
 PAGE     := $(addprefix compiler/share/explore/,page.html style.css data.js inspect.js passes.js graph.js kernels.js \
@@ -99,7 +99,7 @@ TEXTS := $(patsubst %,$(B)/%_text.h,runtime rules page functions)
 $(B)/runtime_text.h: $(RUNTIME)
 $(B)/rules_text.h: $(RULES)
 $(B)/page_text.h: $(PAGE)
-$(B)/functions_text.h: ir/functions.loops
+$(B)/functions_text.h: ir/loop/functions.loops
 $(TEXTS): backends/c/embed.sh
 	@mkdir -p $(@D)
 	$(call say,EMBED,$@)
@@ -257,7 +257,7 @@ install: $(B)/dsqc $(B)/dsqc.1 $(B)/dsqc-ops.7
 	    $(SHARE)/dsqc $(SHARE)/doc/dsqc $(SHARE)/bash-completion/completions $(SHARE)/pkgconfig
 	install -m 755 $(B)/dsqc $(DESTDIR)$(PREFIX)/bin/dsqc
 	install -m 644 runtime_min/*.[ch] $(DESTDIR)$(PREFIX)/include/dsq
-	install -m 644 passes/algebra.rules $(SHARE)/dsqc/algebra.rules
+	install -m 644 passes/rules/algebra.rules $(SHARE)/dsqc/algebra.rules
 	cd specs && find . -type f -name '*.py' -prune -o -type f -print | while read -r f; do \
 	    install -D -m 644 "$$f" "$(abspath $(SHARE))/dsqc/specs/$$f" || exit 1; done
 	install -m 644 $(B)/dsqc.1 $(SHARE)/man/man1/dsqc.1

@@ -1,6 +1,6 @@
 #ifndef DSQ_BACKEND_H
 #define DSQ_BACKEND_H
-#include "../compiler/io/io.h"
+#include "../ir/base/files.h"
 #include "target.h"
 
 typedef enum WeightsAs { WEIGHTS_C, WEIGHTS_ASM, WEIGHTS_FILE } WeightsAs;
@@ -21,6 +21,13 @@ typedef struct BackendOptions {
     const char *made_by;   /* LLVM's version and machine; NULL: the target's C compiler */
     int64_t stack_bytes;   /* NAME_STACK_BYTES; 0: not known, no such macro */
 } BackendOptions;
+/* All constants in one piece, each at a multiple of BLOB_ALIGN bytes: where the one of buffer i begins. */
+enum { BLOB_ALIGN = 64 };
+typedef struct Blob { int64_t *at, bytes; } Blob;
+Blob blob_layout(Arena *, const Program *);
+
+/* NAME_run, NAME_run_mt, NAME_run_trace. */
+typedef enum RunKind { RUN, RUN_MT, RUN_TRACE } RunKind;
 /* Interface of the model: names and types of inputs and outputs in order. */
 typedef struct Iface { const char *name; Type type; } Iface;
 

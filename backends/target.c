@@ -252,8 +252,3 @@ const char *isa_gcc_options(const char *isa)
             return s->gcc;
     return "";
 }
-
-bool target_by_lane(const Target *t)
-{
-    return t->fma && t->lanes > 1 && isa_instr(t->isa, X_fma, vt(DT_F32, t->lanes), "n");
-}

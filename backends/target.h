@@ -1,7 +1,7 @@
 #ifndef DSQ_TARGET_H
 #define DSQ_TARGET_H
 /* What the compiler knows of a machine: one row each in backends/isa/targets.def. */
-#include "../ir/loops.h"
+#include "../ir/loop/loops.h"
 
 /* Where the processor has a mode in which subnormal numbers are zeros. */
 typedef enum Flush { FLUSH_NONE, FLUSH_MXCSR, FLUSH_FPCR, FLUSH_FPSCR } Flush;
@@ -15,6 +15,7 @@ typedef struct Target {
     int min_lanes;         /* narrowest useful vector, 1 for scalar targets */
     int vregs;             /* registers of that width (scalar: float registers) */
     bool fma;              /* fused multiply-add in hardware */
+    bool fma_by_lane;      /* it takes the scalar operand from any lane of a vector: one load brings several */
     bool mcu;              /* flash and RAM count: peel edges instead of borders, weights as arrays */
     int ptr_bytes;
     int64_t l1, l2, l3;    /* data cache bytes of a core, 0: none */
@@ -24,8 +25,6 @@ typedef struct Target {
 } Target;
 /* NULL where unknown; "native" is the row that fits this machine best, with -march=native. */
 const Target *target_find(const char *name);
-/* Does its multiply-add take the scalar operand from any lane of a vector, so that one load brings several? */
-bool target_by_lane(const Target *);
 const char *target_doc(const char *name); /* what to take it for; "" where nothing is said */
 extern const Target targets[];
 extern const int ntargets;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "term.h"
+#include "cli/term.h"
 
 const LoopPass loop_passes[] = {
     {"loop-unroll", loop_unroll},
@@ -92,7 +92,7 @@ bool job_build(Job *j, const PassOptions *po)
 bool job_begin(Job *j)
 {
     double t = now_ms();
-    if (!job_read(j)) /* compiler/spec.c, compiler/weights/: YAML and tensors -> the graph as written */
+    if (!job_read(j)) /* compiler/spec/spec.c, compiler/weights/: YAML and tensors -> the graph as written */
         return false;
     stage_done(j, "spec and weights", &t);
     return true;

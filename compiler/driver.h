@@ -3,8 +3,8 @@
 /* The way of one network through the compiler. */
 #include "../backends/backend.h"
 #include "../passes/pass.h"
-#include "options.h"
-#include "spec.h"
+#include "cli/options.h"
+#include "spec/spec.h"
 #include "weights/weights.h"
 
 typedef struct Job {

@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "../backends/llvm/llvm.h"
-#include "../passes/rules.h"
+#include "../passes/rules/rules.h"
 #include "io/io.h"
-#include "schedule_file.h"
-#include "term.h"
+#include "tune/schedule_file.h"
+#include "cli/term.h"
 
 /* ---- options ---- */
 

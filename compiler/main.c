@@ -1,14 +1,14 @@
 /* dsqc: one command a file (cmd_*.c), all of them over driver.c. */
-#include "cmd.h"
-#include "help.h"
-#include "options.h"
+#include "cli/cmd.h"
+#include "cli/help.h"
+#include "cli/options.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../backends/target.h"
-#include "base/diag.h"
+#include "../ir/base/diag.h"
 
 static const struct {
     const char *operand, *doc;

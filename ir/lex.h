@@ -3,8 +3,8 @@
 /* Words of the IR text forms. Every function skips blanks, line ends and comments (`;` to the end of the line) first,
    but for lex_name, which follows its sigil directly. Functions that return false without "expected" in their
    description have consumed nothing and said nothing. */
-#include "../compiler/base/base.h"
-#include "../compiler/base/diag.h"
+#include "base/base.h"
+#include "base/diag.h"
 
 typedef struct Lex {
     Arena *arena;

@@ -1,8 +1,8 @@
 #ifndef DSQ_TYPE_H
 #define DSQ_TYPE_H
 /* Tensor types and the constant tensors that weights arrive in. */
-#include "../compiler/base/base.h"
-#include "../compiler/base/diag.h"
+#include "base/base.h"
+#include "base/diag.h"
 
 /* name, bytes, text in IR and in specs (safetensors and ONNX spellings are mapped where they are read) */
 #define DTYPES(X)                                                                                                      \

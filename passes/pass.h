@@ -3,7 +3,7 @@
 /* The pass manager: passes are rows of pass.def, run in that order; passes/run.c alone verifies, times, dumps, stops
    and disables. */
 #include "../backends/target.h"
-#include "../ir/graph.h"
+#include "../ir/graph/graph.h"
 
 /* What a pass sees besides the graph. */
 typedef struct Pass {
@@ -66,7 +66,7 @@ bool passes_run_rows(Graph *, const PassOptions *, const PassInfo *, int n);
 /* Loop kernels for every node, constants packed. g must have schedules, layouts and offsets. */
 Program *lower_graph(Arena *, const Graph *, const Target *, bool strict);
 
-/* A kernel choice. Prints to one line of text, which --schedule reads (passes/schedule.c). */
+/* A kernel choice. Prints to one line of text, which --schedule reads (passes/choose/schedule.c). */
 typedef enum Impl { IMPL_GENERIC, IMPL_CONV_TILE, IMPL_DEPTHWISE, IMPL_CONV_GROUP, IMPL_WINOGRAD } Impl;
 typedef struct Schedule {
     Impl impl;

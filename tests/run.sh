@@ -142,7 +142,7 @@ corpus()
     mkdir -p "$CORPUS/spec" "$CORPUS/loops" "$CORPUS/rules" && /usr/bin/python3 tests/fuzz/seeds.py "$CORPUS"
     cp -r tests/fuzz/corpus/. "$CORPUS"
     cp --parents specs/tiny/*.yaml specs/modules/*.yaml tests/err/*.yaml "$CORPUS/spec"
-    cp passes/algebra.rules tests/ir/own.rules "$CORPUS/rules"
+    cp passes/rules/algebra.rules tests/ir/own.rules "$CORPUS/rules"
     grep -l -e --loops tests/ir/*.dsq | xargs cp -t "$CORPUS/loops"
     "$DSQC" compile specs/tiny/lenet.yaml --weights random:1 --target=generic --emit=loops -o - >"$CORPUS/loops/lenet"
 }

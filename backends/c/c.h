@@ -1,6 +1,7 @@
 #ifndef DSQ_C_H
 #define DSQ_C_H
 /* Shared by the files of the C printer. */
+#include "../../ir/loop/loop_facts.h"
 #include "../backend.h"
 
 /* ---- model_name.c ---- */
@@ -50,7 +51,7 @@ typedef struct CFile {
     const char **elems;             /* macro of the elements of inputs and outputs */
     const char *arena, *weights, *executor, *hook, *user, *mem, *mode; /* names in NAME_run and its siblings */
     KernelText *kernel;
-    int64_t *offset, blob_bytes;    /* of constants in NAME.bin, where they are not arrays */
+    Blob blob;                      /* where constants lie in NAME.bin, where they are not arrays */
     Map needed;                     /* types and helpers that are printed already */
     Buf types, helpers;
     bool special;                   /* DSQ_INF or DSQ_NAN is used */
@@ -78,18 +79,6 @@ void c_wrap(Buf *, int indent, const char *item);
 static inline const char *c_readonly(Access a) { return a == ACC_RO || a == ACC_CONST ? "const " : ""; }
 
 /* ---- kernels ---- */
-/* Which parts of a kernel somebody reads: the others are not printed, so that no compiler warns of them. */
-typedef struct Live {
-    bool *param, *var, *ptr;
-    bool **elem;           /* per register and element of its tile */
-} Live;
-Live live_of(Arena *, const Kernel *, const Block *body);
-bool live_stmt(const Live *, const Kernel *, const Stmt *);
-int64_t reg_elems(const Reg *);
-/* Offset of a constant tile index within the register's elements. */
-int64_t reg_offset(const Reg *, int nix, const Ix *const *ix);
-
-typedef struct Range { int64_t lo, hi; bool known; } Range;
 /* One C function under construction. */
 typedef struct KPrint {
     CFile *c;
@@ -115,14 +104,9 @@ void c_hold_begin(KPrint *, const Block *);
 /* The spelling of a let's load where the compiler is told what stays in a register: of its text or, address, of where
    it loads from. NULL: it is not told. */
 const char *c_hold(KPrint *, const Stmt *, bool *address);
-/* What x can be, where var[v] says what variable v can be. */
-Range ix_range(const Range *var, const Ix *x);
-void loop_range(Range *var, const Stmt *loop);  /* notes the range of a loop's variable */
 bool c_fits_int(KPrint *, const Block *);
 enum { PREC_ANY, PREC_ADD, PREC_MUL, PREC_UNARY, PREC_POSTFIX };
 void c_ix(KPrint *, Buf *, const Ix *, int prec);
-/* Row-major offset of an access from its parameter or pointer. */
-const Ix *c_linear(KPrint *, int ref, int nix, const Ix *const *ix);
 void c_address(KPrint *, Buf *, int ref, const Ix *at);
 void c_element(KPrint *, Buf *, int ref, const Ix *at);
 const char *c_reg(const KPrint *, int reg, int nix, const Ix *const *ix); /* the variable of a register's element */
@@ -133,12 +117,6 @@ void c_pattern(KPrint *, Buf *, const char *pattern, const Operands *);
 /* Text made safe within a comment; indent: of lines after the first. */
 void c_comment_text(Buf *, const char *, int indent);
 void c_kernel_comment(CFile *, Buf *, int kernel);
-/* The loop that threads may share, NULL where there is none or where it cannot be divided. */
-const Stmt *c_shared_loop(CFile *, const Kernel *);
-bool c_stores(const Block *);
-/* May the statements before that loop run beside it? */
-bool c_beside(CFile *, const Kernel *, const Block *before, const Stmt *loop);
-Block c_without_stores(Arena *, const Block *);
 /* Prints one kernel's function or functions behind its comment. */
 void c_kernel(CFile *, Buf *, int kernel);
 /* Prints the function of an operation of class math on vectors of so many lanes. */
@@ -150,7 +128,6 @@ void c_part_function(CFile *, Buf *, int kernel);
 /* ---- the rest of the folder ---- */
 CFile c_file(Arena *, const Program *, const BackendOptions *);
 void c_file_free(CFile *);
-void c_layout_blob(CFile *);                 /* where each constant lies in the blob */
 /* Constants: arrays, or macros that find them in the blob. */
 void c_constants(CFile *, Buf *);
 bool c_blob(CFile *, OutDir *);              /* NAME.bin, and NAME_weights.S where the assembler includes it */
@@ -158,7 +135,6 @@ bool c_blob(CFile *, OutDir *);              /* NAME.bin, and NAME_weights.S whe
 void c_array(CFile *, Buf *, const char *before, const char *name, const Type *, const void *data, int align);
 void c_run(CFile *, Buf *);                  /* NAME_run and its siblings */
 void c_header(CFile *, Buf *);
-typedef enum RunKind { RUN, RUN_MT, RUN_TRACE } RunKind;
 /* "int NAME_run(const float *image, float *logits, void *arena)" */
 void c_prototype(CFile *, Buf *, RunKind);
 #endif

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { BLOB_ALIGN = 64, NUMBERS_PER_LINE = 12 };
+enum { NUMBERS_PER_LINE = 12 };
 
 void c_array(CFile *c, Buf *b, const char *before, const char *name, const Type *t, const void *data, int align)
 {
@@ -39,7 +39,7 @@ static void macros(CFile *c, Buf *b)
         const PBuf *p = &c->p->buf.v[i];
         if (p->kind == BUF_CONST)
             buf_printf(b, "#define %-24s %s_CONST(%s, %lld)   /* %s */\n", c->buf[i], c->MODEL, c_dtype(p->type.dtype),
-                       (long long)c->offset[i], type_text(c->A, &p->type));
+                       (long long)c->blob.at[i], type_text(c->A, &p->type));
     }
     buf_putc(b, '\n');
 }
@@ -123,22 +123,10 @@ bool c_blob(CFile *c, OutDir *dir)
         if (!p->data)
             bug("C backend: constant @%s has no numbers", p->name);
         int64_t n = type_elems(&p->type) * dtype_size(p->type.dtype);
-        at = pad(f, at, c->offset[i]) + n;
+        at = pad(f, at, c->blob.at[i]) + n;
         out_write(f, p->data, (size_t)n);
     }
     if (f)
-        pad(f, at, c->blob_bytes);
+        pad(f, at, c->blob.bytes);
     return outdir_end(dir, f) && (c->o->weights_as != WEIGHTS_ASM || asm_file(c, dir));
-}
-
-void c_layout_blob(CFile *c)
-{
-    c->offset = NEW(c->A, int64_t, c->p->buf.n + 1);
-    for (int i = 0; i < c->p->buf.n; i++) {
-        const PBuf *p = &c->p->buf.v[i];
-        if (p->kind != BUF_CONST || c->o->weights_as == WEIGHTS_C)
-            continue;
-        c->offset[i] = c->blob_bytes;
-        c->blob_bytes = round_up(c->blob_bytes + type_elems(&p->type) * dtype_size(p->type.dtype), BLOB_ALIGN);
-    }
 }

@@ -93,7 +93,7 @@ static void constant(KPrint *k, Buf *b, const Expr *e, int prec)
 
 static void load(KPrint *k, Buf *b, const Expr *e, int prec)
 {
-    const Ix *at = c_linear(k, e->ref, e->nix, e->ix);
+    const Ix *at = linear_offset(k->A, k->k, e->ref, e->nix, e->ix);
     if (e->type.lanes == 1) {
         c_element(k, b, e->ref, at);
         return;

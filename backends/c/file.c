@@ -114,7 +114,8 @@ CFile c_file(Arena *A, const Program *p, const BackendOptions *o)
     map_put(&c.global.used, "flush_set", 1);
     name_kernels(&c);
     name_buffers(&c);
-    c_layout_blob(&c);
+    if (o->weights_as != WEIGHTS_C)
+        c.blob = blob_layout(A, p);
     return c;
 }
 

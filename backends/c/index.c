@@ -4,53 +4,6 @@
 
 #include <string.h>
 
-static int64_t floor_div(int64_t a, int64_t k)
-{
-    return a / k - (a % k < 0);
-}
-
-static Range atom_range(const Range *var, const Atom *a)
-{
-    if (a->kind == ATOM_VAR)
-        return var[a->var];
-    Range x = ix_range(var, a->a);
-    switch (a->kind) {
-    case ATOM_DIV:
-        return (Range){floor_div(x.lo, a->k), floor_div(x.hi, a->k), x.known};
-    case ATOM_MOD:
-        if (x.known && floor_div(x.lo, a->k) == floor_div(x.hi, a->k)) {
-            int64_t base = floor_div(x.lo, a->k) * a->k;
-            return (Range){x.lo - base, x.hi - base, true};
-        }
-        return (Range){0, a->k - 1, true};
-    default: {
-        Range y = ix_range(var, a->b);
-        bool known = x.known && y.known;
-        return a->kind == ATOM_MIN ? (Range){imin(x.lo, y.lo), imin(x.hi, y.hi), known}
-                                   : (Range){imax(x.lo, y.lo), imax(x.hi, y.hi), known};
-    }
-    }
-}
-
-/* Sums saturate: a range that is not known for certain to fit is no use to anybody. */
-static bool scaled_add(int64_t *sum, int64_t k, int64_t x)
-{
-    int64_t kx;
-    return mul_ok(k, x, &kx) && add_ok(*sum, kx, sum);
-}
-
-Range ix_range(const Range *var, const Ix *x)
-{
-    Range r = {x->c, x->c, true};
-    for (int i = 0; i < x->n; i++) {
-        Range a = atom_range(var, &x->t[i].atom);
-        int64_t k = x->t[i].k;
-        r.known = r.known && a.known && scaled_add(&r.lo, k, k > 0 ? a.lo : a.hi) &&
-                  scaled_add(&r.hi, k, k > 0 ? a.hi : a.lo);
-    }
-    return r;
-}
-
 static const char *helper(KPrint *p, const char *name)
 {
     name = arena_printf(p->A, "%s_%s", name, p->wide ? "i64" : "i32");
@@ -145,20 +98,6 @@ void c_ix(KPrint *p, Buf *b, const Ix *x, int prec)
         buf_printf(b, x->n ? x->c < 0 ? " - %lld" : " + %lld" : "%lld", (long long)(x->n ? magnitude(x->c) : x->c));
     if (mine < prec)
         buf_putc(b, ')');
-}
-
-const Ix *c_linear(KPrint *p, int ref, int nix, const Ix *const *ix)
-{
-    if (ref < 0)
-        return ix[0];
-    const KParam *q = &p->k->param.v[ref];
-    const Ix *at = ix_const(p->A, 0);
-    int64_t stride = 1;
-    for (int d = nix - 1; d >= 0; d--) {
-        at = ix_add(p->A, at, ix_mulc(p->A, ix[d], stride));
-        stride *= q->dim[d];
-    }
-    return at;
 }
 
 static const char *base(const KPrint *p, int ref)

@@ -138,7 +138,7 @@ static Buf initial(KPrint *k, const Stmt *s)
     const char *row = c_hold(k, s, &address);
     Buf init = {0}, b = {0};
     if (row && address)
-        c_address(k, &init, s->val->ref, c_linear(k, s->val->ref, s->val->nix, s->val->ix));
+        c_address(k, &init, s->val->ref, linear_offset(k->A, k->k, s->val->ref, s->val->nix, s->val->ix));
     else
         c_expr(k, &init, s->val, PREC_ANY);
     if (!row)
@@ -210,7 +210,7 @@ static void set(KPrint *k, const Stmt *s)
 static void store(KPrint *k, const Stmt *s)
 {
     Buf b = {0}, v = {0}, p = {0};
-    const Ix *at = c_linear(k, s->ref, s->nix, s->ix);
+    const Ix *at = linear_offset(k->A, k->k, s->ref, s->nix, s->ix);
     c_expr(k, &v, s->val, PREC_ANY);
     if (s->val->type.lanes == 1) {
         c_element(k, &b, s->ref, at);
@@ -242,7 +242,7 @@ static void prefetch(KPrint *k, const Stmt *s)
 {
     Buf b = {0};
     buf_puts(&b, "__builtin_prefetch(");
-    c_address(k, &b, s->ref, c_linear(k, s->ref, s->nix, s->ix));
+    c_address(k, &b, s->ref, linear_offset(k->A, k->k, s->ref, s->nix, s->ix));
     buf_puts(&b, ", 0, 2);"); /* to be read; into L2 */
     put_buf(k, &b, GROUP_STORE);
 }
@@ -260,7 +260,7 @@ static void index_var(KPrint *k, const Stmt *s)
         buf_printf(&b, "%s ", index_type(k));
     }
     buf_printf(&b, "%s = ", k->var[s->var]);
-    c_element(k, &b, s->ref, c_linear(k, s->ref, s->nix, s->ix));
+    c_element(k, &b, s->ref, linear_offset(k->A, k->k, s->ref, s->nix, s->ix));
     buf_putc(&b, ';');
     k->range[s->var] = (Range){0};
     put_buf(k, &b, GROUP_POINTER);
@@ -275,7 +275,7 @@ static void pointer(KPrint *k, const Stmt *s)
         buf_printf(&b, "%s%s *", c_readonly(q->access), c_dtype(q->elem));
     }
     buf_printf(&b, "%s = ", k->ptr[s->ptr]);
-    c_address(k, &b, s->ref, c_linear(k, s->ref, s->nix, s->ix));
+    c_address(k, &b, s->ref, linear_offset(k->A, k->k, s->ref, s->nix, s->ix));
     buf_putc(&b, ';');
     put_buf(k, &b, GROUP_POINTER);
 }
@@ -420,32 +420,27 @@ static const char *bound(const KPrint *k, const Stmt *s, const char *name)
     return arena_printf(k->A, s->lo->c < 0 ? "%s - %lld" : "%s + %lld", scaled, (long long)imax(s->lo->c, -s->lo->c));
 }
 
-static void part_function(CFile *c, Buf *out, int kernel, const Stmt *s)
+static void part_function(CFile *c, Buf *out, int kernel, const Shared *s)
 {
     const Kernel *m = &c->p->kernel.v[kernel];
     KernelText *t = &c->kernel[kernel];
-    Block before = m->body;
-    before.n--;
-    t->iterations = (s->hi->c - s->lo->c + s->step - 1) / s->step;
-    t->head = c_stores(&before);
-    t->beside = t->head && c_beside(c, m, &before, s);
-    if (t->head) {
-        KPrint h = begin(c, out, m, &before);
+    t->iterations = s->iterations, t->head = s->head, t->beside = s->beside;
+    if (s->head) {
+        KPrint h = begin(c, out, m, &s->before);
         signature(&h, t->head_name, "");
-        block(&h, &before);
+        block(&h, &s->before);
         end(&h);
         buf_putc(out, '\n');
-        before = c_without_stores(c->A, &before);
     }
-    Block whole = {.v = NEW(c->A, Stmt *, before.n + 1), .n = before.n + 1};
-    memcpy(whole.v, before.v, (size_t)before.n * sizeof *before.v);
-    whole.v[before.n] = m->body.v[m->body.n - 1];
+    Block whole = {.v = NEW(c->A, Stmt *, s->again.n + 1), .n = s->again.n + 1};
+    memcpy(whole.v, s->again.v, (size_t)s->again.n * sizeof *s->again.v);
+    whole.v[s->again.n] = m->body.v[m->body.n - 1];
     KPrint k = begin(c, out, m, &whole);
     const char *first = names_take(&k.local, "begin"), *last = names_take(&k.local, "end");
     t->index = index_type(&k);
     signature(&k, t->name, arena_printf(c->A, "%s %s, %s %s", t->index, first, t->index, last));
-    block(&k, &before);
-    loop(&k, s, bound(&k, s, first), bound(&k, s, last));
+    block(&k, &s->again);
+    loop(&k, s->loop, bound(&k, s->loop, first), bound(&k, s->loop, last));
     end(&k);
     c_part_function(c, out, kernel);
 }
@@ -455,9 +450,9 @@ void c_kernel(CFile *c, Buf *out, int kernel)
     const Kernel *m = &c->p->kernel.v[kernel];
     bug_context("c-backend", m->name);
     c_kernel_comment(c, out, kernel);
-    const Stmt *s = c_shared_loop(c, m);
-    if (s)
-        part_function(c, out, kernel, s);
+    Shared s = c->o->threads ? kernel_shared(c->A, m) : (Shared){0};
+    if (s.loop)
+        part_function(c, out, kernel, &s);
     else {
         KPrint k = begin(c, out, m, &m->body);
         signature(&k, c->kernel[kernel].name, "");

@@ -25,7 +25,7 @@ static void refuse(Buf *b, const char *when, const char *why)
 /* The most bytes that are addressed from one pointer. */
 static int64_t largest(const CFile *c)
 {
-    int64_t most = imax(c->p->arena_bytes, c->blob_bytes);
+    int64_t most = imax(c->p->arena_bytes, c->blob.bytes);
     for (int i = 0; i < c->p->buf.n; i++) {
         const Type *t = &c->p->buf.v[i].type;
         most = imax(most, type_elems(t) * dtype_size(t->dtype));
@@ -45,7 +45,7 @@ void c_refusals(const CFile *c, Buf *b)
         refuse(b, arena_printf(c->A, "PTRDIFF_MAX < %lld", (long long)bytes),
                arena_printf(c->A, "pointers must reach %lld bytes: take a larger machine or a smaller network",
                             (long long)bytes));
-    if (c->blob_bytes)
+    if (c->blob.bytes)
         refuse(b, "(defined __BYTE_ORDER__ && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__) || defined __BIG_ENDIAN__ || \\\n"
                   "    defined __ARMEB__ || defined __MIPSEB__",
                arena_printf(c->A, "%s.bin is little-endian: for this machine give dsqc --weights-as=c", c->model));

@@ -2,14 +2,6 @@
    sizes of the buffers do. */
 #include "c.h"
 
-void loop_range(Range *var, const Stmt *s)
-{
-    Range lo = ix_range(var, s->lo), hi = ix_range(var, s->hi);
-    bool fixed = ix_is_const(s->lo) && ix_is_const(s->hi) && s->hi->c > s->lo->c;
-    int64_t last = fixed ? s->lo->c + (s->hi->c - 1 - s->lo->c) / s->step * s->step : hi.hi - 1;
-    var[s->var] = (Range){lo.lo, imax(last, lo.lo), lo.known && hi.known};
-}
-
 static bool int_fits(int64_t x)
 {
     return x >= -INT32_MAX && x <= INT32_MAX;
@@ -33,7 +25,7 @@ static bool expr_fits(KPrint *k, const Expr *e)
 {
     if (e->op == X_index && !ix_fits(k, e->ix[0]))
         return false;
-    if (e->op == X_load && !ix_fits(k, c_linear(k, e->ref, e->nix, e->ix)))
+    if (e->op == X_load && !ix_fits(k, linear_offset(k->A, k->k, e->ref, e->nix, e->ix)))
         return false;
     for (int i = 0; i < xop_info[e->op].arity; i++)
         if (!expr_fits(k, e->a[i]))
@@ -52,7 +44,7 @@ static bool block_fits(KPrint *k, const Block *b)
         } else if (s->kind == ST_INDEX)
             k->range[s->var] = (Range){0};
         bool memory = s->kind == ST_STORE || s->kind == ST_PREFETCH || s->kind == ST_INDEX || s->kind == ST_PTR;
-        if ((memory && !ix_fits(k, c_linear(k, s->ref, s->nix, s->ix))) || (s->val && !expr_fits(k, s->val)))
+        if ((memory && !ix_fits(k, linear_offset(k->A, k->k, s->ref, s->nix, s->ix))) || (s->val && !expr_fits(k, s->val)))
             return false;
     }
     return true;

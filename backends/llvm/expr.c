@@ -1,4 +1,4 @@
-/* Expressions as LLVM values: what ir/loop_op.def defines, operation by operation. No operation carries a fast-math
+/* Expressions as LLVM values: what ir/loop/loop_op.def defines, operation by operation. No operation carries a fast-math
    flag, so nothing is contracted or reassociated. */
 #include "impl.h"
 

@@ -3,7 +3,8 @@
 /* Shared by the files of the LLVM backend. */
 #include <stdio.h>
 
-#include "../c/c.h"
+#include "../../ir/loop/loop_facts.h"
+#include "../backend.h"
 #include "api.h"
 #include "llvm.h"
 
@@ -42,10 +43,10 @@ typedef enum WeightsIn {
 } WeightsIn;
 
 typedef struct LKernel {
-    LLVMValueRef fn, head, part; /* head, part: see KernelText; part is what the executor calls */
+    LLVMValueRef fn, head, part; /* head: the statements before the shared loop; part: what the executor calls */
     LLVMTypeRef type, head_type, args;
     int64_t iterations;    /* of the loop that threads share, else 0 */
-    bool beside;           /* as in KernelText */
+    bool beside;           /* part takes one index more, of which 0 is the head */
 } LKernel;
 
 /* The function of an operation of class math on so many lanes. */
@@ -57,7 +58,8 @@ typedef struct LMod {
     BackendOptions options;
     const BackendOptions *o; /* options, where constants always are a blob */
     const Machine *machine;
-    CFile c;               /* names, and where constants lie */
+    const char *model;     /* names begin with it */
+    Blob blob;             /* where constants lie */
     WeightsIn weights_in;
     LLVMContextRef ctx;
     LLVMModuleRef mod;

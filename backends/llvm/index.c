@@ -1,7 +1,7 @@
 /* Index expressions as integers of pointer size, and addresses. */
 #include "impl.h"
 
-static LLVMValueRef floor_div(LKern *k, const Atom *a, bool remainder)
+static LLVMValueRef quotient(LKern *k, const Atom *a, bool remainder)
 {
     LLVMBuilderRef b = k->m->b;
     LLVMValueRef x = l_ix(k, a->a), by = l_int(k->m, a->k), zero = l_int(k->m, 0);
@@ -22,7 +22,7 @@ static LLVMValueRef atom(LKern *k, const Atom *a)
         return k->var[a->var];
     case ATOM_DIV:
     case ATOM_MOD:
-        return floor_div(k, a, a->kind == ATOM_MOD);
+        return quotient(k, a, a->kind == ATOM_MOD);
     default: {
         LLVMValueRef x[] = {l_ix(k, a->a), l_ix(k, a->b)};
         return l_intrinsic(k->m, a->kind == ATOM_MIN ? "llvm.smin" : "llvm.smax", k->m->iptr, x, 2);
@@ -49,15 +49,7 @@ LLVMValueRef l_ix(LKern *k, const Ix *x)
 LLVMValueRef l_address(LKern *k, int ref, int nix, const Ix *const *ix)
 {
     LMod *m = k->m;
-    const Ix *at = ref < 0 ? ix[0] : ix_const(m->A, 0);
-    if (ref >= 0) {
-        const KParam *q = &k->k->param.v[ref];
-        int64_t stride = 1;
-        for (int d = nix - 1; d >= 0; d--) {
-            at = ix_add(m->A, at, ix_mulc(m->A, ix[d], stride));
-            stride *= q->dim[d];
-        }
-    }
+    const Ix *at = linear_offset(m->A, k->k, ref, nix, ix);
     int param = ref < 0 ? k->k->ptr.v[~ref].param : ref;
     LLVMTypeRef elem = l_type(m, vt(k->k->param.v[param].elem, 1));
     LLVMValueRef p = ref < 0 ? k->ptr[~ref] : k->param[ref];

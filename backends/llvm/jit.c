@@ -12,7 +12,7 @@ struct LlvmCode {
 static bool define_weights(LLVMOrcLLJITRef jit, const LMod *m, void *weights)
 {
     LLVMOrcCSymbolMapPair pair = {
-        LLVMOrcLLJITMangleAndIntern(jit, arena_printf(m->A, "%s_weights", m->c.model)),
+        LLVMOrcLLJITMangleAndIntern(jit, arena_printf(m->A, "%s_weights", m->model)),
         {(LLVMOrcExecutorAddress)(uintptr_t)weights, {LLVMJITSymbolGenericFlagsExported, 0}},
     };
     return !l_failed(LLVMOrcJITDylibDefine(LLVMOrcLLJITGetMainJITDylib(jit), LLVMOrcAbsoluteSymbols(&pair, 1)));
@@ -51,7 +51,7 @@ LlvmCode *llvm_load(Arena *A, const Program *p, const BackendOptions *o, Weights
         return NULL;
     LlvmCode *code = NEW(A, LlvmCode, 1);
     bool ok = l_module(&m, A, p, o, &machine, OUTSIDE_FAR, NULL, NULL, true);
-    void *weights = ok ? memory((size_t)m.c.blob_bytes) : NULL;
+    void *weights = ok ? memory((size_t)m.blob.bytes) : NULL;
     if (weights)
         l_put_weights(&m, weights);
     ok = ok && link_code(code, &m, weights);

@@ -235,7 +235,14 @@ LLVMValueRef l_math(LMod *m, XOp op, int lanes, LLVMValueRef *a)
     return l_call(m, f->type, f->fn, a, xop_info[op].arity);
 }
 
-/* ---- kernels that are divided among threads: as c_kernel does it ---- */
+/* ---- kernels that are divided among threads ---- */
+
+/* NAME_k0_conv of k0_conv: l_stack_bytes knows kernels by it. */
+static const char *kernel_name(const LMod *m, int kernel, const char *part)
+{
+    const char *name = m->p->kernel.v[kernel].name;
+    return arena_printf(m->A, "%s_%s%s%s", m->model, *name == 'k' ? "" : "k_", name, part);
+}
 
 /* void part(void *args, size_t begin, size_t end) */
 static void part_function(LMod *m, int kernel)
@@ -247,7 +254,7 @@ static void part_function(LMod *m, int kernel)
     for (int i = 0; i < k->param.n; i++)
         member[i] = m->ptr;
     l->args = LLVMStructTypeInContext(m->ctx, member, (unsigned)k->param.n, false);
-    l->part = l_function(m, m->c.kernel[kernel].part_name, LLVMFunctionType(m->none, type, 3, false), false);
+    l->part = l_function(m, kernel_name(m, kernel, "_part"), LLVMFunctionType(m->none, type, 3, false), false);
     LLVMPositionBuilderAtEnd(m->b, LLVMAppendBasicBlockInContext(m->ctx, l->part, ""));
     for (int i = 0; i < k->param.n; i++) {
         LLVMValueRef at = LLVMBuildStructGEP2(m->b, l->args, LLVMGetParam(l->part, 0), (unsigned)i, "");
@@ -279,29 +286,26 @@ static LLVMValueRef bound(LKern *k, const Stmt *s, int param)
     return LLVMBuildNSWAdd(k->m->b, i, l_int(k->m, s->lo->c), "");
 }
 
-static void divided(LMod *m, int kernel, const Stmt *s)
+static void divided(LMod *m, int kernel, const Shared *s)
 {
     const Kernel *src = &m->p->kernel.v[kernel];
     LKernel *l = &m->kernel[kernel];
-    Block before = src->body;
-    before.n--;
-    l->iterations = (s->hi->c - s->lo->c + s->step - 1) / s->step;
-    if (c_stores(&before)) {
-        l->beside = c_beside(&m->c, src, &before, s);
+    l->iterations = s->iterations, l->beside = s->beside;
+    if (s->head) {
         l->head_type = signature(m, src, 0);
-        LKern h = begin(m, kernel, m->c.kernel[kernel].head_name, l->head_type);
+        LKern h = begin(m, kernel, kernel_name(m, kernel, "_head"), l->head_type);
         l->head = h.fn;
-        block(&h, &before);
+        block(&h, &s->before);
         end(&h);
     }
     l->type = signature(m, src, 2);
-    LKern k = begin(m, kernel, m->c.kernel[kernel].name, l->type);
+    LKern k = begin(m, kernel, kernel_name(m, kernel, ""), l->type);
     l->fn = k.fn;
     k.no_stores = true;
-    block(&k, &before);
+    block(&k, &s->before);
     k.no_stores = false;
     at_line(&k);
-    loop(&k, s, bound(&k, s, 0), bound(&k, s, 1), true);
+    loop(&k, s->loop, bound(&k, s->loop, 0), bound(&k, s->loop, 1), true);
     end(&k);
     part_function(m, kernel);
 }
@@ -309,14 +313,14 @@ static void divided(LMod *m, int kernel, const Stmt *s)
 void l_kernel(LMod *m, int kernel)
 {
     const Kernel *src = &m->p->kernel.v[kernel];
-    const Stmt *s = c_shared_loop(&m->c, src);
-    if (s) {
-        divided(m, kernel, s);
+    Shared s = m->o->threads ? kernel_shared(m->A, src) : (Shared){0};
+    if (s.loop) {
+        divided(m, kernel, &s);
         return;
     }
     LKernel *l = &m->kernel[kernel];
     l->type = signature(m, src, 0);
-    LKern k = begin(m, kernel, m->c.kernel[kernel].name, l->type);
+    LKern k = begin(m, kernel, kernel_name(m, kernel, ""), l->type);
     l->fn = k.fn;
     block(&k, &src->body);
     end(&k);

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../compiler/base/cleanup.h"
+#include "../../ir/base/cleanup.h"
 
 struct LlvmApi llvm;
 

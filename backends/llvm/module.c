@@ -102,25 +102,25 @@ void l_put_weights(const LMod *m, uint8_t *at)
     for (int i = 0; i < m->p->buf.n; i++) {
         const PBuf *p = &m->p->buf.v[i];
         if (p->kind == BUF_CONST)
-            memcpy(at + m->c.offset[i], l_numbers(p), (size_t)(type_elems(&p->type) * dtype_size(p->type.dtype)));
+            memcpy(at + m->blob.at[i], l_numbers(p), (size_t)(type_elems(&p->type) * dtype_size(p->type.dtype)));
     }
 }
 
 static LLVMValueRef constants_in_module(LMod *m)
 {
-    char *bytes = NEW(m->A, char, m->c.blob_bytes);
+    char *bytes = NEW(m->A, char, m->blob.bytes);
     l_put_weights(m, (uint8_t *)bytes);
-    return LLVMConstStringInContext2(m->ctx, bytes, (size_t)m->c.blob_bytes, true);
+    return LLVMConstStringInContext2(m->ctx, bytes, (size_t)m->blob.bytes, true);
 }
 
 /* In an object file the constants are so many zeros first, for which LLVM needs no memory; as they are "externally
    initialised", it takes none of them for the number 0. */
 static void add_weights(LMod *m)
 {
-    if (!m->c.blob_bytes || m->weights_in == IN_ARGUMENT)
+    if (!m->blob.bytes || m->weights_in == IN_ARGUMENT)
         return;
-    const char *name = arena_printf(m->A, "%s_weights", m->c.model);
-    LLVMTypeRef type = LLVMArrayType2(m->i8, (uint64_t)m->c.blob_bytes);
+    const char *name = arena_printf(m->A, "%s_weights", m->model);
+    LLVMTypeRef type = LLVMArrayType2(m->i8, (uint64_t)m->blob.bytes);
     LLVMValueRef init = NULL;
     if (m->weights_in == IN_MODULE) {
         init = constants_in_module(m);
@@ -136,7 +136,7 @@ static void add_weights(LMod *m)
     }
     if (m->weights_in == IN_OBJECT) {
         LLVMSetExternallyInitialized(g, true);
-        LLVMSetSection(g, arena_printf(m->A, ".rodata.%s_weights", m->c.model));
+        LLVMSetSection(g, arena_printf(m->A, ".rodata.%s_weights", m->model));
     } else if (m->weights_in == OUTSIDE) {
         LLVMSetVisibility(g, LLVMHiddenVisibility);
     }
@@ -152,11 +152,11 @@ static bool begins(const char *s, const char *with)
 /* The model's functions first: its name may begin as the runtime's do. */
 static void frame(LMod *m, const char *fn, int64_t bytes)
 {
-    if (begins(fn, arena_printf(m->A, "%s_run", m->c.model)))
+    if (begins(fn, arena_printf(m->A, "%s_run", m->model)))
         m->run_frame = imax(m->run_frame, bytes);
     else if (strlen(fn) > 5 && !strcmp(fn + strlen(fn) - 5, "_part"))
         m->part_frame = imax(m->part_frame, bytes);
-    else if (begins(fn, arena_printf(m->A, "%s_k", m->c.model)))
+    else if (begins(fn, arena_printf(m->A, "%s_k", m->model)))
         m->kernel_frame = imax(m->kernel_frame, bytes);
     else if (begins(fn, "dsq_"))
         m->math_frame = imax(m->math_frame, bytes);
@@ -172,7 +172,7 @@ static void diagnosed(LLVMDiagnosticInfoRef info, void *user)
     if (size && sscanf(size, "stack frame size (%lld) exceeds limit (0) in function '%255[^']", &bytes, fn) == 2)
         frame(m, fn, bytes);
     else if (LLVMGetDiagInfoSeverity(info) == LLVMDSError && !m->refused)
-        m->refused = arena_strndup(m->c.A, text, strlen(text));
+        m->refused = arena_strndup(m->A, text, strlen(text));
     LLVMDisposeMessage(text);
 }
 
@@ -232,10 +232,11 @@ bool l_module(LMod *m, Arena *A, const Program *p, const BackendOptions *o, cons
     *m = (LMod){.A = A, .p = p, .options = *o, .o = &m->options, .machine = machine, .weights_in = weights,
                 .lines = lines};
     m->options.weights_as = weights == IN_ARGUMENT ? WEIGHTS_FILE : WEIGHTS_ASM;
-    m->c = c_file(A, p, m->o);
+    m->model = p->name;
+    m->blob = blob_layout(A, p);
     m->ctx = LLVMContextCreate();
     LLVMContextSetDiagnosticHandler(m->ctx, diagnosed, m);
-    m->mod = LLVMModuleCreateWithNameInContext(m->c.model, m->ctx);
+    m->mod = LLVMModuleCreateWithNameInContext(m->model, m->ctx);
     m->b = LLVMCreateBuilderInContext(m->ctx);
     LLVMSetTarget(m->mod, machine->triple);
     LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine->tm);
@@ -270,7 +271,6 @@ void l_module_free(LMod *m)
         LLVMDisposeDIBuilder(m->di);
     LLVMDisposeModule(m->mod);
     LLVMContextDispose(m->ctx);
-    c_file_free(&m->c);
 }
 
 bool l_emit(LMod *m, LLVMCodeGenFileType type, const char *path, LLVMMemoryBufferRef *out)
@@ -280,7 +280,7 @@ bool l_emit(LMod *m, LLVMCodeGenFileType type, const char *path, LLVMMemoryBuffe
     Printed p = catch_printed();
     LLVMBool failed = path ? LLVMTargetMachineEmitToFile(m->machine->tm, m->mod, path, type, &text)
                            : LLVMTargetMachineEmitToMemoryBuffer(m->machine->tm, m->mod, type, &text, out);
-    const char *said = printed(m->c.A, &p);
+    const char *said = printed(m->A, &p);
     bug_context(NULL, NULL);
     if (m->refused)
         error_at((Loc){0}, "LLVM does not compile this for %s: %s", m->machine->triple, m->refused);

@@ -19,7 +19,7 @@ static bool comes_with_linking(const char *name)
 
 static bool nothing_undefined(const LMod *m, const Elf *e)
 {
-    const char *own = arena_printf(m->A, "%s_weights", m->c.model);
+    const char *own = arena_printf(m->A, "%s_weights", m->model);
     for (int i = 0; i < e->symbol.n; i++) {
         const ElfSymbol *s = &e->symbol.v[i];
         if (!s->undefined || comes_with_linking(s->name) || !strcmp(s->name, own))
@@ -43,7 +43,7 @@ static bool put_weights(const LMod *m, int fd, int64_t at)
             continue;
         const char *from = l_numbers(p);
         size_t left = (size_t)(type_elems(&p->type) * dtype_size(p->type.dtype));
-        for (off_t to = (off_t)(at + m->c.offset[i]); left;) {
+        for (off_t to = (off_t)(at + m->blob.at[i]); left;) {
             ssize_t n = pwrite(fd, from, left, to);
             if (n <= 0)
                 return false;
@@ -56,10 +56,10 @@ static bool put_weights(const LMod *m, int fd, int64_t at)
 static bool complete(const LMod *m, int fd, const uint8_t *data, size_t n, const char *path)
 {
     Elf e;
-    if (!elf_read(m->A, data, n, arena_printf(m->A, ".rodata.%s_weights", m->c.model), &e))
+    if (!elf_read(m->A, data, n, arena_printf(m->A, ".rodata.%s_weights", m->model), &e))
         return m->weights_in == IN_MODULE;
     if (m->weights) {
-        if (e.weights_at < 0 || e.weights_bytes < m->c.blob_bytes)
+        if (e.weights_at < 0 || e.weights_bytes < m->blob.bytes)
             bug("LLVM backend: the object has no place for the weights");
         if (!put_weights(m, fd, e.weights_at)) {
             error_at(loc_file(diag_file(path, NULL, 0)), "cannot write the weights: %s", strerror(errno));

@@ -118,7 +118,7 @@ static LLVMValueRef argument(Run *r, const KParam *p, Arg a)
         return byte_offset(m, r->arena, a.offset);
     int64_t at = a.offset * dtype_size(p->elem);
     if (m->p->buf.v[a.buf].kind == BUF_CONST)
-        return byte_offset(m, r->weights, m->c.offset[a.buf] + at);
+        return byte_offset(m, r->weights, m->blob.at[a.buf] + at);
     return byte_offset(m, r->buf[a.buf], at);
 }
 
@@ -175,7 +175,7 @@ static int most_arguments(const Program *p)
 static const char *run_name(LMod *m, RunKind kind)
 {
     static const char *const suffix[] = {"run", "run_mt", "run_trace"};
-    return arena_printf(m->A, "%s_%s", m->c.model, suffix[kind]);
+    return arena_printf(m->A, "%s_%s", m->model, suffix[kind]);
 }
 
 static void run_function(LMod *m, RunKind kind)

@@ -1,7 +1,7 @@
 #ifndef DSQ_IMAGE_H
 #define DSQ_IMAGE_H
 /* Pictures as 8-bit samples. */
-#include "../base/base.h"
+#include "../../ir/base/base.h"
 
 /* px: [h][w][c], c = 1 (grey) or 3 (RGB) */
 typedef struct Image { int w, h, c; uint8_t *px; } Image;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../base/diag.h"
+#include "../../ir/base/diag.h"
 
 /* Jansson reports memory that is used up as it reports wrong text, or not at all: here it never sees any. */
 __attribute__((constructor)) static void use_memory_that_does_not_fail(void)

@@ -4,7 +4,7 @@
    process with its message, when writing and when reading. */
 #include <jansson.h>
 
-#include "../base/base.h"
+#include "../../ir/base/base.h"
 
 /* Bytes that are not UTF-8 are written as \xff is, as in messages. NULL is null, and so is a number that is not finite. */
 json_t *js_text(const char *);

@@ -1,7 +1,7 @@
 #ifndef DSQ_ONNX_H
 #define DSQ_ONNX_H
 /* ONNX files. Nothing outside this folder knows protobuf. */
-#include "../../ir/graph.h"
+#include "../../ir/graph/graph.h"
 
 typedef struct OnnxSize { int nodes; int64_t bytes; } OnnxSize;
 /* Writes a graph as spec_load and weights_bind leave it (no epilogues, every output made by a node, all constants with

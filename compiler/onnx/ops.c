@@ -1,4 +1,4 @@
-/* Every operator of ir/op.def in the operators of ONNX. Those that are one ONNX operator without attributes are a row
+/* Every operator of ir/graph/op.def in the operators of ONNX. Those that are one ONNX operator without attributes are a row
    DIRECT; an operator that has no row and no function here does not compile. */
 #include "build.h"
 
@@ -423,7 +423,7 @@ static void export_pad(Onnx *x, const Node *n)
 typedef void ExportFn(Onnx *, const Node *);
 static ExportFn *const table[NOPS] = {
 #define OP(name, ...) [OP_##name] = export_##name,
-#include "../../ir/op.def"
+#include "../../ir/graph/op.def"
 #undef OP
 };
 

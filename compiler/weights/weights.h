@@ -1,7 +1,7 @@
 #ifndef DSQ_WEIGHTS_H
 #define DSQ_WEIGHTS_H
 /* Binds the constants of a graph to the numbers of a weights file, or to random ones. */
-#include "../../ir/graph.h"
+#include "../../ir/graph/graph.h"
 
 typedef struct WeightFile WeightFile; /* an opened file: names, types, views into its mapping */
 typedef struct Weights { uint8_t sha256[32]; WeightFile *file; } Weights;

@@ -1,7 +1,7 @@
 #ifndef DSQ_ZIP_H
 #define DSQ_ZIP_H
 /* Members of a ZIP archive in memory. A library would copy them; weights want views of those that are stored. */
-#include "../base/base.h"
+#include "../../ir/base/base.h"
 
 typedef struct ZipMember {
     const char *name;

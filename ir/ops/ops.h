@@ -2,13 +2,13 @@
 #define DSQ_OPS_H
 /* What the operator families share. infer, ref and cost are called through op_infer and the evaluator, so their
    attributes are normalised (attrs_normalize), the operand count is right, operands are valid and of one dtype. */
-#include "../graph.h"
+#include "../graph/graph.h"
 
 #define OP(name, ...)                                                                                                  \
     InferFn infer_##name;                                                                                              \
     RefFn ref_##name;                                                                                                  \
     CostFn cost_##name;
-#include "../op.def"
+#include "../graph/op.def"
 #undef OP
 
 /* For infer functions: leaves with a message that the call's arena keeps. */

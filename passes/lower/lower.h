@@ -130,7 +130,7 @@ typedef struct Phase { Slide w; int64_t k0, kstep, o0, ostep; } Phase;
 /* Phase r (0 <= r < stride) of a transposed convolution with k taps along H (dim 0) or W (1). */
 Phase transpose_phase(const Attrs *, const Type *in, const Type *out, int64_t k, int dim, int64_t r);
 /* Enlarges border (top, left, bottom, right) to what the convolution's windows reach around its operand 0.
-   (passes/assign_layout.c) */
+   (passes/choose/assign_layout.c) */
 void conv_border(const Graph *, const Node *, int64_t border[4]);
 /* Do its windows reach over the edge of the map? Those of a transposed convolution do without padding too. */
 bool conv_overhangs(const Node *);
@@ -238,7 +238,7 @@ bool dw_by_inputs(const Target *, const Schedule *, int64_t taps);
 bool dw_weights_stay(const Target *, int64_t taps, int64_t tile);
 /* Does a tile that loads each input once fit the registers? */
 bool dw_tile_fits(const Target *, int64_t kh, int64_t kw, int rows, int px);
-/* Chooses the tile and the order of the loops; s has lanes and peel. (passes/choose_depthwise.c) */
+/* Chooses the tile and the order of the loops; s has lanes and peel. (passes/choose/choose_depthwise.c) */
 void choose_depthwise(const Pass *, const Slide *v, const Slide *h, int64_t channels, Schedule *s);
 /* Channels in the order in which they lie, at[c] elements on, as whole vectors: vector v begins start[v] elements on,
    channel c is lane slot[c] % lanes of vector slot[c] / lanes. A vector holds channels that lie side by side; where

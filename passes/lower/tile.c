@@ -139,7 +139,7 @@ static void multiply_lanes(KC *kc, const Contract *c, const int *acc, const Ix *
 /* Steps that one turn of the innermost loop takes. */
 static int steps(const KC *kc, const Contract *c)
 {
-    return c->xs && target_by_lane(kc->t) && c->lanes == kc->t->lanes && c->rows * c->px <= MAX_PIXELS ? c->lanes : 1;
+    return c->xs && kc->t->fma_by_lane && c->lanes == kc->t->lanes && c->rows * c->px <= MAX_PIXELS ? c->lanes : 1;
 }
 
 static void step(KC *kc, const Contract *c, const int *acc, const Ix **red)

@@ -13,9 +13,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../compiler/model.h"
-#include "../../compiler/peak.h"
-#include "../../compiler/term.h"
+#include "../../compiler/emit/model.h"
+#include "../../compiler/measure/peak.h"
+#include "../../compiler/cli/term.h"
 #include "../../runtime_min/dsq_pool.h"
 
 typedef int RunFn(const float *in, float *out, void *arena, const void *weights);

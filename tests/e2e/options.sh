@@ -72,7 +72,7 @@ says 'a miss lists them' 2 "unknown target 'zz'; targets are native, generic, .*
 says 'no name lists them' 2 '--target needs a name; targets are native' info "$spec" --target=
 says 'a processor' 2 "unknown target 'cortex-m33'; take cortex-m4: " info "$spec" --target=cortex-m33
 says 'another processor' 2 "unknown target 'cortex-m3'.*take generic: " info "$spec" --target=cortex-m3
-for op in $(sed -n 's/^OP(\([a-z0-9_]*\),.*/\1/p' ir/op.def) constant parameter; do
+for op in $(sed -n 's/^OP(\([a-z0-9_]*\),.*/\1/p' ir/graph/op.def) constant parameter; do
     "$DSQC" help operators | grep -qx "$op" || missing="$missing $op"
 done
 [ -z "$missing" ]; verdict 'help has every operator' $? "$missing"

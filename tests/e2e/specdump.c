@@ -1,7 +1,7 @@
 /* specdump SPEC [--libdir DIR] [--set NAME=VALUE]... prints what a spec declares, one line each:
      input NAME TYPE / const NAME TYPE / output NAME TYPE / parameters COUNT / macs COUNT / nodes COUNT
    With --graph the graph's text instead. */
-#include "../../compiler/spec.h"
+#include "../../compiler/spec/spec.h"
 
 #include <stdio.h>
 #include <string.h>

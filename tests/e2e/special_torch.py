@@ -61,7 +61,7 @@ def run(name, steps, inputs, want):
 
 def differences(y, want, what):
     """NaN and infinities where PyTorch has them; elsewhere as near as float32 is, 4 subnormals included. What is
-    computed from an exponential is 1e-7 away from it where that vanishes; gelu's erf is within 4e-7 (ir/fast_erf.c)."""
+    computed from an exponential is 1e-7 away from it where that vanishes; gelu's erf is within 4e-7 (ir/loop/fast_erf.c)."""
     want = want.astype('f8')
     least = 4e-7 if 'op: gelu,' in what else 1e-7 if any(f'op: {op},' in what for op in ('sigmoid', 'silu')) else \
         4 * 2.0 ** -149
@@ -131,7 +131,7 @@ def maxima():
 
 def complete():
     """Every elementwise operator has its case."""
-    ops = re.findall(r'^OP\((\w+), elementwise, P_ELEMENTWISE', open('ir/op.def').read(), re.M)
+    ops = re.findall(r'^OP\((\w+), elementwise, P_ELEMENTWISE', open('ir/graph/op.def').read(), re.M)
     missing = [op for op in ops if op not in UNARY and op not in BINARY and op not in PARAM]
     say(not missing, 'every elementwise operator', missing)
 

@@ -5,7 +5,7 @@
    INPUT holds doubles in the machine's byte order: all inputs' elements in order, then those of every constant that has
    no numbers in the text. "-" means seeded numbers. OUTPUT receives the outputs' doubles, "-" prints them. Each graph
    is also printed, read back and compared. Exit status 1 if a graph could not be read. */
-#include "../../ir/graph.h"
+#include "../../ir/graph/graph.h"
 
 #include <stdio.h>
 #include <stdlib.h>

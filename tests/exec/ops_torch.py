@@ -476,8 +476,8 @@ MANY = {'conv2d': 4, 'conv_transpose2d': 3, 'max_pool': 4, 'avg_pool': 4, 'slice
 
 
 def table_ops():
-    """The operators of ir/op.def: none may be without a case."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../ir/op.def')
+    """The operators of ir/graph/op.def: none may be without a case."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../ir/graph/op.def')
     with open(path) as f:
         return [line[3:line.index(',')] for line in f if line.startswith('OP(')]
 

@@ -2,7 +2,7 @@
 #define DSQ_RANDGRAPH_H
 /* Random graphs for comparing evaluations: every operator, odd sizes, one channel, one pixel, branches and residuals,
    with numbers that single precision can follow (no cancellation, no division near zero, no jumps). */
-#include "../../ir/graph.h"
+#include "../../ir/graph/graph.h"
 
 /* About `size` nodes, the same for equal seeds on every machine. Constants have numbers; one to three outputs. */
 Graph *randgraph(Arena *, uint64_t seed, int size);

@@ -17,8 +17,8 @@
 #include <string.h>
 
 #include "../../backends/llvm/llvm.h"
-#include "../../compiler/cc.h"
-#include "../../passes/schedule.h"
+#include "../../compiler/emit/cc.h"
+#include "../../passes/choose/schedule.h"
 #include "randgraph.h"
 
 static bool products; /* graphs of one product each */

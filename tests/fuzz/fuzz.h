@@ -1,8 +1,8 @@
 #ifndef DSQ_FUZZ_H
 #define DSQ_FUZZ_H
 /* What every target does around its own work: an arena for one input, and no messages from earlier ones. */
-#include "../../compiler/base/base.h"
-#include "../../compiler/base/diag.h"
+#include "../../ir/base/base.h"
+#include "../../ir/base/diag.h"
 
 static Buf messages; /* about the input at hand */
 

@@ -1,6 +1,6 @@
 /* libFuzzer target: graph text of any kind must be refused with a message or give a graph that passes the checker,
    prints, reads back equal, clones, and, where it is small, evaluates. */
-#include "../../ir/graph.h"
+#include "../../ir/graph/graph.h"
 #include "fuzz.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* libFuzzer target: text in loop IR of any kind must be refused with a message or read back equal once printed; what
    the checker accepts must run without touching memory outside its buffers, and the passes must not change what comes
    out. */
-#include "../../ir/loops.h"
+#include "../../ir/loop/loops.h"
 #include "fuzz.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* libFuzzer target: rules of any kind must be refused with a message or be rules that can be tried on graphs. */
-#include "../../passes/rules.h"
+#include "../../passes/rules/rules.h"
 #include "fuzz.h"
 
 enum { TRIALS = 12, SPARSE = 331 }; /* the first of single numbers, then of others */

@@ -1,6 +1,6 @@
 /* libFuzzer target: schedule files of any kind must be refused with a message, or print as text that reads as the same; and
    each schedule in them is impossible for a layer of the network below, or gives code with the right numbers. */
-#include "../../compiler/schedule_file.h"
+#include "../../compiler/tune/schedule_file.h"
 #include "../../compiler/weights/weights.h"
 #include "fuzz.h"
 

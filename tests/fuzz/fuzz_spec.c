@@ -1,7 +1,7 @@
 /* libFuzzer target: spec text of any kind must be refused with a message or give a graph that passes the checker,
    prints and reads back. The first line may set parameters: "# set: name=value name=value". Includes are looked for
    beside a file that is in no folder, and nowhere else. */
-#include "../../compiler/spec.h"
+#include "../../compiler/spec/spec.h"
 #include "fuzz.h"
 
 #include <string.h>

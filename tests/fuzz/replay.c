@@ -1,7 +1,7 @@
 /* Runs a fuzz target without libFuzzer: on every file, and on mutations of it that are the same on every machine.
 
      fuzz_X COUNT FILE...        COUNT mutations of each file */
-#include "../../compiler/base/base.h"
+#include "../../ir/base/base.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 /* What the suites of the C backend share: a folder per test, programs in loop IR built by hand, the interpreter's
    results, and compiling, loading and running what the printer makes of them. */
 #include "../../backends/backend.h"
-#include "../../ir/loop_impl.h"
+#include "../../ir/loop/loop_impl.h"
 #include "../../runtime_min/dsq.h"
 
 #include <CUnit/CUnit.h>

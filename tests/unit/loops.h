@@ -1,7 +1,7 @@
 #ifndef DSQ_TEST_LOOPS_H
 #define DSQ_TEST_LOOPS_H
 /* Programs in loop IR for tests: made from text, printed and read again, run. */
-#include "../../ir/loops.h"
+#include "../../ir/loop/loops.h"
 
 #include <CUnit/CUnit.h>
 #include <stdio.h>

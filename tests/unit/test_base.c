@@ -1,6 +1,6 @@
 /* Arenas, text, numbers, names, random numbers, and the exact form of messages. */
-#include "../../compiler/base/base.h"
-#include "../../compiler/base/diag.h"
+#include "../../ir/base/base.h"
+#include "../../ir/base/diag.h"
 
 #include <CUnit/CUnit.h>
 #include <math.h>

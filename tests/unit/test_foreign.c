@@ -1,6 +1,6 @@
 /* The table of other frameworks' words: what it names must be there. */
-#include "../../compiler/foreign.h"
-#include "../../ir/graph.h"
+#include "../../compiler/spec/foreign.h"
+#include "../../ir/graph/graph.h"
 
 #include <CUnit/CUnit.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@ void suite_foreign(void);
 typedef struct Row { const char *where, *name, *ours, *say; } Row;
 static const Row rows[] = {
 #define FOREIGN(where, name, ours, say) {#where, name, ours, say},
-#include "../../compiler/foreign.def"
+#include "../../compiler/spec/foreign.def"
 #undef FOREIGN
 };
 

@@ -1,6 +1,6 @@
-/* The elementary functions of ir/functions.loops, as the loop interpreter runs them, against libm in double
+/* The elementary functions of ir/loop/functions.loops, as the loop interpreter runs them, against libm in double
    precision. */
-#include "../../ir/loops.h"
+#include "../../ir/loop/loops.h"
 
 #include <CUnit/CUnit.h>
 #include <math.h>

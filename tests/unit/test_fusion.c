@@ -1,6 +1,6 @@
 /* Reductions in a convolution's tiles: which shapes fuse, and that sums over large maps stay within 1e-5 of the double
    reference, also where every pixel is the same and rounding always goes one way. */
-#include "../../ir/loops.h"
+#include "../../ir/loop/loops.h"
 #include "../../passes/pass.h"
 
 #include <CUnit/CUnit.h>

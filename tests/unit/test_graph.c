@@ -1,6 +1,6 @@
 /* Graph IR: shape inference and its messages, text form, checker, rewriting helpers, reference evaluation.
    The numbers of every operator are compared with PyTorch in tests/exec/ops_torch.py. */
-#include "../../ir/graph.h"
+#include "../../ir/graph/graph.h"
 
 #include <CUnit/CUnit.h>
 #include <math.h>

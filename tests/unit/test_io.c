@@ -1,5 +1,5 @@
 /* Files that appear whole or not at all, .npy, pictures. */
-#include "../../compiler/base/cleanup.h"
+#include "../../ir/base/cleanup.h"
 #include "../../compiler/io/io.h"
 #include "../../compiler/io/json.h"
 

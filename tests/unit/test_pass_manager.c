@@ -1,5 +1,5 @@
 /* The pass manager: options and the choice of passes, --verify-each, the observer. */
-#include "../../compiler/spec.h"
+#include "../../compiler/spec/spec.h"
 #include "../../compiler/weights/weights.h"
 #include "graphs.h"
 

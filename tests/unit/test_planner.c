@@ -1,5 +1,5 @@
 /* Order of nodes and offsets against brute force: random graphs of values whose sizes are arbitrary, and random blocks. */
-#include "../../passes/blocks.h"
+#include "../../passes/memory/blocks.h"
 
 #include <CUnit/CUnit.h>
 #include <stdio.h>

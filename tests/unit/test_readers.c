@@ -1,7 +1,7 @@
 /* Reader lists against what nodes say, through random edits; writes past them; bytes alive, kept up to date. */
 #include "graphs.h"
 
-#include "../../passes/alive.h"
+#include "../../passes/memory/alive.h"
 
 /* Reads of v, found by looking at every node. */
 static int scanned(const Graph *g, ValueId v)

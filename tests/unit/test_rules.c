@@ -1,5 +1,5 @@
 /* Rewrite rules: every bundled one on random shapes and numbers. */
-#include "../../passes/rules.h"
+#include "../../passes/rules/rules.h"
 
 #include <CUnit/CUnit.h>
 #include <stdio.h>

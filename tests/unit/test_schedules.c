@@ -1,5 +1,5 @@
 /* The schedules that choose-kernels gives: tiles fit registers and maps, threads have equal shares. */
-#include "../../passes/schedule.h"
+#include "../../passes/choose/schedule.h"
 #include "../../runtime_min/dsq_pool.h"
 #include "graphs.h"
 

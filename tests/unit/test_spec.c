@@ -1,7 +1,7 @@
 /* The spec language: expressions, texts, lists, scopes and numbering, named values, parameters, limits; YAML places.
    Messages are compared in tests/err, the bundled specs with PyTorch in tests/e2e/names_torch.py. */
-#include "../../compiler/spec.h"
-#include "../../compiler/yaml.h"
+#include "../../compiler/spec/spec.h"
+#include "../../compiler/spec/yaml.h"
 
 #include <CUnit/CUnit.h>
 #include <stdio.h>

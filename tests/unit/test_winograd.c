@@ -2,8 +2,8 @@
 #include <CUnit/CUnit.h>
 #include <math.h>
 
-#include "../../compiler/base/base.h"
-#include "../../passes/lower/winograd.h"
+#include "../../ir/base/base.h"
+#include "../../passes/winograd/winograd.h"
 
 void suite_winograd(void);
 

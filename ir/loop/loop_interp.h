@@ -1,0 +1,92 @@
+#ifndef DSQ_LOOP_INTERP_H
+#define DSQ_LOOP_INTERP_H
+/* What the files of the interpreter of loop IR share. */
+#include "loop_impl.h"
+
+/* An index expression; of variables only where slow is NULL. */
+typedef struct Affine { int64_t c; int n; struct AffineTerm { int64_t k; int var; } *t; const Ix *slow; } Affine;
+
+/* The parts of a call on a kernel with a parallel loop are numbered: what comes before the loop, then each iteration. Of
+   four bytes that the kernel may store to: the part that stored them last, and the iteration that read them, or the number
+   of what comes before the loop where several did. Numbers grow from call to call, so that marks of earlier ones are lower. */
+typedef struct Mark { uint32_t stored, read; } Mark;
+
+/* Where an access goes: a parameter's memory, and how far. base: elements before index 0 (through a pointer). */
+typedef struct At {
+    const KParam *param;
+    char **mem;
+    Mark **mark;            /* of mem; to NULL where nothing need be marked */
+    int64_t *base;          /* NULL: param itself */
+    int64_t elems;          /* of param */
+    int size;               /* bytes of an element */
+    int n;
+    Affine *ix;
+    int64_t dim[MAX_IX];
+    const Ix *const *source;
+    int ref;
+} At;
+
+typedef struct XNode {
+    XOp op;
+    bool integer;           /* the operands */
+    struct Ready *function; /* of an operation of class math */
+    int lanes, n;
+    struct XNode *a[4];
+    void *out;              /* the value: lanes x 4 bytes */
+    Affine *ix;             /* reg, index */
+    const Reg *reg;
+    At at;
+} XNode;
+
+typedef struct SNode {
+    StmtKind kind;
+    Affine lo, hi;
+    int64_t step, *var;     /* FOR, INDEX: the variable; PTR: the pointer */
+    bool parallel;          /* FOR */
+    struct SNode *body;
+    int nbody, n, bytes;
+    const Reg *reg;
+    char *file;             /* the register's elements */
+    int64_t elems;
+    Affine *ix;
+    At at;
+    XNode *val;
+} SNode;
+
+typedef struct Ready {
+    SNode *body;
+    int nbody;
+    int64_t *var, *ptr;
+    char **mem, **file;
+    Mark **mark;            /* of every mem; NULL where the kernel has no parallel loop or never stores there */
+    const void *result;     /* of a function */
+} Ready;
+/* A function on vectors of so many lanes. */
+typedef struct ReadyFn { XOp op; int lanes; Ready *r; } ReadyFn;
+
+typedef struct Interp {
+    Arena *A;
+    const Program *p;
+    const Kernel *k;
+    Ready *r;               /* of the kernel at work */
+    VEC(ReadyFn) function;
+    int call;
+    uint32_t before, part;  /* numbers of what comes before the parallel loop, and of what runs now */
+    Mark *arena, **mark;    /* of the arena and of every PBuf */
+    const char *error;
+} Interp;
+
+/* ---- loop_interp_prepare.c ---- */
+Ready *interp_prepare(Interp *, const Kernel *);
+
+/* ---- loop_interp_lanes.c: r of n lanes; x->out of x->lanes ---- */
+void lanes_f32(XOp, int n, float *restrict r, const float *a, const float *b, const float *c, const float *d);
+/* Wrapping: on the bits, as unsigned. */
+void lanes_i32(XOp, int n, int32_t *restrict r, const int32_t *a, const int32_t *b, const int32_t *c, const int32_t *d);
+void lanes_cast(const XNode *x, const void *a);
+/* What processors make of subnormal numbers in that mode. They differ in whether a result that rounds up to the least
+   normal number is one. */
+const float *lanes_flush(float *r, const float *a, int n);
+/* Halves added (or compared) until one lane is left. */
+void lanes_fold(const XNode *x, const void *a, int n, bool flush);
+#endif

@@ -1,0 +1,55 @@
+/* plan-memory: offsets in one arena.
+
+     %1 = conv2d ... : f32[1,16,8,8] nhwc(c=16)   =>   : f32[1,16,8,8] nhwc(c=16) @2048
+
+   Values that may share memory form one block (blocks.c): the values of a group, and a result that takes the place of an
+   operand which dies in the same kernel and is read only at the index that is written. Blocks are then placed (place.c,
+   place_exact.c); the lower bound is the largest sum of blocks alive at once. The graph says how good the plan is known to
+   be. Where the pass is disabled, no value takes the place of another. Needs F_LAYOUT, gives F_OFFSETS. */
+#include "blocks.h"
+#include "../edit.h"
+
+/* What is known of the plan; the first words are one of three phrases (ir/graph/graph.h). */
+static const char *proof(Arena *A, const Placing *plan, int64_t alive)
+{
+    if (plan->bytes == alive)
+        return "meets the bound";
+    return arena_printf(A, "%s, %.3g %% above the bound", plan->optimal ? "proved optimal" : "best found",
+                        100 * (double)(plan->bytes - alive) / (double)alive);
+}
+
+/* Every block is alive all the time, and none takes the place of another. */
+static Blocks apart(Arena *A, Storages *s)
+{
+    for (int i = 0; i < s->g->node.n; i++)
+        s->node[i].nover = 0;
+    Blocks b = blocks_of(A, s, NULL);
+    b.alive = 0;
+    for (int i = 0; i < b.n; i++) {
+        b.v[i].first = 0, b.v[i].last = s->g->node.n - 1;
+        b.alive += b.v[i].bytes;
+    }
+    return b;
+}
+
+bool pass_plan_memory(Pass *p, Graph *g)
+{
+    graph_compact(g);
+    Storages s = storages_of(p->scratch, g, p->target->lanes > 1 ? 64 : 16);
+    Blocks b = p->least ? apart(p->scratch, &s) : blocks_of(p->scratch, &s, NULL);
+    Placing plan = place_blocks(p->scratch, &b);
+    g->arena_bytes = plan.bytes;
+    g->arena_lower_bound = b.alive;
+    g->arena_proof = proof(g->arena, &plan, b.alive);
+    for (int i = 0; i < g->value.n; i++) {
+        Value *v = &g->value.v[i];
+        if (v->kind == VAL_NODE)
+            v->bytes = value_storage(v);
+        if (s.of[i] >= 0)
+            v->offset = b.v[b.of[s.of[i]]].offset;
+    }
+    for (int i = 0; i < g->node.n; i++)
+        if (s.scratch[i] >= 0)
+            g->node.v[i].scratch_offset = b.v[b.of[s.scratch[i]]].offset;
+    return true;
+}
