@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "../../passes/edit.h"
-#include "../../passes/winograd/winograd.h"
+#include "../../passes/geometry/winograd.h"
 #include "../emit/cc.h"
 #include "../cli/term.h"
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "../../passes/winograd/winograd.h"
+#include "../../passes/choose/choose.h"
 #include "../report/figures.h"
 
 /* So many schedules are tried for a layer at most. */

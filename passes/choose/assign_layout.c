@@ -14,7 +14,8 @@
 
 #include "../edit.h"
 #include "inner.h"
-#include "../winograd/winograd.h"
+#include "../geometry/conv.h"
+#include "../geometry/values.h"
 #include "../movement/views.h"
 
 /* Pixels a multiple of 2 KB apart fall into few sets of a cache, and a load is taken to depend on the store of another
@@ -23,46 +24,6 @@ static int64_t channel_stride(const Target *t, int64_t channels)
 {
     int64_t s = round_up(channels, t->min_lanes);
     return t->lanes > 1 && s * 4 % 2048 == 0 ? s + 16 : s;
-}
-
-/* Winograd's tiles are whole and, with a stride, read all phases. */
-static void winograd_reach(const Graph *g, const Node *n, int dim, int64_t out, int64_t *lo, int64_t *hi)
-{
-    WinoConv v;
-    if (!winograd_conv(g, n, false, &v))
-        bug("a Winograd kernel for what has none");
-    *lo = v.stride * v.first[dim];
-    *hi = v.stride * (round_up(out, n->sched->wino) + v.first[dim] + v.r - 1) - 1;
-}
-
-bool conv_overhangs(const Node *n)
-{
-    const int64_t *pad = n->attr.pad.v;
-    return n->op == OP_conv_transpose2d || (pad[0] | pad[1] | pad[2] | pad[3]);
-}
-
-void conv_border(const Graph *g, const Node *n, int64_t border[4])
-{
-    const Type *in = &g->value.v[n->in[0]].type, *w = &g->value.v[n->in[1]].type;
-    Type out = node_step_type(g, n, 0);
-    for (int dim = 0; dim < 2; dim++) {
-        int64_t lo = 0, hi = 0, size = in->dim[2 + dim], k = w->dim[2 + dim];
-        if (n->op == OP_conv2d) {
-            lo = -n->attr.pad.v[dim];
-            hi = (out.dim[2 + dim] - 1) * n->attr.stride.v[dim] + lo + (k - 1) * n->attr.dilation.v[dim];
-            if (n->sched && n->sched->impl == IMPL_WINOGRAD)
-                winograd_reach(g, n, dim, out.dim[2 + dim], &lo, &hi);
-        } else
-            for (int64_t r = 0; r < imin(n->attr.stride.v[dim], out.dim[2 + dim]); r++) {
-                Phase p = transpose_phase(&n->attr, in, &out, k, dim, r);
-                if (p.w.k > 0) {
-                    lo = imin(lo, (p.w.k - 1) * p.w.d - p.w.p);
-                    hi = imax(hi, p.w.out - 1 - p.w.p);
-                }
-            }
-        border[dim] = imax(border[dim], -lo);
-        border[2 + dim] = imax(border[2 + dim], hi - (size - 1));
-    }
 }
 
 /* A copy of v made by a map node, to be sorted into place by graph_compact. */

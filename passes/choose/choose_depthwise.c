@@ -4,7 +4,7 @@
      3x3, stride 1, 192 channels at 28x28   =>   depthwise lanes=16 tile=4x4x2 oc_outer
 
    Costs are counted in multiply-adds of a vector, of which there are as many to a cycle as loads. */
-#include "../lower/lower.h"
+#include "choose.h"
 #include "schedule.h"
 
 /* What a tile costs besides: its start, its addresses, the beginning and the end of its chains of sums. */

@@ -8,7 +8,7 @@
 #include <math.h>
 
 #include "inner.h"
-#include "../winograd/winograd.h"
+#include "choose.h"
 #include "schedule.h"
 
 /* Registers that may hold accumulators. */
@@ -174,18 +174,6 @@ static bool check_phases(const Graph *g, const Node *n, const Type *out)
                  (long long)stride[0], (long long)stride[1], (long long)n->attr.dilation.v[0],
                  (long long)n->attr.dilation.v[1], MAX_PHASE_RUNS);
     return runs[0] * runs[1] <= MAX_PHASE_RUNS;
-}
-
-/* Does the border that the windows reach into outweigh the map? Then they are clipped instead. */
-bool wide_border(const Graph *g, const Node *n)
-{
-    const int64_t *in = g->value.v[n->in[0]].type.dim;
-    int64_t b[4] = {0};
-    Node direct = *n;
-    direct.sched = NULL; /* Winograd's tiles reach further */
-    conv_border(g, &direct, b);
-    double whole = (double)(b[0] + in[2] + b[2]) * (double)(b[1] + in[3] + b[3]);
-    return whole > 4 * (double)in[2] * (double)in[3] + 64;
 }
 
 static bool depthwise(const Graph *g, const Node *n)
@@ -372,15 +360,3 @@ bool pass_choose_kernels(Pass *p, Graph *g)
     return true;
 }
 
-const char *schedule_text(Arena *A, const Schedule *s)
-{
-    static const char *const impl[] = {"generic", "conv_tile", "depthwise", "conv_group", "winograd"};
-    if (s->impl == IMPL_GENERIC && s->px * s->nb == 1)
-        return arena_printf(A, "%s lanes=%d", impl[s->impl], s->lanes);
-    if (s->impl == IMPL_WINOGRAD)
-        return arena_printf(A, "%s m=%d lanes=%d tile=%dx%dx%d%s%s%s", impl[s->impl], s->wino, s->lanes, s->rows, s->px, s->nb,
-                            s->oc_outer ? " oc_outer" : "", s->peel ? " peel" : "",
-                            s->parts > 1 ? arena_printf(A, " parts=%d", s->parts) : "");
-    return arena_printf(A, "%s lanes=%d tile=%dx%dx%d%s%s%s", impl[s->impl], s->lanes, s->rows, s->px, s->nb,
-                        s->oc_outer ? " oc_outer" : "", s->peel ? " peel" : "", s->symmetric ? " symmetric" : "");
-}

@@ -5,7 +5,7 @@
    Costs are counted in multiply-adds of a vector, those of bringing a vector from farther than L1 included. */
 #include <math.h>
 
-#include "../winograd/winograd.h"
+#include "choose.h"
 #include "schedule.h"
 
 /* Results may be so far from exact ones, relative to the largest (README, "Numbers"). */

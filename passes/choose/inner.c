@@ -11,7 +11,7 @@
 #include "inner.h"
 
 #include "../edit.h"
-#include "../lower/lower.h"
+#include "../geometry/values.h"
 #include "../movement/views.h"
 
 typedef struct Inner {

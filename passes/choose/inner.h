@@ -13,9 +13,4 @@ int *inner_dims(Pass *, const Graph *, int more);
 bool product_turns(const Target *, const Graph *, const Node *);
 /* Do so many rows read its right operand that one which does not lie in vectors is worth a copy? */
 bool product_copies(const Graph *, const Node *);
-/* Does it walk its operand and its result, of one type, in the same vectors? */
-static inline bool is_norm(Op op)
-{
-    return op == OP_softmax || op == OP_softmin || op == OP_l2_normalize || op == OP_layer_norm;
-}
 #endif

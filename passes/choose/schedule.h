@@ -52,6 +52,5 @@ double longest_range(int threads, int64_t n, double piece, double head);
 /* Rows of the map that a kernel of n with schedule s, which goes by rows, reduces together where n reduces the map; 0: it
    cannot go by rows then. The sums of a map are few enough to be added up in no time. */
 int64_t sum_rows(const Pass *, const Graph *, const Node *n, const Schedule *s);
-bool wide_border(const Graph *, const Node *);
 bool conv_peels(const Target *, const Graph *, const Node *); /* it reads its input without a border, as the cost model has it */
 #endif

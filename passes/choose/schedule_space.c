@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../winograd/winograd.h"
+#include "choose.h"
 #include "schedule.h"
 
 /* ---- what is possible ---- */

@@ -11,7 +11,7 @@
    which rows go together (Schedule.sum_rows); a map that alone reads the reduction becomes what is left of it. The sum is the
    same, to the bit, for any number of threads. Needs F_SCHEDULE, keeps everything. */
 #include "../edit.h"
-#include "../lower/lower.h"
+#include "../geometry/values.h"
 
 /* The map that alone reads v, as what it maps, and reduces nothing itself; -1: there is none. */
 static int only_map(const Graph *g, ValueId v)

@@ -498,30 +498,3 @@ void kc_zero_borders(KC *kc)
         zero_border(kc, kc->n->out[i].value);
 }
 
-bool value_rows(const Value *v)
-{
-    const Layout *l = &v->layout;
-    int rank = v->type.rank;
-    if (l->order == ORDER_ROW)
-        return v->type.dim[rank - 1] > 1;
-    if (l->order == ORDER_NHWC)
-        return l->last && !(l->border[0] | l->border[1] | l->border[2] | l->border[3]);
-    int64_t rows = 1, step = 0;
-    for (int d = rank - 2; d >= 0; rows *= v->type.dim[d--])
-        if (v->type.dim[d] > 1 && rows == 1)
-            step = l->stride[d];
-        else if (v->type.dim[d] > 1 && l->stride[d] != step * rows)
-            return false;
-    return !l->at || l->axis == rank - 1;
-}
-
-int value_vdim(const Graph *g, ValueId id)
-{
-    const Value *v = &g->value.v[id];
-    if (v->layout.order == ORDER_NHWC)
-        return layout_channels(&v->layout);
-    int d = imax(v->type.rank - 1, 0);
-    while (d > 0 && v->type.dim[d] == 1)
-        d--;
-    return d;
-}

@@ -262,12 +262,6 @@ static void pack(KC *kc, Conv *c, int i)
     s->wparam = kc_const(kc, i ? "wt" : "w", name, DT_F32, 2, dim, all);
 }
 
-bool conv_pairs(const Target *t, const Node *n, int64_t red, int nb, int lanes, int last_n)
-{
-    return n->op == OP_conv2d && n->attr.groups == 1 && red < 2 * SUM_BLOCK && nb > 1 && lanes >= 8 && t->vregs >= 32 &&
-           last_n * 2 <= lanes && n->nout == 1 && n->out[0].red == RED_NONE;
-}
-
 /* What shared vectors need besides their weights. */
 static void pair(KC *kc, Conv *c, Seg *s)
 {
@@ -382,40 +376,6 @@ void lower_conv(KC *kc)
     c->h = (Phase){.w = kc_slide(kc, c->kw, 1), .kstep = 1, .ostep = 1};
     kc_zero_borders(kc);
     nest(kc, c, true);
-}
-
-Phase transpose_phase(const Attrs *a, const Type *in, const Type *out, int64_t k, int dim, int64_t r)
-{
-    int64_t s = a->stride.v[dim], d = a->dilation.v[dim], pad = a->pad.v[dim], g = s, rem = d;
-    while (rem) { /* gcd(s, d) */
-        int64_t t = g % rem;
-        g = rem, rem = t;
-    }
-    int64_t k0 = 0, kstep = s / g;
-    while (k0 < kstep && (r + pad - k0 * d) % s)
-        k0++;
-    bool any = k0 < kstep && k0 < k;
-    int64_t taps = any ? (k - 1 - k0) / kstep + 1 : 0;
-    return (Phase){.w = {.in = in->dim[2 + dim], .out = (out->dim[2 + dim] - r + s - 1) / s, .k = taps, .s = 1, .d = -(d / g),
-                         .p = any ? -(r + pad - k0 * d) / s : 0},
-                   .k0 = k0, .kstep = kstep, .o0 = r, .ostep = s};
-}
-
-static bool same_work(const Phase *a, const Phase *b)
-{
-    return a->w.k == b->w.k && a->w.p == b->w.p && a->w.out == b->w.out;
-}
-
-int64_t transpose_run(const Attrs *a, const Type *in, const Type *out, int64_t k, int dim, int64_t r)
-{
-    int64_t n = imin(a->stride.v[dim], out->dim[2 + dim]), first = r;
-    Phase p = transpose_phase(a, in, out, k, dim, r);
-    for (r++; r < n; r++) {
-        Phase q = transpose_phase(a, in, out, k, dim, r);
-        if (!same_work(&p, &q))
-            break;
-    }
-    return r - first;
 }
 
 void lower_conv_transpose(KC *kc)

@@ -15,8 +15,6 @@
 
 #include "lower.h"
 
-enum { MAX_TAPS = 25 }; /* by inputs: the code grows with them */
-
 typedef struct Dw {
     ValueId in, bias;
     Type it, ot;
@@ -29,45 +27,11 @@ typedef struct Dw {
     bool with_tail;
     const Expr *init;
     bool once, stay;        /* each input is loaded once; the weights stay in registers */
-    int w[MAX_TAPS];
+    int w[DW_MAX_TAPS];
     DwVectors vec;          /* by a table: n > 0 */
     int table;
     const Ix *from;         /* where the vector lies */
 } Dw;
-
-typedef struct Place { int64_t at, i; } Place;
-
-static int by_place(const void *x, const void *y)
-{
-    const Place *a = x, *b = y;
-    return a->at != b->at ? (a->at > b->at) - (a->at < b->at) : (a->i > b->i) - (a->i < b->i);
-}
-
-int64_t *sorted_by(Arena *A, const int64_t *at, int64_t n)
-{
-    Place *p = NEW(A, Place, n);
-    int64_t *order = NEW(A, int64_t, n);
-    for (int64_t i = 0; i < n; i++)
-        p[i] = (Place){at[i], i};
-    qsort(p, (size_t)n, sizeof *p, by_place);
-    for (int64_t i = 0; i < n; i++)
-        order[i] = p[i].i;
-    return order;
-}
-
-DwVectors dw_vectors(Arena *A, const int64_t *at, int64_t channels, int lanes)
-{
-    DwVectors v = {.lanes = lanes, .start = NEW(A, int64_t, channels), .slot = NEW(A, int64_t, channels)};
-    const int64_t *order = sorted_by(A, at, channels);
-    int64_t lane = 0;
-    for (int64_t i = 0; i < channels; i++) {
-        int64_t c = order[i];
-        if (!v.n || lane == lanes || at[c] != at[order[i - 1]] + 1)
-            v.start[v.n++] = at[c], lane = 0;
-        v.slot[c] = (int64_t)(v.n - 1) * lanes + lane++;
-    }
-    return v;
-}
 
 static const Expr *dw_x(KC *kc, Dw *d, const Ix *const *coord)
 {
@@ -81,17 +45,6 @@ static void coord_at(KC *kc, void *user, const Ix *r, const Ix *q, int j, const 
     (void)j;
     Dw *d = user;
     coord[0] = d->n, coord[1] = d->ch, coord[2] = ADD(d->y, r), coord[3] = ADD(d->x, q);
-}
-
-bool dw_by_inputs(const Target *t, const Schedule *s, int64_t taps)
-{
-    return !s->peel && s->lanes > 1 && t->vregs >= 32 && taps <= MAX_TAPS;
-}
-
-bool dw_weights_stay(const Target *t, int64_t taps, int64_t tile)
-{
-    enum { SPARE = 6 }; /* for inputs on their way, and what compilers keep there besides */
-    return tile + taps + SPARE <= t->vregs;
 }
 
 /* The weights of a row of taps for the vector of channels at work. */

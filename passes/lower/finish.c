@@ -15,18 +15,9 @@
 
 #include "lower.h"
 
-static bool over_map(const Out *o) { return o->red != RED_NONE && !o->kernel.n; }
 /* Over the map, or over windows as wide as it that are more than a tile. */
 static bool summed(const KC *kc, const Out *o) { return o->red != RED_NONE && (!o->kernel.n || kc->s.sum_rows); }
 static bool over_window(const KC *kc, const Out *o) { return o->red != RED_NONE && o->kernel.n && !kc->s.sum_rows; }
-
-bool node_reduces(const Node *n)
-{
-    for (int i = 0; i < n->nout; i++)
-        if (over_map(&n->out[i]))
-            return true;
-    return false;
-}
 
 bool kc_sums(const KC *kc) { return node_reduces(kc->n) || kc->s.sum_rows; }
 
@@ -129,14 +120,6 @@ static void tile_end(KC *kc)
 }
 
 /* ---- windows ---- */
-
-const Ints *node_window(const Node *n)
-{
-    for (int i = 0; i < n->nout; i++)
-        if (n->out[i].red != RED_NONE && n->out[i].kernel.n)
-            return &n->out[i].kernel;
-    return NULL;
-}
 
 typedef int Windows[MAX_OUT][MAX_VECTORS]; /* registers */
 

@@ -230,7 +230,7 @@ static void lower_node(Lower *l, int index)
     kc.b = kb_begin(l->A, k);
     k->name = c_name(l->A, l->p->kernel.n, n->name ? n->name : op_info[n->op].name);
     k->title = title(&kc);
-    kc.rows = linear_flat(&kc);
+    kc.rows = linear_flat(kc.l->g, kc.n);
     kc_inputs(&kc);
     build(&kc);
     find_aliases(&kc);

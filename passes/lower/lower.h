@@ -2,7 +2,8 @@
 #define DSQ_LOWER_H
 /* Shared by the builders of loop kernels: one kernel context per node, operands addressed by logical coordinates
    whatever their layout, the epilogue, and the register-tile contraction that convolutions and products are made of. */
-#include "../pass.h"
+#include "../geometry/conv.h"
+#include "../geometry/values.h"
 
 typedef struct Lower {
     Arena *A;
@@ -77,15 +78,9 @@ void kc_store(KC *, ValueId, const Ix *const *coord, int vdim, const Expr *, int
 bool kc_over_operand(const KC *, ValueId result);
 /* Zeroes the borders of what this kernel writes; must come before its loops. */
 void kc_zero_borders(KC *);
-/* The dimension whose elements lie side by side: an NHWC layout's channels, else the last one larger than 1. */
-int value_vdim(const Graph *, ValueId);
-/* Do all rows, along the last dimension, lie at one distance from each other? */
-bool value_rows(const Value *);
 
 /* ---- loops (nest.c) ---- */
 typedef void BodyFn(KC *, const Ix *const *coord, int lanes, int n, void *user);
-/* Below this many elements a parallel region costs more than it saves. */
-enum { PARALLEL_MIN = 4096 };
 /* Calls body once for whole vectors and once for the tail inside loops over all elements of frame. vdim is walked
    innermost, in steps of lanes: [N][H][W][C] for NHWC, row-major otherwise. The outermost loop is parallel when `parallel`. */
 void kc_nest(KC *, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *, void *user);
@@ -97,10 +92,6 @@ void kc_nest_across(KC *, const Type *frame, int vdim, int across, bool parallel
 int kc_across(const KC *, ValueId, const Type *frame, int vdim);
 /* The register with x added, or the larger of both; NaN where either is. */
 const Expr *x_gather(KB *, XOp, int reg, const Expr *x);
-/* A sum of so many terms in a row may round by more than the tolerance allows: they are added up in blocks. */
-enum { LONG_SUM = 1024 };
-/* Sums of this many products are added up apart: the rounding of one behind the other grows with their number. */
-enum { SUM_BLOCK = 256 };
 /* add(i, acc) adds term i to the register acc, a tile of elems elements or a single one (0), each of `lanes`. least: so
    many terms go in blocks, 0: LONG_SUM. */
 typedef void AddFn(KC *, const Ix *i, int acc, void *user);
@@ -115,30 +106,7 @@ typedef const Expr *TermFn(KC *, const Ix *i, void *user);
 enum { FOLD_LONG = 64 };
 int kc_fold(KC *, const char *name, XOp op, const Expr *init, int64_t n, TermFn *, void *user);
 
-/* A window that slides along one dimension: input and output sizes, kernel, stride, dilation, leading pad. */
-typedef struct Slide { int64_t in, out, k, s, d, p; } Slide;
-/* The slide of the node's operand 0 along H (dim 0) or W (dim 1), from its stride, dilation and pad. */
-Slide node_slide(const Graph *, const Node *, int64_t k, int dim);
 Slide kc_slide(const KC *, int64_t k, int dim);
-/* The one of n outputs, counted from the first, of whose windows' elements the i-th is tap k; -1: none. */
-int64_t slide_output(const Slide *, int64_t n, int64_t i, int64_t k);
-/* How many elements the windows of n outputs span. */
-int64_t slide_span(const Slide *, int64_t n);
-/* One dimension of a convolution: outputs o0 + ostep * i, taps k0 + kstep * j, input position i * w.s + j * w.d - w.p.
-   d is negative in transposed convolutions. */
-typedef struct Phase { Slide w; int64_t k0, kstep, o0, ostep; } Phase;
-/* Phase r (0 <= r < stride) of a transposed convolution with k taps along H (dim 0) or W (1). */
-Phase transpose_phase(const Attrs *, const Type *in, const Type *out, int64_t k, int dim, int64_t r);
-/* Enlarges border (top, left, bottom, right) to what the convolution's windows reach around its operand 0.
-   (passes/choose/assign_layout.c) */
-void conv_border(const Graph *, const Node *, int64_t border[4]);
-/* Do its windows reach over the edge of the map? Those of a transposed convolution do without padding too. */
-bool conv_overhangs(const Node *);
-/* How many phases from r on differ only in which taps they use: one loop runs over them. */
-int64_t transpose_run(const Attrs *, const Type *in, const Type *out, int64_t k, int dim, int64_t r);
-/* Do two pixels share the last vector of a tile's nb, of which last_n lanes are used: the second pixel in the upper half? Its
-   weights and its init then hold its channels twice. red: reduction steps, fewer than sums of blocks have. */
-bool conv_pairs(const Target *, const Node *, int64_t red, int nb, int lanes, int last_n);
 void kc_close(KC *, int n); /* ends n loops */
 /* Window positions lo <= k < hi for which 0 <= o * s + k * d - p < in. */
 void kc_clip(KC *, const Slide *, const Ix *o, const Ix **lo, const Ix **hi);
@@ -169,8 +137,6 @@ typedef struct Finish {
 void kc_finish(KC *, const Finish *);
 /* The same for one vector, where no out is reduced. */
 void kc_store_results(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
-const Ints *node_window(const Node *); /* the windows of its outs, all of one size; NULL: none */
-bool node_reduces(const Node *); /* an out over the whole map? */
 /* Is there an out over the map, or over the rows that the schedule adds up together? Those come between kc_totals and
    kc_store_totals, channels around them. */
 bool kc_sums(const KC *);
@@ -231,43 +197,12 @@ typedef struct Panels { int param; int64_t panels, steps, wide, passes; } Panels
 /* In step `step` of pass `pass` over a panel: fetches what falls to it of the next panel. */
 void kc_prefetch(KC *, const Panels *, const Ix *panel, const Ix *pass, const Ix *step);
 
-/* Does a depthwise kernel load each input of a tile once, for all sums that it is part of? Else it goes tap by tap, one
-   row at a time. (depthwise.c) */
-bool dw_by_inputs(const Target *, const Schedule *, int64_t taps);
-/* Do so many weights fit the registers beside a tile's sums? */
-bool dw_weights_stay(const Target *, int64_t taps, int64_t tile);
-/* Does a tile that loads each input once fit the registers? */
-bool dw_tile_fits(const Target *, int64_t kh, int64_t kw, int rows, int px);
-/* Chooses the tile and the order of the loops; s has lanes and peel. (passes/choose/choose_depthwise.c) */
-void choose_depthwise(const Pass *, const Slide *v, const Slide *h, int64_t channels, Schedule *s);
-/* Channels in the order in which they lie, at[c] elements on, as whole vectors: vector v begins start[v] elements on,
-   channel c is lane slot[c] % lanes of vector slot[c] / lanes. A vector holds channels that lie side by side; where
-   those are fewer than its lanes, the others are not channels of this value. (depthwise.c) */
-typedef struct DwVectors { int n, lanes; int64_t *start, *slot; } DwVectors;
-DwVectors dw_vectors(Arena *, const int64_t *at, int64_t channels, int lanes);
-/* Indices 0..n by ascending at[]: order[i] is the index that lies i-th. */
-int64_t *sorted_by(Arena *, const int64_t *at, int64_t n);
-
-/* Output channels in `full` blocks of nb vectors, and what is left in one narrower block: `tail` vectors, 0: none, of which
-   the last has `last` channels. */
-typedef struct ChannelBlocks { int64_t full, rest; int tail, last; } ChannelBlocks;
-static inline ChannelBlocks channel_blocks(int64_t channels, int nb, int lanes)
-{
-    int64_t full = channels / ((int64_t)nb * lanes), rest = channels - full * nb * lanes;
-    int tail = (int)((rest + lanes - 1) / lanes);
-    return (ChannelBlocks){full, rest, tail, (int)(rest - (int64_t)(tail - 1) * lanes)};
-}
-
 /* ---- one builder per kernel family ---- */
 void lower_conv(KC *);
 void lower_depthwise(KC *);
 void lower_winograd(KC *);
 void lower_conv_transpose(KC *);
 void lower_matmul(KC *);   /* linear and matmul */
-/* The last of the leading dimensions that are not 1, where the rows of a linear layer and of all that it reads and makes
-   are the same ones, so that they are one matrix wherever they lie at one distance from each other; else -1. */
-int linear_rows(const Graph *, const Node *);
-int linear_flat(const KC *); /* the same where they do lie so: KC.rows */
 void lower_pool(KC *);
 void lower_reduce(KC *);
 void lower_softmax(KC *);

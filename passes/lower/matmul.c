@@ -297,55 +297,6 @@ static int pack(KC *kc, Mm *m, int64_t blocks, const char *suffix)
     return *param;
 }
 
-/* Has the value these rows, or one element for all? */
-static bool same_rows(const Graph *g, ValueId v, const Type *frame)
-{
-    const Value *x = &g->value.v[v];
-    bool rows = x->type.rank == frame->rank && x->kind != VAL_CONST;
-    for (int i = 0; i < x->type.rank - 1 && rows; i++)
-        rows = x->type.dim[i] == frame->dim[i];
-    return rows || type_elems(&x->type) == 1;
-}
-
-/* Do they lie at one distance from each other? */
-static bool even_rows(const Graph *g, ValueId v, const Type *frame)
-{
-    const Value *x = &g->value.v[v];
-    return same_rows(g, v, frame) && (type_elems(&x->type) == 1 || value_rows(x));
-}
-
-/* Is it so of all values that the layer reads and makes, but for numbers per column? */
-static bool all_values(const Graph *g, const Node *n, const Type *frame, bool (*is)(const Graph *, ValueId, const Type *))
-{
-    bool all = is(g, n->in[0], frame);
-    for (int i = 0; i < n->nout; i++)
-        all = all && is(g, n->out[i].value, frame);
-    for (int i = 0; i < n->nstep; i++)
-        for (int k = 0; k < n->step[i].nin; k++) {
-            bool param = op_is(n->step[i].op, P_PARAM) && k > 0 && n->step[i].attr.axis == frame->rank - 1;
-            if (n->step[i].in[k] >= 0 && !param)
-                all = all && is(g, n->step[i].in[k], frame);
-        }
-    return all;
-}
-
-int linear_rows(const Graph *g, const Node *n)
-{
-    if (n->op != OP_linear)
-        return -1;
-    Type frame = node_step_type(g, n, 0);
-    int d = frame.rank - 2;
-    while (d > 0 && frame.dim[d] == 1)
-        d--;
-    return d >= 0 && frame.dim[d] > 1 && all_values(g, n, &frame, same_rows) ? d : -1;
-}
-
-int linear_flat(const KC *kc)
-{
-    int d = linear_rows(kc->l->g, kc->n);
-    return d >= 0 && all_values(kc->l->g, kc->n, &kc->frame, even_rows) ? d : -1;
-}
-
 /* Opens loops over the leading dimensions. */
 static int open_lead(KC *kc, Mm *m, bool outermost)
 {

@@ -176,13 +176,6 @@ int kc_fold(KC *kc, const char *name, XOp op, const Expr *init, int64_t n, TermF
     return total;
 }
 
-Slide node_slide(const Graph *g, const Node *n, int64_t k, int dim)
-{
-    const Attrs *a = &n->attr;
-    return (Slide){.in = g->value.v[n->in[0]].type.dim[2 + dim], .out = node_step_type(g, n, 0).dim[2 + dim], .k = k,
-                   .s = a->stride.v[dim], .d = a->dilation.n ? a->dilation.v[dim] : 1, .p = a->pad.v[dim]};
-}
-
 Slide kc_slide(const KC *kc, int64_t k, int dim) { return node_slide(kc->l->g, kc->n, k, dim); }
 
 void kc_close(KC *kc, int n)
@@ -190,14 +183,6 @@ void kc_close(KC *kc, int n)
     while (n--)
         kb_end(&kc->b);
 }
-
-int64_t slide_output(const Slide *s, int64_t n, int64_t i, int64_t k)
-{
-    int64_t o = i - k * s->d;
-    return o < 0 || o % s->s || o / s->s >= n ? -1 : o / s->s;
-}
-
-int64_t slide_span(const Slide *s, int64_t n) { return (n - 1) * s->s + (s->k - 1) * s->d + 1; }
 
 void kc_clip(KC *kc, const Slide *w, const Ix *o, const Ix **lo, const Ix **hi)
 {

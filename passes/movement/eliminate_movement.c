@@ -15,7 +15,8 @@
 #include <string.h>
 
 #include "../choose/inner.h"
-#include "../lower/lower.h"
+#include "../geometry/conv.h"
+#include "../geometry/values.h"
 #include "views.h"
 
 typedef struct Group {

@@ -1,7 +1,11 @@
 #ifndef DSQ_WINOGRAD_KERNEL_H
 #define DSQ_WINOGRAD_KERNEL_H
 /* What the parts of lower_winograd share. */
-#include "winograd.h"
+#include "../geometry/winograd.h"
+#include "../lower/lower.h"
+
+/* u[n][n] = G g Gt for taps g[r][r]. */
+void winograd_weights(const Winograd *, const float *g, double *u);
 
 typedef struct Seg { int64_t first; int blocks, nb, last_n, param; } Seg; /* output channels of one block shape */
 

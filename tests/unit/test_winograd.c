@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "../../ir/base/base.h"
-#include "../../passes/winograd/winograd.h"
+#include "../../passes/winograd/winograd_kernel.h"
 
 void suite_winograd(void);
 

@@ -3,7 +3,7 @@
 /* Winograd convolution F(m x m, r x r): a tile of m x m outputs costs n x n products, n = m + r - 1, instead of m x m x r x r.
 
      Y = At [sum over channels of (G g Gt) * (Bt d B)] A       * elementwise; d: n x n inputs, g: r x r taps */
-#include "../lower/lower.h"
+#include "../pass.h"
 
 enum { WINO_MAX_N = 8, WINO_MIN = 2, WINO_MAX = 6 };
 /* Rows 2k+1 and 2k+2 of bt, and columns of at, belong to points a and -a, for k < pairs: the columns are equal in even rows
@@ -14,9 +14,6 @@ Winograd winograd_make(int m, int r);
    for independent inputs and taps of one variance, whose products are rounded once. (Measured: 3 to 5 times.) */
 double winograd_error(const Winograd *);
 bool winograd_allowed(const Winograd *); /* is that within what is promised? */
-/* u[n][n] = G g Gt for taps g[r][r]. */
-void winograd_weights(const Winograd *, const float *g, double *u);
-
 /* A convolution as one of stride 1 with r x r taps, from `first` rows and columns beside the output's own place on. Stride 2
    reads every second row and column: 2 x 2 phases of the input, each with channels of its own and the taps that fall on
    it (space to depth). band: rows of the input are sorted into phases first, since they lie in the caller's order,
@@ -36,21 +33,4 @@ typedef struct WinoPlan {
 WinoPlan winograd_plan(const Schedule *, const WinoConv *, const Type *in, const Type *out);
 int64_t winograd_scratch(const Graph *, const Node *); /* bytes, for the node's schedule */
 
-/* ---- the choice ---- */
-/* Does a register tile of so many pixels and vectors of channels fit the registers; what a step of it costs, in
-   multiply-adds of a vector. streamed: its weights come from L2. (passes/choose/choose_kernels.c) */
-bool tile_fits(const Target *, int pixels, int nb);
-double tile_cost(const Target *, int pixels, int nb, bool streamed);
-/* Bytes of the weights of all convolutions, and how many more they may still become when they are transformed. */
-typedef struct WinoRoom {
-    int64_t weights, left;
-    unsigned *forms;       /* per weight: a bit for every form in which it is read already; NULL: not known */
-} WinoRoom;
-WinoRoom winograd_room(const Graph *);
-WinoRoom winograd_shared_room(Arena *, const Graph *); /* the same, to note forms in */
-/* Bytes by which those of one convolution grow. */
-int64_t winograd_growth(const Graph *, const Node *, const WinoConv *, int lanes, int m);
-/* Replaces the schedule of a direct convolution by Winograd's where that is possible and cheaper than `cost`
-   multiply-adds of a vector; takes what its weights grow by from the room. (passes/choose/choose_winograd.c) */
-void choose_winograd(const Pass *, const Graph *, const Node *, Schedule *, double cost, WinoRoom *room);
 #endif

@@ -1,0 +1,47 @@
+#ifndef DSQ_CONV_H
+#define DSQ_CONV_H
+/* Convolutions as geometry: borders, blocks of channels, what of a tile stays in registers. */
+#include "slide.h"
+
+/* A sum of so many terms in a row may round by more than the tolerance allows: they are added up in blocks. */
+enum { LONG_SUM = 1024 };
+/* Sums of this many products are added up apart: the rounding of one behind the other grows with their number. */
+enum { SUM_BLOCK = 256 };
+/* Below this many elements a parallel region costs more than it saves. */
+enum { PARALLEL_MIN = 4096 };
+/* Enlarges border (top, left, bottom, right) to what the convolution's windows reach around its operand 0. */
+void conv_border(const Graph *, const Node *, int64_t border[4]);
+/* Do its windows reach over the edge of the map? Those of a transposed convolution do without padding too. */
+bool conv_overhangs(const Node *);
+/* Do two pixels share the last vector of a tile's nb, of which last_n lanes are used: the second pixel in the upper half? Its
+   weights and its init then hold its channels twice. red: reduction steps, fewer than sums of blocks have. */
+bool conv_pairs(const Target *, const Node *, int64_t red, int nb, int lanes, int last_n);
+/* Output channels in `full` blocks of nb vectors, and what is left in one narrower block: `tail` vectors, 0: none, of which
+   the last has `last` channels. */
+typedef struct ChannelBlocks { int64_t full, rest; int tail, last; } ChannelBlocks;
+static inline ChannelBlocks channel_blocks(int64_t channels, int nb, int lanes)
+{
+    int64_t full = channels / ((int64_t)nb * lanes), rest = channels - full * nb * lanes;
+    int tail = (int)((rest + lanes - 1) / lanes);
+    return (ChannelBlocks){full, rest, tail, (int)(rest - (int64_t)(tail - 1) * lanes)};
+}
+
+/* Does a depthwise kernel load each input of a tile once, for all sums that it is part of? Else it goes tap by tap, one
+   row at a time. */
+bool dw_by_inputs(const Target *, const Schedule *, int64_t taps);
+/* Do so many weights fit the registers beside a tile's sums? */
+bool dw_weights_stay(const Target *, int64_t taps, int64_t tile);
+/* Does a tile that loads each input once fit the registers? */
+bool dw_tile_fits(const Target *, int64_t kh, int64_t kw, int rows, int px);
+/* Does the border that the windows reach into outweigh the map? Then they are clipped instead. */
+bool wide_border(const Graph *, const Node *);
+/* Channels in the order in which they lie, at[c] elements on, as whole vectors: vector v begins start[v] elements on,
+   channel c is lane slot[c] % lanes of vector slot[c] / lanes. A vector holds channels that lie side by side; where
+   those are fewer than its lanes, the others are not channels of this value. */
+typedef struct DwVectors { int n, lanes; int64_t *start, *slot; } DwVectors;
+DwVectors dw_vectors(Arena *, const int64_t *at, int64_t channels, int lanes);
+/* Indices 0..n by ascending at[]: order[i] is the index that lies i-th. */
+int64_t *sorted_by(Arena *, const int64_t *at, int64_t n);
+
+enum { DW_MAX_TAPS = 25 }; /* of a kernel that loads each input once: its code grows with them */
+#endif
