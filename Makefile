@@ -235,7 +235,7 @@ demo-run: $(B)/dsqc
 	$(B)/dsqc bench $(DEMO)
 	@/usr/bin/python3 specs/digits/accuracy.py $(B)/dsqc
 
-# ---- README's table of what each pass buys ----
+# ---- the table of tests/bench/README.md: what each pass buys ----
 EXPLORED := $(foreach n,resnet18 resnet50 shufflenet_v2_x0_5,$(n) $(n),pool=square_pooling $(n),unit=square_encoding)
 explore-table: $(B)/dsqc
 	@for n in $(EXPLORED); do \
@@ -252,6 +252,7 @@ $(B)/dsqc-ops.7: compiler/share/man.sh $(B)/dsqc
 	$(Q)sh compiler/share/man.sh $(B)/dsqc operators > $@.tmp && mv $@.tmp $@
 
 SHARE := $(DESTDIR)$(PREFIX)/share
+PAGES := README.md HACKING.md specs/README.md runtime_min/README.md compiler/tune/README.md tests/bench/README.md
 install: $(B)/dsqc $(B)/dsqc.1 $(B)/dsqc-ops.7
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/dsq $(SHARE)/man/man1 $(SHARE)/man/man7 \
 	    $(SHARE)/dsqc $(SHARE)/doc/dsqc $(SHARE)/bash-completion/completions $(SHARE)/pkgconfig
@@ -262,7 +263,8 @@ install: $(B)/dsqc $(B)/dsqc.1 $(B)/dsqc-ops.7
 	    install -D -m 644 "$$f" "$(abspath $(SHARE))/dsqc/specs/$$f" || exit 1; done
 	install -m 644 $(B)/dsqc.1 $(SHARE)/man/man1/dsqc.1
 	install -m 644 $(B)/dsqc-ops.7 $(SHARE)/man/man7/dsqc-ops.7
-	install -m 644 README.md LICENSE $(SHARE)/doc/dsqc
+	install -m 644 LICENSE $(SHARE)/doc/dsqc
+	for f in $(PAGES); do install -D -m 644 $$f $(SHARE)/doc/dsqc/$$f || exit 1; done
 	$(B)/dsqc help operators > $(SHARE)/doc/dsqc/operators.txt
 	chmod 644 $(SHARE)/doc/dsqc/operators.txt
 	install -m 644 compiler/share/dsqc.bash $(SHARE)/bash-completion/completions/dsqc
@@ -287,6 +289,6 @@ help:
 	@echo "make fuzz            libFuzzer on everything that reads input, SECONDS=60 for each target"
 	@echo "make bench           time dsqc beside ONNX Runtime and PyTorch (NETS, VARIANTS, ROUNDS, THREADS, QUICK=1)"
 	@echo "make update-golden   rewrite the expected results of tests/ir, tests/err and tests/e2e"
-	@echo "make explore-table   the README's table: kernels, bytes moved and arena before and after each pass"
+	@echo "make explore-table   the table of tests/bench/README.md: kernels, bytes moved and arena before and after each pass"
 	@echo "make install         PREFIX=$(PREFIX) DESTDIR=; make uninstall takes it away again"
 	@echo "make clean           remove $(B)"

@@ -16,7 +16,7 @@ double relative_error(const float *x, const double *ref, int64_t n, double noise
 /* What a million terms of a sum lose that are zeros because they are subnormal; 0 without --flush-to-zero. */
 double flush_noise(const Graph *);
 
-/* How far results may be from the reference, relative to the largest magnitude (README, "Numbers"): 1e-5, or 1e-4 where a
+/* How far results may be from the reference, relative to the largest magnitude (runtime_min/README.md, "Numbers"): 1e-5, or 1e-4 where a
    Winograd kernel made them. Of one node alone; of every value of a graph with schedules, whatever made its operands
    included; of the outputs, the largest. */
 double node_tolerance(const Node *);

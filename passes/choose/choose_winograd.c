@@ -8,7 +8,7 @@
 #include "choose.h"
 #include "schedule.h"
 
-/* Results may be so far from exact ones, relative to the largest (README, "Numbers"). */
+/* Results may be so far from exact ones, relative to the largest (runtime_min/README.md, "Numbers"). */
 static const double error_allowed = 1e-4;
 
 bool winograd_allowed(const Winograd *w) { return winograd_error(w) <= error_allowed; }

@@ -230,7 +230,7 @@ says 'nearly' 1 "did you mean '$WORK/net.yaml'" info "$WORK/nett.yaml"
 root=$WORK/root build=${BUILD#"$PWD"/}
 make -s install -o "$build/dsqc" "B=$build" PREFIX=/usr DESTDIR="$root" >"$WORK/install.txt" 2>&1
 verdict 'make install' $? "$(cat "$WORK/install.txt")"
-for f in bin/dsqc share/man/man1/dsqc.1 share/man/man7/dsqc-ops.7 share/doc/dsqc/README.md share/doc/dsqc/LICENSE share/doc/dsqc/operators.txt \
+for f in bin/dsqc share/man/man1/dsqc.1 share/man/man7/dsqc-ops.7 share/doc/dsqc/README.md share/doc/dsqc/specs/README.md share/doc/dsqc/LICENSE share/doc/dsqc/operators.txt \
     share/dsqc/specs/resnet18.yaml include/dsq/dsq.h share/pkgconfig/dsq.pc share/bash-completion/completions/dsqc; do
     [ -s "$root/usr/$f" ] || missing="$missing $f"
 done
