@@ -80,6 +80,9 @@ static bool assign_all(Run *r)
     for (int i = 0; i < r->opt->outputs.n; i++) {
         if (!assign(r, r->opt->outputs.v[i], "--output", g->output.v, g->output.n, &given))
             return false;
+        for (int k = 0; k < r->out.n; k++)
+            if (!strcmp(r->out.v[k].file, given.file))
+                return usage_error(r->opt->command, "two outputs go to '%s'", given.file), false;
         PUSH(A, &r->out, given);
     }
     for (int i = 0; i < g->input.n; i++) {

@@ -479,6 +479,25 @@ static bool read_weights(const Cx *cx, const Yaml *y, const char *path)
 
 /* ---- the whole ---- */
 
+/* What is shared has two users: a name that only one step has is misspelt. */
+static bool check_shared(const SpecReader *s)
+{
+    int alone = 0;
+    while (alone < s->tensor.n && !s->tensor.v[alone].alone)
+        alone++;
+    if (alone == s->tensor.n)
+        return true;
+    const char **others = NEW(s->arena, const char *, s->tensor.n);
+    int n = 0;
+    for (int i = 0; i < s->tensor.n; i++)
+        if (!s->tensor.v[i].alone)
+            others[n++] = s->tensor.v[i].name;
+    const struct SpecTensor *t = &s->tensor.v[alone];
+    spec_error(NULL, t->loc, name_hint(s->arena, t->name, others, n),
+               "'shared: true', but no other step has the tensor '%s'", t->name);
+    return false;
+}
+
 static bool read_spec(SpecReader *s, const char *path, const Yaml *root, Loc file, const Param *set, int nset)
 {
     static const char *const keys[] = {"name", "include", "params", "input", "labels", "weights", "network", "output",
@@ -505,7 +524,8 @@ static bool read_spec(SpecReader *s, const char *path, const Yaml *root, Loc fil
     expand_body(&cx, network);
     if (spec_full() || s->stop)
         return false;
-    ok = read_output(&cx, yaml_get(root, "output"), network->loc);
+    ok = check_shared(s);
+    ok = read_output(&cx, yaml_get(root, "output"), network->loc) && ok;
     if ((y = yaml_get(root, "labels")))
         ok = read_labels(&cx, y, path) && ok;
     if ((y = yaml_get(root, "weights")))

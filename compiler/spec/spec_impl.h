@@ -60,8 +60,9 @@ typedef struct SpecReader {
     VEC(Module) module;
     Map module_by_name;
     const Env *env;                 /* the spec's parameters */
-    Map tensor_by_name;             /* index into tensor_loc */
-    VEC(Loc) tensor_loc;
+    Map tensor_by_name;             /* index into tensor */
+    /* alone: made under `shared: true`, and no other step has it yet */
+    VEC(struct SpecTensor { const char *name; Loc loc; bool alone; }) tensor;
     VEC(int) listed_pads;           /* nodes whose pad lists all four sides */
     VEC(Reported) reported;
     int steps;

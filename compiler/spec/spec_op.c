@@ -370,10 +370,10 @@ static bool tensor_type(const Call *c, const Word *w, Type *t)
     return false;
 }
 
-static void note_tensor(SpecReader *s, const char *name, Loc loc)
+static void note_tensor(SpecReader *s, const char *name, Loc loc, bool alone)
 {
-    map_put(&s->tensor_by_name, name, s->tensor_loc.n);
-    PUSH(s->arena, &s->tensor_loc, loc);
+    map_put(&s->tensor_by_name, name, s->tensor.n);
+    PUSH(s->arena, &s->tensor, ((struct SpecTensor){name, loc, alone}));
 }
 
 /* A tensor of an earlier step, where this one says that it shares it. */
@@ -382,6 +382,8 @@ static ValueId earlier_tensor(const Cx *cx, const char *name, bool shared, Loc l
     const SpecReader *s = cx->s;
     ValueId id = map_get(&s->graph->consts, name);
     const Type *made = &s->graph->value.v[id].type;
+    struct SpecTensor *first = &s->tensor.v[map_get(&s->tensor_by_name, name)];
+    first->alone = false;
     if (shared && type_eq(made, &t))
         return id;
     if (shared)
@@ -389,7 +391,7 @@ static ValueId earlier_tensor(const Cx *cx, const char *name, bool shared, Loc l
                    type_text(s->arena, &t), type_text(s->arena, made));
     else
         spec_error(cx, loc, "shared: true uses it again", "there is a tensor '%s' already", name);
-    note_at(s->tensor_loc.v[map_get(&s->tensor_by_name, name)], "made here");
+    note_at(first->loc, "made here");
     return POISON;
 }
 
@@ -402,7 +404,7 @@ static ValueId make_tensor(const Cx *cx, const char *scope, const char *name, bo
         return POISON;
     if (map_get(&s->tensor_by_name, full) >= 0)
         return earlier_tensor(cx, full, shared, loc, t);
-    note_tensor(s, full, loc);
+    note_tensor(s, full, loc, cx->shared);
     return graph_const(s->graph, full, t, loc);
 }
 
@@ -522,7 +524,7 @@ static ValueId expand_constant(const Cx *cx, const OpStep *step)
     for (int64_t i = 0; i < elems; i++)
         data[i] = v[n == 1 ? 0 : i];
     ValueId id = graph_const_f32(s->graph, step->node_name, t, data);
-    note_tensor(s, s->graph->value.v[id].name, step->loc);
+    note_tensor(s, s->graph->value.v[id].name, step->loc, false);
     return id;
 }
 

@@ -48,6 +48,43 @@ static bool await_writer(In *in)
     return false;
 }
 
+/* ---- what has been read ---- */
+
+typedef struct Seen { dev_t dev; ino_t ino; } Seen;
+static VEC(Seen) seen;
+
+static int find_seen(const struct stat *st)
+{
+    for (int i = 0; i < seen.n; i++)
+        if (seen.v[i].dev == st->st_dev && seen.v[i].ino == st->st_ino)
+            return i;
+    return -1;
+}
+
+static void note_read(const struct stat *st)
+{
+    static Arena *kept; /* until the process ends */
+    kept = kept ? kept : arena_new();
+    if (find_seen(st) < 0)
+        PUSH(kept, &seen, ((Seen){st->st_dev, st->st_ino}));
+}
+
+bool file_was_read(const char *path)
+{
+    struct stat st;
+    return !stat(path, &st) && S_ISREG(st.st_mode) && find_seen(&st) >= 0;
+}
+
+void file_replaces(const char *path)
+{
+    struct stat st;
+    int i = stat(path, &st) ? -1 : find_seen(&st);
+    if (i >= 0)
+        seen.v[i] = seen.v[--seen.n];
+}
+
+/* ---- reading ---- */
+
 static bool open_in(const char *path, In *in)
 {
     bool standard = !strcmp(path, "-");
@@ -65,6 +102,8 @@ static bool open_in(const char *path, In *in)
         return fail(path, why);
     }
     in->regular = S_ISREG(st.st_mode);
+    if (in->regular)
+        note_read(&st);
     in->size = in->regular ? st.st_size : 0;
     return true;
 }

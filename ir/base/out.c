@@ -91,7 +91,10 @@ OutFile *out_open(const char *path)
         }
         return o; /* a device or pipe must not be renamed over */
     }
-    o->f = open_beside(o->path, &o->temp);
+    if (file_was_read(o->path))
+        fail(path, "this command reads it, too");
+    else
+        o->f = open_beside(o->path, &o->temp);
     if (!o->f) {
         out_abort(o);
         return NULL;
