@@ -104,8 +104,8 @@ static void collect_uses(Arena *A, const Job *j, const Span *span, Figures *f)
                 continue;
             const char *what = v->name ? v->name : node->layers ? node->layers : node->name ? node->name : "value";
             int end = (int)imax(span[n].last, last[node->out[k].value]);
-            use_value(A, f, (ArenaUse){.what = what, .offset = v->offset, .bytes = v->bytes, .first = span[n].first, .last = end,
-                                       .node = n, .group = v->layout.group});
+            use_value(A, f, (ArenaUse){.what = what, .offset = v->offset, .bytes = v->bytes, .first = span[n].first,
+                                       .last = end, .node = n, .group = v->layout.group});
         }
     }
     if (f->use.n)

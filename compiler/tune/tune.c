@@ -27,8 +27,8 @@ static bool build_base(Tune *t)
     po.observe = tune_keep_graph, po.observer = t;
     if (!job_build(j, &po) || !(t->base = model_build(j, flags(j), (int)imax(j->opt->threads, 0))))
         return false;
-    t->pass = (Pass){.target = po.target, .opt = po.opt, .strict = po.strict, .threads = po.threads, .winograd = po.winograd,
-                     .scratch = j->arena};
+    t->pass = (Pass){.target = po.target, .opt = po.opt, .strict = po.strict, .threads = po.threads,
+                     .winograd = po.winograd, .scratch = j->arena};
     tune_make_groups(t);
     t->call_group = tune_groups_of_calls(t, j);
     t->io = random_io(j->arena, j->written);
@@ -49,7 +49,8 @@ static bool build(const Tune *t, Build *b)
     for (int i = 0; i < t->group.n; i++)
         for (int k = 0; k < t->group.v[i].node.n; k++) {
             const Node *n = &t->g->node.v[t->group.v[i].node.v[k]];
-            PUSH(A, &b->schedules.layer, (Chosen){.layer = layer_name(n), .shape = layer_shape(A, t->g, n), .s = t->group.v[i].now});
+            PUSH(A, &b->schedules.layer,
+                 (Chosen){.layer = layer_name(n), .shape = layer_shape(A, t->g, n), .s = t->group.v[i].now});
         }
     PassOptions po = job_pass_options(&b->job);
     po.schedules = &b->schedules;

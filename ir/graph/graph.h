@@ -31,10 +31,10 @@ typedef enum Op {
 /* Properties that passes ask for instead of names. */
 enum {
     P_ELEMENTWISE = 1,   /* each output element depends on the operands' broadcast elements at that index */
-    P_IN_PLACE = 2,      /* an anchor whose kernel, where operand 0 has as many elements as the result and lies alike, reads
-                            none of them after it wrote the result's element of that index: may write over it */
+    P_IN_PLACE = 2,      /* an anchor: may write over operand 0, where that has as many elements as the result and lies
+                            alike. Its kernel reads none of them after it wrote the result's element of that index */
     P_ANCHOR = 8,        /* may carry an epilogue: its lowering has each result in a register before it is stored */
-    P_LINEAR = 16,       /* linear in operand 0 per output channel: a per-channel factor or bias folds into the weights */
+    P_LINEAR = 16,       /* linear in operand 0 per output channel: factor or bias per channel fold into the weights */
     P_REDUCE = 32,       /* reduces over attr.axes */
     P_WINDOW = 64,       /* reduces over a window on H and W */
     P_MOVE = 128,        /* only moves or repeats elements */
@@ -72,7 +72,13 @@ typedef struct Attrs {
 #include "attr.def"
 #undef ATTR
 } Attrs;
-typedef struct AttrInfo { const char *name; AttrKind kind; const char *choices; /* ENUM: "nearest|bilinear" */ const char *doc; size_t offset; } AttrInfo;
+typedef struct AttrInfo {
+    const char *name;
+    AttrKind kind;
+    const char *choices; /* ENUM: "nearest|bilinear" */
+    const char *doc;
+    size_t offset;
+} AttrInfo;
 extern const AttrInfo attr_info[NATTRS];
 int attr_by_name(const char *);
 
@@ -200,8 +206,8 @@ typedef struct Graph {
     VEC(Fired) fired;     /* in order; value: what the result was computed into */
     int64_t arena_bytes, arena_lower_bound; /* plan-memory */
     bool flush_to_zero;   /* to the reference, what is subnormal as f32 is zero. Not part of the text form */
-    const char *arena_proof; /* plan-memory: "meets the bound", "proved optimal, N % above the bound" or "best found, N %
-                                above the bound". Not part of the text form */
+    const char *arena_proof; /* plan-memory: "meets the bound", "proved optimal, N % above the bound" or
+                                "best found, N % above the bound". Not part of the text form */
 } Graph;
 
 Graph *graph_new(Arena *, const char *name);
@@ -294,5 +300,6 @@ void graph_eval_node(const Graph *, int node, const double *const *in, double *l
 /* ---- cost ---- */
 int64_t node_macs(const Graph *, const Node *);
 int64_t graph_macs(const Graph *);
-int64_t graph_parameters(const Graph *); /* elements of weights as PyTorch counts parameters: running statistics excluded */
+/* Elements of weights as PyTorch counts parameters: without running statistics. */
+int64_t graph_parameters(const Graph *);
 #endif

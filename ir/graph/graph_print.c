@@ -39,7 +39,14 @@
 
 enum { SMALL_CONST = 16 };
 
-typedef struct Print { Buf *b; const Graph *g; unsigned flags; Arena *arena; const int *number; bool bare; /* without names of nodes and steps */ } Print;
+typedef struct Print {
+    Buf *b;
+    const Graph *g;
+    unsigned flags;
+    Arena *arena;
+    const int *number;
+    bool bare; /* without names of nodes and steps */
+} Print;
 
 /* NULL where a malformed graph names no value: dumps are made of those too. */
 static const Value *value_of(const Print *p, ValueId id)

@@ -170,8 +170,8 @@ static bool check_phases(const Graph *g, const Node *n, const Type *out)
         for (int64_t r = 0; r < imin(stride[dim], out->dim[2 + dim]) && runs[dim] <= MAX_PHASE_RUNS; runs[dim]++)
             r += transpose_run(&n->attr, in, out, w->dim[2 + dim], dim, r);
     if (runs[0] * runs[1] > MAX_PHASE_RUNS)
-        error_at(n->loc, "conv_transpose2d '%s': stride %lldx%lld with dilation %lldx%lld needs more than %d loops", n->name ? n->name : "",
-                 (long long)stride[0], (long long)stride[1], (long long)n->attr.dilation.v[0],
+        error_at(n->loc, "conv_transpose2d '%s': stride %lldx%lld with dilation %lldx%lld needs more than %d loops",
+                 n->name ? n->name : "", (long long)stride[0], (long long)stride[1], (long long)n->attr.dilation.v[0],
                  (long long)n->attr.dilation.v[1], MAX_PHASE_RUNS);
     return runs[0] * runs[1] <= MAX_PHASE_RUNS;
 }
@@ -211,12 +211,15 @@ static double dense_conv(const Target *t, const Graph *g, const Node *n, Schedul
 
 bool conv_peels(const Target *t, const Graph *g, const Node *n)
 {
-    return wide_border(g, n) || (n->op == OP_conv2d && (t->mcu || t->lanes == 1 || g->value.v[n->in[0]].kind == VAL_INPUT));
+    return wide_border(g, n) ||
+           (n->op == OP_conv2d && (t->mcu || t->lanes == 1 || g->value.v[n->in[0]].kind == VAL_INPUT));
 }
 
 bool conv_takes_window(const Target *t, const Graph *g, const Node *n, const Ints *k)
 {
-    Schedule free = {.lanes = lanes_for(t, node_step_type(g, n, 0).dim[1] / n->attr.groups), .peel = conv_peels(t, g, n)}, whole = free;
+    Schedule free = {.lanes = lanes_for(t, node_step_type(g, n, 0).dim[1] / n->attr.groups),
+                     .peel = conv_peels(t, g, n)};
+    Schedule whole = free;
     if (depthwise(g, n) || (free.peel && conv_overhangs(n)))
         return false;
     double best = dense_conv(t, g, n, &free, NULL, 1), cost = dense_conv(t, g, n, &whole, k, 1);

@@ -48,8 +48,8 @@ static bool parse_number(const char *text, int *out)
 static bool parse_tile(const char *text, Schedule *s)
 {
     int used = 0;
-    return sscanf(text, "%4dx%4dx%4d%n", &s->rows, &s->px, &s->nb, &used) == 3 && !text[used] && s->rows > 0 && s->px > 0 &&
-           s->nb > 0;
+    return sscanf(text, "%4dx%4dx%4d%n", &s->rows, &s->px, &s->nb, &used) == 3 && !text[used] && s->rows > 0 &&
+           s->px > 0 && s->nb > 0;
 }
 
 /* value: behind '=', NULL where there is none. NULL, or what a value should be. */

@@ -30,7 +30,8 @@ void schedules_check(Pass *, const Graph *);
 const char *schedule_wrong(const Pass *, const Graph *, const Node *n, const Schedule *model, const Schedule *);
 /* Schedules that differ from `around` in one respect and that are possible, the most promising ones first. */
 typedef struct ScheduleList { VEC(Schedule) s; } ScheduleList;
-ScheduleList schedule_neighbours(Arena *, const Pass *, const Graph *, const Node *, const Schedule *model, const Schedule *around);
+ScheduleList schedule_neighbours(Arena *, const Pass *, const Graph *, const Node *, const Schedule *model,
+                                 const Schedule *around);
 /* The same kernels, whatever the number of threads? */
 bool schedule_eq(Arena *, const Schedule *, const Schedule *);
 
@@ -52,5 +53,6 @@ double longest_range(int threads, int64_t n, double piece, double head);
 /* Rows of the map that a kernel of n with schedule s, which goes by rows, reduces together where n reduces the map; 0: it
    cannot go by rows then. The sums of a map are few enough to be added up in no time. */
 int64_t sum_rows(const Pass *, const Graph *, const Node *n, const Schedule *s);
-bool conv_peels(const Target *, const Graph *, const Node *); /* it reads its input without a border, as the cost model has it */
+/* As the cost model has it, does it read its input without a border? */
+bool conv_peels(const Target *, const Graph *, const Node *);
 #endif

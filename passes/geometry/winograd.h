@@ -8,7 +8,10 @@
 enum { WINO_MAX_N = 8, WINO_MIN = 2, WINO_MAX = 6 };
 /* Rows 2k+1 and 2k+2 of bt, and columns of at, belong to points a and -a, for k < pairs: the columns are equal in even rows
    and opposite in odd ones, half the sum and half the difference of the rows have fewer terms than the rows. */
-typedef struct Winograd { int m, r, n, pairs; double at[WINO_MAX_N][WINO_MAX_N], g[WINO_MAX_N][WINO_MAX_N], bt[WINO_MAX_N][WINO_MAX_N]; } Winograd;
+typedef struct Winograd {
+    int m, r, n, pairs;
+    double at[WINO_MAX_N][WINO_MAX_N], g[WINO_MAX_N][WINO_MAX_N], bt[WINO_MAX_N][WINO_MAX_N];
+} Winograd;
 Winograd winograd_make(int m, int r);
 /* How far single-precision results may be from exact ones, relative to the largest: eight times the standard deviation
    for independent inputs and taps of one variance, whose products are rounded once. (Measured: 3 to 5 times.) */
@@ -26,7 +29,7 @@ bool winograd_conv(const Graph *, const Node *, bool band, WinoConv *);
    [n x n][tiles][channels] of the transformed input and the products; sizes in elements, for one thread. */
 typedef struct WinoPlan {
     int64_t ny, nx, tiles, blocks;
-    int64_t group, channels;                 /* of the input, in whole vectors: of one group of the convolution, of all */
+    int64_t group, channels;                 /* of the input, in whole vectors: of a group of the convolution, of all */
     int64_t band_rows, band_row;             /* rows of a band, and elements of one */
     int64_t v_plane, m_plane, v, m, band;
 } WinoPlan;

@@ -42,7 +42,7 @@ typedef struct KC {
     const int64_t *slot;   /* the result's channels lie in another order: channel c is coordinate slot[c] of `slots` */
     int64_t slots;
     Type frame;            /* of the anchor's result and every step's */
-    int rows;              /* the dimension whose coordinate counts through all rows, the others but the last are 0; -1: none */
+    int rows;              /* the dimension whose coordinate counts all rows, the others but the last are 0; -1: none */
     /* of the outs that are reduced over the map or rows of it, for each vector of the block of channels at work */
     Sum sum[MAX_OUT][MAX_VECTORS];
     int vectors, sum_lanes;
@@ -112,7 +112,8 @@ void kc_close(KC *, int n); /* ends n loops */
 void kc_clip(KC *, const Slide *, const Ix *o, const Ix **lo, const Ix **hi);
 /* Walks the outputs along a row in tiles of px pixels and one narrower tile for the rest; with peel, outputs whose
    window leaves the input come one by one with clip true. */
-void kc_columns(KC *, const Slide *, bool peel, int px, void (*tile)(KC *, const Ix *x, int px, bool clip, void *), void *user);
+void kc_columns(KC *, const Slide *, bool peel, int px,
+                void (*tile)(KC *, const Ix *x, int px, bool clip, void *), void *user);
 
 /* ---- elementwise (elem.c) ---- */
 const Expr *elem_expr(KC *, Op, const Attrs *, const Expr *const *a); /* a: NULL behind the last operand */

@@ -44,7 +44,8 @@ static bool plain(const Value *v)
 {
     Layout own = v->layout;
     own.group = 0;
-    return own.order != ORDER_STRIDED && own.first == 0 && layout_room(&own, &v->type) == layout_room(&v->layout, &v->type);
+    return own.order != ORDER_STRIDED && own.first == 0 &&
+           layout_room(&own, &v->type) == layout_room(&v->layout, &v->type);
 }
 
 static bool same_elements(const Value *a, const Value *b)
@@ -66,7 +67,8 @@ static void try_over(Storages *s, const Node *n, NodeStorages *t, ValueId v, Val
 {
     const Value *value = s->g->value.v;
     int store = v < 0 ? -1 : s->of[v];
-    if (store < 0 || store == t->made || s->v[store].bytes != s->v[t->made].bytes || !same_elements(&value[v], &value[out]))
+    if (store < 0 || store == t->made || s->v[store].bytes != s->v[t->made].bytes ||
+        !same_elements(&value[v], &value[out]))
         return;
     for (int k = 0; k < n->nin; k++) {
         bool same_index = k == 0 && op_is(n->op, P_IN_PLACE) && same_elements(&value[n->in[0]], &value[out]);

@@ -168,7 +168,8 @@ static void find_always(Ordering *o, const Part *p, int storage, Always *a)
     for (int i = n - 1; i >= 0; i--) {
         a->down[i] = left;
         for (int k = o->behind.begin[p->begin + i]; k < o->behind.begin[p->begin + i + 1]; k++)
-            a->down[i] |= o->behind.v[k] < p->end && (a->touched[o->behind.v[k] - p->begin] || a->down[o->behind.v[k] - p->begin]);
+            a->down[i] |= o->behind.v[k] < p->end &&
+                          (a->touched[o->behind.v[k] - p->begin] || a->down[o->behind.v[k] - p->begin]);
     }
 }
 

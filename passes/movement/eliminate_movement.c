@@ -457,8 +457,8 @@ static void permute(Mover *m, const Node *n, int id)
     for (int64_t c = 0; c < t->dim[1]; c++)
         at[c] = v.slot[c];
     int64_t row = t->dim[3] * cstride;
-    out->layout = (Layout){.order = ORDER_STRIDED, .axis = 1, .at = at, .group = id, .room = t->dim[0] * t->dim[2] * row,
-                           .stride = {t->dim[2] * row, 0, row, cstride}};
+    out->layout = (Layout){.order = ORDER_STRIDED, .axis = 1, .at = at, .group = id,
+                           .room = t->dim[0] * t->dim[2] * row, .stride = {t->dim[2] * row, 0, row, cstride}};
 }
 
 /* Does the node read v, which nobody else does, at the index that it writes next? */
@@ -525,7 +525,8 @@ bool pass_eliminate_movement(Pass *p, Graph *g)
     Arena *A = p->scratch;
     Mover m = {.p = p, .g = g, .root = NEW(A, int, g->value.n), .channels = NEW(A, int, g->value.n),
                .addr = NEW(A, Addr, g->value.n),
-               .group = NEW(A, Group *, g->value.n), .placed = NEW(A, bool, g->value.n), .lost = NEW(A, bool, g->value.n)};
+               .group = NEW(A, Group *, g->value.n), .placed = NEW(A, bool, g->value.n),
+               .lost = NEW(A, bool, g->value.n)};
     bool any = false;
     for (int i = 0; i < g->node.n; i++) {
         Node *n = &g->node.v[i];

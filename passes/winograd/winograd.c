@@ -29,7 +29,8 @@ static const Expr *product_xs(KC *kc, void *user, const Ix *row, const Ix *q, co
 {
     const Wino *c = user;
     (void)row;
-    const Ix *ix[3] = {c->v_part, c->pos, ADD(MULC(ADD(c->t, q), c->p.channels), product_channel(kc, c, red, c->p.group))};
+    const Ix *ix[3] = {c->v_part, c->pos,
+                       ADD(MULC(ADD(c->t, q), c->p.channels), product_channel(kc, c, red, c->p.group))};
     return x_load(&kc->b, c->v, ix, lanes, 0);
 }
 
@@ -271,7 +272,8 @@ void lower_winograd(KC *kc)
     if (!kc_epilogue_vector(kc, 1))
         kc->s.lanes = 1;
     Wino *c = NEW(kc->A, Wino, 1);
-    *c = (Wino){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .lanes = kc->s.lanes, .it = *kc_type(kc, n->in[0]), .ot = kc->frame};
+    *c = (Wino){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .lanes = kc->s.lanes, .it = *kc_type(kc, n->in[0]),
+                .ot = kc->frame};
     if (!winograd_conv(kc->l->g, n, kc->s.peel, &c->conv))
         bug("a Winograd kernel for what has none");
     c->w = winograd_make(kc->s.wino, c->conv.r);

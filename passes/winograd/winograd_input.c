@@ -87,15 +87,18 @@ static void clear_band(KC *kc, const Wino *c, int64_t rows)
 typedef struct Phases { int64_t py, px, ny, nx; } Phases;
 
 /* All channels of those phases of a pixel, side by side. */
-static void fill_pixel(KC *kc, const Wino *c, const Ix *top, const Ix *y, const Ix *x, const Ix *ch, int64_t channels, const Phases *f)
+static void fill_pixel(KC *kc, const Wino *c, const Ix *top, const Ix *y, const Ix *x, const Ix *ch, int64_t channels,
+                       const Phases *f)
 {
     int64_t s = c->conv.stride;
     for (int64_t py = f->py; py < f->py + f->ny; py++)
         for (int64_t px = f->px; px < f->px + f->nx; px++)
             for (int64_t k = 0; k < channels; k++) {
-                const Ix *from[4] = {c->n, ADDC(ch, k), ADDC(MULC(ADD(top, y), s), py), ADDC(MULC(ADDC(x, c->conv.first[1]), s), px)};
+                const Ix *from[4] = {c->n, ADDC(ch, k), ADDC(MULC(ADD(top, y), s), py),
+                                     ADDC(MULC(ADDC(x, c->conv.first[1]), s), px)};
                 const Ix *at = ADD(MULC(x, c->p.channels), ADDC(ch, (py * s + px) * c->it.dim[1] + k));
-                kb_store(&kc->b, c->band, (const Ix *[]){c->v_part, y, at}, kc_load(kc, c->in, &c->it, from, 1, 1, 1), 0);
+                kb_store(&kc->b, c->band, (const Ix *[]){c->v_part, y, at}, kc_load(kc, c->in, &c->it, from, 1, 1, 1),
+                         0);
             }
 }
 
@@ -119,7 +122,8 @@ static void fill_band(KC *kc, const Wino *c, int64_t rows)
 {
     int64_t band = rows * c->w.m + c->w.r - 1;
     const Ix *top = ADDC(MULC(c->row, c->w.m), c->conv.first[0]);
-    int64_t s = c->conv.stride, ny = c->it.dim[2] % s ? 1 : s, nx = c->it.dim[3] % s ? 1 : s; /* with a rest: one at a time */
+    int64_t s = c->conv.stride;
+    int64_t ny = c->it.dim[2] % s ? 1 : s, nx = c->it.dim[3] % s ? 1 : s; /* with a rest: one at a time */
     clear_band(kc, c, band);
     for (int64_t py = 0; py < s; py += ny)
         for (int64_t px = 0; px < s; px += nx)

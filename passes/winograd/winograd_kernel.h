@@ -27,7 +27,7 @@ typedef struct Wino {
     int at_c;                   /* the loop over channels of a product */
     const Ix *pass;             /* which of the register tiles over all tiles, of `passes` */
     int64_t passes;
-    const Ix *ch;               /* the vector of outputs at work, ch_valid of its lanes, where its loop is outside the tiles' */
+    const Ix *ch;               /* the vector of outputs at work where its loop is outside the tiles'; ch_valid lanes */
     int ch_valid;
 } Wino;
 
