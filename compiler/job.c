@@ -231,8 +231,8 @@ static Loc largest_constant(const Job *j)
     return most ? most->loc : loc_file(diag_file(j->spec->path, NULL, 0));
 }
 
-/* In the small code model of the psABIs, which compilers take, code and constants lie within 2 GiB. Where they do not, the
-   linker's message names a relocation and no way out. */
+/* Compilers take the small code model of the psABIs, in which code and constants lie within 2 GiB. Where they do not,
+   the linker's message names a relocation and no way out. */
 bool job_holds(const Job *j, int64_t bytes)
 {
     enum { CODE = 64 << 20 };

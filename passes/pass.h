@@ -71,7 +71,7 @@ typedef enum Impl { IMPL_GENERIC, IMPL_CONV_TILE, IMPL_DEPTHWISE, IMPL_CONV_GROU
 typedef struct Schedule {
     Impl impl;
     int lanes;             /* vector width along output channels (or the last dimension) */
-    /* Register tile: rows x px pixels x nb vectors. Depthwise: of one vector, and nb of them go along a row together. */
+    /* Register tile: rows x px pixels x nb vectors. Depthwise: of one vector; nb of them go along a row together. */
     int px, rows, nb;
     bool oc_outer;         /* output channel blocks outermost (weights read once), else rows */
     bool symmetric;        /* a matrix times its own transpose: one half is computed, each result stored twice */

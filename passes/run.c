@@ -185,7 +185,8 @@ typedef struct Compare {
     bool ok;
 } Compare;
 
-/* May the rule that fired there have changed v? Where a value was put in place of another, its readers show it first. */
+/* May the rule that fired there have changed v? The readers of a value that was put in place of another show it
+   first. */
 static bool may_concern(const Graph *g, const Fired *f, ValueId v)
 {
     bool read = false;

@@ -63,8 +63,8 @@ static void use_until(int *last, const Graph *g, int ref, int at)
         last[ref] = (int)imax(last[ref], at);
 }
 
-/* Per value the last call that reads it. A node without a call is a view: its operands are read as long as its results are,
-   which nodes from the last to the first see to. */
+/* Per value the last call that reads it. A node without a call is a view: its operands are read as long as its
+   results are. The loop over the nodes from the last to the first sees to that. */
 static const int *last_calls(Arena *A, const Job *j, const Span *span)
 {
     const Graph *g = j->graph;

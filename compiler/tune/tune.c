@@ -1,8 +1,8 @@
-/* Tuning a network: builds the whole of it with another schedule for every group of equal layers at a time, and times each
-   layer in there, where its operands come from and its weights are cold. The cost model's network runs in turns with
-   it: what counts is the ratio of the two, since the machine's speed drifts. From the best schedule so far the search goes
-   on to those that differ from it in one respect, until none is left or enough were tried. What turned out best is then
-   measured once more, all layers together: of many measurements the lowest is lower than it should be. */
+/* Tuning a network. The whole of it is built with another schedule for every group of equal layers at a time. Each
+   layer is timed in there, where its operands come from and its weights are cold. The cost model's network runs in
+   turns with it. The machine's speed drifts, so the ratio of the two counts. From the best schedule so far the search
+   goes on to those that differ from it in one respect, until none is left or enough were tried. The best ones are
+   then measured once more, all layers together, since the lowest of many measurements is lower than it should be. */
 #include "tune.h"
 
 #include <math.h>

@@ -33,8 +33,8 @@ typedef struct Tune {
     volatile sig_atomic_t *stop; /* set: give up */
 } Tune;
 
-/* Builds the network as the cost model wants it, and takes over what path has from an earlier run, if anything. False after
-   a message. */
+/* Builds the network as the cost model wants it. Takes over what path has from an earlier run, if anything. False
+   after a message. */
 bool tune_open(Tune *, Job *, const char *path, volatile sig_atomic_t *stop);
 /* Measures what is left and writes the file after every step. False after a message, or where *stop was set. */
 bool tune_run(Tune *);

@@ -73,8 +73,8 @@ static const Node *summed(const Graph *g, const Node *n)
     return op_is(n->op, P_REDUCE) && !n->nstep && conv && conv->sched && conv->sched->sum_rows ? conv : NULL;
 }
 
-/* The layer whose time a kernel counts for: its own or, where assign-layout has made a copy for one or split-reduction what
-   is left of its reduction, that one. */
+/* The layer whose time a kernel counts for. Mostly it is its own. The kernel may also be a copy that assign-layout
+   made for a layer, or what split-reduction left of a layer's reduction. Then it counts for that layer. */
 static const Node *layer_of(const Graph *g, const Node *n)
 {
     const Node *sums = summed(g, n);

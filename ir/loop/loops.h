@@ -23,7 +23,8 @@
 
    A kernel's body is any number of statements without a parallel loop, then at most one parallel loop, whose
    iterations are independent; no element is stored both before it and in it. Two kernels that are equal but for the
-   numbers of their const arguments are one kernel called twice. Variables, registers and pointers are numbered in the order of their definitions. */
+   numbers of their const arguments are one kernel called twice. Variables, registers and pointers are numbered in the
+   order of their definitions. */
 #include "../type.h"
 
 /* ---- index expressions: sums of multiples of atoms, kept canonical by their constructors ---- */

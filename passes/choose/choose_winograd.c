@@ -57,8 +57,8 @@ static unsigned form_bit(const WinoConv *v, int m)
     return 1u << (m + (v->stride == 1 ? 0 : WINO_MAX_N));
 }
 
-/* Bytes that these weights add. Those that several convolutions read are stored once in every form; the first form takes
-   the plain one's place. */
+/* Bytes that these weights add. Weights that several convolutions read are stored once in every form. The first form
+   takes the plain one's place. */
 static int64_t room_taken(const WinoRoom *room, const Graph *g, const Node *n, const WinoConv *v, int lanes, int m)
 {
     unsigned forms = room->forms ? room->forms[n->in[1]] : 0;
@@ -112,15 +112,16 @@ static double overlapped(double compute, double wait)
     return compute > wait ? compute + wait / 5 : wait + compute / 5;
 }
 
-/* A step of a register tile. Loads count nearly twice beside multiply-adds: 16 tiles x 1 vector run at half of the peak. */
+/* A step of a register tile. Loads count nearly twice beside multiply-adds: 16 tiles x 1 vector run at half the
+   peak. */
 static double step_cost(const Costs *c, int64_t px, int nb, bool streamed)
 {
     double tile = tile_cost(c->t, (int)px, nb, streamed), loads = 1.7 * (double)(px + nb);
     return tile > loads ? tile : loads;
 }
 
-/* The products of one position and nb vectors of output channels for all tiles of a block, while the weights of the next
-   arrive: from `far` where they are read for the first time or do not stay in L2 (afar). */
+/* The products of one position and nb vectors of output channels for all tiles of a block. Meanwhile the weights of
+   the next arrive. They come from `far` where they are read for the first time or do not stay in L2 (afar). */
 static double product_cost(const Costs *c, const Schedule *s, int64_t tiles, int nb, bool afar)
 {
     bool streamed = channels(c) * nb * s->lanes * 4 > c->t->l1 / 2;

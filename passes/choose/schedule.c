@@ -173,8 +173,8 @@ void schedules_take(Pass *p, const Graph *g, const Node *n, Schedule *s)
     s->parts = s->impl == IMPL_WINOGRAD ? (int)imax(1, p->threads) : 0;
 }
 
-/* The shape of the last layer of that name; NULL: one has the shape that the file says. Layers that the spec does not name
-   share their operator's name. */
+/* The shape of the last layer of that name. NULL: one has the shape that the file says. Layers that the spec does not
+   name share their operator's name. */
 static const char *other_shape(Pass *p, const Graph *g, const Chosen *c)
 {
     const char *shape = NULL;

@@ -166,8 +166,8 @@ static int storage_dims(const Value *v, bool nhwc, int64_t *dim)
     return 4;
 }
 
-/* Elements from the start of the storage to the parameter's first one, so that blocks of one shape are read by one kernel.
-   NHWC: channels may begin inside a pixel; maps begin at whole pixels (eliminate-movement). */
+/* Elements from the start of the storage to the parameter's first one, so that one kernel reads all blocks of one
+   shape. NHWC: channels may begin inside a pixel; maps begin at whole pixels (eliminate-movement). */
 static int64_t param_shift(const Value *v)
 {
     if (v->layout.order == ORDER_STRIDED)

@@ -1,16 +1,17 @@
 /* Depthwise convolution (one channel in, one out per group): vectors along channels, tiles of rows x px pixels.
 
-   Where registers are many and windows whole, each input of a tile is loaded once, for all sums that it is part of, and a
-   vector's weights stay in registers from tile to tile; loads would limit the kernel otherwise. The sum of a pixel runs
-   tap by tap in either case. Weights are packed [vector][ky][kx][lanes]. Borders and peeling as in conv.c.
+   Where registers are many and windows whole, each input of a tile is loaded once, for all sums that it is part of. A
+   vector's weights stay in registers from tile to tile. Loads would limit the kernel otherwise. The sum of a pixel
+   runs tap by tap in either case. Weights are packed [vector][ky][kx][lanes]. Borders and peeling as in conv.c.
 
-     for blk .. { for y .. step rows { for v .. nb {      blocks of vectors, so that rows that tiles share are still in L1
+     for blk .. { for y .. step rows { for v .. nb {      blocks of vectors: rows that tiles share are still in L1
        let w00 .. w22 = load w[v, ...]
-       for x .. step px { let acc[rows * px] = bias ; let x = load in[...] ; acc[0] = fma(x, w01, acc[0]) ; ... ; store }
+       for x .. step px { let acc[rows * px] = bias ; let x = load in[...] ; acc[0] = fma(x, w01, acc[0]) ; ...
+                          store }
      } } }
 
-   Where the input's channels go by a table and the result lies in its order, vector v begins at table entry v, and weights
-   and per-channel constants are packed along. */
+   Where the input's channels go by a table and the result lies in its order, vector v begins at table entry v.
+   Weights and per-channel constants are packed along. */
 #include <stdlib.h>
 
 #include "lower.h"

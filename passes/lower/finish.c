@@ -1,5 +1,5 @@
-/* What becomes of the anchor's results while they are in registers: the steps are applied, plain outs are stored, others
-   are reduced.
+/* What becomes of the anchor's results while they are in registers. The steps are applied, plain outs are stored,
+   others are reduced.
 
      let tile = epilogue(acc0[0])                  mean over the map: first the tile's sum,
      let win = tile                                windows of 1x2

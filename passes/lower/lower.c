@@ -55,8 +55,8 @@ static bool one_result(const Node *n)
     return op_is(n->op, P_MULTI) || (n->nout == 1 && n->out[0].red == RED_NONE && n->out[0].step == n->nstep);
 }
 
-/* "relu square": the steps; "relu square -> relu, mean": and the results. A reduction of another step than the last says
-   so: "mean(relu)". */
+/* "relu square": the steps. "relu square -> relu, mean": and the results. A reduction of another step than the last
+   says so: "mean(relu)". */
 static const char *epilogue_text(Arena *A, const Node *n)
 {
     const char *s = steps_text(A, n);

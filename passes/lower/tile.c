@@ -25,8 +25,8 @@ static int pixels(KC *kc, const Contract *c, const Ix **r, const Ix **q)
     return n;
 }
 
-/* The hardware does not look far enough ahead for what comes from beyond L2. One prefetch a step at most, except where few
-   passes have to do it; where there are many, the last ones fetch what is there already. */
+/* The hardware does not look far enough ahead for what comes from beyond L2. There is one prefetch a step at most,
+   except where few passes have to do it. Where there are many passes, the last ones fetch what is there already. */
 void kc_prefetch(KC *kc, const Panels *p, const Ix *panel, const Ix *pass, const Ix *step)
 {
     enum { LINE = 16 };

@@ -60,9 +60,9 @@ static bool same_elements(const Value *a, const Value *b)
     return type_eq(&a->type, &b->type) && a->layout.cstride == b->layout.cstride && a->layout.last == b->layout.last;
 }
 
-/* May the node's result `out` be written over v, which it reads? With equally many elements nothing is broadcast: a step
-   reads the element that is written next, and so does an in-place anchor of its first operand. Any other operand of the
-   anchor is read at many indices, and a view of the same storage may have its elements in another order. */
+/* May the node's result `out` be written over v, which it reads? With equally many elements nothing is broadcast. A
+   step reads the element that is written next, and so does an in-place anchor of its first operand. Any other operand
+   of the anchor is read at many indices. A view of the same storage may have its elements in another order. */
 static void try_over(Storages *s, const Node *n, NodeStorages *t, ValueId v, ValueId out)
 {
     const Value *value = s->g->value.v;
@@ -87,8 +87,8 @@ static void try_over(Storages *s, const Node *n, NodeStorages *t, ValueId v, Val
     t->over[t->nover++] = store;
 }
 
-/* A result through a reduction is complete when everything has been read, and lies apart. Of two results that are stored,
-   one would be written while the other's operands are still read. */
+/* A result through a reduction is complete when everything has been read, and lies apart. Of two results that are
+   stored, one would be written while the other's operands are still read. */
 void storages_place(Arena *A, Storages *s, int node)
 {
     const Node *n = &s->g->node.v[node];

@@ -1,9 +1,9 @@
-/* Tiles of the input, transformed: V[n x n][tile][channel] = Bt d B. Transforms run in two passes, columns in registers
-   first and rows on those. Each group of rows has a loop over the channels of its own, which reads the tile anew: that
-   costs less than to keep n x n vectors.
+/* Tiles of the input, transformed: V[n x n][tile][channel] = Bt d B. Transforms run in two passes, columns in
+   registers first and rows on those. Each group of rows has a loop over the channels of its own, which reads the tile
+   anew. That costs less than to keep n x n vectors.
 
    Where the input lies in the caller's order, the rows that the block's tiles read are first sorted into a band:
-     band[y][x][phase, channel] = in[channel][2 y + first + phase][2 x + ...], zero outside                     (stride 2) */
+     band[y][x][phase, channel] = in[channel][2 y + first + phase][2 x + ...], zero outside            (stride 2) */
 #include "winograd_kernel.h"
 
 void wino_vectors(KC *kc, const Wino *c, int64_t n, int lanes, VectorFn *fn, void *user)
@@ -18,8 +18,8 @@ void wino_vectors(KC *kc, const Wino *c, int64_t n, int lanes, VectorFn *fn, voi
         fn(kc, c, IXC(whole), lanes, (int)(n - whole), user);
 }
 
-/* A tile: its place in the map, its row in the block and its number, the phase of the input at work and that phase's first
-   channel in V, and the first of the rows of Bt. */
+/* A tile: its place in the map, its row in the block and its number, the phase of the input at work and that phase's
+   first channel in V, and the first of the rows of Bt. */
 typedef struct InTile { const Ix *ty, *tx, *r, *t, *py, *px, *group; int first; bool pair; } InTile;
 
 /* The vector of channels from ch on at row i and column j of the tile. */

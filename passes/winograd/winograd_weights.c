@@ -1,5 +1,5 @@
-/* Weights of Winograd's convolutions: transformed when the network is compiled, [o block][n x n][channel][nb * lanes], in the
-   order in which they are read. */
+/* Weights of Winograd's convolutions, transformed when the network is compiled: [o block][n x
+   n][channel][nb * lanes], in the order in which they are read. */
 #include "winograd_kernel.h"
 
 /* Taps g[r][r] of output o for channel k of the convolution of stride 1; outside the window they are zero. */

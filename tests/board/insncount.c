@@ -1,10 +1,10 @@
-/* QEMU plugin: the instructions executed from the first instruction at address start to that at address stop, each time.
+/* QEMU plugin: the instructions executed from the first one at address start to that at address stop, each time.
 
      cc -shared -fPIC -O2 -o insncount.so insncount.c
      qemu-... -plugin insncount.so,start=0xADDR,stop=0xADDR -d plugin -D FILE ...
 
-   The interface (QEMU's docs/devel/tcg-plugins, version 1: 4.2 to 8.x) is declared here because Debian has plugins enabled
-   but does not package qemu-plugin.h. */
+   The interface (QEMU's docs/devel/tcg-plugins, version 1: 4.2 to 8.x) is declared here, because Debian has plugins
+   enabled but does not package qemu-plugin.h. */
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* random [--products] [--schedules] FIRST COUNT TARGET[:M]...: random graphs through the whole compiler, for each target:
+/* random [--products] [--schedules] FIRST COUNT TARGET[:M]...: random graphs through the whole compiler, per target:
 
      reference of the graph as written  ~  loop interpreter (1e-5 of the largest magnitude)
      interpreter before the loop passes  =  after them, to the bit
@@ -337,7 +337,8 @@ static bool emit(const Case *c, const BackendOptions *o, const char *dir)
     return out && backend_c(c->p, o, out) && outdir_commit(out);
 }
 
-/* One shared object of all cases' C, as one translation unit: the headers of vector types take longer to read than a case. */
+/* One shared object of all cases' C, as one translation unit. Headers of vector types take longer to read than a
+   case. */
 static void *build(Arena *A, Case *c, int n, const Target *t)
 {
     static Arena *forever;

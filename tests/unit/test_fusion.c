@@ -193,8 +193,8 @@ static void test_windows(void)
 
 static int rng_below(Rng *r, int n) { return (int)(rng_next(r) % (uint64_t)n); }
 
-/* Reductions of several steps of a map that is large enough for its kernel to go by rows, by what reads them: a map, maps that
-   reduce themselves, nobody else. */
+/* Reductions of several steps of a map that is large enough for its kernel to go by rows. A map reads them, or maps
+   that reduce themselves, or nobody else. */
 static const char *split_text(Arena *A, Rng *r)
 {
     static const int channels[] = {7, 16, 24, 32, 40}, windows[] = {1, 1, 3, 5};

@@ -1,4 +1,4 @@
-/* Order of nodes and offsets against brute force: random graphs of values whose sizes are arbitrary, and random blocks. */
+/* Order of nodes and offsets against brute force: random graphs of values with arbitrary sizes, and random blocks. */
 #include "../../passes/memory/blocks.h"
 
 #include <CUnit/CUnit.h>
@@ -271,8 +271,8 @@ static int64_t size_of(const Blocks *b)
     return size;
 }
 
-/* Is there a plan below `bytes`, of the n blocks in left on those in down? Each is put as low as it goes, in all orders:
-   that of the offsets of a smallest plan is among them. */
+/* Is there a plan below `bytes`, of the n blocks in left on those in down? Each is put as low as it goes, in all
+   orders. The order of the offsets of a smallest plan is among them. */
 static bool smaller(MemBlock *const *left, int n, MemBlock **down, int ndown, int64_t bytes)
 {
     for (int i = 0; i < n; i++) {

@@ -134,8 +134,8 @@ static const Schedule *schedule_of(Arena *A, const Layer *l, bool mean, int thre
     return n->sched;
 }
 
-/* How long the thread with most to do takes, measured by how long it takes with the schedule for one thread; 1 for Winograd's.
-   other: is it another schedule? */
+/* How long the thread with most to do takes, relative to how long it takes with the schedule for one thread. 1 for
+   Winograd's. other: is it another schedule? */
 static double cut(const Layer *l, int threads, bool *other)
 {
     Arena *A = arena_new();
