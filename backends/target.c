@@ -121,7 +121,7 @@ typedef struct Isa { const char *name, *extends, *prelude, *gcc; const IsaRow *r
     INSTR(neg, type, "", "-%a", "-a")
 #define UNSIGNED(op, sign, type, u, meaning)                                                                          \
     INSTR(op, type, "", #op "_" #type "(%a, %b)", meaning)                                                             \
-    HELPER(op##_##type, "static inline " #type " " #op "_" #type "(" #type " a, " #type " b) "                          \
+    HELPER(op##_##type, "static inline " #type " " #op "_" #type "(" #type " a, " #type " b) "                         \
                         "{ return (" #type ")((" #u ")a " sign " (" #u ")b); }\n")
 #define INTEGERS(type, u)                                                                                              \
     UNSIGNED(add, "+", type, u, "a + b, wrapping")                                                                     \

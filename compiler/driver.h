@@ -29,7 +29,8 @@ int job_open(Job *, Arena *, const Options *);
 void job_close(Job *);
 
 bool job_read_rules(Job *); /* --rules: fills rules. False after a message. */
-bool job_read(Job *);      /* rules, spec, weights and schedules: fills all of these and written. False after a message. */
+/* Rules, spec, weights and schedules: fills all of these and written. False after a message. */
+bool job_read(Job *);
 bool job_compile(Job *);   /* the whole way: fills everything. False after a message. */
 bool job_begin(Job *);     /* its two halves: reading, with the time that it took, and the passes */
 bool job_finish(Job *);

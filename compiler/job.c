@@ -48,9 +48,11 @@ PassOptions job_pass_options(const Job *j)
     const char *wino = o->winograd;
     return (PassOptions){.target = j->target, .opt = o->level, .strict = o->strict, .verify_each = o->verify_each,
                          .threads = o->threads < 0 ? DEFAULT_THREADS : o->threads,
-                         .winograd = !wino || !strcmp(wino, "auto") ? 0 : !strcmp(wino, "off") ? WINOGRAD_OFF : atoi(wino),
-                         .time_passes = o->time_passes, .rules = j->rules, .schedules = j->schedules, .passes = passes, .disable = o->disable_pass,
-                         .print_after = dump && is_loop_stage(dump) ? NULL : dump,
+                         .winograd = !wino || !strcmp(wino, "auto") ? 0
+                                     : !strcmp(wino, "off")         ? WINOGRAD_OFF
+                                                                    : atoi(wino),
+                         .time_passes = o->time_passes, .rules = j->rules, .schedules = j->schedules, .passes = passes,
+                         .disable = o->disable_pass, .print_after = dump && is_loop_stage(dump) ? NULL : dump,
                          .stop_after = stop && o->command != CMD_opt && is_loop_stage(stop) ? NULL : stop};
 }
 
@@ -229,8 +231,8 @@ static Loc largest_constant(const Job *j)
     return most ? most->loc : loc_file(diag_file(j->spec->path, NULL, 0));
 }
 
-/* In the small code model of the psABIs, which compilers take, code and constants lie within 2 GiB. Where they do not, the
-   linker's message names a relocation and no way out. */
+/* Compilers take the small code model of the psABIs, in which code and constants lie within 2 GiB. Where they do not,
+   the linker's message names a relocation and no way out. */
 bool job_holds(const Job *j, int64_t bytes)
 {
     enum { CODE = 64 << 20 };

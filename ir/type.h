@@ -48,8 +48,8 @@ double tensor_at(const Tensor *, int64_t i);
 const float *tensor_f32(Arena *, const Tensor *);
 void tensor_f64(const Tensor *, double *out);
 
-/* Constants have no subnormal numbers: processors take a hundred cycles and more for each operation on one, and they are
-   too small to matter beside others. Wherever constants come from, zeros of their sign take their place, for the
+/* Constants have no subnormal numbers. Processors take a hundred cycles and more for each operation on one, and they
+   are too small to matter beside others. Zeros of their sign take their place wherever constants come from, for the
    reference as for compiled code. */
 const float *without_subnormals(Arena *, const float *, int64_t n); /* the same numbers, or a copy */
 void tensor_flush(Arena *, Tensor *);

@@ -6,8 +6,8 @@
 
 const char *node_title(const Node *n) { return n->layers ? n->layers : n->name ? n->name : op_info[n->op].name; }
 
-/* Joined again and again, names would take memory by the square of their number. Behind so many bytes a text just says that
-   there are more. */
+/* Names are joined again and again, and would take memory by the square of their number. After so many bytes a text
+   just says that there are more. */
 enum { LONG_LAYERS = 2000 };
 
 void layers_add(Buf *layers, const char *title)

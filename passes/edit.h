@@ -12,8 +12,8 @@ const char *node_title(const Node *); /* its layers, else its name, else its ope
 bool value_known(const Graph *, ValueId);
 /* The numbers of a known constant, in scratch. */
 double *value_numbers(Arena *scratch, const Graph *, ValueId);
-/* A constant made by a pass; base names it, at is the step that is computed ahead of time. Numbers that are not finite are
-   an error of the input. The floats are taken, in the graph's arena. */
+/* A constant made by a pass. base names it, and `at` is the step that is computed ahead of time. Numbers that are not
+   finite are an error of the input. The floats are taken, in the graph's arena. */
 ValueId const_f32(Graph *, Loc at, const char *base, Type, const float *);
 ValueId const_of(Graph *, Loc at, const char *base, Type, const double *);
 static inline bool peels(const Node *n) { return n->sched && n->sched->peel; }

@@ -71,13 +71,15 @@ typedef enum Impl { IMPL_GENERIC, IMPL_CONV_TILE, IMPL_DEPTHWISE, IMPL_CONV_GROU
 typedef struct Schedule {
     Impl impl;
     int lanes;             /* vector width along output channels (or the last dimension) */
-    int px, rows, nb;      /* register tile: rows x px pixels x nb vectors. Depthwise: of one, nb go along a row together */
+    /* Register tile: rows x px pixels x nb vectors. Depthwise: of one vector; nb of them go along a row together. */
+    int px, rows, nb;
     bool oc_outer;         /* output channel blocks outermost (weights read once), else rows */
     bool symmetric;        /* a matrix times its own transpose: one half is computed, each result stored twice */
     bool peel;             /* no border in memory: edge pixels run with clipped windows, Winograd's tiles in bands */
-    int wino;              /* Winograd: outputs of a tile along one side; px counts tiles, rows are tile rows of a block */
+    /* Winograd: outputs of a tile along one side. px counts tiles, rows are tile rows of a block. */
+    int wino;
     int parts;             /* Winograd: threads that have scratch of their own */
-    int sum_rows;          /* a reduction over the map: of so many rows at a time, 0: all of it. Follows from the rest */
+    int sum_rows;          /* a reduction over the map: so many rows at a time, 0: all of it. Follows from the rest */
 } Schedule;
 const char *schedule_text(Arena *, const Schedule *);
 Schedule *schedule_generic(Graph *, const Target *); /* of a node that has no choice */

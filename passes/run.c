@@ -119,7 +119,8 @@ static bool has_numbers(const Graph *g)
 {
     for (int i = 0; i < g->value.n; i++)
         if (g->value.v[i].kind == VAL_CONST && !g->value.v[i].tensor->data) {
-            error_at(g->value.v[i].loc, "--verify-each evaluates the graph, but constant '%s' has no numbers: give --weights",
+            error_at(g->value.v[i].loc,
+                     "--verify-each evaluates the graph, but constant '%s' has no numbers: give --weights",
                      g->value.v[i].name);
             return false;
         }
@@ -184,7 +185,8 @@ typedef struct Compare {
     bool ok;
 } Compare;
 
-/* May the rule that fired there have changed v? Where a value was put in place of another, its readers show it first. */
+/* May the rule that fired there have changed v? The readers of a value that was put in place of another show it
+   first. */
 static bool may_concern(const Graph *g, const Fired *f, ValueId v)
 {
     bool read = false;
@@ -210,12 +212,13 @@ static void blame(const Compare *c, ValueId v, double err)
         if (found)
             note_at(f->loc, "or rule '%s', which fired there before", f->rule);
         else
-            error_at(f->loc, "rule '%s': pass '%s' changed the numbers: first at '%s', relative error %.3g", f->rule, c->pass,
-                     where, err);
+            error_at(f->loc, "rule '%s': pass '%s' changed the numbers: first at '%s', relative error %.3g", f->rule,
+                     c->pass, where, err);
         found = true;
     }
     if (!found)
-        error_at(n ? n->loc : val->loc, "pass '%s' changed the numbers: first at '%s', relative error %.3g", c->pass, where, err);
+        error_at(n ? n->loc : val->loc, "pass '%s' changed the numbers: first at '%s', relative error %.3g", c->pass,
+                 where, err);
 }
 
 /* A value as it was computed; later nodes read what it should have been. */
@@ -235,7 +238,8 @@ static void compare(void *user, ValueId v, const double *x)
 static bool same_numbers(const Graph *g, const char *pass, const Verify *ref, int fired)
 {
     Arena *A = arena_new();
-    Compare c = {.ref = ref, .A = A, .g = g, .pass = pass, .fired = fired, .now = NEW(A, const double *, g->value.n + 1), .ok = true};
+    Compare c = {.ref = ref, .A = A, .g = g, .pass = pass, .fired = fired,
+                 .now = NEW(A, const double *, g->value.n + 1), .ok = true};
     for (int i = 0; i < g->input.n; i++)
         c.now[g->input.v[i]] = ref->in[i];
     for (int i = 0; i < g->node.n && c.ok; i++)

@@ -7,8 +7,8 @@ const char *schedule_text(Arena *A, const Schedule *s)
     if (s->impl == IMPL_GENERIC && s->px * s->nb == 1)
         return arena_printf(A, "%s lanes=%d", impl[s->impl], s->lanes);
     if (s->impl == IMPL_WINOGRAD)
-        return arena_printf(A, "%s m=%d lanes=%d tile=%dx%dx%d%s%s%s", impl[s->impl], s->wino, s->lanes, s->rows, s->px, s->nb,
-                            s->oc_outer ? " oc_outer" : "", s->peel ? " peel" : "",
+        return arena_printf(A, "%s m=%d lanes=%d tile=%dx%dx%d%s%s%s", impl[s->impl], s->wino, s->lanes, s->rows, s->px,
+                            s->nb, s->oc_outer ? " oc_outer" : "", s->peel ? " peel" : "",
                             s->parts > 1 ? arena_printf(A, " parts=%d", s->parts) : "");
     return arena_printf(A, "%s lanes=%d tile=%dx%dx%d%s%s%s", impl[s->impl], s->lanes, s->rows, s->px, s->nb,
                         s->oc_outer ? " oc_outer" : "", s->peel ? " peel" : "", s->symmetric ? " symmetric" : "");

@@ -1,13 +1,13 @@
-/* Each worker has a slot of its own, to which the caller posts a range and on which both wait: a loop wakes only the
+/* Each worker has a slot of its own. The caller posts a range to it, and both wait on it. A loop wakes only the
    workers that have work, and no two workers share a cache line.
 
-   A slot is idle, posted, taken or told to quit. The caller alone makes an idle slot posted. Its worker takes it, and makes it
-   idle when the range is done, with release and acquire, so that the range passes one way and the results the other. A slot
-   that is still posted when the caller has done its own range, because the worker sleeps or has no processor, is taken back:
-   the caller does that range, too. Ranges are the same whoever does them, and so are the results. Whoever waits spins
-   first and then sleeps on the slot's condition. Sleeping needs both sides to agree: the sleeper sets `sleepers` and
-   then reads `state`; the waker sets `state` and then reads `sleepers`. All four are sequentially consistent, so at
-   least one of them sees the other, and no wake-up is lost. */
+   A slot is idle, posted, taken or told to quit. The caller alone makes an idle slot posted. Its worker takes it, and
+   makes it idle when the range is done, with release and acquire. So the range passes one way and the results the
+   other. A slot may still be posted when the caller has done its own range, because the worker sleeps or has no
+   processor. Then the caller takes it back and does that range, too. Ranges are the same whoever does them, and so
+   are the results. Whoever waits spins first and then sleeps on the slot's condition. Sleeping needs both sides to
+   agree: the sleeper sets `sleepers` and then reads `state`; the waker sets `state` and then reads `sleepers`. All
+   four are sequentially consistent, so at least one of them sees the other, and no wake-up is lost. */
 #if !defined _POSIX_C_SOURCE && !defined _GNU_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #endif

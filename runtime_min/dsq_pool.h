@@ -1,7 +1,7 @@
 #ifndef DSQ_POOL_H
 #define DSQ_POOL_H
-/* A dsq_executor on POSIX threads. Compile dsq_pool.c as C11 or later (-std=c11) and link it with -pthread; nothing else in
-   this runtime needs either. */
+/* A dsq_executor on POSIX threads. Compile dsq_pool.c as C11 or later (-std=c11) and link it with -pthread. Nothing
+   else in this runtime needs either. */
 #include "dsq.h"
 
 #ifdef __cplusplus

@@ -69,7 +69,8 @@ const char *c_part(CFile *, VT, bool store);
 /* A number as C spells it: exact, with suffix; -0.0f, DSQ_INF, and (-2147483647 - 1) included. */
 void c_number(CFile *, Buf *, DType, double);
 void c_refusals(const CFile *, Buf *);                /* #error where it would go wrong (refuse.c) */
-/* --flush-to-zero (flush.c): the type of the mode that flush_begin returns and flush_set puts back, NULL without; those two. */
+/* --flush-to-zero (flush.c): the type of the mode, which flush_begin returns and flush_set puts back. NULL without
+   the option. Then those two functions. */
 const char *c_flush_type(const CFile *);
 void c_flush_helpers(const CFile *, Buf *);
 void c_special_macros(const CFile *, Buf *);          /* defines DSQ_INF and DSQ_NAN where numbers were printed so */

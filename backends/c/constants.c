@@ -1,5 +1,5 @@
-/* Weights: arrays in NAME_weights.h, or one blob of constants at multiples of 64 bytes that the assembler includes or the
-   caller maps. */
+/* Weights are arrays in NAME_weights.h, or one blob of constants at multiples of 64 bytes. The assembler includes the
+   blob, or the caller maps it. */
 #include "c.h"
 
 #include <string.h>

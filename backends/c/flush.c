@@ -1,6 +1,7 @@
-/* --flush-to-zero: the processor's mode in which subnormal operands and results are zeros. NAME_run sets it and puts back
-   what was there; so does each part of a kernel on its own thread, for the mode is a thread's. The statements that set it
-   are barriers to the compiler: nothing is loaded before the first or stored behind the last. */
+/* --flush-to-zero: the processor's mode in which subnormal operands and results are zeros. NAME_run sets it and puts
+   back what was there. The mode belongs to a thread, so each part of a kernel on its own thread does so, too. The
+   statements that set it are barriers to the compiler: nothing is loaded before the first or stored after the
+   last. */
 #include "c.h"
 
 typedef struct FlushMode { const char *type, *read, *set; const char *bits; } FlushMode;

@@ -7,14 +7,16 @@ typedef struct Refusal { const char *when, *why; } Refusal;
 
 static const Refusal always[] = {
     {"DSQ_CHAR_BIT != 8", "bytes must have 8 bits: sizes are given in them"},
-    {"DSQ_INT_MAX < 2147483647", "int must have 32 bits: indices outgrow a shorter one; take a machine and compiler where it has"},
+    {"DSQ_INT_MAX < 2147483647",
+     "int must have 32 bits: indices outgrow a shorter one; take a machine and compiler where it has"},
     {"FLT_RADIX != 2 || FLT_MANT_DIG != 24 || FLT_MAX_EXP != 128",
      "float must be IEEE 754 single precision; take a machine and compiler where it is"},
     {"defined FLT_EVAL_METHOD && FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16",
      "float must be computed in float, not in a wider type: on 32-bit x86 compile with -msse2 -mfpmath=sse"},
     {"defined __FAST_MATH__ || defined __ASSOCIATIVE_MATH__ || defined __RECIPROCAL_MATH__ || defined _M_FP_FAST",
      "compile without -ffast-math and -funsafe-math-optimizations: they change results"},
-    {"defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__", "compile without -ffinite-math-only: NaN and infinity go through"},
+    {"defined __FINITE_MATH_ONLY__ && __FINITE_MATH_ONLY__",
+     "compile without -ffinite-math-only: NaN and infinity go through"},
 };
 
 static void refuse(Buf *b, const char *when, const char *why)
@@ -46,7 +48,8 @@ void c_refusals(const CFile *c, Buf *b)
                arena_printf(c->A, "pointers must reach %lld bytes: take a larger machine or a smaller network",
                             (long long)bytes));
     if (c->blob.bytes)
-        refuse(b, "(defined __BYTE_ORDER__ && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__) || defined __BIG_ENDIAN__ || \\\n"
-                  "    defined __ARMEB__ || defined __MIPSEB__",
+        refuse(b,
+               "(defined __BYTE_ORDER__ && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__) || defined __BIG_ENDIAN__ || \\\n"
+               "    defined __ARMEB__ || defined __MIPSEB__",
                arena_printf(c->A, "%s.bin is little-endian: for this machine give dsqc --weights-as=c", c->model));
 }

@@ -44,7 +44,8 @@ static bool block_fits(KPrint *k, const Block *b)
         } else if (s->kind == ST_INDEX)
             k->range[s->var] = (Range){0};
         bool memory = s->kind == ST_STORE || s->kind == ST_PREFETCH || s->kind == ST_INDEX || s->kind == ST_PTR;
-        if ((memory && !ix_fits(k, linear_offset(k->A, k->k, s->ref, s->nix, s->ix))) || (s->val && !expr_fits(k, s->val)))
+        if ((memory && !ix_fits(k, linear_offset(k->A, k->k, s->ref, s->nix, s->ix))) ||
+            (s->val && !expr_fits(k, s->val)))
             return false;
     }
     return true;

@@ -1,5 +1,5 @@
-/* Expressions as LLVM values: what ir/loop/loop_op.def defines, operation by operation. No operation carries a fast-math
-   flag, so nothing is contracted or reassociated. */
+/* Expressions as LLVM values. ir/loop/loop_op.def defines them, operation by operation. No operation carries a
+   fast-math flag, so nothing is contracted or reassociated. */
 #include "impl.h"
 
 #include <string.h>

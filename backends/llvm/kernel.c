@@ -92,8 +92,8 @@ static void store(LKern *k, const Stmt *s)
 static void prefetch(LKern *k, const Stmt *s)
 {
     LMod *m = k->m;
-    LLVMValueRef arg[] = {l_address(k, s->ref, s->nix, s->ix), LLVMConstInt(m->i32, 0, false), LLVMConstInt(m->i32, 2, false),
-                          LLVMConstInt(m->i32, 1, false)};
+    LLVMValueRef arg[] = {l_address(k, s->ref, s->nix, s->ix), LLVMConstInt(m->i32, 0, false),
+                          LLVMConstInt(m->i32, 2, false), LLVMConstInt(m->i32, 1, false)};
     l_intrinsic(m, "llvm.prefetch", m->ptr, arg, LEN(arg));
 }
 

@@ -91,7 +91,8 @@ static void print_text(const Job *j, const BenchResult *r, const char *isa)
            ms_text(j->arena, r->p95_ms));
     printf("  speed   %.1f GFLOP/s, %.1f %% of the measured peak of %s (%.1f GFLOP/s, %s)\n", r->gflops,
            100 * r->gflops / r->peak_gflops,
-           cores_of(r->threads) > 1 ? arena_printf(j->arena, "%d cores", cores_of(r->threads)) : "this core", r->peak_gflops, isa);
+           cores_of(r->threads) > 1 ? arena_printf(j->arena, "%d cores", cores_of(r->threads)) : "this core",
+           r->peak_gflops, isa);
     printf("  roofline %s, %.0f %% of it reached (every multiply-add at the peak: %s)\n", ms_text(j->arena, r->roof.ms),
            100 * r->roof.ms / r->median_ms, ms_text(j->arena, r->roof.direct_ms));
     if (r->layer_ms)

@@ -168,8 +168,8 @@ static bool write_files(const Job *j, Figures *f, Emit e, OutDir *dir)
 {
     bool builds = e.obj || e.as || e.lib || e.shared || e.ir;
     BackendOptions bo = {.target = j->target, .weights_as = weights_as(j, f), .threads = j->opt->threads != 0,
-                         .strict = j->opt->strict, .version = DSQ_VERSION, .stack_bytes = f->stack_bytes, .triple = j->opt->triple,
-                         .cpu = j->opt->cpu, .features = j->opt->features,
+                         .strict = j->opt->strict, .version = DSQ_VERSION, .stack_bytes = f->stack_bytes,
+                         .triple = j->opt->triple, .cpu = j->opt->cpu, .features = j->opt->features,
                          .code = {e.c, e.obj, e.as, e.lib, e.shared, e.ir}};
     if (j->llvm && builds && !emit_llvm(j, &bo, e, dir))
         return false;

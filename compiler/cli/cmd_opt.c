@@ -156,8 +156,9 @@ static bool is_ours(const Options *o, const char *text, size_t n, int *file)
     bool ours = text_is_word(text_start(text, ';'), word);
     *file = diag_file(path, ours ? text : NULL, ours ? n : 0);
     if (!ours)
-        error_at(loc_file(*file), "no text of the IR: it must begin with '%s'; 'dsqc compile SPEC --emit=%s -o -' prints one",
-                 word, o->loops ? "loops" : "graph");
+        error_at(loc_file(*file),
+                 "no text of the IR: it must begin with '%s'; 'dsqc compile SPEC --emit=%s -o -' prints one", word,
+                 o->loops ? "loops" : "graph");
     return ours;
 }
 
@@ -174,7 +175,8 @@ int cmd_opt(Arena *A, const Options *o)
         return 1;
     int file = -1;
     Buf out = {0};
-    bool ok = is_ours(o, text, n, &file) && (o->loops ? opt_loops(A, o, text, file, &out) : opt_graph(&j, text, file, &out));
+    bool ok = is_ours(o, text, n, &file) &&
+              (o->loops ? opt_loops(A, o, text, file, &out) : opt_graph(&j, text, file, &out));
     if (ok)
         ok = write_file(o->output ? o->output : "-", out.s, out.n);
     buf_free(&out);

@@ -30,7 +30,9 @@ static volatile sig_atomic_t stop;
 const char *tune_title(const Tune *t, const TuneGroup *g)
 {
     const char *first = short_layers(t->job->arena, g->layer);
-    return g->node.n == 1 ? first : arena_printf(t->job->arena, "%s and %s", first, plural(t->job->arena, g->node.n - 1, "other"));
+    return g->node.n == 1 ? first
+                          : arena_printf(t->job->arena, "%s and %s", first,
+                                         plural(t->job->arena, g->node.n - 1, "other"));
 }
 
 static bool changed(const Tune *t, const TuneGroup *g) { return !schedule_eq(t->job->arena, &g->model, &g->best); }
@@ -41,7 +43,8 @@ const char *tune_result(const Tune *t, const TuneGroup *g)
     const char *was = schedule_text(A, &g->model);
     if (!changed(t, g))
         return arena_printf(A, "%s stays", was);
-    return arena_printf(A, "%s in place of %s, %.1f %% less time", schedule_text(A, &g->best), was, 100 * (1 - g->ratio));
+    return arena_printf(A, "%s in place of %s, %.1f %% less time", schedule_text(A, &g->best), was,
+                        100 * (1 - g->ratio));
 }
 
 static void print_result(const Tune *t)

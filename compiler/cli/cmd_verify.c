@@ -305,8 +305,10 @@ static void say_infinite(const Verify *v, const Watch *w)
         error_at(w->value->loc, "'%s' reaches %.2g, beyond f32 (3.4e38): weights or inputs are too large for it", name,
                  w->largest);
     else
-        error_at(w->value->loc, "'%s' is infinite or NaN in f32, where the reference stays below %.2g: a sum or product on "
-                 "the way is beyond f32 (3.4e38)", name, w->largest);
+        error_at(w->value->loc,
+                 "'%s' is infinite or NaN in f32, where the reference stays below %.2g: a sum or product on "
+                 "the way is beyond f32 (3.4e38)",
+                 name, w->largest);
 }
 
 static bool judge(const Verify *v, int runs)

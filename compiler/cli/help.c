@@ -44,7 +44,8 @@ void help_target_names(void)
 
 static const char operators_head[] =
     "A step of a spec names an operator: `relu`, or {op: conv2d, name: conv1, out: 64, kernel: 3}. Every step may\n"
-    "have `name` (scope of its tensors), `in` (what it takes, else the result before it), `as` (a name for its result) and\n"
+    "have `name` (scope of its tensors), `in` (what it takes, else the result before it), `as` (a name for its result) "
+    "and\n"
     "`when` (false leaves it out). `shared: true` takes the tensors of an earlier step of its name. A tensor is named\n"
     "by the scopes and its own name, `conv1.weight`; `weight: w` gives another name, `weight: {tensor: 'a/b:0'}` the\n"
     "whole, without scopes, and so for `bias` and its like. C is the number of channels of the first operand.\n";

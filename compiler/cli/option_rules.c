@@ -70,7 +70,8 @@ static int check_opt(const Job *j)
 
 int options_check_loops(Arena *A, const Options *o)
 {
-    static const char graphs[] = "weights target strict winograd disable-pass rules print-ir-after verify-each time-passes";
+    static const char graphs[] =
+        "weights target strict winograd disable-pass rules print-ir-after verify-each time-passes";
     int status = idle(A, o, true, graphs, "passes on loops know nothing of it");
     if (status || !o->stop_after || list_has(o->passes, o->stop_after))
         return status;

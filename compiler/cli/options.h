@@ -12,7 +12,7 @@
     X(tune, "SPEC", "measure other schedules than the cost model's and keep the fastest")                              \
     X(explore, "SPEC", "what each pass buys, as a table and as a page for the browser")                                \
     X(info, "SPEC", "inputs, outputs, parameters, MACs, flash and RAM per layer")                                      \
-    X(export, "SPEC", "write the network with its weights as an ONNX model")                                            \
+    X(export, "SPEC", "write the network with its weights as an ONNX model")                                           \
     X(opt, "FILE.dsq", "textual IR in, passes run, textual IR out")                                                    \
     X(schema, "", "JSON Schema of the spec format")
 enum {
@@ -43,15 +43,16 @@ typedef struct Options {
     int command;             /* CMD_x */
     const char *file;        /* the operand; "-": standard input */
     OptCType_LIST set, inputs, outputs, rules;
-    OptCType_TEXT weights, weights_prefix, output, report, target, triple, cpu, features, passes, disable_pass, print_ir_after, stop_after, html,
-        schedule;
+    OptCType_TEXT weights, weights_prefix, output, report, target, triple, cpu, features, passes, disable_pass,
+        print_ir_after, stop_after, html, schedule;
     OptCType_CHOICE weights_as, weights_extra, engine, backend, winograd;
     OptCType_CHOICES emit;
     OptCType_INT top, seed, runs;
     OptCType_REAL tolerance;
     OptCType_COUNT threads;
     OptCType_LEVEL level;
-    OptCType_FLAG check, layers, roofline, json, markdown, no_time, strict, flush_to_zero, verify_each, time_passes, loops, print_data, quiet, help;
+    OptCType_FLAG check, layers, roofline, json, markdown, no_time, strict, flush_to_zero, verify_each, time_passes,
+        loops, print_data, quiet, help;
 } Options;
 
 extern const char *const command_names[NCOMMANDS];

@@ -1,5 +1,5 @@
-/* What an earlier compilation left in the output folder: a build that takes every file there would link it twice. A report
-   is believed only as far as a doctored one could do no harm. */
+/* What an earlier compilation left in the output folder. A build that takes every file there would link it twice. A
+   report is believed only as far as a doctored one could do no harm. */
 #include "earlier.h"
 
 #include <dirent.h>

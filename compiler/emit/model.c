@@ -285,7 +285,8 @@ void model_run_alone(Model *m, float *const *io) { expect_ok(m->run(io, m->arena
 
 void model_trace(Model *m, float *const *io, TraceFn *hook, void *user)
 {
-    expect_ok(m->pool ? m->trace_mt(io, m->arena, dsq_pool_executor(m->pool), hook, user) : m->trace(io, m->arena, hook, user));
+    expect_ok(m->pool ? m->trace_mt(io, m->arena, dsq_pool_executor(m->pool), hook, user)
+                      : m->trace(io, m->arena, hook, user));
 }
 
 const uint8_t *model_arena(const Model *m)

@@ -1,14 +1,15 @@
 #ifndef DSQ_MODEL_H
 #define DSQ_MODEL_H
-/* Compiled code inside this process: what the C backend writes, built by the system's C compiler and loaded; or LLVM's. */
+/* Compiled code inside this process. The C backend writes it, the system's C compiler builds it, and then it is
+   loaded; or it is LLVM's. */
 #include "../driver.h"
 
 typedef struct Model Model;
 enum { MODEL_TRACE = 1, MODEL_THREADS = 2 };
 /* Writes, compiles and loads. threads counts with MODEL_THREADS only; 0: all processors. NULL after a message. */
 Model *model_build(const Job *, unsigned flags, int threads);
-/* Its two halves for the C backend: the sources and an object of them in a folder, which needs the target's compiler alone; and the rest.
-   False and NULL after a message. */
+/* The two halves of model_build for the C backend. The first makes the sources and an object of them in a folder,
+   which needs the target's compiler alone. The second does the rest. False and NULL after a message. */
 typedef struct Built { const char *dir; unsigned flags; int64_t code_bytes; /* machine code in the object */ } Built;
 bool model_compile(const Job *, unsigned flags, Built *);
 Model *model_load(const Job *, const Built *, int threads);

@@ -9,8 +9,9 @@ typedef struct Image { int w, h, c; uint8_t *px; } Image;
 /* Larger pictures are refused before memory is asked for. */
 enum { IMAGE_MAX_SIDE = 65535, IMAGE_MAX_PIXELS = 1 << 26 };
 
-/* Told apart by their first bytes: PNG, JPEG, PPM and PGM (binary and text). Alpha is dropped, of 16-bit samples the
-   high byte counts, and a CMYK JPEG is inverted, all as Pillow does. channels: 1 or 3, what the picture is turned into. NULL, or what is wrong (in the arena). */
+/* The first bytes tell the kinds apart: PNG, JPEG, PPM and PGM (binary and text). As in Pillow, alpha is dropped, the
+   high byte of 16-bit samples counts, and a CMYK JPEG is inverted. channels: 1 or 3, what the picture is turned into.
+   NULL, or what is wrong (in the arena). */
 bool image_known(const uint8_t *data, size_t n);
 /* FileLimit.bytes of a picture. */
 int64_t image_bytes(const uint8_t *data, size_t n);

@@ -48,8 +48,8 @@ static const char *batch_hint(Arena *a, const Type *have, const Type *want)
     if (size > n)
         return arena_printf(a, "it holds %lld of the %lld that the input takes at once", (long long)n, (long long)size);
     return arena_printf(a, "it is a batch of %lld: save x[%s:%lld], x[%lld:%lld], ... and run each, "
-                        "or give the spec's input the size %lld", (long long)n, size == 1 ? "0" : "", (long long)size, (long long)size,
-                        (long long)(2 * size), (long long)n);
+                        "or give the spec's input the size %lld", (long long)n, size == 1 ? "0" : "", (long long)size,
+                        (long long)size, (long long)(2 * size), (long long)n);
 }
 
 static void swap(int *x, int *y)

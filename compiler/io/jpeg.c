@@ -7,8 +7,8 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
-/* A progressive file may repeat scans without end, each the work of a whole picture: as many as encoders make, some ten,
-   are let pass at any size, more while scans times pixels are at most this. */
+/* A progressive file may repeat scans without end, and each is the work of a whole picture. Encoders make some ten
+   scans. As many as that pass at any size. More pass while scans times pixels are at most this. */
 enum { USUAL_SCANS = 20, MAX_SCANS = 500, MAX_SCAN_PIXELS = 1 << 28 };
 /* The coefficients of a progressive picture, which libjpeg has in memory: 32 million pixels without subsampling. */
 enum { MAX_COEFFICIENT_BYTES = 192 << 20 };

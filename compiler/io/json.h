@@ -6,7 +6,8 @@
 
 #include "../../ir/base/base.h"
 
-/* Bytes that are not UTF-8 are written as \xff is, as in messages. NULL is null, and so is a number that is not finite. */
+/* Bytes that are not UTF-8 are written as \xff is, as in messages. NULL and numbers that are not finite become
+   null. */
 json_t *js_text(const char *);
 json_t *js_text_n(const char *, size_t n);
 json_t *js_int(int64_t);

@@ -19,8 +19,8 @@ static void sink(const V *v)
     __asm__ volatile("" : : "r"(v) : "memory");
 }
 
-/* Copies for the widest loads; the one that the machine has is chosen when the program is loaded. The sums are spelt out,
-   since compilers keep an array in memory. */
+/* Copies for the widest loads. The one that the machine has is chosen when the program is loaded. The sums are spelt
+   out, since compilers keep an array in memory. */
 #if defined __x86_64__ && defined __gnu_linux__ && !defined __SANITIZE_ADDRESS__
 __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif

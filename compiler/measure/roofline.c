@@ -52,7 +52,8 @@ Roofline roofline_counts(const Job *j)
     const Graph *g = j->graph;
     Roofline r = {0};
     bool *seen = NEW(j->arena, bool, g->value.n);
-    bool winograd = !j->opt->strict && job_pass_options(j).winograd != WINOGRAD_OFF && j->target->lanes > 1 && !j->target->mcu;
+    bool winograd = !j->opt->strict && job_pass_options(j).winograd != WINOGRAD_OFF && j->target->lanes > 1 &&
+                    !j->target->mcu;
     for (int i = 0; i < g->node.n; i++) {
         const Node *n = &g->node.v[i];
         if (n->op == OP_NONE || n->view)
@@ -119,7 +120,8 @@ static void print_machine(Arena *A, const Roofline *r)
         printf(" L2 %.0f GB/s,", r->speed.l2);
     if (r->speed.l3 > 0)
         printf(" L3 %.0f GB/s,", r->speed.l3);
-    printf(" memory %.0f GB/s; %s bytes of weights come from %s\n", r->speed.memory, digits(A, r->weights_bytes), r->from);
+    printf(" memory %.0f GB/s; %s bytes of weights come from %s\n", r->speed.memory, digits(A, r->weights_bytes),
+           r->from);
     printf("  %-10s %s with every multiply-add of the direct way, at the peak\n", "direct", ms_text(A, r->direct_ms));
     printf("  %-10s %s\n\n", "roofline", ms_text(A, r->ms));
 }

@@ -101,7 +101,8 @@ const char *onnx_param(Onnx *x, ValueId id, int axis, int rank)
     int64_t dim[MAX_RANK] = {v->type.dim[0]};
     for (int i = 1; i <= ones; i++)
         dim[i] = 1;
-    return onnx_node(x, "Reshape", NULL, (const char *[]){onnx_value(x, id), onnx_ints(x, dim, ones + 1), NULL})->output[0];
+    return onnx_node(x, "Reshape", NULL,
+                     (const char *[]){onnx_value(x, id), onnx_ints(x, dim, ones + 1), NULL})->output[0];
 }
 
 static const char *numbers(Onnx *x, const double *v, int n, bool scalar)
@@ -292,8 +293,8 @@ static void append(ProtobufCBuffer *b, size_t n, const uint8_t *data)
 static bool write_model(const ProtobufCMessage *m, const char *path, int64_t bytes)
 {
     if (bytes > INT32_MAX) {
-        error_at(loc_file(diag_file(path, NULL, 0)), "the model has %lld bytes; a file in protobuf's format has at most "
-                                                     "2147483647", (long long)bytes);
+        error_at(loc_file(diag_file(path, NULL, 0)),
+                 "the model has %lld bytes; a file in protobuf's format has at most 2147483647", (long long)bytes);
         return false;
     }
     Stream s = {{append}, out_open(path)};

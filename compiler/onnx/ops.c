@@ -1,5 +1,5 @@
-/* Every operator of ir/graph/op.def in the operators of ONNX. Those that are one ONNX operator without attributes are a row
-   DIRECT; an operator that has no row and no function here does not compile. */
+/* Every operator of ir/graph/op.def in the operators of ONNX. An operator that is one ONNX operator without
+   attributes is a row DIRECT. An operator that has no row and no function here does not compile. */
 #include "build.h"
 
 #include <math.h>
@@ -69,8 +69,9 @@ static void export_conv2d(Onnx *x, const Node *n)
     set_window(x, n, direct(x, n, "Conv"), n->attr.pad.v);
 }
 
-/* As PyTorch we allow an output_pad that is less than the stride or the dilation, ONNX Runtime only the former: then the
-   whole result, enlarged and cut out. What output_pad adds holds the bias alone. */
+/* We allow an output_pad that is less than the stride or the dilation, as PyTorch does. ONNX Runtime only allows one
+   below the stride. Otherwise the whole result is made, enlarged and cut out. What output_pad adds holds bias
+   alone. */
 static void export_conv_transpose2d(Onnx *x, const Node *n)
 {
     const Attrs *a = &n->attr;

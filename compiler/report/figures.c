@@ -63,8 +63,8 @@ static void use_until(int *last, const Graph *g, int ref, int at)
         last[ref] = (int)imax(last[ref], at);
 }
 
-/* Per value the last call that reads it. A node without a call is a view: its operands are read as long as its results are,
-   which nodes from the last to the first see to. */
+/* Per value the last call that reads it. A node without a call is a view: its operands are read as long as its
+   results are. The loop over the nodes from the last to the first sees to that. */
 static const int *last_calls(Arena *A, const Job *j, const Span *span)
 {
     const Graph *g = j->graph;
@@ -104,8 +104,8 @@ static void collect_uses(Arena *A, const Job *j, const Span *span, Figures *f)
                 continue;
             const char *what = v->name ? v->name : node->layers ? node->layers : node->name ? node->name : "value";
             int end = (int)imax(span[n].last, last[node->out[k].value]);
-            use_value(A, f, (ArenaUse){.what = what, .offset = v->offset, .bytes = v->bytes, .first = span[n].first, .last = end,
-                                       .node = n, .group = v->layout.group});
+            use_value(A, f, (ArenaUse){.what = what, .offset = v->offset, .bytes = v->bytes, .first = span[n].first,
+                                       .last = end, .node = n, .group = v->layout.group});
         }
     }
     if (f->use.n)

@@ -9,16 +9,17 @@ double **reference_eval(Arena *, const Graph *g, float *const *in, const bool *w
 /* The outputs alone, in their order. */
 double **reference_outputs(Arena *, const Graph *g, float *const *in);
 
-/* Largest |x - ref|; those of no more than `noise` count as none. NaN or infinity in x where ref is something else: infinity. */
+/* Largest |x - ref|; those of no more than `noise` count as none. The result is infinity where x is NaN or infinity
+   and ref is something else. */
 double largest_error(const float *x, const double *ref, int64_t n, double noise);
 /* The same over the largest |ref|; |x| where every ref is 0. */
 double relative_error(const float *x, const double *ref, int64_t n, double noise);
 /* What a million terms of a sum lose that are zeros because they are subnormal; 0 without --flush-to-zero. */
 double flush_noise(const Graph *);
 
-/* How far results may be from the reference, relative to the largest magnitude (runtime_min/README.md, "Numbers"): 1e-5, or 1e-4 where a
-   Winograd kernel made them. Of one node alone; of every value of a graph with schedules, whatever made its operands
-   included; of the outputs, the largest. */
+/* How far results may be from the reference, relative to the largest magnitude (runtime_min/README.md,
+   "Numbers"): 1e-5, or 1e-4 where a Winograd kernel made them. The functions answer for one node alone; for every value of a graph with
+   schedules, with what made its operands; and for the outputs, the largest. */
 double node_tolerance(const Node *);
 double *value_tolerances(Arena *, const Graph *);
 double output_tolerance(Arena *, const Graph *);

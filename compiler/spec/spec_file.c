@@ -171,7 +171,8 @@ const Yaml *spec_tree(SpecReader *s, const char *path, const char *text, size_t 
         return root;
     if (!root && is_own_text(text + mark, n - mark))
         return yaml_parse(s->arena, text, n, *file);
-    error_at(loc_file(*file = diag_file(path, NULL, 0)), "this is no spec: a map in YAML with the key 'network', 'modules', "
+    error_at(loc_file(*file = diag_file(path, NULL, 0)),
+             "this is no spec: a map in YAML with the key 'network', 'modules', "
              "'input', 'include' or 'params' is expected");
     return NULL;
 }
@@ -240,7 +241,8 @@ bool spec_modules(const Cx *cx, const char *path, const Yaml *root)
 const char *spec_bundled_module(SpecReader *s, const char *name)
 {
     struct stat st;
-    if (!s->libdir || !spec_identifier(name) || stat(arena_printf(s->arena, "%s/modules/%s.yaml", s->libdir, name), &st))
+    if (!s->libdir || !spec_identifier(name) ||
+        stat(arena_printf(s->arena, "%s/modules/%s.yaml", s->libdir, name), &st))
         return NULL;
     return arena_printf(s->arena, "include: [modules/%s.yaml] defines it", name);
 }

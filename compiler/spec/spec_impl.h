@@ -99,7 +99,8 @@ bool spec_identifier(const char *);
 /* What makes a step, one of these; and the keys that every step with `op` has. */
 extern const char *const step_kinds[5], *const step_keys[6];
 bool step_is_kind(const char *key);
-/* For a name that is none of key[0..n): the nearest, the one that it begins with, or that it makes a step of another kind. */
+/* For a name that is none of key[0..n): the nearest key, or the one that it begins with. Or it says that the name
+   makes a step of another kind. */
 const char *key_hint(Arena *, const char *name, const char *const *key, int n);
 /* Every key of map must be one of key[0..n); what: "a module". False after errors. */
 bool spec_keys(const Cx *, const Yaml *map, const char *what, const char *const *key, int n);
@@ -180,7 +181,7 @@ int op_expand(const Cx *, const OpStep *, ValueId *out);
 const char *const *op_names(Arena *, int *n);
 
 /* ---- spec_pad.c ---- */
-/* After an error of shapes: notes the last pad on the way to it whose four numbers may be in the order of F.pad. own: the
-   step's, NULL: it lists none. */
+/* After an error of shapes: notes the last pad on the way to it whose four numbers may be in the order of F.pad. own:
+   the pad of the step itself; NULL: it lists none. */
 void spec_note_pads(const Cx *, const Ints *own, const OpStep *, const ValueId *in, int nin);
 #endif

@@ -75,7 +75,8 @@ static Loc place(const Source *s, const char *at)
         else
             hi = mid;
     }
-    return (Loc){.file = s->file, .line = lo + 1, .col = (int)(at - s->line.v[lo]) + 1, .len = (int)(skip_value(at) - at)};
+    return (Loc){.file = s->file, .line = lo + 1, .col = (int)(at - s->line.v[lo]) + 1,
+                 .len = (int)(skip_value(at) - at)};
 }
 
 /* ---- reading ---- */
@@ -215,7 +216,8 @@ ScheduleFile *schedule_file_parse(Arena *A, const char *path, const char *text, 
         PUSH(A, &s.line, ++p);
     json_t *root = js_read(s.text, n, &e);
     if (!root)
-        error_at((Loc){.file = s.file, .line = (int)imax(e.line, 1), .col = (int)imax(e.column, 1), .len = 1}, "%s", e.text);
+        error_at((Loc){.file = s.file, .line = (int)imax(e.line, 1), .col = (int)imax(e.column, 1), .len = 1}, "%s",
+                 e.text);
     else if (!json_is_object(root))
         error_at(loc_file(s.file), "no schedules of dsqc");
     ScheduleFile *f = NEW(A, ScheduleFile, 1);
@@ -347,8 +349,8 @@ static const char *options_text(const Job *j)
 
 ScheduleFile schedule_file_for(const Job *j)
 {
-    return (ScheduleFile){.version = DSQ_VERSION, .network = j->spec->name, .target = j->target->name, .isa = j->target->isa,
-                          .options = options_text(j)};
+    return (ScheduleFile){.version = DSQ_VERSION, .network = j->spec->name, .target = j->target->name,
+                          .isa = j->target->isa, .options = options_text(j)};
 }
 
 bool schedule_file_fits(const ScheduleFile *f, const Job *j)
@@ -358,8 +360,8 @@ bool schedule_file_fits(const ScheduleFile *f, const Job *j)
         return false;
     }
     if (strcmp(f->target, j->target->name) || strcmp(f->isa, j->target->isa)) {
-        error_at(f->target_at, "these are schedules for '%s' (%s), and the target is '%s' (%s)", f->target, f->isa, j->target->name,
-                 j->target->isa);
+        error_at(f->target_at, "these are schedules for '%s' (%s), and the target is '%s' (%s)", f->target, f->isa,
+                 j->target->name, j->target->isa);
         return false;
     }
     return true;

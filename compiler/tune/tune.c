@@ -1,8 +1,8 @@
-/* Tuning a network: builds the whole of it with another schedule for every group of equal layers at a time, and times each
-   layer in there, where its operands come from and its weights are cold. The cost model's network runs in turns with
-   it: what counts is the ratio of the two, since the machine's speed drifts. From the best schedule so far the search goes
-   on to those that differ from it in one respect, until none is left or enough were tried. What turned out best is then
-   measured once more, all layers together: of many measurements the lowest is lower than it should be. */
+/* Tuning a network. The whole of it is built with another schedule for every group of equal layers at a time. Each
+   layer is timed in there, where its operands come from and its weights are cold. The cost model's network runs in
+   turns with it. The machine's speed drifts, so the ratio of the two counts. From the best schedule so far the search
+   goes on to those that differ from it in one respect, until none is left or enough were tried. The best ones are
+   then measured once more, all layers together, since the lowest of many measurements is lower than it should be. */
 #include "tune.h"
 
 #include <math.h>
@@ -27,8 +27,8 @@ static bool build_base(Tune *t)
     po.observe = tune_keep_graph, po.observer = t;
     if (!job_build(j, &po) || !(t->base = model_build(j, flags(j), (int)imax(j->opt->threads, 0))))
         return false;
-    t->pass = (Pass){.target = po.target, .opt = po.opt, .strict = po.strict, .threads = po.threads, .winograd = po.winograd,
-                     .scratch = j->arena};
+    t->pass = (Pass){.target = po.target, .opt = po.opt, .strict = po.strict, .threads = po.threads,
+                     .winograd = po.winograd, .scratch = j->arena};
     tune_make_groups(t);
     t->call_group = tune_groups_of_calls(t, j);
     t->io = random_io(j->arena, j->written);
@@ -49,7 +49,8 @@ static bool build(const Tune *t, Build *b)
     for (int i = 0; i < t->group.n; i++)
         for (int k = 0; k < t->group.v[i].node.n; k++) {
             const Node *n = &t->g->node.v[t->group.v[i].node.v[k]];
-            PUSH(A, &b->schedules.layer, (Chosen){.layer = layer_name(n), .shape = layer_shape(A, t->g, n), .s = t->group.v[i].now});
+            PUSH(A, &b->schedules.layer,
+                 (Chosen){.layer = layer_name(n), .shape = layer_shape(A, t->g, n), .s = t->group.v[i].now});
         }
     PassOptions po = job_pass_options(&b->job);
     po.schedules = &b->schedules;

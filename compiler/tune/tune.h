@@ -33,8 +33,8 @@ typedef struct Tune {
     volatile sig_atomic_t *stop; /* set: give up */
 } Tune;
 
-/* Builds the network as the cost model wants it, and takes over what path has from an earlier run, if anything. False after
-   a message. */
+/* Builds the network as the cost model wants it. Takes over what path has from an earlier run, if anything. False
+   after a message. */
 bool tune_open(Tune *, Job *, const char *path, volatile sig_atomic_t *stop);
 /* Measures what is left and writes the file after every step. False after a message, or where *stop was set. */
 bool tune_run(Tune *);
@@ -48,7 +48,8 @@ void tune_keep_graph(void *tune, const PassInfo *, const Graph *, double ms, boo
 void tune_make_groups(Tune *); /* of the job's graph and program */
 TuneGroup *tune_group(const Tune *, const char *layer, const char *shape); /* NULL where there is none */
 int *tune_groups_of_calls(const Tune *, const Job *); /* per call of its program, -1: none that can be tuned */
-bool tune_next(const Tune *, TuneGroup *); /* now = the next schedule to try, else the best; false where nothing is left */
+/* now = the next schedule to try, else the best; false where nothing is left. */
+bool tune_next(const Tune *, TuneGroup *);
 void tune_learn(Tune *, TuneGroup *, const Schedule *, double ratio, double noise);
 /* What measuring the best once more gave: the model's choice comes back where it is not better after all. */
 void tune_confirm(TuneGroup *, double ratio, double noise);

@@ -55,7 +55,8 @@ void tune_make_groups(Tune *t)
         if (!of_kernel[kernel]) {
             Schedule s = *n->sched;
             s.parts = 0;
-            PUSH(A, &t->group, (TuneGroup){.layer = layer_name(n), .shape = layer_shape(A, t->g, n), .model = s, .best = s, .ratio = 1});
+            PUSH(A, &t->group, (TuneGroup){.layer = layer_name(n), .shape = layer_shape(A, t->g, n), .model = s,
+                                           .best = s, .ratio = 1});
             of_kernel[kernel] = t->group.n;
         }
         int group = of_kernel[kernel] - 1;
@@ -72,8 +73,8 @@ static const Node *summed(const Graph *g, const Node *n)
     return op_is(n->op, P_REDUCE) && !n->nstep && conv && conv->sched && conv->sched->sum_rows ? conv : NULL;
 }
 
-/* The layer whose time a kernel counts for: its own or, where assign-layout has made a copy for one or split-reduction what
-   is left of its reduction, that one. */
+/* The layer whose time a kernel counts for. Mostly it is its own. The kernel may also be a copy that assign-layout
+   made for a layer, or what split-reduction left of a layer's reduction. Then it counts for that layer. */
 static const Node *layer_of(const Graph *g, const Node *n)
 {
     const Node *sums = summed(g, n);
@@ -242,7 +243,8 @@ bool tune_save(Tune *t)
 
 void tune_note(Tune *t, const TuneGroup *g, const Schedule *s, double ratio, double noise, bool again)
 {
-    PUSH(t->job->arena, &t->file.measured, (Measured){g->layer, g->shape, schedule_text(t->job->arena, s), ratio, noise, again});
+    PUSH(t->job->arena, &t->file.measured,
+         (Measured){g->layer, g->shape, schedule_text(t->job->arena, s), ratio, noise, again});
 }
 
 /* Does an earlier run's file belong to this one? */
@@ -250,13 +252,15 @@ bool tune_same_work(const ScheduleFile *f, const Job *j)
 {
     ScheduleFile mine = schedule_file_for(j);
     if (strcmp(f->version, mine.version)) {
-        error_at(f->version_at, "dsqc %s has measured this, and this is %s: remove it, or write another file", f->version, mine.version);
+        error_at(f->version_at, "dsqc %s has measured this, and this is %s: remove it, or write another file",
+                 f->version, mine.version);
         return false;
     }
     if (!schedule_file_fits(f, j))
         return false;
     if (strcmp(f->options, mine.options)) {
-        error_at(f->options_at, "this was measured with '%s', and the options are '%s': remove it, or write another file", f->options,
+        error_at(f->options_at,
+                 "this was measured with '%s', and the options are '%s': remove it, or write another file", f->options,
                  mine.options);
         return false;
     }
@@ -270,7 +274,8 @@ bool tune_take_over(Tune *t, const ScheduleFile *f)
         const Chosen *c = &f->layers.layer.v[i];
         if (tune_group(t, c->layer, c->shape))
             continue;
-        error_at(c->layer_at, "this was measured for another network, in which '%s' is '%s': remove it, or write another file",
+        error_at(c->layer_at,
+                 "this was measured for another network, in which '%s' is '%s': remove it, or write another file",
                  c->layer, c->shape);
         return false;
     }

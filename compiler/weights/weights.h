@@ -19,8 +19,8 @@ void weights_close(Weights *);
 bool weights_random_source(const char *source);               /* "random:..." */
 bool weights_random_seed(const char *source, uint64_t *seed); /* of such a source; false where it has none */
 #define RANDOM_SEED "the seed must be a number from 0 to 18446744073709551615"
-/* Numbers of the graph's constants that its operators cannot take, such as negative variances. file: of diag, where they
-   come from. False after errors. */
+/* Checks for numbers of the graph's constants that its operators cannot take, such as negative variances. file: of
+   diag, where the numbers come from. False after errors. */
 bool weights_check(const Graph *, int file);
 /* Random numbers for one constant, the same on every machine, from seed and its name: weights He-scaled by fan-in
    (normal, variance 2 / fan-in), batch norm weight in [0.25, 0.75), bias small, running_mean small, running_var in

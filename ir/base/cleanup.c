@@ -14,8 +14,8 @@
 
 typedef enum TempKind { TEMP_FILE, TEMP_FOLDER, TEMP_TREE } TempKind;
 
-/* The newest stands first, so that files go before the folder that they are in. Only the main thread changes the list, and
-   signals are held meanwhile. A forked child that fails to exec leaves its parent's names alone. */
+/* The newest stands first, so that files go before the folder that they are in. Only the main thread changes the
+   list, and signals are held meanwhile. A forked child that fails to exec leaves its parent's names alone. */
 struct Temp {
     Temp *next;
     TempKind kind;

@@ -47,7 +47,8 @@ static bool unknown_attr(Lex *s, Loc at, Op op, const char *w)
     const char *cand[MAX_OP_ATTRS];
     for (int i = 0; i < op_info[op].nattrs; i++)
         cand[i] = attr_info[op_info[op].attrs[i].attr].name;
-    return lex_error(s, at, name_hint(s->arena, w, cand, op_info[op].nattrs), "%s: unknown attribute '%s'", op_info[op].name, w);
+    return lex_error(s, at, name_hint(s->arena, w, cand, op_info[op].nattrs), "%s: unknown attribute '%s'",
+                     op_info[op].name, w);
 }
 
 bool text_attr_name(Lex *s, Op op, unsigned *given, int *row)

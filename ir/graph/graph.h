@@ -12,9 +12,9 @@
    A node is an anchor operator and, where passes fused something into it, an epilogue: elementwise steps on the
    anchor's result while it is in registers. $0 is the anchor's result, $k the result of the k-th step. A step's
    operands are values or earlier steps; an operand list that is one short of the operator's arity has the previous
-   step's result in front. The outs behind -> name which step results are kept, and through which reduction: over axes,
-   or over windows that lie side by side, mean($2, kernel=[2,2]). Without -> it is the last step's result. A Node without
-   steps and with one plain out is the operator itself. */
+   step's result in front. The outs behind -> name which step results are kept, and through which reduction: over
+   axes, or over windows that lie side by side, mean($2, kernel=[2,2]). Without -> it is the last step's result. A
+   Node without steps and with one plain out is the operator itself. */
 #include "layout.h"
 
 typedef int ValueId; /* index into Graph.value; -1: none */
@@ -31,10 +31,10 @@ typedef enum Op {
 /* Properties that passes ask for instead of names. */
 enum {
     P_ELEMENTWISE = 1,   /* each output element depends on the operands' broadcast elements at that index */
-    P_IN_PLACE = 2,      /* an anchor whose kernel, where operand 0 has as many elements as the result and lies alike, reads
-                            none of them after it wrote the result's element of that index: may write over it */
+    P_IN_PLACE = 2,      /* an anchor: may write over operand 0, where that has as many elements as the result and lies
+                            alike. Its kernel reads none of them after it wrote the result's element of that index */
     P_ANCHOR = 8,        /* may carry an epilogue: its lowering has each result in a register before it is stored */
-    P_LINEAR = 16,       /* linear in operand 0 per output channel: a per-channel factor or bias folds into the weights */
+    P_LINEAR = 16,       /* linear in operand 0 per output channel: factor or bias per channel fold into the weights */
     P_REDUCE = 32,       /* reduces over attr.axes */
     P_WINDOW = 64,       /* reduces over a window on H and W */
     P_MOVE = 128,        /* only moves or repeats elements */
@@ -72,7 +72,13 @@ typedef struct Attrs {
 #include "attr.def"
 #undef ATTR
 } Attrs;
-typedef struct AttrInfo { const char *name; AttrKind kind; const char *choices; /* ENUM: "nearest|bilinear" */ const char *doc; size_t offset; } AttrInfo;
+typedef struct AttrInfo {
+    const char *name;
+    AttrKind kind;
+    const char *choices; /* ENUM: "nearest|bilinear" */
+    const char *doc;
+    size_t offset;
+} AttrInfo;
 extern const AttrInfo attr_info[NATTRS];
 int attr_by_name(const char *);
 
@@ -118,9 +124,10 @@ bool attrs_eq(Op, const Attrs *, const Attrs *);
    perm count from the front, axes ascend (slice: start, end and step go along and lie inside the dimension); reshape's
    shape has neither 0 nor -1; attributes that op does not list are zero. Idempotent. NULL, or what is wrong. */
 const char *attrs_normalize(Arena *, Op, Attrs *, const Type *in, int nin);
-/* Sets pad so that a convolution or pool of stride s makes ceil(in / s) of each dimension, a transposed convolution in * s
-   (where its window is smaller than its stride, output_pad makes up for that). An odd element is at the end, `lower`: at
-   the beginning. The other attributes get their normal form. NULL, or what is wrong. */
+/* Sets pad so that a convolution or pool of stride s makes ceil(in / s) of each dimension, and a transposed
+   convolution in * s. Where a transposed convolution's window is smaller than its stride, output_pad makes up for
+   that. An odd element is at the end; with `lower` at the beginning. The other attributes get their normal form.
+   NULL, or what is wrong. */
 const char *attrs_pad_same(Arena *, Op, Attrs *, const Type *in, int nin, bool lower);
 /* Everything there is to check about a call (operand count and types, attributes in any spelling, shapes, limits);
    fills out[0..*nout). NULL, or what is wrong. Use this, not op_info[].infer, which expects normalised attributes. */
@@ -200,8 +207,8 @@ typedef struct Graph {
     VEC(Fired) fired;     /* in order; value: what the result was computed into */
     int64_t arena_bytes, arena_lower_bound; /* plan-memory */
     bool flush_to_zero;   /* to the reference, what is subnormal as f32 is zero. Not part of the text form */
-    const char *arena_proof; /* plan-memory: "meets the bound", "proved optimal, N % above the bound" or "best found, N %
-                                above the bound". Not part of the text form */
+    const char *arena_proof; /* plan-memory: "meets the bound", "proved optimal, N % above the bound" or
+                                "best found, N % above the bound". Not part of the text form */
 } Graph;
 
 Graph *graph_new(Arena *, const char *name);
@@ -239,9 +246,9 @@ ValueReader reader_next(const Graph *, ValueReader);
 void reader_set(Graph *, ValueReader, ValueId);      /* it reads this value now */
 int value_uses(const Graph *, ValueId);              /* operand occurrences plus one per graph output */
 int value_outputs(const Graph *, ValueId);           /* how many outputs of the graph it is */
-/* Who changes what a node reads, or an output, does it by these: they keep the lists true, and graph_check notices where
-   somebody wrote to Node.in, Step.in or Node.op past them. Nodes in the making (graph_add to the first question about
-   readers) may be written to as they are. */
+/* These functions change what a node reads, or an output. They keep the lists true. graph_check notices where
+   somebody wrote to Node.in, Step.in or Node.op past them. Nodes in the making may be written to as they are: from
+   graph_add to the first question about readers. */
 void node_set_operand(Graph *, int node, int k, ValueId);
 void node_set_operands(Graph *, int node, const ValueId *in, int nin); /* copies them */
 void step_set_operand(Graph *, int node, int step, int k, Ref);
@@ -270,9 +277,10 @@ const char *graph_check(const Graph *);
 /* ---- text ---- */
 enum { PRINT_LAYOUT = 1, PRINT_LOC = 2, PRINT_DATA = 4 /* all constants' numbers, not only the small ones */ };
 void graph_print(Buf *, const Graph *, unsigned flags);
-/* One node as graph_print has it, names and place left out; value v is called %number[v], by its name where that is 0. */
+/* One node as graph_print has it, without names and place. Value v is called %number[v], by its name where that is
+   0. */
 void node_print(Buf *, const Graph *, const Node *, const int *number);
-/* Attributes as they stand there, " {stride=[2,2], groups=4}", without those that have their defaults. in: operand 0. */
+/* Attributes as they stand there, " {stride=[2,2], groups=4}". Defaults are left out. in: operand 0. */
 void attrs_print(Buf *, Arena *, Op, const Attrs *, const Type *in);
 /* Parses graph text; errors go to diag with places in `file` (diag_file). NULL on error. Layouts, offsets and the
    numbers of small constants are read where they are printed. */
@@ -294,5 +302,6 @@ void graph_eval_node(const Graph *, int node, const double *const *in, double *l
 /* ---- cost ---- */
 int64_t node_macs(const Graph *, const Node *);
 int64_t graph_macs(const Graph *);
-int64_t graph_parameters(const Graph *); /* elements of weights as PyTorch counts parameters: running statistics excluded */
+/* Elements of weights as PyTorch counts parameters: without running statistics. */
+int64_t graph_parameters(const Graph *);
 #endif

@@ -30,7 +30,8 @@
 
    nhwc(c=64, border=[1,1,1,1]): channel stride and top, left, bottom, right border. at=[0:8,16,24:96:8]: where each
    index of that dimension lies, in runs with their ends and steps. group(1, first=64, room=4096): storage shared with
-   the other values of group 1. view: no kernel runs. Where an epilogue has no outs behind "->", the node keeps its last step's result. */
+   the other values of group 1. view: no kernel runs. Where an epilogue has no outs behind "->", the node keeps its
+   last step's result. */
 #include "graph.h"
 #include "../lex.h"
 
@@ -39,7 +40,14 @@
 
 enum { SMALL_CONST = 16 };
 
-typedef struct Print { Buf *b; const Graph *g; unsigned flags; Arena *arena; const int *number; bool bare; /* without names of nodes and steps */ } Print;
+typedef struct Print {
+    Buf *b;
+    const Graph *g;
+    unsigned flags;
+    Arena *arena;
+    const int *number;
+    bool bare; /* without names of nodes and steps */
+} Print;
 
 /* NULL where a malformed graph names no value: dumps are made of those too. */
 static const Value *value_of(const Print *p, ValueId id)

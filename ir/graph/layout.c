@@ -103,7 +103,8 @@ static const char *check_room(Arena *A, const Layout *l, const Type *t)
         flat.stride[l->axis] = 0;
     int64_t last = layout_place(&flat, t, steps) + hi;
     if (l->first < 0 || lo < 0 || last >= layout_room(l, t))
-        return arena_printf(A, "%s reaches element %lld of %lld", type_text(A, t), (long long)last, (long long)layout_room(l, t));
+        return arena_printf(A, "%s reaches element %lld of %lld", type_text(A, t), (long long)last,
+                            (long long)layout_room(l, t));
     return NULL;
 }
 
@@ -287,7 +288,8 @@ static bool parse_strided(Lex *x, const Type *t, Layout *l)
             return false;
         }
         if (t->dim[axis] > MAX_TABLE) {
-            error_at(lex_here(x, 1), "a table of %lld indices, at most %d can be read", (long long)t->dim[axis], MAX_TABLE);
+            error_at(lex_here(x, 1), "a table of %lld indices, at most %d can be read", (long long)t->dim[axis],
+                     MAX_TABLE);
             return false;
         }
         l->axis = (int)axis;
@@ -302,7 +304,8 @@ static bool parse_group(Lex *x, Layout *l)
     int64_t group;
     Loc at = lex_here(x, 1);
     if (!lex_expect(x, "(") || !lex_int(x, &group) || !lex_expect(x, ",") || !key(x, "first") ||
-        !lex_int(x, &l->first) || !lex_expect(x, ",") || !key(x, "room") || !lex_int(x, &l->room) || !lex_expect(x, ")"))
+        !lex_int(x, &l->first) || !lex_expect(x, ",") || !key(x, "room") || !lex_int(x, &l->room) ||
+        !lex_expect(x, ")"))
         return false;
     if (group < 1 || group > INT32_MAX) {
         error_at(at, "groups count from 1");

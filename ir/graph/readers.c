@@ -1,9 +1,9 @@
 /* ValueReader lists: for every value, what reads it.
 
-   A read is an operand of a node, an operand of a step, or an output of the graph. The reads of one operand array stand
-   side by side in Readers.read, from Node.reads or Step.reads on, so an operand leads to its read. The reads of one value
-   form a list. The lists are made when somebody first asks, and the functions below keep them up to date. graph_compact
-   renumbers nodes and drops them. */
+   A read is an operand of a node, an operand of a step, or an output of the graph. The reads of one operand array
+   stand side by side in Readers.read, from Node.reads or Step.reads on, so an operand leads to its read. The reads of
+   one value form a list. The lists are made when somebody first asks, and the functions below keep them up to date.
+   graph_compact renumbers nodes and drops them. */
 #include "graph.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* The error function in some twenty operations, most of which do not wait for each other, in place and with fma where there
-   is one. @erf of functions.loops takes a hundred in one chain, longer than a linear layer of 96 inputs. */
+/* The error function in some twenty operations, in place and with fma where there is one. Most of them do not wait
+   for each other. @erf of functions.loops takes a hundred in one chain, longer than a linear layer of 96 inputs. */
 #include "loops.h"
 
 /* Coefficients from that of the highest power on. */

@@ -126,8 +126,9 @@ static void clash(Interp *in, const At *at, const char *what, int n, const Mark 
     const char *other = stored_elsewhere(in, m) ? arena_printf(in->A, "stored %s", part_name(in, m->stored))
                         : m->read == in->before ? "read in several iterations of the parallel loop"
                                                 : arena_printf(in->A, "read %s", part_name(in, m->read));
-    violation(in, at, what, n, arena_printf(in->A, "element %lld of %s is %s, and accessed %s", (long long)(m - *at->mark),
-                                            at->param->name, other, part_name(in, in->part)));
+    violation(in, at, what, n,
+              arena_printf(in->A, "element %lld of %s is %s, and accessed %s", (long long)(m - *at->mark),
+                           at->param->name, other, part_name(in, in->part)));
 }
 
 static void mark_load(Interp *in, const At *at, const char *p, const char *what, int n)

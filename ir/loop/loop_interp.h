@@ -6,9 +6,10 @@
 /* An index expression; of variables only where slow is NULL. */
 typedef struct Affine { int64_t c; int n; struct AffineTerm { int64_t k; int var; } *t; const Ix *slow; } Affine;
 
-/* The parts of a call on a kernel with a parallel loop are numbered: what comes before the loop, then each iteration. Of
-   four bytes that the kernel may store to: the part that stored them last, and the iteration that read them, or the number
-   of what comes before the loop where several did. Numbers grow from call to call, so that marks of earlier ones are lower. */
+/* The parts of a call on a kernel with a parallel loop are numbered: first what comes before the loop, then each
+   iteration. A mark belongs to four bytes that the kernel may store to. It has the part that stored them last and the
+   iteration that read them. Where several iterations read them, it has the number of what comes before the loop.
+   Numbers grow from call to call, so that marks of earlier calls are lower. */
 typedef struct Mark { uint32_t stored, read; } Mark;
 
 /* Where an access goes: a parameter's memory, and how far. base: elements before index 0 (through a pointer). */

@@ -25,8 +25,9 @@ static At access_at(Interp *in, int ref, int n, const Ix *const *ix)
 {
     int p = ref_param(in->k, ref);
     const KParam *param = &in->k->param.v[p];
-    At at = {.param = param, .mem = &in->r->mem[p], .mark = &in->r->mark[p], .elems = 1, .size = dtype_size(param->elem),
-             .base = ref < 0 ? &in->r->ptr[~ref] : NULL, .n = n, .ix = affines(in, n, ix), .source = ix, .ref = ref};
+    At at = {.param = param, .mem = &in->r->mem[p], .mark = &in->r->mark[p], .elems = 1,
+             .size = dtype_size(param->elem), .base = ref < 0 ? &in->r->ptr[~ref] : NULL, .n = n,
+             .ix = affines(in, n, ix), .source = ix, .ref = ref};
     for (int i = 0; i < param->rank; i++)
         at.elems *= at.dim[i] = param->dim[i];
     return at;

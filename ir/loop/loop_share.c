@@ -83,8 +83,8 @@ static bool sets_others(const Block *b, const bool *defined)
     return false;
 }
 
-/* Of the statements before the parallel loop, those that a part computes again: loops that leave nothing in registers are
-   the head's alone. */
+/* Of the statements before the parallel loop, those that a part computes again. Loops that leave nothing in registers
+   are the head's alone. */
 static Block repeated(Arena *A, const Kernel *k, const Block *before)
 {
     Block r = {.v = NEW(A, Stmt *, before->n + 1)};

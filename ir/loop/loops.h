@@ -23,7 +23,8 @@
 
    A kernel's body is any number of statements without a parallel loop, then at most one parallel loop, whose
    iterations are independent; no element is stored both before it and in it. Two kernels that are equal but for the
-   numbers of their const arguments are one kernel called twice. Variables, registers and pointers are numbered in the order of their definitions. */
+   numbers of their const arguments are one kernel called twice. Variables, registers and pointers are numbered in the
+   order of their definitions. */
 #include "../type.h"
 
 /* ---- index expressions: sums of multiples of atoms, kept canonical by their constructors ---- */
@@ -93,7 +94,7 @@ struct Stmt {
     const Ix *lo, *hi;
     int64_t step;
     Block body;
-    int ref;                /* LET, SET: register; STORE, PTR, PREFETCH: parameter or ~pointer; INDEX: parameter of i32 */
+    int ref;                /* LET, SET: register; STORE, PTR, PREFETCH: parameter or ~pointer; INDEX: i32 parameter */
     int ptr;                /* PTR: the pointer defined: ptr p = &ref[ix...], afterwards p[i] of rank 1 */
     int nix;
     const Ix *ix[MAX_IX];   /* SET: tile indices; STORE, PTR, PREFETCH, INDEX: buffer indices */
@@ -106,7 +107,14 @@ struct Stmt {
 typedef enum Access { ACC_RO, ACC_WO, ACC_RW, ACC_CONST } Access;
 /* A buffer that a kernel is given: row-major, dims constant. alias: another parameter may be the same memory
    (in-place residual adds), so backends must not promise otherwise. */
-typedef struct KParam { const char *name; DType elem; int rank; int64_t dim[MAX_IX]; Access access; bool alias; } KParam;
+typedef struct KParam {
+    const char *name;
+    DType elem;
+    int rank;
+    int64_t dim[MAX_IX];
+    Access access;
+    bool alias;
+} KParam;
 typedef struct Reg { const char *name; VT type; int rank; int64_t dim[3]; } Reg; /* rank 0: a single register */
 typedef struct KVar { const char *name; } KVar;
 typedef struct KPtr { const char *name; int param; } KPtr;
@@ -129,7 +137,7 @@ typedef enum BufKind { BUF_INPUT, BUF_OUTPUT, BUF_CONST } BufKind;
 /* data: of a constant, little endian as elem says; may be NULL in text without numbers. */
 typedef struct PBuf { const char *name; BufKind kind; Type type; const void *data; int align; } PBuf;
 enum { ARG_ARENA = -1 };
-typedef struct Arg { int buf; int64_t offset; } Arg; /* PBuf index with an offset in elements, or ARG_ARENA with bytes */
+typedef struct Arg { int buf; int64_t offset; } Arg; /* PBuf index and offset in elements, or ARG_ARENA and bytes */
 typedef struct Call {
     int kernel;
     VEC(Arg) arg;           /* one per parameter */
@@ -178,7 +186,7 @@ int kb_param(KB *, const char *name, DType, Access, int rank, const int64_t *dim
 int kb_for(KB *, LoopKind, const char *name, const Ix *lo, const Ix *hi, int64_t step);
 void kb_end(KB *);
 int kb_let(KB *, const char *name, const Expr *init);                         /* a single register */
-int kb_tile(KB *, const char *name, int d0, int d1, const Expr *init);        /* acc[d0,d1], every element init; d1 0: acc[d0] */
+int kb_tile(KB *, const char *name, int d0, int d1, const Expr *init);        /* acc[d0,d1], each init; d1 0: acc[d0] */
 void kb_set(KB *, int reg, const Ix *i, const Ix *j, const Expr *);           /* i, j NULL for a single register */
 void kb_store(KB *, int param, const Ix *const *ix, const Expr *, int n);     /* n 0: all lanes */
 void kb_prefetch(KB *, int param, const Ix *const *ix);
@@ -194,7 +202,7 @@ const Expr *x_splat(KB *, const Expr *, int lanes);                          /* 
 const Expr *x_un(KB *, XOp, const Expr *);
 const Expr *x_bin(KB *, XOp, const Expr *, const Expr *);
 const Expr *x_cast(KB *, XOp, DType to, const Expr *);
-const Expr *x_fma(KB *, bool has_fma, const Expr *a, const Expr *b, const Expr *c); /* mul and add where there is none */
+const Expr *x_fma(KB *, bool has_fma, const Expr *a, const Expr *b, const Expr *c); /* mul and add without has_fma */
 /* erf, no further from it than 4e-7, NaN of NaN; under --strict there is X_erf. x is read once. */
 const Expr *x_fast_erf(KB *, bool has_fma, const Expr *x);
 const Expr *x_select_gt(KB *, const Expr *a, const Expr *b, const Expr *c, const Expr *d);
@@ -204,7 +212,7 @@ const Expr *x_index(KB *, const Ix *);
 const Expr *x_widen(KB *, const Expr *, int lanes);
 
 /* ---- passes on loops (passes/loop_*.c): Kernel -> Kernel, true when something changed ---- */
-bool loop_unroll(Arena *, Kernel *);    /* unroll loops and loops of one iteration are expanded, tile indices become constants */
+bool loop_unroll(Arena *, Kernel *);    /* expands unroll loops and loops of one turn, tile indices become constants */
 bool loop_hoist(Arena *, Kernel *);     /* addresses that share their variable part become ptr + constant */
 bool loop_cse(Arena *, Kernel *);       /* a load or splat that a block does twice is done once */
 #endif

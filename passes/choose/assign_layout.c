@@ -117,7 +117,8 @@ static bool needs_border(const Convert *c, const ValueReader *r, ValueId v)
     return b[0] | b[1] | b[2] | b[3];
 }
 
-/* A value that lies otherwise, or without the border, gets one copy for all readers that must have dimension d inside. */
+/* Makes one copy of a value that lies otherwise, or without the border. It serves all readers that must have
+   dimension d inside. */
 static void copy_value(Convert *c, ValueId v, int d)
 {
     ValueId copy = -1;

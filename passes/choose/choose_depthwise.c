@@ -13,7 +13,7 @@ static const double begin_tile = 8;
 /* A tile of another shape between those of a row, or a row of them at the end. */
 static const double other_code = 16;
 
-/* Weights in registers while a tile runs: all, or where those are too many, those of the rows that meet an input row. */
+/* Weights in registers while a tile runs: all, or those of the rows that meet an input row where all are too many. */
 static int64_t weights(const Target *t, int64_t tile, int64_t kh, int64_t kw, int rows)
 {
     return dw_weights_stay(t, kh * kw, tile) ? kh * kw : imin(rows, kh) * kw;
@@ -30,9 +30,9 @@ typedef struct Dw { const Target *t; const Slide *v, *h; int64_t channels; bool 
 /* Rows of the input that tiles of `rows` rows read. */
 static int64_t input_rows(const Slide *v, int rows) { return imin(slide_span(v, rows), rows * v->k); }
 
-/* Do they stay in L1 until the tiles below read some of them again? The lines of a vector of channels are as far apart as
-   pixels and share the cache's sets with few others where that is a multiple of a high power of two. A quarter of the cache
-   is for what the tiles write. */
+/* Do they stay in L1 until the tiles below read some of them again? The lines of a vector of channels are as far
+   apart as pixels. Where that is a multiple of a high power of two, they share the cache's sets with few others. A
+   quarter of the cache is for what the tiles write. */
 static bool rows_stay(const Dw *d, int rows)
 {
     enum { LINE = 64, WAY = 4096 };
@@ -73,8 +73,8 @@ static double dw_map_cost(const Dw *d, int rows, int px)
     return cost;
 }
 
-/* How many vectors of channels go along a row of tiles together: as many as leave their windows in L1 until the next row
-   reads them again, so that each line of the input comes there once. Threads share blocks of them, or rows. */
+/* How many vectors of channels go along a row of tiles together: as many as leave their windows in L1 until the next
+   row reads them again. So each line of the input comes there once. Threads share blocks of them, or rows. */
 static void blocks(const Pass *p, const Slide *v, const Slide *h, int64_t channels, Schedule *s)
 {
     int64_t rows = input_rows(v, s->rows), whole = channels / s->lanes;

@@ -14,8 +14,8 @@
 /* Registers that may hold accumulators. */
 static int accumulators(const Target *t) { return t->lanes == 1 ? 16 : t->vregs >= 32 ? 28 : 12; }
 
-/* Accumulators, one row of weights and one broadcast input at a time must fit, or a vector of inputs for each pixel and the
-   next row of weights: a spill in the inner loop costs more than any tile gains. */
+/* What must fit: accumulators, one row of weights and one broadcast input at a time. Or accumulators, a vector of
+   inputs for each pixel and the next row of weights. A spill in the inner loop costs more than any tile gains. */
 bool tile_fits(const Target *t, int pixels, int nb)
 {
     int operands = t->fma_by_lane ? pixels + 2 * nb : 1 + nb;
@@ -30,8 +30,8 @@ static int lanes_for(const Target *t, int64_t channels)
     return lanes;
 }
 
-/* A reduction step of a tile, in multiply-adds of a vector, of which two are done in a cycle, as many as loads; a chain of them
-   takes four cycles a link. streamed: the weights of a block of output channels do not stay in L1. */
+/* A reduction step of a tile, in multiply-adds of a vector. Two of these are done in a cycle, and as many loads. A
+   chain of them takes four cycles a link. streamed: the weights of a block of output channels do not stay in L1. */
 static double step_cost(const Target *t, int pixels, int nb, int loads, bool streamed)
 {
     double fma = pixels * nb, far = streamed ? nb * streamed_vector(t) : 0;
@@ -60,9 +60,9 @@ double wide_stores(int results)
     return 10 + 7 * fmax(0, results - HIDDEN);
 }
 
-/* The same with vectors of 512 bits. Compilers older than the processor let every multiply-add load its weights anew where few
-   pixels share them. pairs: two pixels share the last vector, which takes half as many multiply-adds and is put together and
-   stored in pieces. */
+/* The same with vectors of 512 bits. Compilers older than the processor let every multiply-add load its weights anew
+   where few pixels share them. pairs: two pixels share the last vector. It takes half as many multiply-adds, and is
+   put together and stored in pieces. */
 static double wide_tile(const Target *t, int pixels, int nb, int64_t red, bool pairs)
 {
     enum { FEW_PIXELS = 4 };
@@ -114,8 +114,8 @@ double conv_tile_cost(const Target *t, const Schedule *s, const ConvMap *m)
     return longest_range(m->threads, m->h / s->rows, (all - head) / (double)(m->h / s->rows), head);
 }
 
-/* Blocks of channels outermost, which read their weights once and the input anew: where the map is small or weights do not
-   stay in L2. */
+/* Should blocks of channels be outermost? They read their weights once and the input anew. That is for a small map,
+   or for weights that do not stay in L2. */
 static bool channels_outer(const Target *t, const Schedule *s, const ConvMap *m)
 {
     return !s->peel && m->channels > s->nb * s->lanes && (m->h * m->w <= 28 * 28 || m->weights > t->l2 / 4);
@@ -130,8 +130,8 @@ static bool either_outer(const Target *t, const Schedule *s, const ConvMap *m)
     return m->threads > 1 && !s->peel && m->channels > s->nb * s->lanes && m->weights <= t->l2 / 4;
 }
 
-/* The tile, and the order of the loops around it. Tiles are made of whole windows of kh x kw. Returns the cost of a reduction
-   step over the map; 0: there is no tile that fits. */
+/* The tile, and the order of the loops around it. Tiles are made of whole windows of kh x kw. Returns the cost of a
+   reduction step over the map; 0: no tile fits. */
 static double conv_tile(const Target *t, Schedule *s, const ConvMap *m, int kh, int kw)
 {
     int64_t vec = (m->channels + s->lanes - 1) / s->lanes;
@@ -170,8 +170,8 @@ static bool check_phases(const Graph *g, const Node *n, const Type *out)
         for (int64_t r = 0; r < imin(stride[dim], out->dim[2 + dim]) && runs[dim] <= MAX_PHASE_RUNS; runs[dim]++)
             r += transpose_run(&n->attr, in, out, w->dim[2 + dim], dim, r);
     if (runs[0] * runs[1] > MAX_PHASE_RUNS)
-        error_at(n->loc, "conv_transpose2d '%s': stride %lldx%lld with dilation %lldx%lld needs more than %d loops", n->name ? n->name : "",
-                 (long long)stride[0], (long long)stride[1], (long long)n->attr.dilation.v[0],
+        error_at(n->loc, "conv_transpose2d '%s': stride %lldx%lld with dilation %lldx%lld needs more than %d loops",
+                 n->name ? n->name : "", (long long)stride[0], (long long)stride[1], (long long)n->attr.dilation.v[0],
                  (long long)n->attr.dilation.v[1], MAX_PHASE_RUNS);
     return runs[0] * runs[1] <= MAX_PHASE_RUNS;
 }
@@ -193,8 +193,8 @@ ConvMap conv_map(const Graph *g, const Node *n)
     return m;
 }
 
-/* Chooses the tile of a convolution that is not depthwise, and the order of the loops; returns its cost. k: of the windows,
-   NULL: none. */
+/* Chooses the tile of a convolution that is not depthwise, and the order of the loops. Returns its cost. k: of the
+   windows; NULL: none. */
 static double dense_conv(const Target *t, const Graph *g, const Node *n, Schedule *s, const Ints *k, int threads)
 {
     ConvMap m = conv_map(g, n);
@@ -211,12 +211,15 @@ static double dense_conv(const Target *t, const Graph *g, const Node *n, Schedul
 
 bool conv_peels(const Target *t, const Graph *g, const Node *n)
 {
-    return wide_border(g, n) || (n->op == OP_conv2d && (t->mcu || t->lanes == 1 || g->value.v[n->in[0]].kind == VAL_INPUT));
+    return wide_border(g, n) ||
+           (n->op == OP_conv2d && (t->mcu || t->lanes == 1 || g->value.v[n->in[0]].kind == VAL_INPUT));
 }
 
 bool conv_takes_window(const Target *t, const Graph *g, const Node *n, const Ints *k)
 {
-    Schedule free = {.lanes = lanes_for(t, node_step_type(g, n, 0).dim[1] / n->attr.groups), .peel = conv_peels(t, g, n)}, whole = free;
+    Schedule free = {.lanes = lanes_for(t, node_step_type(g, n, 0).dim[1] / n->attr.groups),
+                     .peel = conv_peels(t, g, n)};
+    Schedule whole = free;
     if (depthwise(g, n) || (free.peel && conv_overhangs(n)))
         return false;
     double best = dense_conv(t, g, n, &free, NULL, 1), cost = dense_conv(t, g, n, &whole, k, 1);
@@ -244,8 +247,8 @@ int64_t sum_rows(const Pass *p, const Graph *g, const Node *n, const Schedule *s
     return 0;
 }
 
-/* What decides about results, Winograd's tile and what a reduction adds up first, is chosen for one thread; then the work is cut
-   for so many as there are. */
+/* Two choices decide about results: Winograd's tile, and what a reduction adds up first. They are made for one
+   thread. Then the work is cut for as many threads as there are. */
 static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, WinoRoom *room)
 {
     const Target *t = p->target;

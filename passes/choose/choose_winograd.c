@@ -57,8 +57,8 @@ static unsigned form_bit(const WinoConv *v, int m)
     return 1u << (m + (v->stride == 1 ? 0 : WINO_MAX_N));
 }
 
-/* Bytes that these weights add. Those that several convolutions read are stored once in every form; the first form takes
-   the plain one's place. */
+/* Bytes that these weights add. Weights that several convolutions read are stored once in every form. The first form
+   takes the plain one's place. */
 static int64_t room_taken(const WinoRoom *room, const Graph *g, const Node *n, const WinoConv *v, int lanes, int m)
 {
     unsigned forms = room->forms ? room->forms[n->in[1]] : 0;
@@ -107,17 +107,21 @@ static double lane_cost(int rate) { return rate ? 2.0 * sizeof(float) / rate : 0
 static int64_t channels(const Costs *c) { return c->conv.groups * c->conv.inner; }
 
 /* Computing and waiting overlap but for a fifth. */
-static double overlapped(double compute, double wait) { return compute > wait ? compute + wait / 5 : wait + compute / 5; }
+static double overlapped(double compute, double wait)
+{
+    return compute > wait ? compute + wait / 5 : wait + compute / 5;
+}
 
-/* A step of a register tile. Loads count nearly twice beside multiply-adds: 16 tiles x 1 vector run at half of the peak. */
+/* A step of a register tile. Loads count nearly twice beside multiply-adds: 16 tiles x 1 vector run at half the
+   peak. */
 static double step_cost(const Costs *c, int64_t px, int nb, bool streamed)
 {
     double tile = tile_cost(c->t, (int)px, nb, streamed), loads = 1.7 * (double)(px + nb);
     return tile > loads ? tile : loads;
 }
 
-/* The products of one position and nb vectors of output channels for all tiles of a block, while the weights of the next
-   arrive: from `far` where they are read for the first time or do not stay in L2 (afar). */
+/* The products of one position and nb vectors of output channels for all tiles of a block. Meanwhile the weights of
+   the next arrive. They come from `far` where they are read for the first time or do not stay in L2 (afar). */
 static double product_cost(const Costs *c, const Schedule *s, int64_t tiles, int nb, bool afar)
 {
     bool streamed = channels(c) * nb * s->lanes * 4 > c->t->l1 / 2;
@@ -133,7 +137,8 @@ static double band_cost(const Costs *c, const Schedule *s, const WinoPlan *p, in
     if (!c->conv.band)
         return 0;
     double rows = (double)(blocks * p->band_rows * (s->oc_outer ? c->in->dim[0] : 1));
-    return rows * ((double)p->band_row / s->lanes * 2 + 3 * (double)p->band_row * (double)c->conv.inner / (double)p->channels);
+    return rows * ((double)p->band_row / s->lanes * 2 +
+                   3 * (double)p->band_row * (double)c->conv.inner / (double)p->channels);
 }
 
 /* The products of one position for all output channels of the thread that has most of them: with channels outermost the
@@ -160,19 +165,25 @@ static double winograd_cost(const Costs *c, const Winograd *w, const Schedule *s
         product += nn * (double)(again ? blocks - 1 : 1) *
                    longest_products(c, s, p.tiles, s->oc_outer ? parts : 1, !again || weights + planes > l2);
     double vectors = s->oc_outer ? (double)vout / (double)parts : (double)vout; /* of outputs */
-    double input = tiles * (double)vin * (2 * w->n * operations(w, w->n, w->bt, true) + 2 * nn) + band_cost(c, s, &p, blocks);
+    double input = tiles * (double)vin * (2 * w->n * operations(w, w->n, w->bt, true) + 2 * nn) +
+                   band_cost(c, s, &p, blocks);
     double output = tiles * vectors * ((w->n + w->m) * operations(w, w->m, w->at, false) + nn + 2 * w->m * w->m);
-    double traffic = 2 * nn * tiles * ((double)vin + vectors) * s->lanes * lane_cost(planes > l2 ? c->t->l3_rate : c->t->l2_rate);
+    double traffic = 2 * nn * tiles * ((double)vin + vectors) * s->lanes *
+                     lane_cost(planes > l2 ? c->t->l3_rate : c->t->l2_rate);
     return product + input + output + traffic;
 }
 
 /* In these loops, which also prefetch, LLVM moves accumulators about when three or more vectors of weights leave it one
    register: 9 x 3 take twice their time. */
-static bool fits(const Target *t, int px, int nb) { return tile_fits(t, px, nb) && (nb < 3 || px * nb + nb + 2 < t->vregs); }
+static bool fits(const Target *t, int px, int nb)
+{
+    return tile_fits(t, px, nb) && (nb < 3 || px * nb + nb + 2 < t->vregs);
+}
 
 /* The cheapest order of loops, number of tile rows in a block and register tile; returns its cost. A map that is
    reduced must be one block, or blocks of whole rows. */
-static double choose_blocks(const Pass *p, const Graph *g, const Node *n, const Costs *c, const Winograd *w, Schedule *s)
+static double choose_blocks(const Pass *p, const Graph *g, const Node *n, const Costs *c, const Winograd *w,
+                            Schedule *s)
 {
     double best = 0;
     Schedule try = *s;
@@ -186,7 +197,8 @@ static double choose_blocks(const Pass *p, const Graph *g, const Node *n, const 
         if (!try.oc_outer && node_reduces(n) && !sum_rows(p, g, n, &try))
             continue;
         for (try.nb = 1; try.nb <= 4 && try.nb <= vec; try.nb++)
-            for (try.px = 1; fits(c->t, try.px, try.nb) && try.px <= winograd_plan(&try, &c->conv, c->in, c->out).tiles; try.px++) {
+            for (try.px = 1; fits(c->t, try.px, try.nb) && try.px <= winograd_plan(&try, &c->conv, c->in, c->out).tiles;
+                 try.px++) {
                 double cost = winograd_cost(c, w, &try);
                 if (best == 0 || cost < best * 0.999) {
                     best = cost;
@@ -218,7 +230,8 @@ void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, 
     /* Weights that fit L3, transformed, are still there when the next run begins. */
     c.far = s->lanes * lane_cost(room->weights > p->target->l3 ? p->target->memory_rate : p->target->l3_rate);
     double least = cost + (double)type_elems(weight) / s->lanes * c.far / 2; /* half of it while there is work to do */
-    for (int m = any ? p->winograd : WINO_MIN; m <= (any ? p->winograd : WINO_MAX) && m + c.conv.r - 1 <= WINO_MAX_N; m++) {
+    for (int m = any ? p->winograd : WINO_MIN; m <= (any ? p->winograd : WINO_MAX) && m + c.conv.r - 1 <= WINO_MAX_N;
+         m++) {
         Winograd w = winograd_make(m, c.conv.r);
         int64_t more = room_taken(room, g, n, &c.conv, s->lanes, m);
         if (!winograd_allowed(&w) || (!any && more > room->left))

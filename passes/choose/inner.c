@@ -331,8 +331,8 @@ int *inner_dims(Pass *p, const Graph *g, int more)
     return x.dim;
 }
 
-/* Else vectors run along the sum, and their lanes are added up for every element of the result. Of a matrix times its own
-   transpose half is computed. */
+/* Otherwise vectors run along the sum, and their lanes are added up for every element of the result. Half of a matrix
+   times its own transpose is computed. */
 bool product_turns(const Target *t, const Graph *g, const Node *n)
 {
     enum { MOVED = 10 }; /* moving an element takes as long as adding up so many lanes */

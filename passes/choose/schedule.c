@@ -48,8 +48,8 @@ static bool parse_number(const char *text, int *out)
 static bool parse_tile(const char *text, Schedule *s)
 {
     int used = 0;
-    return sscanf(text, "%4dx%4dx%4d%n", &s->rows, &s->px, &s->nb, &used) == 3 && !text[used] && s->rows > 0 && s->px > 0 &&
-           s->nb > 0;
+    return sscanf(text, "%4dx%4dx%4d%n", &s->rows, &s->px, &s->nb, &used) == 3 && !text[used] && s->rows > 0 &&
+           s->px > 0 && s->nb > 0;
 }
 
 /* value: behind '=', NULL where there is none. NULL, or what a value should be. */
@@ -173,8 +173,8 @@ void schedules_take(Pass *p, const Graph *g, const Node *n, Schedule *s)
     s->parts = s->impl == IMPL_WINOGRAD ? (int)imax(1, p->threads) : 0;
 }
 
-/* The shape of the last layer of that name; NULL: one has the shape that the file says. Layers that the spec does not name
-   share their operator's name. */
+/* The shape of the last layer of that name. NULL: one has the shape that the file says. Layers that the spec does not
+   name share their operator's name. */
 static const char *other_shape(Pass *p, const Graph *g, const Chosen *c)
 {
     const char *shape = NULL;

@@ -3,8 +3,8 @@
 /* Schedules from outside: their text, what a layer can have, and what else it could have. */
 #include "../pass.h"
 
-/* Reads what schedule_text prints; false after filling in what is wrong with which bytes of the text. The number of parts
-   comes from --threads. */
+/* Reads what schedule_text prints. False after filling in what is wrong with which bytes of the text. The number of
+   parts comes from --threads. */
 typedef struct Misread { const char *wrong, *hint; int at, len; } Misread;
 bool schedule_parse(Arena *, const char *text, Schedule *, Misread *);
 
@@ -30,27 +30,29 @@ void schedules_check(Pass *, const Graph *);
 const char *schedule_wrong(const Pass *, const Graph *, const Node *n, const Schedule *model, const Schedule *);
 /* Schedules that differ from `around` in one respect and that are possible, the most promising ones first. */
 typedef struct ScheduleList { VEC(Schedule) s; } ScheduleList;
-ScheduleList schedule_neighbours(Arena *, const Pass *, const Graph *, const Node *, const Schedule *model, const Schedule *around);
+ScheduleList schedule_neighbours(Arena *, const Pass *, const Graph *, const Node *, const Schedule *model,
+                                 const Schedule *around);
 /* The same kernels, whatever the number of threads? */
 bool schedule_eq(Arena *, const Schedule *, const Schedule *);
 
 /* ---- of the cost model (choose_kernels.c) ---- */
-/* The map that register tiles cut, with its reduction steps (input channels times taps) and bytes of weights, and the cost of
-   one step over it with the tile of s: of the longest of the ranges that so many threads share. */
+/* The map that register tiles cut, with its reduction steps (input channels times taps) and bytes of weights. And the
+   cost of one step over it with the tile of s, for the longest of the ranges that so many threads share. */
 typedef struct ConvMap { const Node *n; int64_t h, w, channels, red, weights; int threads; } ConvMap;
 ConvMap conv_map(const Graph *, const Node *);
-/* Vectors of 512 bits? Their stores go one to a cycle, so that the next tile's multiply-adds hide what surrounds a tile only while
-   the stores that wait for its results are few: sixteen cost 12 cycles, twenty-eight 50, whatever the cache they go to. */
+/* Vectors of 512 bits? Their stores go one to a cycle. The next tile's multiply-adds hide what surrounds a tile only
+   while few stores wait for its results: sixteen cost 12 cycles, twenty-eight 50, whatever cache they go to. */
 static inline bool wide(const Target *t) { return t->lanes > 8; }
 double wide_stores(int results); /* in multiply-adds */
 /* What a vector costs that arrives from L2 between multiply-adds, at about 28 bytes a cycle. */
 static inline double streamed_vector(const Target *t) { return t->lanes * 4 / 14.0; }
 double conv_tile_cost(const Target *, const Schedule *s, const ConvMap *);
-/* Of n pieces that cost the same, and a head in front of them (0: none), the range that takes longest where threads share
-   them as dsq_pool does. */
+/* The range that takes longest where threads share n pieces as dsq_pool does. The pieces cost the same, and a head
+   comes before them (0: none). */
 double longest_range(int threads, int64_t n, double piece, double head);
-/* Rows of the map that a kernel of n with schedule s, which goes by rows, reduces together where n reduces the map; 0: it
-   cannot go by rows then. The sums of a map are few enough to be added up in no time. */
+/* For a node n that reduces the map, with schedule s by rows: the rows of the map that its kernel reduces together.
+   0: it cannot go by rows then. The sums of a map are few enough to be added up in no time. */
 int64_t sum_rows(const Pass *, const Graph *, const Node *n, const Schedule *s);
-bool conv_peels(const Target *, const Graph *, const Node *); /* it reads its input without a border, as the cost model has it */
+/* As the cost model has it, does it read its input without a border? */
+bool conv_peels(const Target *, const Graph *, const Node *);
 #endif

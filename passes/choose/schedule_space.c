@@ -27,7 +27,8 @@ static bool winograd_for(const Pass *p, const Graph *g, const Node *n, int lanes
     Pass only = *p;
     only.winograd = m;
     WinoRoom room = winograd_room(g);
-    *s = (Schedule){.impl = IMPL_CONV_TILE, .lanes = lanes, .px = 1, .rows = 1, .nb = 1, .peel = conv_peels(p->target, g, n)};
+    *s = (Schedule){.impl = IMPL_CONV_TILE, .lanes = lanes, .px = 1, .rows = 1, .nb = 1,
+                    .peel = conv_peels(p->target, g, n)};
     if (n->op == OP_conv2d && m >= WINO_MIN && m <= WINO_MAX)
         choose_winograd(&only, g, n, s, 0, &room);
     return s->impl == IMPL_WINOGRAD && s->wino == m;
@@ -69,7 +70,8 @@ static const char *conv_wrong(const Pass *p, const Graph *g, const Node *n, cons
     if (s->peel && conv_overhangs(n) && (s->rows > 1 || k))
         return "clipped rows run one at a time";
     if (k && (s->rows % k->v[0] || s->px % k->v[1]))
-        return arena_printf(p->scratch, "its tiles are made of windows of %lldx%lld", (long long)k->v[0], (long long)k->v[1]);
+        return arena_printf(p->scratch, "its tiles are made of windows of %lldx%lld", (long long)k->v[0],
+                            (long long)k->v[1]);
     if (s->rows > imax(m.h, model->rows) || s->px > imax(m.w, model->px))
         return arena_printf(p->scratch, "the tile is larger than the map of %lldx%lld", (long long)m.h, (long long)m.w);
     if (node_reduces(n) && !s->oc_outer && !sum_rows(p, g, n, s))
@@ -77,7 +79,8 @@ static const char *conv_wrong(const Pass *p, const Graph *g, const Node *n, cons
     return tile_wrong(p->scratch, p->target, s->rows * s->px, s->nb, 4);
 }
 
-static const char *depthwise_wrong(const Pass *p, const Graph *g, const Node *n, const Schedule *model, const Schedule *s)
+static const char *depthwise_wrong(const Pass *p, const Graph *g, const Node *n, const Schedule *model,
+                                   const Schedule *s)
 {
     const int64_t *k = &g->value.v[n->in[1]].type.dim[2];
     ConvMap m = conv_map(g, n);
@@ -91,7 +94,8 @@ static const char *depthwise_wrong(const Pass *p, const Graph *g, const Node *n,
         return tile_wrong(p->scratch, p->target, s->px, 1, 1);
     }
     if (!dw_tile_fits(p->target, k[0], k[1], s->rows, s->px))
-        return arena_printf(p->scratch, "%d x %d sums and their weights do not fit the %d registers", s->rows, s->px, p->target->vregs);
+        return arena_printf(p->scratch, "%d x %d sums and their weights do not fit the %d registers", s->rows, s->px,
+                            p->target->vregs);
     if (s->nb > imax(1, node_step_type(g, n, 0).dim[1] / s->lanes))
         return "blocks of more vectors of channels than there are";
     return NULL;
@@ -115,8 +119,8 @@ const char *schedule_wrong(const Pass *p, const Graph *g, const Node *n, const S
     if (schedule_eq(p->scratch, model, s))
         return NULL;
     if (!lanes_fit(p->target, s->lanes))
-        return arena_printf(p->scratch, "lanes=%d, and the target has vectors of %d to %d", s->lanes, p->target->min_lanes,
-                            p->target->lanes);
+        return arena_printf(p->scratch, "lanes=%d, and the target has vectors of %d to %d", s->lanes,
+                            p->target->min_lanes, p->target->lanes);
     if (s->impl == IMPL_WINOGRAD)
         return winograd_wrong(p, g, n, s);
     Impl direct = model->impl == IMPL_WINOGRAD ? IMPL_CONV_TILE : model->impl;

@@ -1,5 +1,6 @@
-/* Groups of fuse-epilogue: how they grow, and what they leave to others. Work is in proportion to the reads of a group's
-   values: candidates come from reader lists in the order of nodes, and counts of reads are kept as nodes come and go. */
+/* Groups of fuse-epilogue: how they grow, and what they leave to others. Work is in proportion to the reads of a
+   group's values. Candidates come from reader lists in the order of nodes. Counts of reads are kept as nodes come and
+   go. */
 #include "fuse_group.h"
 
 #include <stdlib.h>
@@ -125,8 +126,8 @@ static void forget_outer(Fuse *f, Values *outer, int from)
     outer->n = from;
 }
 
-/* May a group that `node` joins read v from outside? What was asked for an earlier node need not be asked again, unless it
-   depends on nodes behind that one. */
+/* May a group that `node` joins read v from outside? An answer for an earlier node still holds, unless it depends on
+   nodes behind that one. */
 static bool may_read(Fuse *f, const Group *s, ValueId v, int node)
 {
     int def = value_def(f->g, v), asked = f->outer[v] - 1;
@@ -377,8 +378,9 @@ static void enter_outers(Fuse *f, const Group *s, int node, Outers *o)
     }
 }
 
-/* Does every operand load as a vector? Else the whole group would be done in scalars. Products are done by rows, where all
-   operands do. Along the channels of a map do those of its type, of one pixel, and those that are the same for all. */
+/* Does every operand load as a vector? Otherwise the whole group would be done in scalars. Products are done by rows,
+   where every operand does. Along the channels of a map three kinds of operands do: those of its type, those of one
+   pixel, and those that are the same for all channels. */
 static bool loads_vectors(const Fuse *f, const Group *s, const Node *n)
 {
     for (int k = 0; k < n->nin && s->frame->rank == 4 && s->anchor != OP_linear && s->anchor != OP_matmul; k++) {

@@ -17,7 +17,7 @@ typedef struct Fuse {
     Pass *p;
     Graph *g;
     bool *home;            /* per node: an anchor will take it, and need not store for it what it reads */
-    int *top;              /* per node: no node that it depends on, and no node fused into one, stood behind this place */
+    int *top;              /* per node: no node that it depends on, or fused into one of those, stood behind here */
     int *at;               /* per value of the group: its position in Group.value, from 1 on */
     int *inner;            /* per value: reads by nodes of the group */
     int *outer;            /* per value from outside that the group reads: the node that asked first, from 1 on */

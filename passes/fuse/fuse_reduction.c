@@ -31,8 +31,8 @@ static Out reduction(const Graph *g, const Node *n)
         return o;
     }
     for (int d = 0; d < 2; d++)
-        if (a->kernel.v[d] != a->stride.v[d] || a->pad.v[d] || a->pad.v[2 + d] || (a->dilation.n && a->dilation.v[d] != 1) ||
-            in->dim[2 + d] % a->kernel.v[d])
+        if (a->kernel.v[d] != a->stride.v[d] || a->pad.v[d] || a->pad.v[2 + d] ||
+            (a->dilation.n && a->dilation.v[d] != 1) || in->dim[2 + d] % a->kernel.v[d])
             return o;
     o.red = n->op == OP_avg_pool ? RED_MEAN : RED_MAX;
     if (a->kernel.v[0] == in->dim[2] && a->kernel.v[1] == in->dim[3])

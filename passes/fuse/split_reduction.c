@@ -1,5 +1,5 @@
-/* split-reduction: a convolution whose kernel goes by rows of the map reduces windows of whole rows instead of all of it; the
-   windows' results are reduced by a node of their own.
+/* split-reduction: a convolution whose kernel goes by rows of the map reduces windows of whole rows instead of all of
+   it. A node of its own reduces the windows' results.
 
      %1, %2 = conv2d %0, @w -> $0, mean($0, axes=[2,3], keep=true) : f32[1,64,56,56], f32[1,64,1,1]
      %3 = map %2 epilogue { sigmoid } : f32[1,64,1,1]
@@ -7,9 +7,9 @@
      %1, %2 = conv2d %0, @w -> $0, mean($0, kernel=[8,56]) : f32[1,64,56,56], f32[1,64,7,1]
      %3 = mean %2 {axes=[2,3], keep=true} epilogue { sigmoid } : f32[1,64,1,1]
 
-   So threads can share the rows, and a block of them stays in cache while all channels are computed. choose-kernels has decided
-   which rows go together (Schedule.sum_rows); a map that alone reads the reduction becomes what is left of it. The sum is the
-   same, to the bit, for any number of threads. Needs F_SCHEDULE, keeps everything. */
+   So threads can share the rows, and a block of them stays in cache while all channels are computed. choose-kernels
+   has decided which rows go together (Schedule.sum_rows). A map that alone reads the reduction becomes what is left
+   of it. The sum is the same, to the bit, for any number of threads. Needs F_SCHEDULE, keeps everything. */
 #include "../edit.h"
 #include "../geometry/values.h"
 

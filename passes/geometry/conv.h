@@ -13,11 +13,12 @@ enum { PARALLEL_MIN = 4096 };
 void conv_border(const Graph *, const Node *, int64_t border[4]);
 /* Do its windows reach over the edge of the map? Those of a transposed convolution do without padding too. */
 bool conv_overhangs(const Node *);
-/* Do two pixels share the last vector of a tile's nb, of which last_n lanes are used: the second pixel in the upper half? Its
-   weights and its init then hold its channels twice. red: reduction steps, fewer than sums of blocks have. */
+/* Do two pixels share the last vector of a tile's nb, the second pixel in its upper half? last_n of its lanes are
+   used. Its weights and its init hold its channels twice then. red: reduction steps, fewer than the sums of blocks
+   have. */
 bool conv_pairs(const Target *, const Node *, int64_t red, int nb, int lanes, int last_n);
-/* Output channels in `full` blocks of nb vectors, and what is left in one narrower block: `tail` vectors, 0: none, of which
-   the last has `last` channels. */
+/* Output channels in `full` blocks of nb vectors. What is left is one narrower block of `tail` vectors (0: none), of
+   which the last has `last` channels. */
 typedef struct ChannelBlocks { int64_t full, rest; int tail, last; } ChannelBlocks;
 static inline ChannelBlocks channel_blocks(int64_t channels, int nb, int lanes)
 {

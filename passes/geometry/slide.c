@@ -28,8 +28,8 @@ Phase transpose_phase(const Attrs *a, const Type *in, const Type *out, int64_t k
         k0++;
     bool any = k0 < kstep && k0 < k;
     int64_t taps = any ? (k - 1 - k0) / kstep + 1 : 0;
-    return (Phase){.w = {.in = in->dim[2 + dim], .out = (out->dim[2 + dim] - r + s - 1) / s, .k = taps, .s = 1, .d = -(d / g),
-                         .p = any ? -(r + pad - k0 * d) / s : 0},
+    return (Phase){.w = {.in = in->dim[2 + dim], .out = (out->dim[2 + dim] - r + s - 1) / s, .k = taps, .s = 1,
+                         .d = -(d / g), .p = any ? -(r + pad - k0 * d) / s : 0},
                    .k0 = k0, .kstep = kstep, .o0 = r, .ostep = s};
 }
 

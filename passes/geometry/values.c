@@ -65,7 +65,8 @@ static bool even_rows(const Graph *g, ValueId v, const Type *frame)
 }
 
 /* Is it so of all values that the layer reads and makes, but for numbers per column? */
-static bool all_values(const Graph *g, const Node *n, const Type *frame, bool (*is)(const Graph *, ValueId, const Type *))
+static bool all_values(const Graph *g, const Node *n, const Type *frame,
+                       bool (*is)(const Graph *, ValueId, const Type *))
 {
     bool all = is(g, n->in[0], frame);
     for (int i = 0; i < n->nout; i++)

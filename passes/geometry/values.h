@@ -9,8 +9,8 @@ int value_vdim(const Graph *, ValueId);
 bool value_rows(const Value *);
 const Ints *node_window(const Node *); /* the windows of its outs, all of one size; NULL: none */
 bool node_reduces(const Node *); /* an out over the whole map? */
-/* The last of the leading dimensions that are not 1, where the rows of a linear layer and of all that it reads and makes
-   are the same ones, so that they are one matrix wherever they lie at one distance from each other; else -1. */
+/* The last of the leading dimensions that are not 1, where a linear layer and all that it reads and makes have the
+   same rows; else -1. Those rows are one matrix wherever they lie at one distance from each other. */
 int linear_rows(const Graph *, const Node *);
 int linear_flat(const Graph *, const Node *); /* the same where they do lie so */
 /* Does it walk its operand and its result, of one type, in the same vectors? */

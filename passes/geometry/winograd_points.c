@@ -58,7 +58,8 @@ Winograd winograd_make(int m, int r)
             if (j < m)
                 w.at[j][i] = q_number(power);
             if (j < r)
-                w.g[i][j] = q_number(q_mul(power, (Q){scale.d * (scale.n < 0 ? -1 : 1), scale.n < 0 ? -scale.n : scale.n}));
+                w.g[i][j] =
+                    q_number(q_mul(power, (Q){scale.d * (scale.n < 0 ? -1 : 1), scale.n < 0 ? -scale.n : scale.n}));
         }
         for (int k = product(last, i, c); k >= 0; k--)
             w.bt[i][k] = q_number(c[k]);

@@ -5,9 +5,10 @@
                                               b = fma(in_v, w1, b)
 
    Values are loads and splats of loads. One is known from where it first stands to the end of its block, or to the
-   next loop (no register is kept alive across one), or to a store that may hit its memory: to the same parameter, or
-   where both parameters say alias (calls share memory between no others: program_check). A let that holds just that
-   value and is never set serves as the register. Wants unrolled loops to have been expanded. Evaluation order of everything else stays. */
+   next loop (no register is kept alive across one), or to a store that may hit its memory. Such a store is to the
+   same parameter, or both parameters say alias (calls share memory between no others: program_check). A let that
+   holds just that value and is never set serves as the register. Wants unrolled loops to have been expanded.
+   Evaluation order of everything else stays. */
 #include "../../ir/loop/loop_impl.h"
 
 typedef struct Value {

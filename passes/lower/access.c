@@ -86,7 +86,8 @@ int program_buf(Lower *l, const char *name, BufKind kind, Type type, const void 
         return equal;
     if (key)
         map_put(&l->numbers, key, l->p->buf.n);
-    PUSH(l->A, &l->p->buf, ((PBuf){.name = buffer_name(l, name), .kind = kind, .type = type, .data = data, .align = kind == BUF_CONST ? 64 : 4}));
+    PUSH(l->A, &l->p->buf, ((PBuf){.name = buffer_name(l, name), .kind = kind, .type = type, .data = data,
+                                   .align = kind == BUF_CONST ? 64 : 4}));
     return l->p->buf.n - 1;
 }
 
@@ -165,8 +166,8 @@ static int storage_dims(const Value *v, bool nhwc, int64_t *dim)
     return 4;
 }
 
-/* Elements from the start of the storage to the parameter's first one, so that blocks of one shape are read by one kernel.
-   NHWC: channels may begin inside a pixel; maps begin at whole pixels (eliminate-movement). */
+/* Elements from the start of the storage to the parameter's first one, so that one kernel reads all blocks of one
+   shape. NHWC: channels may begin inside a pixel; maps begin at whole pixels (eliminate-movement). */
 static int64_t param_shift(const Value *v)
 {
     if (v->layout.order == ORDER_STRIDED)
@@ -336,7 +337,8 @@ bool kc_vector(const KC *kc, ValueId id, const Type *frame, int vdim)
     return d < 0 || contiguous(v, nhwc, d);
 }
 
-static const Expr *load(KC *kc, ValueId id, const Type *frame, const Ix *const *coord, const Ix *along, int vdim, int lanes, int n)
+static const Expr *load(KC *kc, ValueId id, const Type *frame, const Ix *const *coord, const Ix *along, int vdim,
+                        int lanes, int n)
 {
     const Value *v = val(kc, id);
     const Type *t = &v->type;
@@ -480,7 +482,9 @@ static void zero_border(KC *kc, ValueId id)
 {
     const Value *v = val(kc, id);
     const int64_t *b = v->layout.border;
-    if (v->layout.order != ORDER_NHWC || !(b[0] | b[1] | b[2] | b[3]) || kc_over_operand(kc, id)) /* whoever made the operand has zeroed it */
+    if (v->layout.order != ORDER_NHWC || !(b[0] | b[1] | b[2] | b[3]))
+        return;
+    if (kc_over_operand(kc, id)) /* whoever made the operand has zeroed it */
         return;
     int p = operand(kc, id, ACC_WO, false)->param;
     int64_t d[MAX_IX], c = v->layout.first - param_shift(v), channels = v->type.dim[layout_channels(&v->layout)];

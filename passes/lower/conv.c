@@ -21,7 +21,7 @@ typedef struct Conv {
     const int64_t *order;   /* by a table: the channels of each group in the order in which they lie, else NULL */
     KcRun run;
     const Ix *along;        /* the place of the channel being read */
-    int cut;                /* one tap, many channels: loops over blocks of channels and inside them, 0: loops over taps */
+    int cut;                /* one tap, many channels: loops over blocks of channels and in them, 0: loops over taps */
     int at_c, at_y, at_x;   /* which loops go over channels and taps */
     Seg seg[2];
     int nseg;
@@ -37,7 +37,8 @@ typedef struct Conv {
 
 static const Ix *channel(KC *kc, const Conv *c, int j)
 {
-    return ADD(ADD(MULC(c->g, c->og), MULC(c->blk, (int64_t)c->s->nb * c->lanes)), IXC(c->s->first + (int64_t)j * c->lanes));
+    return ADD(ADD(MULC(c->g, c->og), MULC(c->blk, (int64_t)c->s->nb * c->lanes)),
+               IXC(c->s->first + (int64_t)j * c->lanes));
 }
 
 static const Expr *conv_init(KC *kc, void *user, int j)
@@ -53,7 +54,10 @@ static const Expr *conv_init(KC *kc, void *user, int j)
 
 /* Tiles along a row of the map; tiles in the map. */
 static int64_t tiles_along(const KC *kc, const Conv *c) { return (c->h.w.out + kc->s.px - 1) / kc->s.px; }
-static int64_t tiles_over(const KC *kc, const Conv *c) { return (c->v.w.out + kc->s.rows - 1) / kc->s.rows * tiles_along(kc, c); }
+static int64_t tiles_over(const KC *kc, const Conv *c)
+{
+    return (c->v.w.out + kc->s.rows - 1) / kc->s.rows * tiles_along(kc, c);
+}
 
 static void red_vars(KC *kc, const Conv *c, const Ix *const *red, const Ix **ch, const Ix **ky, const Ix **kx)
 {
@@ -73,7 +77,8 @@ static const Expr *conv_xs(KC *kc, void *user, const Ix *r, const Ix *q, const I
     coord[1] = ADD(MULC(c->g, c->cg), ch);
     coord[2] = ADDC(ADD(MULC(ADD(c->y, r), c->v.w.s), MULC(ky, c->v.w.d)), -c->v.w.p);
     coord[3] = ADDC(ADD(MULC(ADD(c->x, q), c->h.w.s), MULC(kx, c->h.w.d)), -c->h.w.p);
-    return lanes > 1 ? kc_load(kc, c->in, &c->it, coord, 1, lanes, lanes) : kc_load_along(kc, c->in, &c->it, coord, c->along, 1);
+    return lanes > 1 ? kc_load(kc, c->in, &c->it, coord, 1, lanes, lanes)
+                     : kc_load_along(kc, c->in, &c->it, coord, c->along, 1);
 }
 
 static const Expr *conv_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red)
@@ -207,7 +212,8 @@ static void rows(KC *kc, Conv *c, int from, int to, bool parallel)
 }
 
 /* The weight of group g, its output o, its input ch, tap (ky, kx) counted among those of phases v and h. */
-static float weight_at(const Conv *c, const float *w, const Phase *v, const Phase *h, int64_t g, int64_t o, const int64_t *k)
+static float weight_at(const Conv *c, const float *w, const Phase *v, const Phase *h, int64_t g, int64_t o,
+                       const int64_t *k)
 {
     int64_t ch = k[c->chan_outer ? 0 : 2];
     if (c->order)
@@ -245,7 +251,8 @@ static void pack(KC *kc, Conv *c, int i)
     const float *w = tensor_f32(kc->l->A, kc->l->g->value.v[wid].tensor);
     int64_t wide = (int64_t)s->nb * c->lanes, kh = c->v.w.k, kw = c->h.w.k, sets = c->nv * c->nh * c->groups;
     int64_t n[3] = {c->chan_outer ? c->cg : kh, c->chan_outer ? kh : kw, c->chan_outer ? kw : c->cg};
-    float *all = NEW(kc->l->A, float, sets * s->blocks * imax(1, n[0]) * imax(1, n[1]) * imax(1, n[2]) * wide), *p = all;
+    float *all = NEW(kc->l->A, float, sets * s->blocks * imax(1, n[0]) * imax(1, n[1]) * imax(1, n[2]) * wide);
+    float *p = all;
     for (int64_t y = 0; y < c->nv; y++)
         for (int64_t x = 0; x < c->nh; x++)
             for (int64_t g = 0; g < c->groups; g++) {
@@ -256,8 +263,8 @@ static void pack(KC *kc, Conv *c, int i)
                 }
                 p = pack_set(c, s, w, &v, &h, g, n, p);
             }
-    const char *name = arena_printf(kc->l->A, "%s.tile%s_%dx%d%s", kc->l->g->value.v[wid].name, i ? "_tail" : "", s->nb, c->lanes,
-                                    c->chan_outer ? "_c" : "");
+    const char *name = arena_printf(kc->l->A, "%s.tile%s_%dx%d%s", kc->l->g->value.v[wid].name, i ? "_tail" : "", s->nb,
+                                    c->lanes, c->chan_outer ? "_c" : "");
     int64_t dim[2] = {sets * s->blocks, imax(1, n[0] * n[1] * n[2]) * wide};
     s->wparam = kc_const(kc, i ? "wt" : "w", name, DT_F32, 2, dim, all);
 }
@@ -336,7 +343,8 @@ static void blocks(KC *kc, Conv *c, int i, bool parallel)
 /* The parts of the map that are added up together, all channels of each. */
 static void parts(KC *kc, Conv *c, bool parallel)
 {
-    c->part = IXV(kb_for(&kc->b, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "part", IXC(0), IXC(c->height / kc->s.sum_rows), 1));
+    c->part =
+        IXV(kb_for(&kc->b, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "part", IXC(0), IXC(c->height / kc->s.sum_rows), 1));
     c->height = kc->s.sum_rows;
     c->first = MULC(c->part, c->height);
     for (int i = 0; i < c->nseg; i++)

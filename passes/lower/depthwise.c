@@ -1,16 +1,17 @@
 /* Depthwise convolution (one channel in, one out per group): vectors along channels, tiles of rows x px pixels.
 
-   Where registers are many and windows whole, each input of a tile is loaded once, for all sums that it is part of, and a
-   vector's weights stay in registers from tile to tile; loads would limit the kernel otherwise. The sum of a pixel runs
-   tap by tap in either case. Weights are packed [vector][ky][kx][lanes]. Borders and peeling as in conv.c.
+   Where registers are many and windows whole, each input of a tile is loaded once, for all sums that it is part of. A
+   vector's weights stay in registers from tile to tile. Loads would limit the kernel otherwise. The sum of a pixel
+   runs tap by tap in either case. Weights are packed [vector][ky][kx][lanes]. Borders and peeling as in conv.c.
 
-     for blk .. { for y .. step rows { for v .. nb {      blocks of vectors, so that rows that tiles share are still in L1
+     for blk .. { for y .. step rows { for v .. nb {      blocks of vectors: rows that tiles share are still in L1
        let w00 .. w22 = load w[v, ...]
-       for x .. step px { let acc[rows * px] = bias ; let x = load in[...] ; acc[0] = fma(x, w01, acc[0]) ; ... ; store }
+       for x .. step px { let acc[rows * px] = bias ; let x = load in[...] ; acc[0] = fma(x, w01, acc[0]) ; ...
+                          store }
      } } }
 
-   Where the input's channels go by a table and the result lies in its order, vector v begins at table entry v, and weights
-   and per-channel constants are packed along. */
+   Where the input's channels go by a table and the result lies in its order, vector v begins at table entry v.
+   Weights and per-channel constants are packed along. */
 #include <stdlib.h>
 
 #include "lower.h"
@@ -68,11 +69,13 @@ static void spread(KC *kc, Dw *d, int acc, const Ix *x, int px, int64_t i, int64
             if (r < 0 || q < 0)
                 continue;
             if (!in) {
-                const Ix *coord[4] = {d->n, d->ch, ADDC(MULC(d->y, d->v.s), i - d->v.p), ADDC(MULC(x, d->h.s), j - d->h.p)};
+                const Ix *coord[4] = {d->n, d->ch, ADDC(MULC(d->y, d->v.s), i - d->v.p),
+                                      ADDC(MULC(x, d->h.s), j - d->h.p)};
                 in = kc_reg(kc, "x", dw_x(kc, d, coord));
             }
             const Ix *at = IXC(r * px + q);
-            kb_set(b, acc, at, NULL, x_fma(b, kc->t->fma, in, x_reg(b, d->w[ky * d->h.k + kx]), x_tile(b, acc, at, NULL)));
+            kb_set(b, acc, at, NULL,
+                   x_fma(b, kc->t->fma, in, x_reg(b, d->w[ky * d->h.k + kx]), x_tile(b, acc, at, NULL)));
         }
 }
 
@@ -155,8 +158,8 @@ static void tile(KC *kc, const Ix *x, int px, bool clip_x, void *user)
     else
         by_taps(kc, d, acc, x, px, clip_x);
     d->x = x;
-    kc_finish(kc, &(Finish){.rows = d->rows, .px = px, .nb = 1, .lanes = d->lanes, .last_n = d->valid, .vdim = 1, .acc = &acc,
-                            .coord = coord_at, .user = d});
+    kc_finish(kc, &(Finish){.rows = d->rows, .px = px, .nb = 1, .lanes = d->lanes, .last_n = d->valid, .vdim = 1,
+                            .acc = &acc, .coord = coord_at, .user = d});
 }
 
 static void row(KC *kc, const Ix *y, void *user)
@@ -173,7 +176,8 @@ static void begin_vector(KC *kc, Dw *d, const Ix *v, int valid)
     d->block = v, d->ch = MULC(v, d->lanes), d->valid = valid;
     if (d->vec.n)
         d->from = IXV(kb_index(b, "at", d->table, &v));
-    const Expr *init = d->bias < 0 ? x_const(b, vt(DT_F32, d->lanes), 0) : kc_load_param(kc, d->bias, d->ch, true, d->lanes, valid);
+    const Expr *init = d->bias < 0 ? x_const(b, vt(DT_F32, d->lanes), 0)
+                                   : kc_load_param(kc, d->bias, d->ch, true, d->lanes, valid);
     d->init = kc_reg(kc, "b", init);
     for (int64_t ky = 0; ky < d->v.k && d->stay; ky++)
         load_weights(kc, d, ky);
@@ -262,7 +266,8 @@ void lower_depthwise(KC *kc)
     const Layout *out = &kc->l->g->value.v[kc_out(kc)].layout; /* strided: in the order of the operand's table */
     if (out->order != ORDER_STRIDED && !kc_epilogue_vector(kc, 1))
         kc->s.lanes = 1;
-    *d = (Dw){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .it = *kc_type(kc, n->in[0]), .ot = kc->frame, .lanes = kc->s.lanes};
+    *d = (Dw){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .it = *kc_type(kc, n->in[0]), .ot = kc->frame,
+              .lanes = kc->s.lanes};
     d->v = kc_slide(kc, wv->type.dim[2], 0);
     d->h = kc_slide(kc, wv->type.dim[3], 1);
     d->channels = d->it.dim[1];

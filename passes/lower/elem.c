@@ -25,7 +25,8 @@ static const Expr *hard_sigmoid(KC *kc, const Expr *x)
 static const Expr *gelu(KC *kc, const Expr *x)
 {
     KB *b = &kc->b;
-    const Expr *s = BIN(mul, x, K(0.7071067811865476)), *erf = kc->l->strict ? UN(erf, s) : x_fast_erf(b, kc->t->fma, s);
+    const Expr *s = BIN(mul, x, K(0.7071067811865476));
+    const Expr *erf = kc->l->strict ? UN(erf, s) : x_fast_erf(b, kc->t->fma, s);
     const Expr *half = kc_reg(kc, "h", BIN(mul, K(0.5), x));
     return x_fma(b, kc->t->fma, half, erf, half);
 }

@@ -1,5 +1,5 @@
-/* What becomes of the anchor's results while they are in registers: the steps are applied, plain outs are stored, others
-   are reduced.
+/* What becomes of the anchor's results while they are in registers. The steps are applied, plain outs are stored,
+   others are reduced.
 
      let tile = epilogue(acc0[0])                  mean over the map: first the tile's sum,
      let win = tile                                windows of 1x2
@@ -134,7 +134,8 @@ static void store_windows(KC *kc, const Finish *f, Windows win, const Ix *r, con
             f->coord(kc, f->user, r, q, j, coord);
             for (int d = 0; d < 2; d++)
                 coord[2 + d] = ix_div(kc->A, coord[2 + d], o->kernel.v[d]);
-            kc_store(kc, o->value, coord, 1, result(kc, o, win[i][j], o->kernel.v[0] * o->kernel.v[1]), valid_lanes(f, j));
+            kc_store(kc, o->value, coord, 1, result(kc, o, win[i][j], o->kernel.v[0] * o->kernel.v[1]),
+                     valid_lanes(f, j));
         }
     }
 }
@@ -165,7 +166,8 @@ void kc_store_results(KC *kc, const Expr *acc, const Ix *const *coord, int vdim,
 static const Expr *lane_of(KC *kc, const Expr *x, int lane) { return x->type.lanes > 1 ? x_lane(&kc->b, x, lane) : x; }
 
 /* Results that a tile stores a second time, lane by lane. */
-static void store_twins(KC *kc, const Finish *f, const Expr *acc, const Expr *const *x, const Ix *const *coord, int valid)
+static void store_twins(KC *kc, const Finish *f, const Expr *acc, const Expr *const *x, const Ix *const *coord,
+                        int valid)
 {
     const Ix *at[MAX_RANK];
     for (int lane = 0; lane < valid; lane++) {

@@ -55,8 +55,8 @@ static bool one_result(const Node *n)
     return op_is(n->op, P_MULTI) || (n->nout == 1 && n->out[0].red == RED_NONE && n->out[0].step == n->nstep);
 }
 
-/* "relu square": the steps; "relu square -> relu, mean": and the results. A reduction of another step than the last says
-   so: "mean(relu)". */
+/* "relu square": the steps. "relu square -> relu, mean": and the results. A reduction of another step than the last
+   says so: "mean(relu)". */
 static const char *epilogue_text(Arena *A, const Node *n)
 {
     const char *s = steps_text(A, n);
@@ -104,10 +104,13 @@ static const char *title(KC *kc)
     const char *red = reduced_text(A, n, &kc->frame), *ep = *red ? steps_text(A, n) : epilogue_text(A, n), *window = "";
     if (n->op == OP_conv2d || n->op == OP_conv_transpose2d) {
         const Type *w = kc_type(kc, n->in[1]);
-        window = arena_printf(A, " %lldx%lld stride %lld", (long long)w->dim[2], (long long)w->dim[3], (long long)n->attr.stride.v[0]);
+        window = arena_printf(A, " %lldx%lld stride %lld", (long long)w->dim[2], (long long)w->dim[3],
+                              (long long)n->attr.stride.v[0]);
     } else if (op_is(n->op, P_WINDOW))
-        window = arena_printf(A, " %lldx%lld stride %lld", (long long)n->attr.kernel.v[0], (long long)n->attr.kernel.v[1], (long long)n->attr.stride.v[0]);
-    return arena_printf(A, "%s%s: %s -> %s%s%s%s; %s", op_info[n->op].name, window, in, out, *ep ? ", then " : "", ep, red, schedule_text(A, &kc->s));
+        window = arena_printf(A, " %lldx%lld stride %lld", (long long)n->attr.kernel.v[0],
+                              (long long)n->attr.kernel.v[1], (long long)n->attr.stride.v[0]);
+    return arena_printf(A, "%s%s: %s -> %s%s%s%s; %s", op_info[n->op].name, window, in, out, *ep ? ", then " : "", ep,
+                        red, schedule_text(A, &kc->s));
 }
 
 static int64_t type_bytes(const Type *t) { return type_elems(t) * dtype_size(t->dtype); }
@@ -158,7 +161,8 @@ static void find_aliases(KC *kc)
             const Value *va = &kc->l->g->value.v[a->v], *vb = &kc->l->g->value.v[b->v];
             KParam *p = kc->k->param.v;
             if (a->buf == b->buf && a->offset < b->offset + vb->bytes && b->offset < a->offset + va->bytes &&
-                (p[a->param].access == ACC_WO || p[a->param].access == ACC_RW || p[b->param].access == ACC_WO || p[b->param].access == ACC_RW))
+                (p[a->param].access == ACC_WO || p[a->param].access == ACC_RW ||
+                 p[b->param].access == ACC_WO || p[b->param].access == ACC_RW))
                 p[a->param].alias = p[b->param].alias = true;
         }
 }
@@ -167,7 +171,9 @@ static void build(KC *kc)
 {
     switch (kc->n->op) {
     case OP_conv2d:
-        kc->s.impl == IMPL_DEPTHWISE ? lower_depthwise(kc) : kc->s.impl == IMPL_WINOGRAD ? lower_winograd(kc) : lower_conv(kc);
+        kc->s.impl == IMPL_DEPTHWISE  ? lower_depthwise(kc)
+        : kc->s.impl == IMPL_WINOGRAD ? lower_winograd(kc)
+                                      : lower_conv(kc);
         break;
     case OP_conv_transpose2d: lower_conv_transpose(kc); break;
     case OP_linear: case OP_matmul: lower_matmul(kc); break;

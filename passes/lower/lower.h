@@ -42,7 +42,7 @@ typedef struct KC {
     const int64_t *slot;   /* the result's channels lie in another order: channel c is coordinate slot[c] of `slots` */
     int64_t slots;
     Type frame;            /* of the anchor's result and every step's */
-    int rows;              /* the dimension whose coordinate counts through all rows, the others but the last are 0; -1: none */
+    int rows;              /* the dimension whose coordinate counts all rows, the others but the last are 0; -1: none */
     /* of the outs that are reduced over the map or rows of it, for each vector of the block of channels at work */
     Sum sum[MAX_OUT][MAX_VECTORS];
     int vectors, sum_lanes;
@@ -57,12 +57,13 @@ int kc_const(KC *, const char *param, const char *name, DType, int rank, const i
 /* Loads `lanes` elements along dimension vdim of the frame (the type whose coordinates coord are), n of them valid.
    A value of fewer dimensions or with dimensions of 1 is broadcast as in ONNX; splat where vdim is broadcast. */
 const Expr *kc_load(KC *, ValueId, const Type *frame, const Ix *const *coord, int vdim, int lanes, int n);
-/* lanes elements that lie side by side; along: what the dimension with the layout's table contributes, in elements (NULL: the table is asked). */
+/* As many elements as lanes, side by side. along: what the dimension with the layout's table contributes, in elements
+   (NULL: the table is asked). */
 const Expr *kc_load_along(KC *, ValueId, const Type *frame, const Ix *const *coord, const Ix *along, int lanes);
 /* Where the elements of a dimension with a table lie, in ascending order: table -1: one behind the other from begin. */
 typedef struct KcRun { int table; int64_t begin; } KcRun;
-/* Sums over a dimension that goes by a table read fastest in the order in which it lies: order[i] is the index that comes
-   i-th, in each of `groups` equal parts on its own. NULL where dimension d of the value has no table. */
+/* Sums over a dimension that goes by a table read fastest in the order in which it lies. order[i] is the index that
+   comes i-th, in each of `groups` equal parts on its own. NULL where dimension d of the value has no table. */
 const int64_t *kc_sort(KC *, ValueId, int d, int64_t groups, KcRun *);
 const Ix *kc_along(KC *, const KcRun *, const Ix *i); /* the place of the i-th, for kc_load_along */
 /* A parameter of i32 with n numbers made by the lowering; they fit, or eliminate-movement would have left a kernel. */
@@ -81,14 +82,14 @@ void kc_zero_borders(KC *);
 
 /* ---- loops (nest.c) ---- */
 typedef void BodyFn(KC *, const Ix *const *coord, int lanes, int n, void *user);
-/* Calls body once for whole vectors and once for the tail inside loops over all elements of frame. vdim is walked
-   innermost, in steps of lanes: [N][H][W][C] for NHWC, row-major otherwise. The outermost loop is parallel when `parallel`. */
+/* Calls body once for whole vectors and once for the tail, inside loops over all elements of frame. vdim is walked
+   innermost, in steps of lanes: [N][H][W][C] for NHWC, row-major otherwise. parallel: the outermost loop is. */
 void kc_nest(KC *, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *, void *user);
 /* The same one by one, in blocks of the dimensions vdim and `across`: lines of both caches are used whole where what is
    read lies side by side along `across`. */
 void kc_nest_across(KC *, const Type *frame, int vdim, int across, bool parallel, BodyFn *, void *user);
-/* The frame's dimension along which the value lies side by side, where that is another one than vdim and what is read and
-   written is more than some times L1; else -1. */
+/* The frame's dimension along which the value lies side by side. It counts where it is another one than vdim and what
+   is read and written is more than some times L1. Otherwise -1. */
 int kc_across(const KC *, ValueId, const Type *frame, int vdim);
 /* The register with x added, or the larger of both; NaN where either is. */
 const Expr *x_gather(KB *, XOp, int reg, const Expr *x);
@@ -100,8 +101,8 @@ typedef struct Terms { const char *name; AddFn *add; void *user; int elems, lane
    grows with the square root of most's root. What has no rounding (maxima) says that there is 1. */
 void kc_add_up(KC *, const Terms *, const Ix *lo, const Ix *hi, int64_t most, int acc);
 void kc_add_parts(KC *, int acc, int part, int elems); /* acc += part */
-/* The register with init combined by op (X_add, in blocks of FOLD_LONG terms on; X_maximum) with all n term(i)s, each of
-   init's type; init: what changes nothing. */
+/* The register with init combined by op with all n term(i)s. op: X_add, in blocks from FOLD_LONG terms on, or
+   X_maximum. Terms have init's type. init: what changes nothing. */
 typedef const Expr *TermFn(KC *, const Ix *i, void *user);
 enum { FOLD_LONG = 64 };
 int kc_fold(KC *, const char *name, XOp op, const Expr *init, int64_t n, TermFn *, void *user);
@@ -112,19 +113,21 @@ void kc_close(KC *, int n); /* ends n loops */
 void kc_clip(KC *, const Slide *, const Ix *o, const Ix **lo, const Ix **hi);
 /* Walks the outputs along a row in tiles of px pixels and one narrower tile for the rest; with peel, outputs whose
    window leaves the input come one by one with clip true. */
-void kc_columns(KC *, const Slide *, bool peel, int px, void (*tile)(KC *, const Ix *x, int px, bool clip, void *), void *user);
+void kc_columns(KC *, const Slide *, bool peel, int px,
+                void (*tile)(KC *, const Ix *x, int px, bool clip, void *), void *user);
 
 /* ---- elementwise (elem.c) ---- */
 const Expr *elem_expr(KC *, Op, const Attrs *, const Expr *const *a); /* a: NULL behind the last operand */
-/* Applies the node's steps to the anchor's result at coord: the values of $0, $1, ... Those used twice are registers. */
+/* Applies the node's steps to the anchor's result at coord: the values of $0, $1, ... Registers hold those used
+   twice. */
 const Expr **kc_epilogue(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
 bool kc_epilogue_vector(const KC *, int vdim); /* operands of the steps and outs lie as vectors along vdim */
 const Expr *kc_reg(KC *, const char *name, const Expr *); /* itself if a register or constant, else a new let */
 
 /* ---- what becomes of the anchor's results (finish.c) ---- */
 typedef void CoordFn(KC *, void *user, const Ix *row, const Ix *px, int j, const Ix **coord);
-/* A tile of the anchor's results: acc[j][row * px + pixel] of vector j. coord: of the frame. twin: where the result of a
-   lane is stored a second time, NULL: nowhere; even: the steps make the same of it there. */
+/* A tile of the anchor's results: acc[j][row * px + pixel] of vector j. coord: of the frame. twin: where the result
+   of a lane is stored a second time; NULL: nowhere. even: the steps make the same of it there. */
 typedef struct Finish {
     int rows, px, nb, lanes, last_n, vdim;
     const int *acc;
@@ -140,22 +143,22 @@ void kc_store_results(KC *, const Expr *acc, const Ix *const *coord, int vdim, i
 /* Is there an out over the map, or over the rows that the schedule adds up together? Those come between kc_totals and
    kc_store_totals, channels around them. */
 bool kc_sums(const KC *);
-/* Registers for the totals of nb vectors; afterwards kc_store_totals stores those of vector j. part: which of the map's parts
-   that are added up together, 0: it is one. */
+/* Makes registers for the totals of nb vectors. Afterwards kc_store_totals stores those of vector j. part: which of
+   the map's parts that are added up together; 0: the map is one. */
 void kc_totals(KC *, int nb, int lanes);
 void kc_store_totals(KC *, int j, const Ix *n, const Ix *channel, const Ix *part, int valid);
 /* What is reduced inside a row goes to a part of its own until kc_end_columns adds that up; where nothing is, no more
    than the loops. */
 void kc_begin_columns(KC *);
 void kc_end_columns(KC *);
-/* Loops over n rows from `first` on, in steps; where something is reduced, in blocks whose sums are added up apart. tiles: in
-   a row. */
+/* Loops over n rows from `first` on, in steps. Where something is reduced, the loops are in blocks whose sums are
+   added up apart. tiles: in a row. */
 typedef void RowFn(KC *, const Ix *y, void *user);
 void kc_rows(KC *, LoopKind, const Ix *first, int64_t n, int64_t step, int64_t tiles, RowFn *, void *user);
 
 /* ---- contraction in register tiles (tile.c) ---- */
-/* A loop of the reduction, of `most` turns at most. step: of a loop over blocks. in: it runs over a block of loop in - 1,
-   0: over lo..hi. apart: in each turn, the sum of everything inside it is added up apart. */
+/* A loop of the reduction, of `most` turns at most. step: of a loop over blocks. in: it runs over a block of loop
+   in - 1; 0: over lo..hi. apart: in each turn, the sum of everything inside it is added up apart. */
 typedef struct RedLoop { const char *name; const Ix *lo, *hi; int64_t most, step; int in; bool apart; } RedLoop;
 enum { MAX_RED = 12 };
 typedef struct Contract {
@@ -170,8 +173,8 @@ typedef struct Contract {
     void *user;
     const Expr *(*init)(KC *, void *, int j);                                             /* bias of vector j, or 0 */
     const Expr *(*x)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red);    /* scalar input */
-    /* n scalar inputs from that step of the innermost loop on, which takes a multiple of the target's lanes; NULL: they do not
-       lie side by side */
+    /* n scalar inputs from that step of the innermost loop on, which takes a multiple of the target's lanes. NULL:
+       they do not lie side by side. */
     const Expr *(*xs)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red, int n);
     const Expr *(*w)(KC *, void *, int j, const Ix *const *red);                          /* vector of weights */
     CoordFn *coord;                                                                       /* of the output */
@@ -185,8 +188,8 @@ void kc_contract(KC *, const Contract *);
 void kc_cut(Contract *, RedLoop *l);
 /* Numbers that loops from..to add up one behind the other, at most. */
 int64_t kc_terms(const Contract *, int from, int to);
-/* Sums inside loop inner - 1 are added up apart, and those inside as many loops around it as it takes, so that the loops
-   outside add up fewer than LONG_SUM numbers one behind the other. */
+/* Sums inside loop inner - 1 are added up apart. So are those inside as many loops around it as it takes until the
+   loops outside add up fewer than LONG_SUM numbers one after the other. */
 void kc_apart(Contract *, int inner);
 /* The reduction goes over n terms in blocks, of which many are added up in groups; returns how many loops they take.
    Term i is what kc_blocked makes of the loops' variables. */

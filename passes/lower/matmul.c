@@ -48,7 +48,8 @@ static const Expr *mm_init(KC *kc, void *user, int j)
     Mm *m = user;
     if (m->bias < 0)
         return x_const(&kc->b, vt(DT_F32, m->lanes), 0);
-    return kc_load_param(kc, m->bias, column(kc, m, j), true, m->lanes, (j + 1) * m->lanes == m->wide ? m->last_n : m->lanes);
+    return kc_load_param(kc, m->bias, column(kc, m, j), true, m->lanes,
+                         (j + 1) * m->lanes == m->wide ? m->last_n : m->lanes);
 }
 
 /* The coordinates of a row but that of the column. */
@@ -225,8 +226,9 @@ static void tile(KC *kc, Mm *m, int nb, int rows)
         dots(kc, m, nb, rows);
         return;
     }
-    Contract t = {.rows = 1, .px = rows, .nb = nb, .lanes = m->lanes, .last_n = m->last_n, .vdim = m->ot.rank - 1, .user = m,
-                  .init = mm_init, .x = mm_x, .w = mm_w, .coord = mm_coord, .twin = m->mirrored ? mirror : NULL, .even = m->even};
+    Contract t = {.rows = 1, .px = rows, .nb = nb, .lanes = m->lanes, .last_n = m->last_n, .vdim = m->ot.rank - 1,
+                  .user = m, .init = mm_init, .x = mm_x, .w = mm_w, .coord = mm_coord,
+                  .twin = m->mirrored ? mirror : NULL, .even = m->even};
     m->blocked = m->K >= 2 * SUM_BLOCK ? kc_blocks(kc, &t, "k", m->K) : 0;
     if (!m->blocked)
         t.red[0] = (RedLoop){.name = "k", .lo = IXC(0), .hi = IXC(m->K)}, t.nred = 1;

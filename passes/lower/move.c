@@ -8,7 +8,8 @@ typedef struct Move {
     int vdim;
     int64_t offset;                /* concat: where this operand starts along axis */
     int axis;
-    void (*from)(KC *, struct Move *, const Ix *const *coord, const Ix **in); /* input coordinates of frame coordinates */
+    /* Input coordinates of frame coordinates. */
+    void (*from)(KC *, struct Move *, const Ix *const *coord, const Ix **in);
 } Move;
 
 static void copy_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
@@ -17,7 +18,8 @@ static void copy_body(KC *kc, const Ix *const *coord, int lanes, int n, void *us
     const Type *it = kc_type(kc, m->in);
     const Ix *in[MAX_RANK];
     m->from(kc, m, coord, in);
-    kc_store(kc, kc_out(kc), coord, m->vdim, kc_load(kc, m->in, it, in, m->vdim < it->rank ? m->vdim : it->rank - 1, lanes, n), n);
+    kc_store(kc, kc_out(kc), coord, m->vdim,
+             kc_load(kc, m->in, it, in, m->vdim < it->rank ? m->vdim : it->rank - 1, lanes, n), n);
 }
 
 /* concat walks the operands: store coordinates are shifted instead. */

@@ -2,7 +2,14 @@
 #include "lower.h"
 
 /* The walk along vdim at one place of the other dimensions: size elements in steps of lanes and what is left. */
-typedef struct Walk { const Ix **coord; int vdim, lanes; int64_t size, whole; const char *name; BodyFn *body; void *user; } Walk;
+typedef struct Walk {
+    const Ix **coord;
+    int vdim, lanes;
+    int64_t size, whole;
+    const char *name;
+    BodyFn *body;
+    void *user;
+} Walk;
 
 static void whole_vectors(KC *kc, const Walk *w, LoopKind kind)
 {
@@ -31,7 +38,8 @@ static bool over_operand(const KC *kc)
 
 void kc_nest(KC *kc, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *body, void *user)
 {
-    static const char *const names4[] = {"n", "c", "y", "x"}, *const names[] = {"i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7"};
+    static const char *const names4[] = {"n", "c", "y", "x"};
+    static const char *const names[] = {"i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7"};
     const char *const *name = frame->rank == 4 ? names4 : names;
     int dims[MAX_RANK], nd = 0;
     const Ix *coord[MAX_RANK];
@@ -53,10 +61,12 @@ void kc_nest(KC *kc, const Type *frame, int vdim, int lanes, bool parallel, Body
     Walk w = {coord, vdim, lanes, size, size / lanes * lanes, frame->rank ? name[vdim] : names[0], body, user};
     bool apart = over && lanes > 1 && w.whole && w.whole < size;
     for (int k = 0; k < nd - apart; k++)
-        coord[dims[k]] = IXV(kb_for(&kc->b, parallel && !k ? LOOP_PARALLEL : LOOP_SERIAL, name[dims[k]], IXC(0), IXC(frame->dim[dims[k]]), 1));
+        coord[dims[k]] = IXV(kb_for(&kc->b, parallel && !k ? LOOP_PARALLEL : LOOP_SERIAL, name[dims[k]], IXC(0),
+                                    IXC(frame->dim[dims[k]]), 1));
     for (int part = 0; part <= apart; part++) {
         if (apart)
-            coord[dims[nd - 1]] = IXV(kb_for(&kc->b, LOOP_SERIAL, name[dims[nd - 1]], IXC(0), IXC(frame->dim[dims[nd - 1]]), 1));
+            coord[dims[nd - 1]] =
+                IXV(kb_for(&kc->b, LOOP_SERIAL, name[dims[nd - 1]], IXC(0), IXC(frame->dim[dims[nd - 1]]), 1));
         if (!apart || part == 0)
             whole_vectors(kc, &w, parallel && !nd && w.whole == size ? LOOP_PARALLEL : LOOP_SERIAL);
         if (!apart || part == 1)
@@ -197,7 +207,8 @@ void kc_clip(KC *kc, const Slide *w, const Ix *o, const Ix **lo, const Ix **hi)
     *hi = inside ? IXC(w->k) : ix_min(kc->A, IXC(w->k), ix_div(kc->A, ADDC(back, w->in + w->d - 1), w->d));
 }
 
-void kc_columns(KC *kc, const Slide *w, bool peel, int px, void (*tile)(KC *, const Ix *, int, bool, void *), void *user)
+void kc_columns(KC *kc, const Slide *w, bool peel, int px,
+                void (*tile)(KC *, const Ix *, int, bool, void *), void *user)
 {
     int64_t x0 = 0, x1 = w->out;
     if (peel) { /* outputs [x0, x1) have whole windows */

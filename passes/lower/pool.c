@@ -137,13 +137,15 @@ static void windows(KC *kc, Pool *p, const Ix *x, int px)
     const Ix *ky = IXV(kb_for(b, LOOP_SERIAL, "ky", lo, hi, 1));
     for (int64_t j = 0; j < slide_span(&p->h, px); j++)
         if (col[j] >= 0) {
-            const Ix *ic[4] = {p->n, p->c, ADDC(ADD(MULC(p->y, p->v.s), MULC(ky, p->v.d)), -p->v.p), ADDC(MULC(x, p->h.s), j - p->h.p)};
+            const Ix *ic[4] = {p->n, p->c, ADDC(ADD(MULC(p->y, p->v.s), MULC(ky, p->v.d)), -p->v.p),
+                               ADDC(MULC(x, p->h.s), j - p->h.p)};
             const Expr *in = kc_load(kc, kc->n->in[0], kc_type(kc, kc->n->in[0]), ic, p->vdim, p->lanes, p->valid);
             kb_set(b, col[j], NULL, NULL, x_gather(b, X_maximum, col[j], in));
         }
     kb_end(b);
     for (int64_t q = 0; q < px; q++)
-        kc_store_results(kc, window_max(kc, p, col, q), (const Ix *[]){p->n, p->c, p->y, ADDC(x, q)}, p->vdim, p->lanes, p->valid);
+        kc_store_results(kc, window_max(kc, p, col, q), (const Ix *[]){p->n, p->c, p->y, ADDC(x, q)}, p->vdim, p->lanes,
+                         p->valid);
 }
 
 /* Those that leave the input come one by one, without sharing. */

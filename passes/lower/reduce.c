@@ -55,7 +55,8 @@ static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
     }
     r->lanes = lanes, r->n = n;
     const Expr *zero = x_const(b, vt(DT_F32, lanes), r->max ? -INFINITY : 0);
-    int acc = kc_fold(kc, "acc", r->max ? X_maximum : X_add, zero, two ? r->it->dim[r->axis[0]] : r->inner, two ? rows_term : term, r);
+    int acc = kc_fold(kc, "acc", r->max ? X_maximum : X_add, zero, two ? r->it->dim[r->axis[0]] : r->inner,
+                      two ? rows_term : term, r);
     const Expr *x = x_reg(b, acc);
     if (kc->n->op == OP_mean)
         x = x_bin(b, X_div, x, x_const(b, vt(DT_F32, lanes), (double)r->inner));

@@ -25,8 +25,8 @@ static int pixels(KC *kc, const Contract *c, const Ix **r, const Ix **q)
     return n;
 }
 
-/* The hardware does not look far enough ahead for what comes from beyond L2. One prefetch a step at most, except where few
-   passes have to do it; where there are many, the last ones fetch what is there already. */
+/* The hardware does not look far enough ahead for what comes from beyond L2. There is one prefetch a step at most,
+   except where few passes have to do it. Where there are many passes, the last ones fetch what is there already. */
 void kc_prefetch(KC *kc, const Panels *p, const Ix *panel, const Ix *pass, const Ix *step)
 {
     enum { LINE = 16 };
@@ -89,7 +89,8 @@ static void store_paired(KC *kc, const Contract *c, const int *acc, int p)
         if (j == last)
             coord[j][c->vdim] = ADDC(coord[j][c->vdim], -half);
         const Expr *sum = x_tile(&kc->b, acc[j], IXC(j == last ? p / 2 : p), NULL);
-        x[j] = kc_reg(kc, "t", kc_epilogue(kc, sum, coord[j], c->vdim, c->lanes, j == last ? half + c->last_n : c->lanes)[out->step]);
+        x[j] = kc_reg(kc, "t", kc_epilogue(kc, sum, coord[j], c->vdim, c->lanes,
+                                           j == last ? half + c->last_n : c->lanes)[out->step]);
     }
     for (int j = last; j >= 0; j--)
         kc_store(kc, out->value, coord[j], c->vdim, x[j], j == last ? half + c->last_n : c->lanes);
@@ -286,7 +287,8 @@ void kc_contract(KC *kc, const Contract *c)
         return;
     }
     if (!c->store) {
-        kc_finish(kc, &(Finish){c->rows, c->px, c->nb, c->lanes, c->last_n, c->vdim, acc, c->coord, c->user, c->twin, c->even});
+        kc_finish(kc, &(Finish){c->rows, c->px, c->nb, c->lanes, c->last_n, c->vdim, acc, c->coord, c->user, c->twin,
+                                c->even});
         return;
     }
     int n = pixels(kc, c, &r, &q);

@@ -21,12 +21,14 @@ static void table(KC *kc, const char *dim, int64_t in, int64_t scale, int *at, i
     int32_t *t = NEW(kc->l->A, int32_t, out * 2);
     float *w = NEW(kc->l->A, float, out);
     for (int64_t o = 0; o < out; o++) {
-        double src = corners ? (out > 1 ? (double)o * (double)(in - 1) / (double)(out - 1) : 0) : fmax(((double)o + 0.5) / (double)scale - 0.5, 0);
+        double src = corners ? (out > 1 ? (double)o * (double)(in - 1) / (double)(out - 1) : 0)
+                             : fmax(((double)o + 0.5) / (double)scale - 0.5, 0);
         int64_t i = imin((int64_t)src, in - 1);
         t[2 * o] = (int32_t)i, t[2 * o + 1] = (int32_t)imin(i + 1, in - 1);
         w[o] = (float)(src - (double)i);
     }
-    const char *tag = arena_printf(kc->l->A, "bilinear.%lld_%lld%s", (long long)in, (long long)scale, corners ? "_corners" : "");
+    const char *tag = arena_printf(kc->l->A, "bilinear.%lld_%lld%s", (long long)in, (long long)scale,
+                                   corners ? "_corners" : "");
     *at = kc_const(kc, dim, arena_printf(kc->l->A, "%s.at", tag), DT_I32, 2, (int64_t[]){out, 2}, t);
     *weight = kc_const(kc, dim, arena_printf(kc->l->A, "%s.w", tag), DT_F32, 1, &out, w);
 }

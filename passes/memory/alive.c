@@ -1,6 +1,6 @@
-/* Bytes alive, incrementally. A storage is alive from the first to the last node that touches it. Where a node's result
-   takes the place of a storage that dies there, the bytes are alive once, not twice. Both are ranges added to a tree over
-   the nodes, whose root knows the maximum. */
+/* Bytes alive, incrementally. A storage is alive from the first to the last node that touches it. Where a node's
+   result takes the place of a storage that dies there, the bytes are alive once, not twice. Both are ranges added to
+   a tree over the nodes. The root of the tree knows the maximum. */
 #include "alive.h"
 
 #include "../edit.h"

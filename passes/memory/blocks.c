@@ -44,7 +44,8 @@ static bool plain(const Value *v)
 {
     Layout own = v->layout;
     own.group = 0;
-    return own.order != ORDER_STRIDED && own.first == 0 && layout_room(&own, &v->type) == layout_room(&v->layout, &v->type);
+    return own.order != ORDER_STRIDED && own.first == 0 &&
+           layout_room(&own, &v->type) == layout_room(&v->layout, &v->type);
 }
 
 static bool same_elements(const Value *a, const Value *b)
@@ -59,14 +60,15 @@ static bool same_elements(const Value *a, const Value *b)
     return type_eq(&a->type, &b->type) && a->layout.cstride == b->layout.cstride && a->layout.last == b->layout.last;
 }
 
-/* May the node's result `out` be written over v, which it reads? With equally many elements nothing is broadcast: a step
-   reads the element that is written next, and so does an in-place anchor of its first operand. Any other operand of the
-   anchor is read at many indices, and a view of the same storage may have its elements in another order. */
+/* May the node's result `out` be written over v, which it reads? With equally many elements nothing is broadcast. A
+   step reads the element that is written next, and so does an in-place anchor of its first operand. Any other operand
+   of the anchor is read at many indices. A view of the same storage may have its elements in another order. */
 static void try_over(Storages *s, const Node *n, NodeStorages *t, ValueId v, ValueId out)
 {
     const Value *value = s->g->value.v;
     int store = v < 0 ? -1 : s->of[v];
-    if (store < 0 || store == t->made || s->v[store].bytes != s->v[t->made].bytes || !same_elements(&value[v], &value[out]))
+    if (store < 0 || store == t->made || s->v[store].bytes != s->v[t->made].bytes ||
+        !same_elements(&value[v], &value[out]))
         return;
     for (int k = 0; k < n->nin; k++) {
         bool same_index = k == 0 && op_is(n->op, P_IN_PLACE) && same_elements(&value[n->in[0]], &value[out]);
@@ -85,8 +87,8 @@ static void try_over(Storages *s, const Node *n, NodeStorages *t, ValueId v, Val
     t->over[t->nover++] = store;
 }
 
-/* A result through a reduction is complete when everything has been read, and lies apart. Of two results that are stored,
-   one would be written while the other's operands are still read. */
+/* A result through a reduction is complete when everything has been read, and lies apart. Of two results that are
+   stored, one would be written while the other's operands are still read. */
 void storages_place(Arena *A, Storages *s, int node)
 {
     const Node *n = &s->g->node.v[node];

@@ -1,13 +1,14 @@
 #ifndef DSQ_BLOCKS_H
 #define DSQ_BLOCKS_H
-/* Which values share memory, how much it is, and from when to when it is needed: the one answer for the passes that
-   order nodes and that place them in the arena. Two levels:
+/* Which values share memory, how much it is, and from when to when it is needed. This is the one answer for the
+   passes that order nodes and for those that place values in the arena. There are two levels:
 
    A storage is what lies in one place whatever the order of nodes: a value of the arena, all values of a group
-   (eliminate-movement), or the scratch memory of one node. It is alive from the first to the last node that touches (writes or reads) it.
+   (eliminate-movement), or the scratch memory of one node. It is alive from the first to the last node that touches
+   (writes or reads) it.
 
-   A block is what lies in one place under a given order: storages of which each took the place of the one before in the
-   node where that one was touched for the last time. */
+   A block is what lies in one place under a given order. Its storages follow each other: each takes the place of the
+   one before in the node where that one is touched for the last time. */
 #include "../pass.h"
 
 typedef struct Storage { int64_t bytes; int touches; /* nodes that write or read it */ } Storage;

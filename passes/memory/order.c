@@ -5,13 +5,13 @@
      %3 = max_pool %1 ... : f32[1,8,4,4]                 %3 = max_pool %1 ... : f32[1,8,4,4]
      %4 = concat %2, %3                                  %4 = concat %2, %3
 
-   What is alive is counted as plan-memory will count it (blocks.h). How much that is after some nodes depends on which
-   they are, not on their order: search goes over sets of nodes. Nodes before and behind which all others must stand cut
-   the order into parts that do not depend on each other, and only parts that alone need more than some other part must
-   are touched. Each is searched level by level with the best few sets kept, then more, until none had to be left out (the
-   result is then optimal), or it needs no more than another part does, or the work is used up. The result is the same on
-   every machine, no worse than the order given, and as near to it as the memory found allows. Needs F_LAYOUT; keeps
-   everything. */
+   What is alive is counted as plan-memory will count it (blocks.h). How much that is after some nodes depends on
+   which they are, not on their order, so the search goes over sets of nodes. Some nodes have every other before or
+   after them in every order. They cut the order into parts that do not depend on each other. Only parts that alone
+   need more than some other part must are touched. Each is searched level by level with the best few sets kept, then
+   with more. The search ends when none had to be left out (the result is then optimal), or when the part needs no
+   more than another part does, or when the work is used up. The result is the same on every machine and no worse than
+   the order given. It is as near to that order as the memory found allows. Needs F_LAYOUT; keeps everything. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,8 +147,8 @@ static int find_parts(Ordering *o, Part *part)
 
 /* ---- what any order needs ---- */
 
-/* Whether a storage is alive while node i of the part runs, in every order: it was touched before the part, by i, or by a
-   node that i needs; and will be by i, by a node that needs i, or behind the part. */
+/* Whether a storage is alive while node i of the part runs, in every order. It was touched before the part, by i, or
+   by a node that i needs. And it will be touched by i, by a node that needs i, or after the part. */
 typedef struct Always { bool *touched, *up, *down; } Always;
 
 static void find_always(Ordering *o, const Part *p, int storage, Always *a)
@@ -168,12 +168,13 @@ static void find_always(Ordering *o, const Part *p, int storage, Always *a)
     for (int i = n - 1; i >= 0; i--) {
         a->down[i] = left;
         for (int k = o->behind.begin[p->begin + i]; k < o->behind.begin[p->begin + i + 1]; k++)
-            a->down[i] |= o->behind.v[k] < p->end && (a->touched[o->behind.v[k] - p->begin] || a->down[o->behind.v[k] - p->begin]);
+            a->down[i] |= o->behind.v[k] < p->end &&
+                          (a->touched[o->behind.v[k] - p->begin] || a->down[o->behind.v[k] - p->begin]);
     }
 }
 
-/* No order of the part needs less than this. The part stands as given, o->done is what was touched before it, and of that
-   `alive` bytes still are. */
+/* No order of the part needs less than this. The part stands as given. o->done is what was touched before it, and of
+   that `alive` bytes still are alive. */
 static int64_t least(Ordering *o, const Part *p, int64_t alive)
 {
     int n = p->end - p->begin;
@@ -292,8 +293,8 @@ static void move(Search *s, Set *t, int i)
     flip(s, i);
 }
 
-/* Runs what can run without a new peak and leaves no more alive than before: whatever follows needs no more than if it had
-   waited. Storages that it begins would be begun all the same, those that it ends would be alive until then. */
+/* Runs what can run without a new peak and leaves no more alive than before. What follows needs no more than if it
+   had waited: storages that it begins would be begun all the same, and those that it ends would live until then. */
 static void settle(Search *s, Set *t)
 {
     for (int i = next_ready(s, 0); i < s->n;) {

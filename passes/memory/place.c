@@ -100,8 +100,8 @@ static int topmost(const Plan *pl, int64_t bytes)
     return i;
 }
 
-/* Hill climbing over orders, as Arm's Vela does: the block that ends the arena is placed earlier, or any block earlier or
-   later; what is no worse is kept. The work is bounded, the random numbers are the same everywhere. */
+/* Hill climbing over orders, as Arm's Vela does. The block that ends the arena is placed earlier, or any block
+   earlier or later. What is no worse is kept. The work is bounded, and the random numbers are the same everywhere. */
 static int64_t climb(Plan *pl, int64_t bytes, int64_t bound)
 {
     enum { TRIES = 2000, WORK = 100 << 20 };

@@ -1,15 +1,17 @@
 /* Branch and bound for the smallest plan of blocks whose times are fixed.
 
-   Blocks are put down in the order of their offsets, each on the highest top of those below it: every plan that cannot be
-   pushed down is built this way. With the blocks down so far and the offset `last` of the last one, a branch ends
-   - where a block not yet down would end above the limit, or, at some time, all of those alive then would, stacked on the
-     lowest place that one of them can have;
+   Blocks are put down in the order of their offsets, each on the highest top of those below it. Every plan that
+   cannot be pushed down is built this way. With the blocks down so far and the offset `last` of the last one, a
+   branch ends
+   - where a block not yet down would end above the limit;
+   - where, at some time, all blocks not yet down that are alive then would end above the limit, stacked on the lowest
+     place that one of them can have;
    - where a block not yet down fits below what is put down next: it could have been there, and that plan is looked at
      elsewhere.
-   Of blocks that are alike the first goes lowest, at equal offsets the lower index comes first. Times at which nothing is
-   alive part the blocks into groups of which only the largest matter. The idea of building plans from the bottom, and of these
-   limits, is from Moffitt, "MiniMalloc: A Lightweight Memory Allocator for Hardware-Accelerated Machine Learning",
-   ASPLOS 2023. */
+   Of blocks that are alike the first goes lowest. At equal offsets the lower index comes first. Times at which
+   nothing is alive part the blocks into groups. Only the largest groups matter. The idea of building plans from the
+   bottom, and of these limits, is from Moffitt, "MiniMalloc: A Lightweight Memory Allocator for Hardware-Accelerated
+   Machine Learning", ASPLOS 2023. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -253,9 +255,9 @@ static int64_t common_unit(const Group *g)
     return unit;
 }
 
-/* Looks for the smallest plan of a group; `enough` is what the arena takes anyway. Half of the work is for a plan of that
-   size, the rest for improving what is known: offsets are sums of sizes, so the next smaller plan is smaller by their
-   common unit. Returns the work left. */
+/* Looks for the smallest plan of a group. `enough` is what the arena takes anyway. Half of the work is for a plan of
+   that size, the rest for improving what is known. Offsets are sums of sizes, so the next smaller plan is smaller by
+   their common unit. Returns the work left. */
 static int64_t shrink(Arena *A, Group *g, int64_t enough, int64_t work)
 {
     if (g->n > MAX_GROUP)

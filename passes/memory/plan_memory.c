@@ -2,10 +2,11 @@
 
      %1 = conv2d ... : f32[1,16,8,8] nhwc(c=16)   =>   : f32[1,16,8,8] nhwc(c=16) @2048
 
-   Values that may share memory form one block (blocks.c): the values of a group, and a result that takes the place of an
-   operand which dies in the same kernel and is read only at the index that is written. Blocks are then placed (place.c,
-   place_exact.c); the lower bound is the largest sum of blocks alive at once. The graph says how good the plan is known to
-   be. Where the pass is disabled, no value takes the place of another. Needs F_LAYOUT, gives F_OFFSETS. */
+   Values that may share memory form one block (blocks.c). Those are the values of a group, and a result that takes
+   the place of an operand. Such an operand dies in the same kernel and is read only at the index that is written.
+   Blocks are then placed (place.c, place_exact.c). The lower bound is the largest sum of blocks alive at once. The
+   graph says how good the plan is known to be. Where the pass is disabled, no value takes the place of another. Needs
+   F_LAYOUT, gives F_OFFSETS. */
 #include "blocks.h"
 #include "../edit.h"
 

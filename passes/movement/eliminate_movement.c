@@ -1,17 +1,17 @@
 /* eliminate-movement: split, slice, concat, channel_shuffle, reshape, flatten and transpose become index maps.
 
      %2, %3 = slices of %1 : f32[1,48,28,28]      =>   %1, %4 nhwc(c=24) group(1, ...): blocks of one storage
-     %4 = conv2d ... (of %3)                           %2, %3, %5, %6 strided(..., at=[0:12,18816:18828]) group(1, ...) view
-     %5 = concat %2, %4
+     %4 = conv2d ... (of %3)                           %2, %3, %5, %6 strided(..., at=[0:12,18816:18828])
+     %5 = concat %2, %4                                               group(1, ...) view
      %6 = channel_shuffle %5 {groups=2}
 
-   Values that movements connect form a group and share one storage; the results of movements are views of it. Where
-   concat alone connects maps, their channels lie side by side in one map, so that every reader sees a plain one. Where
-   channels are shuffled, each map is a block of its own, and readers go by tables: the kernels of convolutions and
-   linear layers sort theirs, with their weights, so that they read runs. A depthwise convolution writes its result in
-   the order in which it reads. Where a map's result lies in a group, its operand that dies there is written to that very
-   place: the map changes it while it is near, and finds no other memory to write to. What cannot be a view keeps its kernel, and `why` says for what reason. Needs F_LAYOUT,
-   keeps everything. */
+   Values that movements connect form a group and share one storage. The results of movements are views of it. Where
+   concat alone connects maps, their channels lie side by side in one map, so that every reader sees a plain one.
+   Where channels are shuffled, each map is a block of its own, and readers go by tables. The kernels of convolutions
+   and linear layers sort their tables, with their weights, so that they read runs. A depthwise convolution writes its
+   result in the order in which it reads. Where a map's result lies in a group, its operand that dies there is written
+   to that very place. The map changes it while it is near, and finds no other memory to write to. What cannot be a
+   view keeps its kernel, and `why` says for what reason. Needs F_LAYOUT, keeps everything. */
 #include <string.h>
 
 #include "../choose/inner.h"
@@ -193,8 +193,8 @@ static void place_side_by_side(Mover *m, Group *s)
     s->room = layout_room(&whole, &first->type);
 }
 
-/* One source behind the other, each at a multiple of the channel stride. Maps have one channel stride, so that a table can
-   lead from one to the next where they are of one geometry. */
+/* Sources stand one after the other, each at a multiple of the channel stride. Maps have one channel stride, so that
+   a table can lead from one to the next where they are of one geometry. */
 static void place_in_blocks(Mover *m, Group *s)
 {
     s->room = s->cstride = 0;
@@ -345,7 +345,8 @@ static bool in_vectors(const Mover *m, const Node *n, const Layout *l, const Typ
     return m->p->target->lanes == 1 || d < 0 || t->dim[d] == 1 || layout_contiguous(l, t, d);
 }
 
-/* Can a product read its operand in vectors, along the columns or along the sum? What a tile reads one by one lies anyhow. */
+/* Can a product read its operand in vectors, along the columns or along the sum? What a tile reads one by one may lie
+   in any way. */
 static bool product_reads(const Mover *m, const Node *n, int k, const Layout *l, const Type *t)
 {
     bool sum = n->attr.transpose_b && !n->attr.transpose_a && layout_contiguous(l, t, t->rank - 1);
@@ -457,8 +458,8 @@ static void permute(Mover *m, const Node *n, int id)
     for (int64_t c = 0; c < t->dim[1]; c++)
         at[c] = v.slot[c];
     int64_t row = t->dim[3] * cstride;
-    out->layout = (Layout){.order = ORDER_STRIDED, .axis = 1, .at = at, .group = id, .room = t->dim[0] * t->dim[2] * row,
-                           .stride = {t->dim[2] * row, 0, row, cstride}};
+    out->layout = (Layout){.order = ORDER_STRIDED, .axis = 1, .at = at, .group = id,
+                           .room = t->dim[0] * t->dim[2] * row, .stride = {t->dim[2] * row, 0, row, cstride}};
 }
 
 /* Does the node read v, which nobody else does, at the index that it writes next? */
@@ -525,7 +526,8 @@ bool pass_eliminate_movement(Pass *p, Graph *g)
     Arena *A = p->scratch;
     Mover m = {.p = p, .g = g, .root = NEW(A, int, g->value.n), .channels = NEW(A, int, g->value.n),
                .addr = NEW(A, Addr, g->value.n),
-               .group = NEW(A, Group *, g->value.n), .placed = NEW(A, bool, g->value.n), .lost = NEW(A, bool, g->value.n)};
+               .group = NEW(A, Group *, g->value.n), .placed = NEW(A, bool, g->value.n),
+               .lost = NEW(A, bool, g->value.n)};
     bool any = false;
     for (int i = 0; i < g->node.n; i++) {
         Node *n = &g->node.v[i];

@@ -3,11 +3,11 @@
      %3 = conv2d %2 ... epilogue { add %1 } : f32[1,16,8,8] nhwc(c=16, border=[1,1,0,0])      (%1 has [1,1,1,1])
        =>   : f32[1,16,8,8] nhwc(c=16, border=[1,1,1,1])
 
-   plan-memory writes a sum over a residual that dies there, if both lie alike. Borders are what the readers of each need,
-   so they often differ by a row. Of the operands that a node reads at the index that it writes, the one whose border and
-   the result's become the wider of both with the most profit is taken: less alive at the worst moment or, at no more of
-   that, less over time. What was made alike before stays alike. Needs F_LAYOUT; keeps everything: readers do not mind a
-   border that is wider than they need. */
+   plan-memory writes a sum over a residual that dies there, if both lie alike. Borders are what the readers of each
+   need, so they often differ by a row. Candidates are the operands that a node reads at the index that it writes. The
+   one with the most profit is taken: its border and the result's become the wider of both. Profit is less memory
+   alive at the worst moment or, at no more of that, less over time. What was made alike before stays alike. Needs
+   F_LAYOUT; keeps everything: readers do not mind a border that is wider than they need. */
 #include <string.h>
 
 #include "../memory/alive.h"

@@ -197,7 +197,8 @@ static int64_t *every_element(Arena *A, const Type *t, const Addr *x)
 }
 
 /* Old dimensions from[0..nf) become new ones to[0..nt) of as many elements: strides of the new ones. */
-static bool regroup(const Type *in, const Type *out, const Addr *x, Addr *y, const int *from, int nf, const int *to, int nt)
+static bool regroup(const Type *in, const Type *out, const Addr *x, Addr *y, const int *from, int nf, const int *to,
+                    int nt)
 {
     if (nf == 1 && nt == 1) {
         y->stride[to[0]] = x->stride[from[0]];

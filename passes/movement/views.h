@@ -16,7 +16,8 @@ bool view_op(Op);
 int view_channels(const Node *, int in);
 /* Where dimension d of the operand, along which elements lie side by side, is in the view; -1: in none. */
 int view_dim(const Graph *, const Node *, int d);
-/* The address of a movement's result from those of its operands, which lie in one storage. NULL, or why there is none. */
+/* The address of a movement's result from those of its operands, which lie in one storage. NULL, or why it has
+   none. */
 const char *view_addr(Arena *, const Graph *, const Node *, const Addr *in, Addr *out);
 Addr addr_rows(const Type *, int64_t first); /* dense, row-major */
 /* The plainest layout that says the same, without group: ROW, or NHWC with cstride and border, or STRIDED. */

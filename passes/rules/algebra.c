@@ -1,17 +1,19 @@
-/* algebra: rewrite rules until none fits any more. The rules are texts, passes/rules/algebra.rules and files of --rules.
+/* algebra: rewrite rules until none fits any more. The rules are texts: passes/rules/algebra.rules and files of
+   --rules.
 
      %1 = scale %0, @alpha        ; %2 = square %0
      %3 = scale %2, @beta         ; %4 = add %1, %3     =>   %4 = polynomial %0, @square_encoding, @alpha, @beta
 
-   Rules are tried in their order at every node, a person's before the bundled ones; those that are not exact only
-   without --strict, the bundled ones only from -O1 on. What fired where is kept in the graph. Needs F_CANON, keeps
-   everything. */
+   Rules are tried in their order at every node, a person's before the bundled ones. Those that are not exact fire
+   only without --strict, the bundled ones only from -O1 on. What fired where is kept in the graph. Needs F_CANON,
+   keeps everything. */
 #include "../edit.h"
 #include "rules.h"
 
-/* A set of rules that goes on for longer than this goes round in a circle: firings in all, and rewrites of rewrites that
-   took no node away, of which one may travel along the whole graph. From the CHASED-th of those on, what a rule made is
-   visited before the rest of the graph, so that a circle is run through in one place only. */
+/* A set of rules that goes on for longer than this goes round in a circle. There are limits for firings in all, and
+   for rewrites of rewrites that took no node away. One of these may travel along the whole graph. From the CHASED-th
+   of those on, what a rule made is visited before the rest of the graph. So a circle is run through in one place
+   only. */
 enum { FIRINGS = 1000, FIRINGS_PER_NODE = 20, REWRITES = 100, CHASED = 2 };
 
 /* How a value came about: rewrites of rewrites, the last rule of a person among them, and the last of all; of the rules

@@ -31,7 +31,8 @@ static bool is_rules(const char *path, const char *text)
     const char *start = text_start(text, ';');
     if (!*start || text_is_word(start, "rule"))
         return true;
-    error_at(loc_file(diag_file(path, NULL, 0)), "no rewrite rules: the first one must begin with 'rule NAME exact=yes'");
+    error_at(loc_file(diag_file(path, NULL, 0)),
+             "no rewrite rules: the first one must begin with 'rule NAME exact=yes'");
     return false;
 }
 

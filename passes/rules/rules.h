@@ -1,8 +1,8 @@
 #ifndef DSQ_RULES_H
 #define DSQ_RULES_H
-/* Rewrite rules, as lines of graph text (passes/rules/algebra.rules says what may stand in them). rules_parse.c reads them,
-   rules_match.c finds a pattern and tests conditions, rules_build.c puts the replacement in its place, rules_check.c
-   tries a rule on random shapes and numbers, algebra.c is the pass. None of them knows an operator. */
+/* Rewrite rules, as lines of graph text (passes/rules/algebra.rules says what may stand in them). rules_parse.c reads
+   them. rules_match.c finds a pattern and tests conditions. rules_build.c puts the replacement in its place.
+   rules_check.c tries a rule on random shapes and numbers. algebra.c is the pass. None of them knows an operator. */
 #include "../pass.h"
 
 /* A variable by its sigil: %x any value, @a a constant with numbers, $k an attribute, or (attr -1) all that op has. */
@@ -86,8 +86,9 @@ Attrs term_attrs(const RuleTerm *, const Match *, const Attrs *like);
 
 /* ---- rewriting ---- */
 typedef enum Outcome { RULE_FIRED, RULE_DECLINED, RULE_WRONG } Outcome;
-/* Puts the replacement in the pattern's place. DECLINED: a constant would leave the range of floats or be
-   larger than what it is made of, or an output would lose its node. WRONG: *why says what the rule should not have allowed; the graph is then of no use. */
+/* Puts the replacement in the pattern's place. DECLINED: a constant would leave the range of floats or be larger than
+   what it is made of, or an output would lose its node. WRONG: *why says what the rule should not have allowed. The
+   graph is then of no use. */
 Outcome rule_fire(Arena *, Graph *, Match *, const char **why);
 
 /* ---- checking ---- */

@@ -75,7 +75,8 @@ static ValueId build(Build *s, const RuleTerm *t)
     Graph *g = s->g;
     if (s->known[t->id].v) {
         const char *name = base_name(s, t);
-        return const_of(g, g->node.v[s->m->root].loc, name ? name : s->m->rule->name, s->known[t->id].type, s->known[t->id].v);
+        return const_of(g, g->node.v[s->m->root].loc, name ? name : s->m->rule->name,
+                        s->known[t->id].type, s->known[t->id].v);
     }
     if (t->kind == TERM_VAR)
         return s->m->var[t->var].value;

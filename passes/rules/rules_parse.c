@@ -366,7 +366,8 @@ static RuleExpr *expr(Parse *s)
     e->loc = e->term->loc;
     if (e->term->known)
         return e;
-    fail(s, e->loc, "a condition is made of constants: values stand in nonnegative, shape, rank, dim, uses and elements");
+    fail(s, e->loc,
+         "a condition is made of constants: values stand in nonnegative, shape, rank, dim, uses and elements");
     return NULL;
 }
 

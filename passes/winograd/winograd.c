@@ -1,4 +1,4 @@
-/* Convolutions by Winograd's short ones (winograd.h): small windows of stride 1, and those of stride 2 as several of stride 1.
+/* Convolutions by Winograd's short ones (winograd.h): small windows of stride 1; stride 2 is several of these.
 
      for every block of tile rows (one block where oc_outer):
        V[n x n][tile][c]  = Bt d B                        input tiles, n x n pixels that overlap (winograd_input.c)
@@ -6,9 +6,9 @@
          M[n x n][tile][o] = sum over c of V * U          n x n matrix products, in register tiles
          out               = epilogue(At M A + bias)      m x m pixels of every tile
 
-   V and M lie in the kernel's scratch, U are the transformed weights (winograd_weights.c). Tiles that hang over the map's edge are computed whole,
-   from the border in memory, and stored as far as they are inside. Every output is computed in the same way whatever the
-   blocks and threads. */
+   V and M lie in the kernel's scratch, U are the transformed weights (winograd_weights.c). Tiles that hang over the
+   map's edge are computed whole, from the border in memory, and stored as far as they are inside. Every output is
+   computed in the same way whatever the blocks and threads. */
 #include "winograd_kernel.h"
 
 /* ---- loops ---- */
@@ -29,7 +29,8 @@ static const Expr *product_xs(KC *kc, void *user, const Ix *row, const Ix *q, co
 {
     const Wino *c = user;
     (void)row;
-    const Ix *ix[3] = {c->v_part, c->pos, ADD(MULC(ADD(c->t, q), c->p.channels), product_channel(kc, c, red, c->p.group))};
+    const Ix *ix[3] = {c->v_part, c->pos,
+                       ADD(MULC(ADD(c->t, q), c->p.channels), product_channel(kc, c, red, c->p.group))};
     return x_load(&kc->b, c->v, ix, lanes, 0);
 }
 
@@ -91,7 +92,8 @@ static void products(KC *kc, Wino *c)
     kb_end(b);
 }
 
-/* A tile of which ny x nx outputs are inside the map; rows from, from + step, ... of them. oc: the first of its channels. */
+/* A tile of which ny x nx outputs are inside the map, and its rows from, from + step, ... oc: the first of its
+   channels. */
 typedef struct OutTile { const Wino *c; const Ix *ty, *tx, *t, *oc; int ny, nx, from, step; } OutTile;
 
 static void output_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
@@ -271,7 +273,8 @@ void lower_winograd(KC *kc)
     if (!kc_epilogue_vector(kc, 1))
         kc->s.lanes = 1;
     Wino *c = NEW(kc->A, Wino, 1);
-    *c = (Wino){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .lanes = kc->s.lanes, .it = *kc_type(kc, n->in[0]), .ot = kc->frame};
+    *c = (Wino){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .lanes = kc->s.lanes, .it = *kc_type(kc, n->in[0]),
+                .ot = kc->frame};
     if (!winograd_conv(kc->l->g, n, kc->s.peel, &c->conv))
         bug("a Winograd kernel for what has none");
     c->w = winograd_make(kc->s.wino, c->conv.r);

@@ -1,9 +1,9 @@
-/* Tiles of the input, transformed: V[n x n][tile][channel] = Bt d B. Transforms run in two passes, columns in registers
-   first and rows on those. Each group of rows has a loop over the channels of its own, which reads the tile anew: that
-   costs less than to keep n x n vectors.
+/* Tiles of the input, transformed: V[n x n][tile][channel] = Bt d B. Transforms run in two passes, columns in
+   registers first and rows on those. Each group of rows has a loop over the channels of its own, which reads the tile
+   anew. That costs less than to keep n x n vectors.
 
    Where the input lies in the caller's order, the rows that the block's tiles read are first sorted into a band:
-     band[y][x][phase, channel] = in[channel][2 y + first + phase][2 x + ...], zero outside                     (stride 2) */
+     band[y][x][phase, channel] = in[channel][2 y + first + phase][2 x + ...], zero outside            (stride 2) */
 #include "winograd_kernel.h"
 
 void wino_vectors(KC *kc, const Wino *c, int64_t n, int lanes, VectorFn *fn, void *user)
@@ -18,8 +18,8 @@ void wino_vectors(KC *kc, const Wino *c, int64_t n, int lanes, VectorFn *fn, voi
         fn(kc, c, IXC(whole), lanes, (int)(n - whole), user);
 }
 
-/* A tile: its place in the map, its row in the block and its number, the phase of the input at work and that phase's first
-   channel in V, and the first of the rows of Bt. */
+/* A tile: its place in the map, its row in the block and its number, the phase of the input at work and that phase's
+   first channel in V, and the first of the rows of Bt. */
 typedef struct InTile { const Ix *ty, *tx, *r, *t, *py, *px, *group; int first; bool pair; } InTile;
 
 /* The vector of channels from ch on at row i and column j of the tile. */
@@ -87,15 +87,18 @@ static void clear_band(KC *kc, const Wino *c, int64_t rows)
 typedef struct Phases { int64_t py, px, ny, nx; } Phases;
 
 /* All channels of those phases of a pixel, side by side. */
-static void fill_pixel(KC *kc, const Wino *c, const Ix *top, const Ix *y, const Ix *x, const Ix *ch, int64_t channels, const Phases *f)
+static void fill_pixel(KC *kc, const Wino *c, const Ix *top, const Ix *y, const Ix *x, const Ix *ch, int64_t channels,
+                       const Phases *f)
 {
     int64_t s = c->conv.stride;
     for (int64_t py = f->py; py < f->py + f->ny; py++)
         for (int64_t px = f->px; px < f->px + f->nx; px++)
             for (int64_t k = 0; k < channels; k++) {
-                const Ix *from[4] = {c->n, ADDC(ch, k), ADDC(MULC(ADD(top, y), s), py), ADDC(MULC(ADDC(x, c->conv.first[1]), s), px)};
+                const Ix *from[4] = {c->n, ADDC(ch, k), ADDC(MULC(ADD(top, y), s), py),
+                                     ADDC(MULC(ADDC(x, c->conv.first[1]), s), px)};
                 const Ix *at = ADD(MULC(x, c->p.channels), ADDC(ch, (py * s + px) * c->it.dim[1] + k));
-                kb_store(&kc->b, c->band, (const Ix *[]){c->v_part, y, at}, kc_load(kc, c->in, &c->it, from, 1, 1, 1), 0);
+                kb_store(&kc->b, c->band, (const Ix *[]){c->v_part, y, at}, kc_load(kc, c->in, &c->it, from, 1, 1, 1),
+                         0);
             }
 }
 
@@ -119,7 +122,8 @@ static void fill_band(KC *kc, const Wino *c, int64_t rows)
 {
     int64_t band = rows * c->w.m + c->w.r - 1;
     const Ix *top = ADDC(MULC(c->row, c->w.m), c->conv.first[0]);
-    int64_t s = c->conv.stride, ny = c->it.dim[2] % s ? 1 : s, nx = c->it.dim[3] % s ? 1 : s; /* with a rest: one at a time */
+    int64_t s = c->conv.stride;
+    int64_t ny = c->it.dim[2] % s ? 1 : s, nx = c->it.dim[3] % s ? 1 : s; /* with a rest: one at a time */
     clear_band(kc, c, band);
     for (int64_t py = 0; py < s; py += ny)
         for (int64_t px = 0; px < s; px += nx)

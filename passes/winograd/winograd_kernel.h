@@ -9,8 +9,8 @@ void winograd_weights(const Winograd *, const float *g, double *u);
 
 typedef struct Seg { int64_t first; int blocks, nb, last_n, param; } Seg; /* output channels of one block shape */
 
-/* The kernel under construction. v, m, band: parameters for the planes of inputs and products and the phases of a band of
-   input rows. */
+/* The kernel under construction. v, m, band: parameters for the planes of inputs and of products, and for the phases
+   of a band of input rows. */
 typedef struct Wino {
     Winograd w;
     WinoConv conv;
@@ -27,7 +27,7 @@ typedef struct Wino {
     int at_c;                   /* the loop over channels of a product */
     const Ix *pass;             /* which of the register tiles over all tiles, of `passes` */
     int64_t passes;
-    const Ix *ch;               /* the vector of outputs at work, ch_valid of its lanes, where its loop is outside the tiles' */
+    const Ix *ch;               /* the vector of outputs at work where its loop is outside the tiles'; ch_valid lanes */
     int ch_valid;
 } Wino;
 

@@ -1,5 +1,5 @@
-/* Weights of Winograd's convolutions: transformed when the network is compiled, [o block][n x n][channel][nb * lanes], in the
-   order in which they are read. */
+/* Weights of Winograd's convolutions, transformed when the network is compiled: [o block][n x
+   n][channel][nb * lanes], in the order in which they are read. */
 #include "winograd_kernel.h"
 
 /* Taps g[r][r] of output o for channel k of the convolution of stride 1; outside the window they are zero. */
@@ -11,7 +11,8 @@ static void taps(const KC *kc, const Wino *c, const float *w, int64_t o, int64_t
     const float *from = w + (o * channels + k % channels) * size * size;
     for (int64_t i = 0; i < v->r; i++)
         for (int64_t j = 0; j < v->r; j++) {
-            int64_t y = (i + v->first[0]) * s + phase / s + kc->n->attr.pad.v[0], x = (j + v->first[1]) * s + phase % s + kc->n->attr.pad.v[1];
+            int64_t y = (i + v->first[0]) * s + phase / s + kc->n->attr.pad.v[0];
+            int64_t x = (j + v->first[1]) * s + phase % s + kc->n->attr.pad.v[1];
             g[i * v->r + j] = y >= 0 && y < size && x >= 0 && x < size ? from[y * size + x] : 0;
         }
 }
@@ -20,7 +21,8 @@ void wino_pack(KC *kc, Wino *c, int i)
 {
     Seg *s = &c->seg[i];
     const float *w = tensor_f32(kc->l->A, kc->l->g->value.v[kc->n->in[1]].tensor);
-    int64_t ic = c->conv.groups * c->conv.inner, oc = c->ot.dim[1], wide = (int64_t)s->nb * c->lanes, nn = (int64_t)c->w.n * c->w.n;
+    int64_t ic = c->conv.groups * c->conv.inner, oc = c->ot.dim[1], wide = (int64_t)s->nb * c->lanes;
+    int64_t nn = (int64_t)c->w.n * c->w.n;
     int64_t dim[2] = {s->blocks * nn, ic * wide};
     float *all = NEW(kc->l->A, float, dim[0] * dim[1]), g[WINO_MAX_N * WINO_MAX_N];
     double u[WINO_MAX_N * WINO_MAX_N];
@@ -32,8 +34,8 @@ void wino_pack(KC *kc, Wino *c, int i)
                 for (int64_t p = 0; p < nn; p++)
                     all[((b * nn + p) * ic + k) * wide + j] = (float)u[p];
             }
-    const char *name = arena_printf(kc->l->A, "%s.winograd%d%s_%dx%d", kc->l->g->value.v[kc->n->in[1]].name, c->w.m, i ? "_tail" : "",
-                                    s->nb, c->lanes);
+    const char *name = arena_printf(kc->l->A, "%s.winograd%d%s_%dx%d", kc->l->g->value.v[kc->n->in[1]].name, c->w.m,
+                                    i ? "_tail" : "", s->nb, c->lanes);
     s->param = kc_const(kc, i ? "wt" : "w", name, DT_F32, 2, dim, all);
 }
 
@@ -43,6 +45,8 @@ const Expr *wino_weight(KC *kc, const Wino *c, int j, const Ix *channel)
     const int64_t nn = (int64_t)c->w.n * c->w.n, wide = (int64_t)c->s->nb * c->lanes;
     const Ix *panel = ADD(MULC(c->blk, nn), c->pos);
     if (j == 0 && c->lanes > 1 && c->passes <= MOST_PASSES)
-        kc_prefetch(kc, &(Panels){c->s->param, c->s->blocks * nn, c->conv.groups * c->conv.inner, wide, c->passes}, panel, c->pass, channel);
-    return x_load(&kc->b, c->s->param, (const Ix *[]){panel, ADDC(MULC(channel, wide), (int64_t)j * c->lanes)}, c->lanes, 0);
+        kc_prefetch(kc, &(Panels){c->s->param, c->s->blocks * nn, c->conv.groups * c->conv.inner, wide, c->passes},
+                    panel, c->pass, channel);
+    return x_load(&kc->b, c->s->param, (const Ix *[]){panel, ADDC(MULC(channel, wide), (int64_t)j * c->lanes)},
+                  c->lanes, 0);
 }

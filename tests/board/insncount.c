@@ -1,10 +1,10 @@
-/* QEMU plugin: the instructions executed from the first instruction at address start to that at address stop, each time.
+/* QEMU plugin: the instructions executed from the first one at address start to that at address stop, each time.
 
      cc -shared -fPIC -O2 -o insncount.so insncount.c
      qemu-... -plugin insncount.so,start=0xADDR,stop=0xADDR -d plugin -D FILE ...
 
-   The interface (QEMU's docs/devel/tcg-plugins, version 1: 4.2 to 8.x) is declared here because Debian has plugins enabled
-   but does not package qemu-plugin.h. */
+   The interface (QEMU's docs/devel/tcg-plugins, version 1: 4.2 to 8.x) is declared here, because Debian has plugins
+   enabled but does not package qemu-plugin.h. */
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,8 +22,8 @@ void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, void (*cb)(plugin_id id
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, void (*cb)(unsigned vcpu, void *user), int flags,
-                                            void *user);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, void (*cb)(unsigned vcpu, void *user),
+                                            int flags, void *user);
 void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, int op, void *p, uint64_t add);
 void qemu_plugin_outs(const char *s);
 int qemu_plugin_install(plugin_id id, const qemu_info *info, int argc, char **argv);

@@ -1,6 +1,6 @@
 #ifndef SEMIHOST_H
 #define SEMIHOST_H
-/* Console and exit without a libc: semihosting of Arm (M profile) and RISC-V, which QEMU serves with -semihosting-config
+/* Console and exit without a libc: semihosting of Arm (M profile) and RISC-V. QEMU serves it with -semihosting-config
    enable=on,target=native. With HOSTED, an operating system's own. */
 #ifdef HOSTED
 #include <stdio.h>

@@ -5,7 +5,10 @@
 
 typedef struct Gen { Arena *A; Graph *g; Rng r; VEC(ValueId) pool; int nconst; } Gen;
 
-static int64_t pick(Gen *s, int64_t lo, int64_t hi) { return lo + (int64_t)(rng_next(&s->r) % (uint64_t)(hi - lo + 1)); }
+static int64_t pick(Gen *s, int64_t lo, int64_t hi)
+{
+    return lo + (int64_t)(rng_next(&s->r) % (uint64_t)(hi - lo + 1));
+}
 
 static bool chance(Gen *s, int percent) { return pick(s, 1, 100) <= percent; }
 
@@ -84,9 +87,11 @@ static ValueId conv(Gen *s)
     if (chance(s, 50))
         a.stride = (Ints){2, {1, 1}};
     a.dilation = chance(s, 15) ? (Ints){2, {pick(s, 1, 2), pick(s, 1, 2)}} : (Ints){2, {1, 1}};
-    a.pad = chance(s, 60) ? (Ints){4, {kh / 2, kw / 2, kh / 2, kw / 2}} : (Ints){4, {pick(s, 0, 2), pick(s, 0, 2), pick(s, 0, 2), pick(s, 0, 2)}};
+    a.pad = chance(s, 60) ? (Ints){4, {kh / 2, kw / 2, kh / 2, kw / 2}}
+                          : (Ints){4, {pick(s, 0, 2), pick(s, 0, 2), pick(s, 0, 2), pick(s, 0, 2)}};
     bool depthwise = chance(s, 30);
-    int64_t g = depthwise ? c : chance(s, 25) && c % 2 == 0 ? 2 : 1, out = g * pick(s, 1, depthwise ? (chance(s, 80) ? 1 : 2) : chance(s, 50) ? 40 / (int)g : 9);
+    int64_t g = depthwise ? c : chance(s, 25) && c % 2 == 0 ? 2 : 1;
+    int64_t out = g * pick(s, 1, depthwise ? (chance(s, 80) ? 1 : 2) : chance(s, 50) ? 40 / (int)g : 9);
     a.groups = g;
     int64_t wd[4] = {out, c / g, kh, kw};
     ValueId in[3] = {x, constant(s, shape(4, wd), sqrt(1.0 / (double)(c / g * kh * kw)), 0), -1};
@@ -104,10 +109,12 @@ static ValueId conv_square(Gen *s)
         return -1;
     const Type *t = type_of(s, x);
     Attrs a = defaults(OP_conv2d);
-    int64_t stride = chance(s, 70) ? 1 : 2, k = chance(s, 60) ? 3 : stride == 2 && chance(s, 40) ? pick(s, 5, 7) : pick(s, 2, 5);
+    int64_t stride = chance(s, 70) ? 1 : 2;
+    int64_t k = chance(s, 60) ? 3 : stride == 2 && chance(s, 40) ? pick(s, 5, 7) : pick(s, 2, 5);
     int64_t c = t->dim[1], out = chance(s, 30) ? c : pick(s, 1, 40), wd[4] = {out, c, k, k}, p = k / 2;
     a.stride = (Ints){2, {stride, stride}};
-    a.pad = chance(s, 60) ? (Ints){4, {p, p, p, p}} : (Ints){4, {pick(s, 0, 3), pick(s, 0, 3), pick(s, 0, 3), pick(s, 0, 3)}};
+    a.pad = chance(s, 60) ? (Ints){4, {p, p, p, p}}
+                          : (Ints){4, {pick(s, 0, 3), pick(s, 0, 3), pick(s, 0, 3), pick(s, 0, 3)}};
     ValueId in[3] = {x, constant(s, shape(4, wd), sqrt(1.0 / (double)(c * k * k)), 0), -1};
     int nin = 2;
     if (chance(s, 50))
@@ -120,7 +127,8 @@ static ValueId conv_transpose(Gen *s)
     ValueId x = any_rank4(s);
     if (x < 0)
         return -1;
-    int64_t c = type_of(s, x)->dim[1], k = pick(s, 1, 4), g = chance(s, 20) && c % 2 == 0 ? 2 : 1, og = pick(s, 1, 9), out = g * og;
+    int64_t c = type_of(s, x)->dim[1], k = pick(s, 1, 4), g = chance(s, 20) && c % 2 == 0 ? 2 : 1, og = pick(s, 1, 9);
+    int64_t out = g * og;
     Attrs a = defaults(OP_conv_transpose2d);
     int64_t st = pick(s, 1, 3), d = chance(s, 20) ? 2 : 1;
     a.stride = (Ints){2, {st, chance(s, 80) ? st : 1}};
@@ -140,7 +148,8 @@ static ValueId batch_norm(Gen *s)
     if (type_of(s, x)->rank < 2)
         return -1;
     Type c = shape(1, &type_of(s, x)->dim[1]);
-    ValueId in[5] = {x, constant_in(s, c, 0.5, 1.5), constant(s, c, 0.2, 0), constant(s, c, 0.2, 0), constant_in(s, c, 0.5, 1.5)};
+    ValueId in[5] = {x, constant_in(s, c, 0.5, 1.5), constant(s, c, 0.2, 0), constant(s, c, 0.2, 0),
+                     constant_in(s, c, 0.5, 1.5)};
     return node(s, OP_batch_norm, NULL, in, 5);
 }
 
@@ -175,8 +184,8 @@ static ValueId per_channel(Gen *s)
 
 static ValueId unary(Gen *s)
 {
-    static const Op ops[] = {OP_relu, OP_relu6, OP_clamp, OP_leaky_relu, OP_sigmoid, OP_tanh, OP_hard_sigmoid, OP_hard_swish,
-                             OP_silu, OP_gelu, OP_abs, OP_neg, OP_square, OP_exp, OP_sqrt, OP_sign};
+    static const Op ops[] = {OP_relu, OP_relu6, OP_clamp, OP_leaky_relu, OP_sigmoid, OP_tanh, OP_hard_sigmoid,
+                             OP_hard_swish, OP_silu, OP_gelu, OP_abs, OP_neg, OP_square, OP_exp, OP_sqrt, OP_sign};
     ValueId x = any(s);
     Op op = ops[pick(s, 0, LEN(ops) - 1)];
     Attrs a = defaults(op);
@@ -394,7 +403,8 @@ static ValueId norm(Gen *s)
 
 static ValueId movement(Gen *s)
 {
-    static const Op ops[] = {OP_concat, OP_split, OP_slice, OP_channel_shuffle, OP_reshape, OP_flatten, OP_transpose, OP_upsample, OP_pad};
+    static const Op ops[] = {OP_concat, OP_split, OP_slice, OP_channel_shuffle, OP_reshape, OP_flatten, OP_transpose,
+                             OP_upsample, OP_pad};
     ValueId x = any(s), in[3] = {x, x, x};
     const Type *t = type_of(s, x);
     int nin = 1, rank = t->rank;
@@ -647,7 +657,8 @@ static Graph *generate(Arena *A, uint64_t seed, int size, Make *const *make, int
 {
     static const int64_t channels[] = {1, 2, 3, 4, 5, 8, 12, 16, 17, 24, 33};
     Gen s = {.A = A, .g = graph_new(A, "random"), .r = rng_seed(seed, "randgraph")};
-    int64_t dim[4] = {chance(&s, 80) ? 1 : 2, channels[pick(&s, 0, LEN(channels) - 1)], chance(&s, 10) ? 1 : pick(&s, 1, most), pick(&s, 1, most)};
+    int64_t dim[4] = {chance(&s, 80) ? 1 : 2, channels[pick(&s, 0, LEN(channels) - 1)],
+                      chance(&s, 10) ? 1 : pick(&s, 1, most), pick(&s, 1, most)};
     PUSH(A, &s.pool, graph_input(s.g, "x", shape(4, dim), (Loc){0}));
     if (chance(&s, 20)) {
         int64_t two[2] = {dim[0], pick(&s, 1, 40)};
@@ -673,14 +684,16 @@ static Graph *generate(Arena *A, uint64_t seed, int size, Make *const *make, int
 
 Graph *randgraph(Arena *A, uint64_t seed, int size)
 {
-    static Make *const make[] = {conv, conv, group, group, conv_transpose, batch_norm, per_channel, unary, unary, unary, binary,
-                                 binary, pool, reduction, norm, movement, movement, units, product, tokens, tokens};
+    static Make *const make[] = {conv, conv, group, group, conv_transpose, batch_norm, per_channel, unary, unary, unary,
+                                 binary, binary, pool, reduction, norm, movement, movement, units, product, tokens,
+                                 tokens};
     return generate(A, seed, size, make, LEN(make), 15);
 }
 
 Graph *randgraph_square(Arena *A, uint64_t seed, int size)
 {
-    static Make *const make[] = {conv_square, conv_square, conv_square, conv_square, conv_square, conv_square, conv, per_channel, unary, binary, binary, reduction, movement};
+    static Make *const make[] = {conv_square, conv_square, conv_square, conv_square, conv_square, conv_square, conv,
+                                 per_channel, unary, binary, binary, reduction, movement};
     return generate(A, seed, size, make, LEN(make), 20);
 }
 
@@ -706,7 +719,8 @@ static ValueId product_step(Gen *s, ValueId v, ValueId full)
 
 Graph *randproduct(Arena *A, uint64_t seed)
 {
-    static const int64_t rows[] = {1, 2, 3, 4, 5, 7, 8, 12, 15, 16, 17, 31, 33, 40, 65}, sums[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 33, 49, 64, 100, 129};
+    static const int64_t rows[] = {1, 2, 3, 4, 5, 7, 8, 12, 15, 16, 17, 31, 33, 40, 65};
+    static const int64_t sums[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 33, 49, 64, 100, 129};
     Gen s = {.A = A, .g = graph_new(A, "product"), .r = rng_seed(seed, "randproduct")};
     int64_t m = rows[pick(&s, 0, LEN(rows) - 1)], k = sums[pick(&s, 0, LEN(sums) - 1)];
     if (chance(&s, 8))

@@ -1,4 +1,4 @@
-/* random [--products] [--schedules] FIRST COUNT TARGET[:M]...: random graphs through the whole compiler, for each target:
+/* random [--products] [--schedules] FIRST COUNT TARGET[:M]...: random graphs through the whole compiler, per target:
 
      reference of the graph as written  ~  loop interpreter (1e-5 of the largest magnitude)
      interpreter before the loop passes  =  after them, to the bit
@@ -23,7 +23,10 @@
 
 static bool products; /* graphs of one product each */
 static bool scheduled; /* other schedules than the cost model's */
-static const char *kind(void) { return scheduled ? products ? "scheduled product" : "scheduled" : products ? "product" : "random"; }
+static const char *kind(void)
+{
+    return scheduled ? products ? "scheduled product" : "scheduled" : products ? "product" : "random";
+}
 
 enum { SIZE = 9, BATCH = 25, MAX_PORTS = 8 };
 
@@ -82,8 +85,8 @@ static void fill(Case *c)
 
 static bool clips(Op op)
 {
-    return op == OP_relu || op == OP_relu6 || op == OP_clamp || op == OP_maximum || op == OP_minimum || op == OP_hard_sigmoid ||
-           op == OP_hard_swish;
+    return op == OP_relu || op == OP_relu6 || op == OP_clamp || op == OP_maximum || op == OP_minimum ||
+           op == OP_hard_sigmoid || op == OP_hard_swish;
 }
 
 /* The step behind which a value is zero everywhere: the operand that is so already, -1: this one. */
@@ -186,7 +189,8 @@ static Schedule wander(Case *c, const Pass *p, const Node *n, Rng *r)
 static const Schedules *other_schedules(Case *c, const PassOptions *o)
 {
     Schedules *all = NEW(c->A, Schedules, 1);
-    Pass p = {.target = o->target, .opt = o->opt, .strict = o->strict, .threads = o->threads, .winograd = o->winograd, .scratch = c->A};
+    Pass p = {.target = o->target, .opt = o->opt, .strict = o->strict, .threads = o->threads, .winograd = o->winograd,
+              .scratch = c->A};
     Rng r = rng_seed(c->seed, "schedules");
     for (int i = 0; i < c->chosen->node.n; i++) {
         const Node *n = &c->chosen->node.v[i];
@@ -219,7 +223,8 @@ static bool schedule(Case *c, PassOptions *o)
 
 static const char *compile(Case *c, const Target *t)
 {
-    c->g = products ? randproduct(c->A, c->seed) : c->winograd ? randgraph_square(c->A, c->seed, SIZE) : randgraph(c->A, c->seed, SIZE);
+    c->g = products ? randproduct(c->A, c->seed) : c->winograd ? randgraph_square(c->A, c->seed, SIZE)
+                                                               : randgraph(c->A, c->seed, SIZE);
     c->g->name = arena_printf(c->A, "r%llu", (unsigned long long)c->seed);
     c->written = graph_clone(c->A, c->g);
     fill(c);
@@ -257,7 +262,8 @@ static const char *compile(Case *c, const Target *t)
 typedef const float *In;
 typedef union Run {
     void *sym;
-    int (*p2)(In, float *, void *), (*p3)(In, In, In, void *), (*p4)(In, In, In, In, void *), (*p5)(In, In, In, In, In, void *);
+    int (*p2)(In, float *, void *), (*p3)(In, In, In, void *), (*p4)(In, In, In, In, void *),
+        (*p5)(In, In, In, In, In, void *);
 } Run;
 
 static int call(Run r, float *const *p, int n, void *arena)
@@ -331,7 +337,8 @@ static bool emit(const Case *c, const BackendOptions *o, const char *dir)
     return out && backend_c(c->p, o, out) && outdir_commit(out);
 }
 
-/* One shared object of all cases' C, as one translation unit: the headers of vector types take longer to read than a case. */
+/* One shared object of all cases' C, as one translation unit. Headers of vector types take longer to read than a
+   case. */
 static void *build(Arena *A, Case *c, int n, const Target *t)
 {
     static Arena *forever;

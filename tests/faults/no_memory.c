@@ -1,6 +1,6 @@
-/* To be preloaded: the request for memory number NO_MEMORY_AT, from 1 on, fails, and with NO_MEMORY_ON=1 every one after
-   it, too. The file NO_MEMORY_HIT is made when it does; the file NO_MEMORY_COUNT gets the number of requests at the end.
-   Programs that the process starts are left alone. */
+/* To be preloaded. The request for memory number NO_MEMORY_AT, from 1 on, fails. With NO_MEMORY_ON=1 every one after
+   it fails, too. The file NO_MEMORY_HIT is made when it does. The file NO_MEMORY_COUNT gets the number of requests at
+   the end. Programs that the process starts are left alone. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
-/* libFuzzer target: schedule files of any kind must be refused with a message, or print as text that reads as the same; and
-   each schedule in them is impossible for a layer of the network below, or gives code with the right numbers. */
+/* libFuzzer target. Schedule files of any kind must be refused with a message, or print as text that reads as the
+   same. Each schedule in them is impossible for a layer of the network below, or its code gives the right numbers. */
 #include "../../compiler/tune/schedule_file.h"
 #include "../../compiler/weights/weights.h"
 #include "fuzz.h"

@@ -400,7 +400,8 @@ static inline void counting_kernel(int in, int out, int at)
     CALL({in, 0}, {out, at});
 }
 
-/* Loops before the parallel one store, read that and store again, and leave nothing in registers: only the head runs them. */
+/* Loops before the parallel one store, read that and store again. Nothing is left in registers: only the head runs
+   them. */
 static inline void staged_kernel(int in, int out, int at)
 {
     begin_kernel("staged");
@@ -418,7 +419,8 @@ static inline void staged_kernel(int in, int out, int at)
     CALL({in, 0}, {out, at});
 }
 
-/* What comes before the parallel loop reads what the loop writes: repeated by a later part, it would read something else. */
+/* What comes before the parallel loop reads what the loop writes. Repeated by a later part, it would read something
+   else. */
 static inline void drifting_kernel(int out, int at)
 {
     begin_kernel("drifting");

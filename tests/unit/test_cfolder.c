@@ -35,8 +35,9 @@ static void test_threads(void)
         clear_outputs(&io);
         CU_ASSERT_EQUAL(run(lib, "run_mt", &io, &e), DSQ_OK);
         compare(&io, i ? "run_mt backwards" : "run_mt");
-        CU_ASSERT_EQUAL(parts.loops, 5); /* two convolutions of 3 rows, edge of 7 and the zeros, leading of 31 behind its
-                                            store, staged of 24; counting and drifting are not divided */
+        /* Two convolutions of 3 rows, edge of 7 and the zeros, leading of 31 after its store, staged of 24. Counting
+           and drifting are not divided. */
+        CU_ASSERT_EQUAL(parts.loops, 5);
         CU_ASSERT_EQUAL(parts.parts, i ? 3 + 3 + 8 + 31 + 24 : 2 + 2 + 4 + 16 + 12);
     }
     CU_ASSERT_EQUAL(run(lib, "run_mt", &io, NULL), DSQ_EINVAL);

@@ -17,7 +17,8 @@ static const Row rows[] = {
 
 static bool is_attribute(const char *word)
 {
-    static const char *const other[] = {"out", "bias", "weight", "running_mean", "running_var", "in", "as", "op", "when"};
+    static const char *const other[] = {"out", "bias", "weight", "running_mean", "running_var", "in", "as", "op",
+                                        "when"};
     for (int i = 0; i < LEN(other); i++)
         if (!strcmp(word, other[i]))
             return true;
@@ -65,7 +66,8 @@ static void test_spellings(void)
 {
     static const char *const ops[] = {"conv2d", "leaky_relu", "linear"};
     Arena *A = arena_new();
-    const char *const said[] = {"Conv2D", "CONV_2D", "torch.nn.Conv2d(3, 64)", "nn.LeakyReLU(0.1)", "keras.layers.Dense", "FULLY_CONNECTED"};
+    const char *const said[] = {"Conv2D", "CONV_2D", "torch.nn.Conv2d(3, 64)", "nn.LeakyReLU(0.1)",
+                                "keras.layers.Dense", "FULLY_CONNECTED"};
     const char *const hint[] = {"'conv2d'", "'conv2d'", "'conv2d'", "'leaky_relu'", "'linear'", "'linear'"};
     for (int i = 0; i < LEN(said); i++) {
         const char *h = foreign_hint(A, FOREIGN_OP, said[i], ops, LEN(ops));

@@ -93,7 +93,8 @@ static double run(Case *c, const char *text, const char *target, uint64_t seed)
     CU_ASSERT(!wrong);
     double worst = 0;
     for (int i = 0; i < c->written->output.n; i++)
-        worst = fmax(worst, error_of(io[1 + i], c->ref[i], type_elems(&c->written->value.v[c->written->output.v[i]].type)));
+        worst =
+            fmax(worst, error_of(io[1 + i], c->ref[i], type_elems(&c->written->value.v[c->written->output.v[i]].type)));
     free(arena);
     return worst;
 }
@@ -116,8 +117,8 @@ static void check(const char *text, uint64_t seed, bool fused)
         Case c;
         double err = run(&c, text, target_names[t], seed);
         if (!(err <= 1e-5) || (fused && !never_stored(&c))) {
-            fprintf(stderr, "  %s, seed %llu: error %.3g, %d kernels\n%s\n", target_names[t], (unsigned long long)seed, err,
-                    c.p->call.n, text);
+            fprintf(stderr, "  %s, seed %llu: error %.3g, %d kernels\n%s\n", target_names[t], (unsigned long long)seed,
+                    err, c.p->call.n, text);
             CU_FAIL("see above");
         }
         arena_free(c.A);
@@ -125,7 +126,8 @@ static void check(const char *text, uint64_t seed, bool fused)
 }
 
 /* The mean of squares and the largest element of relu of a convolution from x to map. */
-static const char *text_of(Arena *A, const char *x, const char *map, const char *mean, const char *conv, const char *consts)
+static const char *text_of(Arena *A, const char *x, const char *map, const char *mean, const char *conv,
+                           const char *consts)
 {
     int sizes = (int)strcspn(mean, "]");
     return arena_printf(A,
@@ -150,7 +152,8 @@ static void test_maps(void)
     };
     for (int i = 0; i < LEN(shapes); i++) {
         Arena *A = arena_new();
-        check(text_of(A, shapes[i].x, shapes[i].map, shapes[i].mean, shapes[i].conv, shapes[i].consts), (uint64_t)i + 1, true);
+        check(text_of(A, shapes[i].x, shapes[i].map, shapes[i].mean, shapes[i].conv, shapes[i].consts), (uint64_t)i + 1,
+              true);
         arena_free(A);
     }
 }
@@ -169,11 +172,13 @@ static void test_windows(void)
                 arena_printf(A,
                              "graph @g (%%x: f32[1,3,%d,%d]) -> (%%a: %s, %%b: %s, %%c: f32[1,%d]) {\n"
                              "  const @v : f32[3,3,1,1]\n  const @w : f32[%d,3,%d,%d]\n"
-                             "  %%0 = conv2d %%x, @v : f32[1,3,%d,%d]\n  %%1 = conv2d %%0, @w {pad=[%d,%d,%d,%d]} : %s\n"
+                             "  %%0 = conv2d %%x, @v : f32[1,3,%d,%d]\n"
+                             "  %%1 = conv2d %%0, @w {pad=[%d,%d,%d,%d]} : %s\n"
                              "  %%2 = square %%1 : %s\n  %%a = avg_pool %%2 {kernel=[%d,%d]} : %s\n"
-                             "  %%b = max_pool %%1 {kernel=[%d,%d]} : %s\n  %%c = mean %%1 {axes=[2,3]} : f32[1,%d]\n}\n",
-                             h, w, pooled, pooled, co, co, 2 * pad + 1, 2 * pad + 1, h, w, pad, pad, pad, pad, map, map, kh, kw, pooled,
-                             kh, kw, pooled, co);
+                             "  %%b = max_pool %%1 {kernel=[%d,%d]} : %s\n"
+                             "  %%c = mean %%1 {axes=[2,3]} : f32[1,%d]\n}\n",
+                             h, w, pooled, pooled, co, co, 2 * pad + 1, 2 * pad + 1, h, w, pad, pad, pad, pad, map, map,
+                             kh, kw, pooled, kh, kw, pooled, co);
             check(text, (uint64_t)(kh * 10 + kw), false);
             Case c;
             run(&c, text, "x86-64-v4", 1);
@@ -188,19 +193,21 @@ static void test_windows(void)
 
 static int rng_below(Rng *r, int n) { return (int)(rng_next(r) % (uint64_t)n); }
 
-/* Reductions of several steps of a map that is large enough for its kernel to go by rows, by what reads them: a map, maps that
-   reduce themselves, nobody else. */
+/* Reductions of several steps of a map that is large enough for its kernel to go by rows. A map reads them, or maps
+   that reduce themselves, or nobody else. */
 static const char *split_text(Arena *A, Rng *r)
 {
     static const int channels[] = {7, 16, 24, 32, 40}, windows[] = {1, 1, 3, 5};
-    int n = 1 + rng_below(r, 4) / 3, h = 24 + rng_below(r, 17), w = 24 + rng_below(r, 17), k = windows[rng_below(r, LEN(windows))];
+    int n = 1 + rng_below(r, 4) / 3, h = 24 + rng_below(r, 17), w = 24 + rng_below(r, 17);
+    int k = windows[rng_below(r, LEN(windows))];
     int c = channels[rng_below(r, LEN(channels))], in = 1 + rng_below(r, 20), pad = k / 2;
     static const char *const reductions[] = {"mean", "max", "mean", "max", "mean", "sum"};
     const char *map = arena_printf(A, "f32[%d,%d,%d,%d]", n, c, h, w), *one = arena_printf(A, "f32[%d,%d,1,1]", n, c);
     const char *first = reductions[rng_below(r, LEN(reductions))], *second = reductions[rng_below(r, LEN(reductions))];
     const char *gate = rng_below(r, 2) ? "mul %2, %6" : "add %1, %6", *last = rng_below(r, 2) ? "mean" : "max";
     return arena_printf(A,
-                        "graph @g (%%x: f32[%d,3,%d,%d]) -> (%%a: %s, %%b: %s, %%c: %s, %%d: %s) {\n  const @v : f32[%d,3,1,1]\n"
+                        "graph @g (%%x: f32[%d,3,%d,%d]) -> (%%a: %s, %%b: %s, %%c: %s, %%d: %s) {\n"
+                        "  const @v : f32[%d,3,1,1]\n"
                         "  const @w : f32[%d,%d,%d,%d]\n  %%0 = conv2d %%x, @v : f32[%d,%d,%d,%d]\n"
                         "  %%1 = conv2d %%0, @w {pad=[%d,%d,%d,%d]} : %s\n  %%2 = relu %%1 : %s\n"
                         "  %%4 = %s %%%d {axes=[2,3], keep=true} : %s\n  %%b = %s %%1 {axes=[2,3], keep=true} : %s\n"

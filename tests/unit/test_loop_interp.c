@@ -124,15 +124,18 @@ static void test_independence(void)
          "kernel k, call 0: store of 1 at y[i, 0]: element 48 of y is stored before the parallel loop, and accessed in "
          "iteration 2 of the parallel loop, i = 2"},
         {"parallel for i 0..4 { store y[i/2, 0] = 0 }",
-         "element 0 of y is stored in iteration 0 of the parallel loop, and accessed in iteration 1 of the parallel loop, i = 1"},
+         "element 0 of y is stored in iteration 0 of the parallel loop, "
+         "and accessed in iteration 1 of the parallel loop, i = 1"},
         {"parallel for i 8..32 step 7 { store y[1, i - 8] = 0: f32x8 }",
          "store of 8 at y[1, i - 8]: element 31 of y is stored in iteration 0"},
         {"parallel for i 0..4 { ptr p = &y[1, i*8] store p[0] = 0: f32x8 store p[8] first 1 = 0: f32x8 }",
          "store of 8 at p[0]: element 32 of y is stored in iteration 0"},
         {"parallel for i 0..4 { store s[i + 1, 0] = 0 let r: f32 = load s[i, 0] }",
-         "load of 1 at s[i, 0]: element 24 of s is stored in iteration 0 of the parallel loop, and accessed in iteration 1"},
+         "load of 1 at s[i, 0]: element 24 of s is stored in iteration 0 of the parallel loop, "
+         "and accessed in iteration 1"},
         {"parallel for i 0..4 { let r: f32 = load s[i + 1, 0] store s[i, 0] = r }",
-         "store of 1 at s[i, 0]: element 24 of s is read in iteration 0 of the parallel loop, and accessed in iteration 1"},
+         "store of 1 at s[i, 0]: element 24 of s is read in iteration 0 of the parallel loop, "
+         "and accessed in iteration 1"},
         {"parallel for i 0..4 { let r: f32 = load z[3, 0] store s[i, 0] = r }",
          "store of 1 at s[i, 0]: element 72 of s is read in several iterations"},
         {"parallel for i 0..4 { store s[i, 0] = 0 let r: f32 = load z[i/2, 0] }",
@@ -140,7 +143,8 @@ static void test_independence(void)
         /* what an iteration stored is its own, and what came before is everybody's */
         {"for i 0..16 { store s[0, i] = 1 store s[0, i] = 2 }\n"
          "parallel for i 1..16 { for j 0..2 { let r: f32 = add(load z[0, i], load s[i, 0]) store s[i, 0] = r\n"
-         "store s[i, 8] = splat(load z[i, 0]): f32x8 store y[i, j] = load z[i, 15] } let all: f32x16 = load s[0, 0] }", NULL},
+         "store s[i, 8] = splat(load z[i, 0]): f32x8 store y[i, j] = load z[i, 15] } let all: f32x16 = load s[0, 0] }",
+         NULL},
         {"for i 0..4 { for j 0..4 { store y[0, 0] = load x[0, 0] } }", NULL},
     };
     for (int i = 0; i < LEN(row); i++) {

@@ -187,7 +187,8 @@ static void expect_refused(PassOptions o, const char *message)
 
 static void test_options(void)
 {
-    expect_refused((PassOptions){.passes = "dce,fuse-epilogue", .disable = "fold-constants", .print_after = "all"}, NULL);
+    expect_refused((PassOptions){.passes = "dce,fuse-epilogue", .disable = "fold-constants", .print_after = "all"},
+                   NULL);
     expect_refused((PassOptions){.passes = "dce,fuse-epilogue", .disable = "fold-constants,dce"},
                    "--disable-pass: 'dce' is in --passes, too");
     expect_refused((PassOptions){.passes = "dce,fuse-epiloge"},

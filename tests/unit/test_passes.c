@@ -316,7 +316,7 @@ static Impl conv_impl(const char *target)
     return impl;
 }
 
-/* Other scalar targets have it where it is asked for; microcontrollers never, whose flash has no room for the weights. */
+/* Other scalar targets have it where it is asked for. Microcontrollers never do: no room in flash for the weights. */
 static void test_winograd_targets(void)
 {
     CU_ASSERT_EQUAL(conv_impl("generic"), IMPL_WINOGRAD);

@@ -1,4 +1,4 @@
-/* Order of nodes and offsets against brute force: random graphs of values whose sizes are arbitrary, and random blocks. */
+/* Order of nodes and offsets against brute force: random graphs of values with arbitrary sizes, and random blocks. */
 #include "../../passes/memory/blocks.h"
 
 #include <CUnit/CUnit.h>
@@ -184,8 +184,8 @@ static void test_order_exact(void)
         if (!operands_first(g))
             fail(seed, "a node stands before its operands");
         if (peak_of(A, g) != best)
-            fail(seed, arena_printf(A, "peak %lld, %lld is possible (%lld before)", (long long)peak_of(A, g), (long long)best,
-                                    (long long)before));
+            fail(seed, arena_printf(A, "peak %lld, %lld is possible (%lld before)", (long long)peak_of(A, g),
+                                    (long long)best, (long long)before));
         if (moved != (best < before))
             fail(seed, "changed without need, or not changed");
         changed += moved;
@@ -271,8 +271,8 @@ static int64_t size_of(const Blocks *b)
     return size;
 }
 
-/* Is there a plan below `bytes`, of the n blocks in left on those in down? Each is put as low as it goes, in all orders:
-   that of the offsets of a smallest plan is among them. */
+/* Is there a plan below `bytes`, of the n blocks in left on those in down? Each is put as low as it goes, in all
+   orders. The order of the offsets of a smallest plan is among them. */
 static bool smaller(MemBlock *const *left, int n, MemBlock **down, int ndown, int64_t bytes)
 {
     for (int i = 0; i < n; i++) {
@@ -312,8 +312,8 @@ static bool check_exact(Arena *A, uint64_t seed, Blocks *b)
             b->v[i].offset = at, at += b->v[i].bytes;
         Placing r = all ? place_blocks(A, b) : place_exact(A, b);
         if (size_of(b) != r.bytes || r.bytes < b->alive || !r.optimal)
-            fail(seed, arena_printf(A, "%lld bytes%s, offsets take %lld", (long long)r.bytes, r.optimal ? ", optimal" : "",
-                                    (long long)size_of(b)));
+            fail(seed, arena_printf(A, "%lld bytes%s, offsets take %lld", (long long)r.bytes,
+                                    r.optimal ? ", optimal" : "", (long long)size_of(b)));
         if (r.bytes > proved && brute_force(A, b, r.bytes))
             fail(seed, arena_printf(A, "less than %lld bytes are possible", (long long)r.bytes));
         proved = imax(proved, r.bytes);

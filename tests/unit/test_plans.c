@@ -147,7 +147,7 @@ static const Life *lives(Arena *A, const Graph *g)
     return life;
 }
 
-/* Words in use while node i runs: what it or a later node reads and a node before it or itself wrote, and its scratch. */
+/* Words in use while node i runs: what it or a later node reads and it or a node before it wrote, and its scratch. */
 static int64_t alive_bytes(const Memory *m, int i, const Life *life)
 {
     const Node *n = &m->g->node.v[i];

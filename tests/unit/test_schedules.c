@@ -100,7 +100,8 @@ static void test_ranges(void)
                 size_t all = n + (head > 0);
                 e->parallel_for(e->ctx, all, note_range, &r);
                 for (size_t i = 0; i < all; i = r.range[i])
-                    r.longest = fmax(r.longest, (double)(r.range[i] - i) * r.piece + (i == 0 && head ? r.head - r.piece : 0));
+                    r.longest =
+                        fmax(r.longest, (double)(r.range[i] - i) * r.piece + (i == 0 && head ? r.head - r.piece : 0));
                 CU_ASSERT_DOUBLE_EQUAL(longest_range((int)threads, (int64_t)n, r.piece, r.head), r.longest, 1e-9);
             }
         dsq_pool_destroy(pool);
@@ -113,13 +114,15 @@ typedef struct Layer { int c, out, size, k; } Layer;
 static const Schedule *schedule_of(Arena *A, const Layer *l, bool mean, int threads, ConvMap *m)
 {
     const char *text = arena_printf(A,
-                                    "graph @g (%%x: f32[1,3,%d,%d]) -> (%%y: f32[1,%d,1,1]) {\n  const @v : f32[%d,3,1,1]\n"
+                                    "graph @g (%%x: f32[1,3,%d,%d]) -> (%%y: f32[1,%d,1,1]) {\n"
+                                    "  const @v : f32[%d,3,1,1]\n"
                                     "  const @w : f32[%d,%d,%d,%d]\n  %%1 = conv2d %%x, @v : f32[1,%d,%d,%d]\n"
-                                    "  %%2 = conv2d %%1, @w {pad=[%d,%d,%d,%d]} : f32[1,%d,%d,%d]\n  %%3 = %s : f32[1,%d,%d,%d]\n"
+                                    "  %%2 = conv2d %%1, @w {pad=[%d,%d,%d,%d]} : f32[1,%d,%d,%d]\n"
+                                    "  %%3 = %s : f32[1,%d,%d,%d]\n"
                                     "  %%y = mean %%3 {axes=[2,3], keep=true} : f32[1,%d,1,1]\n}\n",
-                                    l->size, l->size, l->out, l->c, l->out, l->c, l->k, l->k, l->c, l->size, l->size, l->k / 2, l->k / 2,
-                                    l->k / 2, l->k / 2, l->out, l->size, l->size, mean ? "relu %2" : "softmax %2 {axis=1}", l->out,
-                                    l->size, l->size, l->out);
+                                    l->size, l->size, l->out, l->c, l->out, l->c, l->k, l->k, l->c, l->size, l->size,
+                                    l->k / 2, l->k / 2, l->k / 2, l->k / 2, l->out, l->size, l->size,
+                                    mean ? "relu %2" : "softmax %2 {axis=1}", l->out, l->size, l->size, l->out);
     Graph *g = graph_parse(A, text, diag_file("layer", text, strlen(text)));
     CU_ASSERT_PTR_NOT_NULL_FATAL(g);
     PassOptions o = {.target = target_find("x86-64-v4"), .opt = 2, .threads = threads, .stop_after = "choose-kernels"};
@@ -131,8 +134,8 @@ static const Schedule *schedule_of(Arena *A, const Layer *l, bool mean, int thre
     return n->sched;
 }
 
-/* How long the thread with most to do takes, measured by how long it takes with the schedule for one thread; 1 for Winograd's.
-   other: is it another schedule? */
+/* How long the thread with most to do takes, relative to how long it takes with the schedule for one thread. 1 for
+   Winograd's. other: is it another schedule? */
 static double cut(const Layer *l, int threads, bool *other)
 {
     Arena *A = arena_new();
@@ -157,8 +160,8 @@ static double cut(const Layer *l, int threads, bool *other)
 /* The work is cut so that no thread has more than with one thread's tiles; results stay what they are. */
 static void test_threads(void)
 {
-    static const Layer layers[] = {{512, 128, 28, 1}, {64, 144, 28, 1}, {128, 512, 7, 1}, {40, 24, 14, 1}, {64, 64, 56, 3},
-                                   {128, 128, 28, 3}, {512, 512, 7, 3}, {32, 200, 13, 5}};
+    static const Layer layers[] = {{512, 128, 28, 1}, {64, 144, 28, 1}, {128, 512, 7, 1}, {40, 24, 14, 1},
+                                   {64, 64, 56, 3}, {128, 128, 28, 3}, {512, 512, 7, 3}, {32, 200, 13, 5}};
     for (int i = 0; i < LEN(layers); i++)
         for (int threads = 2; threads <= 5; threads++) {
             bool other;

@@ -294,7 +294,8 @@ static void test_repetition(void)
     SAME(nodes(load_steps("", "{repeat: 3, index: i, body: [{op: relu, name: 'r${$i * 10}'}]}")), "r0 r10 r20");
     SAME(nodes(load_steps("", "{repeat: 0, body: [square]}, relu")), "relu");
     /* beside op it is a parameter like any other */
-    SAME(nodes(load_steps("modules: {m: {params: {group: 1}, body: [{op: relu, name: 'r$group'}]}}", "{group: 7, op: m}")), "r7");
+    SAME(nodes(load_steps("modules: {m: {params: {group: 1}, body: [{op: relu, name: 'r$group'}]}}",
+                          "{group: 7, op: m}")), "r7");
     SAME(nodes(load_steps("params: {l: [[a, 1], [b, 2]]}",
                           "{each: [s, n], of: $l, index: i, body: [{op: relu, name: '$s${$n + $i}'}]}")), "a1 b3");
     SAME(nodes(load_steps("params: {t: q}", "{each: s, of: [p, 2, $t], body: [{op: relu, name: n$s}]}")), "np n2 nq");

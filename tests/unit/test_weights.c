@@ -152,7 +152,8 @@ static const Tensor *constant(const Graph *g, const char *name)
 
 static bool bind(const Buf *file, Graph *g, bool surplus_ok, Weights *w)
 {
-    return write_file(path, file->s, file->n) && weights_bind(arena, g, path, &(WeightsOptions){.extra_ok = surplus_ok}, w);
+    return write_file(path, file->s, file->n) &&
+           weights_bind(arena, g, path, &(WeightsOptions){.extra_ok = surplus_ok}, w);
 }
 
 static void test_safetensors(void)

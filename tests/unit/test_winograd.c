@@ -60,8 +60,8 @@ static void test_identity(void)
             }
 }
 
-/* What the lowering relies on: columns of opposite points are equal or opposite; inputs and outputs are transformed with
-   numbers that single precision has. */
+/* What the lowering relies on. Columns of opposite points are equal or opposite. Inputs and outputs are transformed
+   with numbers that single precision has. */
 static void test_pairs(void)
 {
     for (int m = WINO_MIN; m <= WINO_MAX; m++) {
