@@ -16,8 +16,8 @@ enum { ASK_AGAIN = -1 };
 typedef struct FileLimit { int64_t file, pipe; int64_t (*bytes)(const uint8_t *, size_t n); } FileLimit;
 /* read_file within limits; the beginning alone of what is not wanted, be it a pipe or a file. */
 char *read_within(Arena *, const char *path, const FileLimit *, size_t *n);
-/* Whether this process has read that regular file. out_open refuses to replace such a one: results must not take the place
-   of what they are made from. file_replaces: this one is read in order to be written anew. */
+/* Whether this process has read that regular file. out_open refuses to replace such a one: results must not take the
+   place of what they are made from. file_replaces: this one is read in order to be written anew. */
 bool file_was_read(const char *path);
 void file_replaces(const char *path);
 /* Maps a file read-only. NULL on error; an empty file gives a valid pointer and n = 0. */
