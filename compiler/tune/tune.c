@@ -226,9 +226,9 @@ bool tune_open(Tune *t, Job *j, const char *path, volatile sig_atomic_t *stop)
 {
     *t = (Tune){.job = j, .path = path, .stop = stop, .file = schedule_file_for(j)};
     const ScheduleFile *before = NULL;
+    file_replaces(path); /* going on reads it, and writes it anew after each step */
     if (!access(path, F_OK) && (!(before = schedule_file_read(j->arena, path)) || !tune_same_work(before, j)))
         return false;
-    file_replaces(path); /* going on writes it anew after each step */
     return build_base(t) && (!before || tune_take_over(t, before)) && tune_save(t);
 }
 

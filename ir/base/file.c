@@ -52,35 +52,37 @@ static bool await_writer(In *in)
 
 typedef struct Seen { dev_t dev; ino_t ino; } Seen;
 static VEC(Seen) seen;
+static char *replaced; /* the one place that may be read and written anew, links followed */
 
-static int find_seen(const struct stat *st)
+static bool was_seen(const struct stat *st)
 {
     for (int i = 0; i < seen.n; i++)
         if (seen.v[i].dev == st->st_dev && seen.v[i].ino == st->st_ino)
-            return i;
-    return -1;
+            return true;
+    return false;
 }
 
 static void note_read(const struct stat *st)
 {
     static Arena *kept; /* until the process ends */
     kept = kept ? kept : arena_new();
-    if (find_seen(st) < 0)
+    if (!was_seen(st))
         PUSH(kept, &seen, ((Seen){st->st_dev, st->st_ino}));
 }
 
 bool file_was_read(const char *path)
 {
     struct stat st;
-    return !stat(path, &st) && S_ISREG(st.st_mode) && find_seen(&st) >= 0;
+    char *place = realpath(path, NULL);
+    bool ours = place && replaced && !strcmp(place, replaced);
+    free(place);
+    return !ours && !stat(path, &st) && S_ISREG(st.st_mode) && was_seen(&st);
 }
 
 void file_replaces(const char *path)
 {
-    struct stat st;
-    int i = stat(path, &st) ? -1 : find_seen(&st);
-    if (i >= 0)
-        seen.v[i] = seen.v[--seen.n];
+    free(replaced);
+    replaced = realpath(path, NULL);
 }
 
 /* ---- reading ---- */
