@@ -120,8 +120,7 @@ def kernels(*words):
     return report, {k['layers'][0]: k['impl'] for k in report['kernels']}
 
 
-with open(FILE) as f: # as the last run has left it
-    chosen = {e['layer']: e['schedule'] for e in json.load(f)['layers']}
+chosen = {e['layer']: e['schedule'] for e in read()['layers']}
 report, impl = kernels('--schedule=' + FILE)
 check('is what the report shows', {k: impl.get(k) for k in chosen} == chosen, impl, chosen)
 check('is part of the report', 'schedule_sha256' in report['options'] and 'schedule_sha256' not in kernels()[0]['options'])
