@@ -52,7 +52,7 @@ static bool await_writer(In *in)
 
 typedef struct Seen { dev_t dev; ino_t ino; } Seen;
 static VEC(Seen) seen;
-static char *replaced; /* the one place that may be read and written anew, links followed */
+static char *replaced; /* the one place that may be read and written anew; it need not be there yet */
 
 static bool was_seen(const struct stat *st)
 {
@@ -73,16 +73,19 @@ static void note_read(const struct stat *st)
 bool file_was_read(const char *path)
 {
     struct stat st;
-    char *place = realpath(path, NULL);
-    bool ours = place && replaced && !strcmp(place, replaced);
+    char *place = realpath(path, NULL), *again = replaced ? realpath(replaced, NULL) : NULL;
+    bool ours = place && again && !strcmp(place, again);
     free(place);
+    free(again);
     return !ours && !stat(path, &st) && S_ISREG(st.st_mode) && was_seen(&st);
 }
 
 void file_replaces(const char *path)
 {
     free(replaced);
-    replaced = realpath(path, NULL);
+    replaced = strdup(path);
+    if (!replaced)
+        out_of_memory();
 }
 
 /* ---- reading ---- */

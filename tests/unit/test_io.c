@@ -99,6 +99,10 @@ static void test_read(void)
     CU_ASSERT_FATAL(m && n == 5);
     CU_ASSERT(!memcmp(m, "he\0lo", 5));
     unmap_file(m, n);
+    listen();
+    CU_ASSERT(!write_file(path, "", 0));
+    CU_ASSERT(heard("this command reads it, too"));
+    file_replaces(path);
     CU_ASSERT(write_file(path, "", 0));
     m = map_file(path, &n);
     CU_ASSERT(m && n == 0);
