@@ -50,14 +50,15 @@ static bool await_writer(In *in)
 
 /* ---- what has been read ---- */
 
-typedef struct Seen { dev_t dev; ino_t ino; } Seen;
+typedef struct Seen { dev_t dev; ino_t ino; struct timespec at; } Seen; /* at: another file may get its number */
 static VEC(Seen) seen;
 static char *replaced; /* the one place that may be read and written anew; it need not be there yet */
 
 static bool was_seen(const struct stat *st)
 {
     for (int i = 0; i < seen.n; i++)
-        if (seen.v[i].dev == st->st_dev && seen.v[i].ino == st->st_ino)
+        if (seen.v[i].dev == st->st_dev && seen.v[i].ino == st->st_ino && seen.v[i].at.tv_sec == st->st_mtim.tv_sec &&
+            seen.v[i].at.tv_nsec == st->st_mtim.tv_nsec)
             return true;
     return false;
 }
@@ -67,7 +68,7 @@ static void note_read(const struct stat *st)
     static Arena *kept; /* until the process ends */
     kept = kept ? kept : arena_new();
     if (!was_seen(st))
-        PUSH(kept, &seen, ((Seen){st->st_dev, st->st_ino}));
+        PUSH(kept, &seen, ((Seen){st->st_dev, st->st_ino, st->st_mtim}));
 }
 
 bool file_was_read(const char *path)
