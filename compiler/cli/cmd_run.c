@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cmd.h"
 #include "../io/io.h"
@@ -65,6 +66,13 @@ static bool assign(Run *r, const char *text, const char *option, const ValueId *
     return true;
 }
 
+/* What is written there replaces what was; standard output, devices and pipes take one after the other. */
+static bool replaces(const char *path)
+{
+    struct stat st;
+    return strcmp(path, "-") && (stat(path, &st) || S_ISREG(st.st_mode));
+}
+
 static bool assign_all(Run *r)
 {
     Arena *A = r->job->arena;
@@ -81,7 +89,7 @@ static bool assign_all(Run *r)
         if (!assign(r, r->opt->outputs.v[i], "--output", g->output.v, g->output.n, &given))
             return false;
         for (int k = 0; k < r->out.n; k++)
-            if (!strcmp(r->out.v[k].file, given.file))
+            if (!strcmp(r->out.v[k].file, given.file) && replaces(given.file))
                 return usage_error(r->opt->command, "two outputs go to '%s'", given.file), false;
         PUSH(A, &r->out, given);
     }

@@ -10,4 +10,5 @@ cksum net.yaml w.npz x.npy >before
 "$DSQC" compile net.yaml --weights w.npz --report=net.yaml -q -o q
 "$DSQC" run net.yaml --weights w.npz -q --engine=reference --input x.npy --output a=x.npy --output b=b.npy
 "$DSQC" run net.yaml --weights w.npz -q --engine=reference --input x.npy --output a=y.npy --output b=y.npy
+"$DSQC" run net.yaml --weights w.npz -q --engine=reference --input x.npy --output a=/dev/null --output b=/dev/null && echo both
 cksum net.yaml w.npz x.npy | cmp - before && echo untouched
