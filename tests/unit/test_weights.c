@@ -20,6 +20,7 @@ static int setup(void)
 {
     int fd = mkstemp(path);
     arena = arena_new();
+    file_replaces(path); /* many files in turn, read and written by one process */
     return fd < 0 || close(fd);
 }
 
