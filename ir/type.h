@@ -23,7 +23,7 @@ enum { MAX_RANK = 8 };
 /* A limit on every tensor's elements: sizes and offsets fit int64 with room for bytes and strides. */
 #define MAX_ELEMS ((int64_t)1 << 40)
 
-/* Quantised types will add a pointer to scales and zero points here; no code may compare Types but by type_eq. */
+/* Quantized types will add a pointer to scales and zero points here; no code may compare Types but by type_eq. */
 typedef struct Type { DType dtype; int rank; int64_t dim[MAX_RANK]; } Type;
 Type type_make(DType, int rank, const int64_t *dim);
 bool type_eq(const Type *, const Type *);

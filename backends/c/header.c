@@ -89,7 +89,7 @@ static void macros(CFile *c, Buf *b)
     macro(c, b, arena_printf(c->A, "%s_ARENA_ALIGN", M), c->p->arena_align, "");
     if (c->o->stack_bytes)
         macro(c, b, arena_printf(c->A, "%s_STACK_BYTES", M), c->o->stack_bytes,
-              arena_printf(c->A, "worst case below %s_run, as optimised builds are (-O1 or more)", c->model));
+              arena_printf(c->A, "worst case below %s_run, as optimized builds are (-O1 or more)", c->model));
     if (c->o->weights_as == WEIGHTS_FILE)
         macro(c, b, arena_printf(c->A, "%s_WEIGHTS_BYTES", M), c->blob.bytes,
               arena_printf(c->A, "size of %s.bin", c->model));

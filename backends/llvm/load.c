@@ -132,7 +132,7 @@ static bool find_functions(void *library)
 }
 
 /* All targets that the library has: those that the headers know. */
-static void initialise_targets(void *library)
+static void initialize_targets(void *library)
 {
     static const char *const target[] = {
 #define LLVM_TARGET(name) #name,
@@ -142,10 +142,10 @@ static void initialise_targets(void *library)
     for (int p = 0; p < LEN(part); p++)
         for (int t = 0; t < LEN(target); t++) {
             char name[80];
-            void (*initialise)(void);
+            void (*initialize)(void);
             snprintf(name, sizeof name, "LLVMInitialize%s%s", target[t], part[p]);
-            if (library_find(library, name, &initialise))
-                initialise();
+            if (library_find(library, name, &initialize))
+                initialize();
         }
 }
 
@@ -166,7 +166,7 @@ bool llvm_open(void)
     if (!find_functions(library))
         return false;
     LLVMInstallFatalErrorHandler(llvm_gives_up);
-    initialise_targets(library);
+    initialize_targets(library);
     return open = true;
 }
 

@@ -114,7 +114,7 @@ static LLVMValueRef constants_in_module(LMod *m)
 }
 
 /* In an object file the constants are so many zeros first, for which LLVM needs no memory; as they are "externally
-   initialised", it takes none of them for the number 0. */
+   initialized", it takes none of them for the number 0. */
 static void add_weights(LMod *m)
 {
     if (!m->blob.bytes || m->weights_in == IN_ARGUMENT)
@@ -204,7 +204,7 @@ static const char passes[] =
     "always-inline,function(sroa,early-cse<memssa>,simplifycfg,loop-mssa(licm),early-cse<memssa>,simplifycfg),"
     "globaldce";
 
-static bool optimise(LMod *m)
+static bool optimize(LMod *m)
 {
     LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
     LLVMErrorRef err = LLVMRunPasses(m->mod, passes, m->machine->tm, o);
@@ -259,7 +259,7 @@ bool l_module(LMod *m, Arena *A, const Program *p, const BackendOptions *o, cons
         l_adapters(m);
     l_debug_end(m);
     verify(m);
-    bool ok = optimise(m);
+    bool ok = optimize(m);
     bug_context(NULL, NULL);
     return ok;
 }

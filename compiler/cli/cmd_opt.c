@@ -12,7 +12,7 @@ const char help_opt[] =
     "is parsed, checked and printed. With --loops the file is a program in loop IR.\n";
 const char examples_opt[] =
     "  dsqc opt net.dsq --passes=fold-batch-norm,fuse-epilogue\n"
-    "  dsqc compile SPEC --emit=graph -o - -O0 | dsqc opt - --passes=canonicalise\n"
+    "  dsqc compile SPEC --emit=graph -o - -O0 | dsqc opt - --passes=canonicalize\n"
     "  dsqc opt program.loops --loops --passes=loop-unroll,loop-cse\n";
 
 enum { MAX_TEXT = 1 << 28 };

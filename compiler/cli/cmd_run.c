@@ -14,7 +14,7 @@
 const char help_run[] =
     "Compiles the network for this machine with the system's C compiler ($CC) or, with --engine=llvm,\n"
     "without one, runs it on the inputs and writes the outputs (.npy) or prints the largest elements\n"
-    "with their labels. Pictures are resized, cropped and normalised as the spec's `input` says. An\n"
+    "with their labels. Pictures are resized, cropped and normalized as the spec's `input` says. An\n"
     "input given several times makes a series of runs of one build.\n";
 const char examples_run[] =
     "  dsqc run specs/resnet18.yaml --weights resnet18.safetensors --input cat.jpg --top 3\n"

@@ -132,13 +132,13 @@ static const char *shape_hint(Arena *a, const Type *have, const Type *want)
     return arena_printf(a, "it has as many elements: save x.reshape(%s) if they are in that order", shape);
 }
 
-/* Bytes where the spec says how pictures are normalised: nobody does that for arrays. */
+/* Bytes where the spec says how pictures are normalized: nobody does that for arrays. */
 static void warn_bytes(const char *path, const Type *t, const InputSpec *in)
 {
-    bool normalised = false;
+    bool normalized = false;
     for (int i = 0; i < LEN(in->mean); i++)
-        normalised = normalised || in->mean[i] != 0 || in->std[i] != 1;
-    if (normalised && (t->dtype == DT_U8 || t->dtype == DT_I8))
+        normalized = normalized || in->mean[i] != 0 || in->std[i] != 1;
+    if (normalized && (t->dtype == DT_U8 || t->dtype == DT_I8))
         warn_at(place(path), "it holds bytes, which are taken as they are; mean and std of the input '%s' are for "
                 "pictures: save ((x / 255 - mean) / std).astype('float32')", in->name);
 }

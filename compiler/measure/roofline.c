@@ -1,4 +1,4 @@
-/* Counts from the optimised graph, times from them. */
+/* Counts from the optimized graph, times from them. */
 #include "roofline.h"
 
 #include <math.h>

@@ -8,7 +8,7 @@
 #include "peak.h"
 
 typedef struct RoofLayer {
-    int node;              /* of the optimised graph */
+    int node;              /* of the optimized graph */
     int64_t macs, least;   /* multiply-adds of the direct way, and of the cheapest */
     int tile, window;      /* F(tile, window) is the cheapest; 0: the direct way is */
     int64_t weights_bytes; /* constants that no layer before has read, as the graph has them */

@@ -124,7 +124,7 @@ static void export_matmul(Onnx *x, const Node *n)
     RESULT(x, n, "MatMul", a, b);
 }
 
-/* ---- normalisation ---- */
+/* ---- normalization ---- */
 
 static void export_batch_norm(Onnx *x, const Node *n)
 {

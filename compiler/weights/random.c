@@ -39,7 +39,7 @@ void weights_random(Arena *a, Tensor *t, uint64_t seed)
         for (int64_t i = 0; i < n; i++)
             x[i] = (float)(normal(&r) * scale);
     } else if (one_of(last, around_one, LEN(around_one)) || !strcmp(last, "weight")) {
-        /* A normalisation's factor is below one: it holds back the gain of He's scale where no ReLU follows and of
+        /* A normalization's factor is below one: it holds back the gain of He's scale where no ReLU follows and of
            residual sums, so that neither depth nor squares make the numbers run away. */
         const double lo = strcmp(last, "weight") ? 0.5 : 0.25, range = strcmp(last, "weight") ? 1 : 0.5;
         for (int64_t i = 0; i < n; i++)

@@ -24,6 +24,6 @@ bool weights_random_seed(const char *source, uint64_t *seed); /* of such a sourc
 bool weights_check(const Graph *, int file);
 /* Random numbers for one constant, the same on every machine, from seed and its name: weights He-scaled by fan-in
    (normal, variance 2 / fan-in), batch norm weight in [0.25, 0.75), bias small, running_mean small, running_var in
-   [0.5, 1.5); recognised by the last part of the name and the rank. */
+   [0.5, 1.5); recognized by the last part of the name and the rank. */
 void weights_random(Arena *, Tensor *, uint64_t seed);
 #endif

@@ -18,7 +18,7 @@
 #define SQUARE_PROBABILITIES_ELEMS 4u           /* f32[1,4] */
 #define SQUARE_ARENA_BYTES     560u         /* scratch the caller provides */
 #define SQUARE_ARENA_ALIGN     16u
-#define SQUARE_STACK_BYTES     1344u        /* worst case below square_run, as optimised builds are (-O1 or more) */
+#define SQUARE_STACK_BYTES     1344u        /* worst case below square_run, as optimized builds are (-O1 or more) */
 
 #ifdef __cplusplus
 extern "C" {

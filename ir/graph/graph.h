@@ -130,7 +130,7 @@ const char *attrs_normalize(Arena *, Op, Attrs *, const Type *in, int nin);
    NULL, or what is wrong. */
 const char *attrs_pad_same(Arena *, Op, Attrs *, const Type *in, int nin, bool lower);
 /* Everything there is to check about a call (operand count and types, attributes in any spelling, shapes, limits);
-   fills out[0..*nout). NULL, or what is wrong. Use this, not op_info[].infer, which expects normalised attributes. */
+   fills out[0..*nout). NULL, or what is wrong. Use this, not op_info[].infer, which expects normalized attributes. */
 const char *op_infer(const OpCall *, Type *out, int *nout);
 static inline bool op_is(Op op, unsigned prop) { return (op_info[op].prop & prop) == prop; }
 
@@ -222,7 +222,7 @@ ValueId graph_const(Graph *, const char *name, Type, Loc);
    data are copied, or (take) stay where they are, in the graph's arena: weights may be most of the memory there is. */
 ValueId graph_const_f32(Graph *, const char *name, Type, const float *data);
 ValueId graph_const_take(Graph *, const char *name, Type, const float *data);
-/* Appends op(in...) and infers its types; attr is normalised (NULL: the defaults). Returns the node index, or -1 with
+/* Appends op(in...) and infers its types; attr is normalized (NULL: the defaults). Returns the node index, or -1 with
    *err set to the reason. Pointers into g->node.v and g->value.v do not survive the call. */
 int graph_add(Graph *, Op, const Attrs *, const ValueId *in, int nin, const char *name, Loc, const char **err);
 static inline ValueId node_value(const Graph *g, int node) { return g->node.v[node].out[0].value; }

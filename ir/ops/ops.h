@@ -1,7 +1,7 @@
 #ifndef DSQ_OPS_H
 #define DSQ_OPS_H
 /* What the operator families share. infer, ref and cost are called through op_infer and the evaluator, so their
-   attributes are normalised (attrs_normalize), the operand count is right, operands are valid and of one dtype. */
+   attributes are normalized (attrs_normalize), the operand count is right, operands are valid and of one dtype. */
 #include "../graph/graph.h"
 
 #define OP(name, ...)                                                                                                  \
@@ -35,7 +35,7 @@ static inline void walk_next(Walk *w)
     }
 }
 
-/* acc[x] += sum over k < nk of w[k] col[k][x]; the width is fixed so that compilers vectorise the loop over x. */
+/* acc[x] += sum over k < nk of w[k] col[k][x]; the width is fixed so that compilers vectorize the loop over x. */
 enum { PANEL = 32 };
 void panel_dot(double *restrict acc, const double *restrict w, const double *restrict col, int64_t nk);
 #endif

@@ -20,7 +20,7 @@ struct RuleTerm {
     Op op;
     int nin;
     RuleTerm **in;
-    Attrs attr;             /* those that are ATTR_FIXED, not normalised; the operator's default where none is given */
+    Attrs attr;             /* those that are ATTR_FIXED, not normalized; the operator's default where none is given */
     int how[MAX_OP_ATTRS];  /* per attribute of the operator: ATTR_FIXED, ATTR_ANY, or the $variable */
     int all;                /* the $variable that holds all attributes, or -1 */
     bool known;             /* made of constants and numbers alone */

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Compares the Square modules with plain networks of equal size: ablate.py [--seeds 5] [--output FILE]
 
-Every run sees the same rendered images, schedule and initialisation seed; the images of the test come from font
+Every run sees the same rendered images, schedule and initialization seed; the images of the test come from font
 families that no run has seen. A network without a Square unit gets five more channels in conv5, at least as many
 parameters as the units add. Finished runs are kept in --log and not repeated.
 """

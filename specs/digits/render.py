@@ -2,11 +2,11 @@
 """Renders labelled 32x32 grey images of the digits 0-9 from Debian's fonts.
 
     render.py --split test --count 2000 --output test.npz
-    render.py --split test --count 2000 --output test.npz --normalise
+    render.py --split test --count 2000 --output test.npz --normalize
     render.py --packages            # the font packages to install
 
 The .npz holds images f32[N,1,32,32] and labels i64[N]. Images are multiples of 1/255 in 0..1, what an 8-bit PNG
-holds; --normalise subtracts MEAN and divides by STD, what the network's input wants. A .npy output holds the images
+holds; --normalize subtracts MEAN and divides by STD, what the network's input wants. A .npy output holds the images
 alone, the labels go to the same name with _labels.npy.
 
 Image i of a split depends on (split, seed, i) and the fonts alone, not on the count. The families of TEST_PACKAGES
@@ -237,7 +237,7 @@ def main():
     parser.add_argument("--split", choices=SPLITS, default="test")
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--normalise", action="store_true", help=f"(x - {MEAN}) / {STD}")
+    parser.add_argument("--normalize", action="store_true", help=f"(x - {MEAN}) / {STD}")
     parser.add_argument("--output", help=".npz, or .npy with _labels.npy beside it")
     parser.add_argument("--sheet", help="a PNG of the first images, to look at")
     parser.add_argument("--packages", action="store_true", help="print the font packages and stop")
@@ -251,7 +251,7 @@ def main():
         Image.fromarray(rows.transpose(0, 2, 1, 3).reshape(-1, 20 * SIZE)).save(args.sheet)
     if args.output:
         x = to_float(images)
-        if args.normalise:
+        if args.normalize:
             x = (x - np.float32(MEAN)) / np.float32(STD)
         if args.output.endswith(".npy"):
             np.save(args.output, x)

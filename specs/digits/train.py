@@ -153,7 +153,7 @@ def load(path):
     return model.double().eval()
 
 
-def normalise(images):
+def normalize(images):
     """u8[N,H,W] -> f32[N,1,H,W], as the network's input wants it."""
     return torch.from_numpy((render.to_float(images) - np.float32(render.MEAN)) / np.float32(render.STD))
 
@@ -162,7 +162,7 @@ def scores(model, images):
     model.eval()
     dtype = next(model.parameters()).dtype
     with torch.no_grad():
-        return torch.cat([model(normalise(images[i:i + 500]).to(dtype)) for i in range(0, len(images), 500)])
+        return torch.cat([model(normalize(images[i:i + 500]).to(dtype)) for i in range(0, len(images), 500)])
 
 
 def accuracy(model, images, labels):
@@ -192,7 +192,7 @@ def fit(model, images, labels, epochs, seed, log=lambda text: None, batch=128, r
         order, total, start = torch.randperm(len(images), generator=generator), 0.0, time.monotonic()
         for i in range(steps):
             chosen = order[i * batch:(i + 1) * batch].numpy()
-            x = augment(normalise(images[chosen]), generator)
+            x = augment(normalize(images[chosen]), generator)
             loss = F.cross_entropy(model(x), torch.from_numpy(labels[chosen]), label_smoothing=0.03)
             optimizer.zero_grad()
             loss.backward()

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """PyTorch as a server on standard input and output, like ort.js: it computes the ONNX models that dsqc exports, as a
-frozen TorchScript graph, plain or optimised for inference (oneDNN), whichever is the faster one here."""
+frozen TorchScript graph, plain or optimized for inference (oneDNN), whichever is the faster one here."""
 import os
 import sys
 import time

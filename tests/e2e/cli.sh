@@ -162,7 +162,7 @@ for e in graph loops; do
     "$DSQC" opt $flag - <"$WORK/net.$e" >"$WORK/again.$e" 2>>"$WORK/err.txt"
     check "$e text reads back" test -s "$WORK/again.$e"
 done
-for stop in canonicalise:graph lower:loops loop-unroll:loops; do
+for stop in canonicalize:graph lower:loops loop-unroll:loops; do
     "$DSQC" compile "$spec" "${w[@]}" --emit=${stop#*:} -o - --stop-after=${stop%:*} 2>"$WORK/err.txt" | grep . >"$WORK/stopped"
     "$DSQC" compile "$spec" "${w[@]}" --print-ir-after=${stop%:*} -q -o "$WORK/dumped" 2>"$WORK/dump"
     check "stop after ${stop%:*}" sh -c 'sed 1d "$1" | grep . | diff - "$2" && [ -s "$2" ]' - "$WORK/dump" "$WORK/stopped"

@@ -14,8 +14,8 @@ STORED = {torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torc
 
 
 def randomise(model, image, gain=False):
-    """Random weights; batch normalisations with random scales and shifts and the statistics of what they are given from
-    these images, so that signals neither vanish nor explode. gain: for networks without them, He's initialisation of
+    """Random weights; batch normalizations with random scales and shifts and the statistics of what they are given from
+    these images, so that signals neither vanish nor explode. gain: for networks without them, He's initialization of
     every layer instead of the model's own."""
     with torch.no_grad():
         for m in model.modules():

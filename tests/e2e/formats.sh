@@ -93,7 +93,7 @@ check 'header of an object with a file' says obj net.o
 flags=--backend=llvm
 check 'header of an object by LLVM' says obj net.o
 check 'header of text by LLVM' says asm,llvm-ir net.s net.ll net_weights.S net.bin
-check 'header tells for which builds the stack is' grep -q 'STACK_BYTES.*optimised builds' c/net.h
+check 'header tells for which builds the stack is' grep -q 'STACK_BYTES.*optimized builds' c/net.h
 
 # ---- compilers that make nothing ----
 nothing()

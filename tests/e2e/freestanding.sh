@@ -88,8 +88,8 @@ for cc in gcc clang; do
         echo "skip freestanding with $cc: not installed"
         continue
     fi
-    check "$cc: no warning without optimisation" build $cc "$strict"
-    check "$cc: no undefined symbol without optimisation" undefined
+    check "$cc: no warning without optimization" build $cc "$strict"
+    check "$cc: no undefined symbol without optimization" undefined
     flags=$(sed -n '3s/^ *cc \(.*\) -I\. -c .*/\1/p' "$WORK/1/resnet18/resnet18.h")
     check "$cc: no warning" build $cc "$strict $flags"
     check "$cc: no undefined symbol" undefined

@@ -38,7 +38,7 @@ if "$DSQC" verify "$spec" --rules "$WORK/my.rules" --verify-each --runs 1 >"$WOR
 else
     no "the code is right"
 fi
-compile --rules "$WORK/my.rules" -O0 && is "also without optimisation" '[["logistic_squared",1]]' "$(fired)"
+compile --rules "$WORK/my.rules" -O0 && is "also without optimization" '[["logistic_squared",1]]' "$(fired)"
 compile --rules "$WORK/my.rules" --strict && is "not under --strict" '[]' "$(fired)"
 compile --rules "$WORK/my.rules" --disable-pass=algebra && is "not without the pass" '[]' "$(fired)"
 

@@ -180,7 +180,7 @@ def stored_once():
 
 
 def whole_names():
-    """One head on levels of a pyramid, each with a batch normalisation of its own; weights tied by name."""
+    """One head on levels of a pyramid, each with a batch normalization of its own; weights tied by name."""
     spec = write("head.yaml", """name: head
 input: {p3: 'f32[1,8,16,16]', p4: 'f32[1,8,8,8]', p5: 'f32[1,8,4,4]'}
 modules:
@@ -241,7 +241,7 @@ def results():
     for options in (["--verify-each", "--threads=2"], ["-O0", "--engine=loops"]):
         status, text = dsqc("verify", spec, "--weights", "outs.safetensors", "-q", "--runs=1", *options)
         check(f"outputs, verify {' '.join(options)}", text if status else None)
-    status, text = dsqc("compile", spec, "--weights", "outs.safetensors", "-o", "-", "--emit=graph", "--stop-after=canonicalise")
+    status, text = dsqc("compile", spec, "--weights", "outs.safetensors", "-o", "-", "--emit=graph", "--stop-after=canonicalize")
     once = text
     if not status:
         write("outs.dsq", text)
@@ -390,7 +390,7 @@ def names():
         check(f"names in {file}", next((w for w in wrong if w), None))
     _, c = constants(spec, "names.npz")
     check("names in comments and identifiers", None if "模型.weight" in c and "conv1_kernel_0" in c else c)
-    status, text = dsqc("compile", spec, "--weights", "names.npz", "-o", "-", "--emit=graph", "--stop-after=canonicalise")
+    status, text = dsqc("compile", spec, "--weights", "names.npz", "-o", "-", "--emit=graph", "--stop-after=canonicalize")
     write("names.dsq", text)
     again = dsqc("opt", "names.dsq", "--print-data")
     write("again.dsq", again[1])
@@ -510,7 +510,7 @@ def files():
     told = json.load(open(os.path.join(WORK, "reported", "small.json")))["options"] if not status else {}
     check("options of weights files in the report",
           None if (told.get("weights_prefix"), told.get("weights_extra")) == ("m.", "ignore") else f"{told}{text}")
-    write("small.dsq", dsqc("compile", spec, *given, "-o", "-", "--emit=graph", "--stop-after=canonicalise")[1])
+    write("small.dsq", dsqc("compile", spec, *given, "-o", "-", "--emit=graph", "--stop-after=canonicalize")[1])
     for extra, want_status in (([], 0), (["--weights-extra=ignore"], 0), (["--weights-extra=error"], 1)):
         status, text = dsqc("opt", "small.dsq", *given[:3], *extra, "--passes=fold-constants")
         check(f"opt {' '.join(extra)}", None if status == want_status and ("not used" in text) == bool(status) else text)

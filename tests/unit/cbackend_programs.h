@@ -134,7 +134,7 @@ static inline void unroll(void)
         loop_unroll(A, &P->kernel.v[i]);
 }
 
-static inline void optimise(void)
+static inline void optimize(void)
 {
     unroll();
     for (int i = 0; i < P->kernel.n; i++) {
@@ -167,7 +167,7 @@ static inline void build_conv(const Target *t)
     store1(to, i, load1(from, i, 1, 0), 0);
     kb_end(&B);
     CALL({ARG_ARENA, 64}, {out, n_out});
-    optimise();
+    optimize();
 }
 
 /* One channel of a 7x7 stem with stride 2: the windows of px pixels overlap along the row. */
@@ -199,7 +199,7 @@ static inline void build_stem(const Target *t)
     kb_end(&B);
     kb_end(&B);
     CALL({in, 0}, {weight, 0}, {out, 0});
-    optimise();
+    optimize();
 }
 
 /* 3x3 max pooling with stride 2 whose window is clipped by min and max, starting from -infinity. */
@@ -325,10 +325,10 @@ static inline void build_kernels(const Target *t)
     unroll();
 }
 
-static inline void build_kernels_optimised(const Target *t)
+static inline void build_kernels_optimized(const Target *t)
 {
     make_kernels(t);
-    optimise();
+    optimize();
 }
 
 /* Names that mean something to C, to its compilers or to the helpers of the file itself. */

@@ -46,16 +46,16 @@ static void test_kernels(void)
     same_everywhere(build_kernels, false);
 }
 
-static void test_kernels_optimised(void)
+static void test_kernels_optimized(void)
 {
-    same_everywhere(build_kernels_optimised, true);
+    same_everywhere(build_kernels_optimized, true);
 }
 
 /* ---- other machines ---- */
 
 static void build_everything(const Target *t, int which)
 {
-    void (*const build[])(const Target *) = {build_operations, build_conv, build_kernels_optimised, build_names};
+    void (*const build[])(const Target *) = {build_operations, build_conv, build_kernels_optimized, build_names};
     build[which](t);
 }
 
@@ -195,7 +195,7 @@ void suite_cbackend(void)
     CU_add_test(s, "convolution tile", test_conv);
     CU_add_test(s, "stem", test_stem);
     CU_add_test(s, "kernels", test_kernels);
-    CU_add_test(s, "kernels after passes", test_kernels_optimised);
+    CU_add_test(s, "kernels after passes", test_kernels_optimized);
     CU_add_test(s, "offsets beyond 31 bits", test_wide);
     CU_add_test(s, "aarch64 emulated", test_aarch64);
     CU_add_test(s, "cross compilers", test_cross);

@@ -221,7 +221,7 @@ static void test_freestanding(void)
             Io conv = interpret(true);
             emit_selftest(&o, &conv, 0);
             int64_t bytes = P->arena_bytes;
-            build_kernels_optimised(o.target);
+            build_kernels_optimized(o.target);
             Io kernels = interpret(true);
             emit_selftest(&o, &kernels, 0);
             bytes = imax(bytes, P->arena_bytes);

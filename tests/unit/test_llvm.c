@@ -56,7 +56,7 @@ static void test_operations(void) { same_everywhere(build_operations, false); }
 static void test_conv(void) { same_everywhere(build_conv, true); }
 static void test_stem(void) { same_everywhere(build_stem, true); }
 static void test_kernels(void) { same_everywhere(build_kernels, false); }
-static void test_kernels_optimised(void) { same_everywhere(build_kernels_optimised, true); }
+static void test_kernels_optimized(void) { same_everywhere(build_kernels_optimized, true); }
 
 /* ---- elementary functions ---- */
 
@@ -203,7 +203,7 @@ static void test_objects(void)
         {"generic", ""}, {"x86-64-v2", "X86-64"}, {"x86-64-v4", "X86-64"}, {"aarch64", "AArch64"},
         {"cortex-m4", "ARM"}, {"cortex-m7", "ARM"}, {"cortex-m55", "ARM"}, {"rv32imc", "RISC-V"}, {"rv64gc", "RISC-V"},
     };
-    void (*const build[])(const Target *) = {build_operations, build_conv, build_kernels_optimised, build_math};
+    void (*const build[])(const Target *) = {build_operations, build_conv, build_kernels_optimized, build_math};
     for (int i = 0; i < LEN(target); i++)
         for (int j = 0; j < LEN(build); j++) {
             begin_test();
@@ -254,7 +254,7 @@ static void test_refusals(void)
 
 static void test_aarch64(void)
 {
-    void (*const build[])(const Target *) = {build_operations, build_conv, build_kernels_optimised, build_math};
+    void (*const build[])(const Target *) = {build_operations, build_conv, build_kernels_optimized, build_math};
     begin_test();
     BackendOptions o = options("aarch64");
     const char *cc = o.target->cc ? o.target->cc : "cc", *runner = o.target->cc ? "qemu-aarch64" : "";
@@ -292,7 +292,7 @@ void suite_llvm(void)
     CU_add_test(s, "convolution tile", test_conv);
     CU_add_test(s, "stem", test_stem);
     CU_add_test(s, "kernels", test_kernels);
-    CU_add_test(s, "kernels after passes", test_kernels_optimised);
+    CU_add_test(s, "kernels after passes", test_kernels_optimized);
     CU_add_test(s, "elementary functions", test_math);
     CU_add_test(s, "threads and traces", test_siblings);
     CU_add_test(s, "inner loop", test_inner_loop);

@@ -42,7 +42,7 @@ static void test_verify_each(void)
         bool ok = passes_run(A, g, &o);
         const char *s = said(A, &b);
         CU_ASSERT_EQUAL(ok, !wrong);
-        CU_ASSERT(wrong ? strstr(s, "pass 'canonicalise' changed the numbers: first at 'soft'") != NULL : !*s);
+        CU_ASSERT(wrong ? strstr(s, "pass 'canonicalize' changed the numbers: first at 'soft'") != NULL : !*s);
     }
     arena_free(A);
 }
@@ -100,7 +100,7 @@ static Graph *graph_of_spec(Arena *A)
    place in the YAML, not a node behind it. */
 static void test_wrong_pass(void)
 {
-    static const char *const behind[] = {"canonicalise", "fold-batch-norm", "fuse-epilogue", "plan-memory"};
+    static const char *const behind[] = {"canonicalize", "fold-batch-norm", "fuse-epilogue", "plan-memory"};
     static const char *const want[][4] = {{"'conv1'", "'conv1 + bn1'", "'conv1 + bn1 + relu'", "'conv1 + bn1 + relu'"},
                                           {"'conv2'", "'conv2'", "'conv2 + relu'", "'conv2 + relu + mean'"}};
     static const char *const place[] = {"net.yaml:5:10: error: ", "net.yaml:8:10: error: "};

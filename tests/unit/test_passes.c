@@ -156,7 +156,7 @@ static void every_graph(const char *name)
     }
 }
 
-static void test_canonicalise(void) { every_graph("canonicalise"); }
+static void test_canonicalize(void) { every_graph("canonicalize"); }
 static void test_sink_transposes(void) { every_graph("sink-transposes"); }
 static void test_fold_constants(void) { every_graph("fold-constants"); }
 static void test_fold_batch_norm(void) { every_graph("fold-batch-norm"); }
@@ -330,7 +330,7 @@ void suite_passes(void)
 {
     CU_pSuite s = CU_add_suite("passes", NULL, NULL);
     CU_add_test(s, "Winograd's method and targets", test_winograd_targets);
-    CU_add_test(s, "canonicalise on random graphs", test_canonicalise);
+    CU_add_test(s, "canonicalize on random graphs", test_canonicalize);
     CU_add_test(s, "sink-transposes on random graphs", test_sink_transposes);
     CU_add_test(s, "fold-constants on random graphs", test_fold_constants);
     CU_add_test(s, "fold-batch-norm on random graphs", test_fold_batch_norm);

@@ -29,7 +29,7 @@ def no_value(rng, turn):
 
 def wrong_value(rng, turn):
     bad = ["--threads=0", "--threads=1025", "--threads=100000", "--threads=x", "--threads=-1", "--threads=1.5", "-O4", "-Ox", "-O", "--target=", "--target=cortex-m33", "--target=qqqq", "--winograd=7", "--winograd=on",
-           "--backend=gcc", "--weights=random:", "--weights=random:x", "--weights=random:-1", "--set=x", "--set==3", "--passes=nope", "--disable-pass=nope", "--disable-pass=canonicalise", "--print-ir-after=nope", "--strict=1",
+           "--backend=gcc", "--weights=random:", "--weights=random:x", "--weights=random:-1", "--set=x", "--set==3", "--passes=nope", "--disable-pass=nope", "--disable-pass=canonicalize", "--print-ir-after=nope", "--strict=1",
            "--verify-each=yes", f"--threads={rng.randrange(1025, 1 << 60)}", f"--target={word(rng)}", f"--passes=dce,{word(rng)}", f"--weights=random:{word(rng)}"]
     return of(["info", "net.yaml", bad[turn] if turn < len(bad) else rng.choice(bad[-4:])])
 

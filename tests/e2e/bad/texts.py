@@ -12,7 +12,7 @@ def printed(kind):
     folder = os.environ["WORK"]
     with open(folder + "/small.yaml", "w") as f:
         f.write(SMALL)
-    options = ["--emit=graph", "--stop-after=canonicalise"] if kind == "graph" else ["--emit=loops", "--target=generic"]
+    options = ["--emit=graph", "--stop-after=canonicalize"] if kind == "graph" else ["--emit=loops", "--target=generic"]
     out = subprocess.run([DSQC, "compile", folder + "/small.yaml", "--weights=random:1", "-o", "-", *options], check=True, stdout=subprocess.PIPE)
     os.remove(folder + "/small.yaml")
     return out.stdout.decode()

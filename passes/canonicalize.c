@@ -1,4 +1,4 @@
-/* canonicalise: one way to write each thing.
+/* canonicalize: one way to write each thing.
 
      %1, %2 = split %0 {sizes=[8,8]}        =>   %1 = slice %0 {axes=[1], start=[0], end=[8]} ; %2 = slice ...
      %1 = flatten %0                        =>   %1 = reshape %0 {shape=[1,400]}
@@ -160,7 +160,7 @@ static bool product_to_square(Graph *g, int node)
     return true;
 }
 
-bool pass_canonicalise(Pass *p, Graph *g)
+bool pass_canonicalize(Pass *p, Graph *g)
 {
     (void)p;
     bool changed = false;
