@@ -14,6 +14,10 @@
 #define AARCH64_CC "aarch64-linux-gnu-gcc"
 #endif
 
+#define MACHINE(name, ...) static const Machine machine_##name = {#name, __VA_ARGS__};
+#include "isa/machines.def"
+#undef MACHINE
+
 const Target targets[] = {
 #define TARGET(name, isa, cc, flags, check, ...) {name, isa, CFLAGS flags, cc, check, __VA_ARGS__},
 #include "isa/targets.def"
@@ -72,7 +76,10 @@ static int64_t cache_bytes(int which, int64_t unknown)
 static const Target *native(void)
 {
     static Target t;
+    static Machine m;
     t = *row(host_row());
+    m = *t.machine;
+    t.machine = &m;
     t.name = "native";
     t.cc = NULL;
     t.cpu_check = "the machine that compiled it";
@@ -82,8 +89,8 @@ static const Target *native(void)
     t.cflags = CFLAGS " -mcpu=native";
 #endif
 #if defined _SC_LEVEL1_DCACHE_SIZE
-    t.l1 = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, t.l1);
-    t.l2 = cache_bytes(_SC_LEVEL2_CACHE_SIZE, t.l2);
+    m.l1 = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, m.l1);
+    m.l2 = cache_bytes(_SC_LEVEL2_CACHE_SIZE, m.l2);
 #endif
     return &t;
 }

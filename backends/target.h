@@ -2,6 +2,7 @@
 #define DSQ_TARGET_H
 /* What the compiler knows of a machine: one row each in backends/isa/targets.def. */
 #include "../ir/loop/loops.h"
+#include "machine.h"
 
 /* Where the processor has a mode in which subnormal numbers are zeros. */
 typedef enum Flush { FLUSH_NONE, FLUSH_MXCSR, FLUSH_FPCR, FLUSH_FPSCR } Flush;
@@ -18,8 +19,7 @@ typedef struct Target {
     bool fma_by_lane;      /* it takes the scalar operand from any lane of a vector: one load brings several */
     bool mcu;              /* flash and RAM count: peel edges instead of borders, weights as arrays */
     int ptr_bytes;
-    int64_t l1, l2, l3;    /* data cache bytes of a core, 0: none */
-    int l2_rate, l3_rate, memory_rate; /* bytes that arrive from there in a cycle, 0: no such cache */
+    const Machine *machine; /* what it takes */
     const char *triple, *cpu, *features, *abi; /* what LLVM calls it; triple NULL: this machine's */
     Flush flush;           /* --flush-to-zero */
 } Target;

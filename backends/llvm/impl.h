@@ -11,16 +11,16 @@
 enum { MAX_VECTOR = 64 };
 
 /* ---- machine.c ---- */
-typedef struct Machine {
+typedef struct CodeMachine {
     LLVMTargetMachineRef tm;
     const char *triple, *cpu;
     bool elf, big_endian;
-} Machine;
+} CodeMachine;
 /* false after a message. jit: for code that is run in this process. */
-bool machine_open(Arena *, const BackendOptions *, Machine *);
-void machine_close(Machine *);
+bool machine_open(Arena *, const BackendOptions *, CodeMachine *);
+void machine_close(CodeMachine *);
 /* Whether a square root is an instruction there. */
-bool machine_has_sqrt(const Machine *);
+bool machine_has_sqrt(const CodeMachine *);
 
 /* ---- load.c ---- */
 /* LLVM prints what it thinks of names that it does not know, and goes on. Standard error goes to a file meanwhile, of
@@ -57,7 +57,7 @@ typedef struct LMod {
     const Program *p;
     BackendOptions options;
     const BackendOptions *o; /* options, where constants always are a blob */
-    const Machine *machine;
+    const CodeMachine *machine;
     const char *model;     /* names begin with it */
     Blob blob;             /* where constants lie */
     WeightsIn weights_in;
@@ -121,7 +121,7 @@ void l_adapters(LMod *);   /* functions of one signature for this process: "dsqc
 
 /* ---- module.c ---- */
 /* Everything but code generation. False after a message. */
-bool l_module(LMod *, Arena *, const Program *, const BackendOptions *, const Machine *, WeightsIn,
+bool l_module(LMod *, Arena *, const Program *, const BackendOptions *, const CodeMachine *, WeightsIn,
               const LoopLines *, const char *loops, bool adapters);
 void l_module_free(LMod *);
 bool l_failed(LLVMErrorRef); /* after its message; takes the error */

@@ -45,7 +45,7 @@ static bool link_code(LlvmCode *code, LMod *m, void *weights)
 
 LlvmCode *llvm_load(Arena *A, const Program *p, const BackendOptions *o, WeightsMemory *memory)
 {
-    Machine machine;
+    CodeMachine machine;
     LMod m;
     if (!machine_open(A, o, &machine))
         return NULL;

@@ -34,7 +34,7 @@ static Names3 names_of_target(Arena *A, const BackendOptions *o)
     return n;
 }
 
-bool machine_open(Arena *A, const BackendOptions *o, Machine *m)
+bool machine_open(Arena *A, const BackendOptions *o, CodeMachine *m)
 {
     if (!llvm_open())
         return false;
@@ -77,7 +77,7 @@ bool machine_open(Arena *A, const BackendOptions *o, Machine *m)
     return !m->big_endian || (machine_close(m), false);
 }
 
-void machine_close(Machine *m)
+void machine_close(CodeMachine *m)
 {
     LLVMDisposeTargetMachine(m->tm);
 }
@@ -89,7 +89,7 @@ static void ignored(LLVMDiagnosticInfoRef info, void *user)
     *(bool *)user = true;
 }
 
-bool machine_has_sqrt(const Machine *m)
+bool machine_has_sqrt(const CodeMachine *m)
 {
     Arena *A = arena_new();
     LLVMContextRef ctx = LLVMContextCreate();

@@ -90,7 +90,7 @@ static bool finish(const LMod *m, const char *path)
 bool llvm_object(Arena *A, const Program *p, const BackendOptions *o, const LoopLines *lines, const char *loops,
                  const char *path, LlvmFacts *facts)
 {
-    Machine machine;
+    CodeMachine machine;
     LMod m;
     if (!machine_open(A, o, &machine))
         return false;
@@ -105,7 +105,7 @@ bool llvm_object(Arena *A, const Program *p, const BackendOptions *o, const Loop
 
 bool llvm_text(Arena *A, const Program *p, const BackendOptions *o, bool ir, Buf *out)
 {
-    Machine machine;
+    CodeMachine machine;
     LMod m;
     if (!machine_open(A, o, &machine))
         return false;

@@ -18,12 +18,13 @@
 #include "../geometry/values.h"
 #include "../movement/views.h"
 
-/* Pixels a multiple of 2 KB apart fall into few sets of a cache, and a load is taken to depend on the store of another
-   pixel: a fifth to a half of the speed. One more line for each pixel costs less. */
+/* Pixels a multiple of `alias` bytes apart fall into few sets of a cache, and a load is taken to depend on the store of
+   another pixel. That costs a fifth to a half of the speed, one more line for each pixel less. */
 static int64_t channel_stride(const Target *t, int64_t channels)
 {
+    const Machine *m = t->machine;
     int64_t s = round_up(channels, t->min_lanes);
-    return t->lanes > 1 && s * 4 % 2048 == 0 ? s + 16 : s;
+    return m->alias && s * 4 % m->alias == 0 ? s + m->line / 4 : s;
 }
 
 /* A copy of v made by a map node, to be sorted into place by graph_compact. */
@@ -63,7 +64,7 @@ static int must_have_product(const Convert *c, const Node *n, int k)
     const Type *t = &c->g->value.v[n->in[k]].type;
     bool along = n->attr.transpose_b && !n->attr.transpose_a && !product_turns(c->p->target, c->g, n);
     bool columns = k == 1 && !n->attr.transpose_b;
-    return t->rank == 4 && t->dim[3] > 1 && (along || columns) && product_copies(c->g, n) ? 3 : ANY_DIM;
+    return t->rank == 4 && t->dim[3] > 1 && (along || columns) && product_copies(c->p->target, c->g, n) ? 3 : ANY_DIM;
 }
 
 /* The dimension that must lie inside for the node to read operand k. Weights are packed, and constants other than a

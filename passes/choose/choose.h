@@ -1,14 +1,13 @@
 #ifndef DSQ_CHOOSE_H
 #define DSQ_CHOOSE_H
 /* What the files of choose-kernels ask each other. */
-#include "../geometry/conv.h"
+#include "cost.h"
 #include "../geometry/values.h"
-#include "../geometry/winograd.h"
 
-/* Does a register tile of so many pixels and vectors of channels fit the registers; what a step of it costs, in
-   multiply-adds of a vector. streamed: its weights come from L2. */
-bool tile_fits(const Target *, int pixels, int nb);
-double tile_cost(const Target *, int pixels, int nb, bool streamed);
+/* A schedule that was weighed. */
+typedef struct Candidate { Schedule s; KernelCost cost; } Candidate;
+typedef struct Candidates { Arena *arena; VEC(Candidate) v; } Candidates;
+
 /* Bytes of the weights of all convolutions, and how many more they may still become when they are transformed. */
 typedef struct WinoRoom {
     int64_t weights, left;
@@ -18,9 +17,38 @@ WinoRoom winograd_room(const Graph *);
 WinoRoom winograd_shared_room(Arena *, const Graph *); /* the same, to note forms in */
 /* Bytes by which those of one convolution grow. */
 int64_t winograd_growth(const Graph *, const Node *, const WinoConv *, int lanes, int m);
-/* Replaces the schedule of a direct convolution by Winograd's where that is possible and cheaper than `cost`
-   multiply-adds of a vector; takes what its weights grow by from the room. */
-void choose_winograd(const Pass *, const Graph *, const Node *, Schedule *, double cost, WinoRoom *room);
-/* Chooses the tile and the order of the loops; s has lanes and peel. */
-void choose_depthwise(const Pass *, const Slide *v, const Slide *h, int64_t channels, Schedule *s);
+
+/* The node whose schedule is being chosen. */
+typedef struct Choosing {
+    const Pass *p;
+    const Graph *g;
+    const Node *n;
+    WinoRoom *room;        /* of convolutions */
+    Candidates *weighed;   /* gets all that was weighed; NULL: nobody asks */
+} Choosing;
+
+/* The cheapest of what was weighed, and how many slots it takes; 0: nothing yet. */
+typedef struct Cheapest { Schedule s; double slots; } Cheapest;
+/* Of candidates within a thousandth of each other the first one counts. */
+void weigh(const Choosing *, Cheapest *, const Schedule *, KernelCost);
+
+/* Vectors for so many channels: the widest that they fill by more than half. */
+int lanes_for(const Target *, int64_t channels);
+
+/* Dispatches to one of these. */
+void choose_schedule(const Choosing *, Schedule *s);
+/* ---- each completes s, which has what every node has ---- */
+/* A convolution that is not depthwise, direct or by Winograd's method. */
+void choose_conv(const Choosing *, Schedule *s);
+void choose_depthwise(const Choosing *, Schedule *s);
+/* linear and matmul */
+void choose_product(const Choosing *, Schedule *s);
+/* Replaces the schedule of a direct convolution by Winograd's where that is possible and cheaper than `direct`; takes
+   what its weights grow by from the room. */
+void choose_winograd(const Choosing *, Schedule *s, KernelCost direct);
+
+/* ---- shapes ---- */
+bool conv_is_depthwise(const Graph *, const Node *);
+DwMap depthwise_map(const Graph *, const Node *);
+ProductMap product_map(const Graph *, const Node *);
 #endif

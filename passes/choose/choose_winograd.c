@@ -1,10 +1,6 @@
-/* Where convolutions become Winograd's: the part of choose-kernels that knows what transforms, planes and weights cost.
+/* Where convolutions become Winograd's, with which tile and in which blocks.
 
-     3x3, stride 1, 64 -> 64 channels at 56x56   =>   winograd m=4 lanes=16 tile=1x14x2
-
-   Costs are counted in multiply-adds of a vector, those of bringing a vector from farther than L1 included. */
-#include <math.h>
-
+     3x3, stride 1, 64 -> 64 channels at 56x56   =>   winograd m=4 lanes=16 tile=1x14x2 */
 #include "choose.h"
 #include "schedule.h"
 
@@ -15,9 +11,6 @@ bool winograd_allowed(const Winograd *w) { return winograd_error(w) <= error_all
 
 /* The weights of all convolutions may grow to so many times their size. */
 enum { GROWTH = 4 };
-
-/* Below so many channels what surrounds the transforms costs more than they save. */
-enum { LEAST_CHANNELS = 12 };
 
 WinoRoom winograd_shared_room(Arena *A, const Graph *g)
 {
@@ -78,99 +71,11 @@ static void take_room(WinoRoom *room, const Graph *g, const Node *n, const WinoC
     *forms |= form;
 }
 
-/* Operations of one pass of a transform by k[rows][n] on a vector: its terms, of which rows (else columns) of opposite
-   points share theirs. */
-static double operations(const Winograd *w, int rows, const double (*k)[WINO_MAX_N], bool of_rows)
+/* Direct candidates were weighed without the arrival of their weights. */
+static void add_arrival(const Choosing *c, const KernelCost *arrival)
 {
-    double n = 2 * w->pairs;
-    for (int i = 0; i < rows; i++)
-        for (int j = 0; j < w->n; j++) {
-            int point = of_rows ? i : j;
-            if (k[i][j] != 0)
-                n += point > 0 && point <= 2 * w->pairs ? 0.5 : 1;
-        }
-    return n;
-}
-
-/* The machine, and what its caches do for the convolution at hand. */
-typedef struct Costs {
-    const Target *t;
-    const Type *in, *out;
-    WinoConv conv;
-    double far; /* a vector of weights, from where they are */
-    int threads;
-} Costs;
-
-/* What a vector costs per lane that arrives at so many bytes a cycle, in which two multiply-adds are done. */
-static double lane_cost(int rate) { return rate ? 2.0 * sizeof(float) / rate : 0; }
-
-static int64_t channels(const Costs *c) { return c->conv.groups * c->conv.inner; }
-
-/* Computing and waiting overlap but for a fifth. */
-static double overlapped(double compute, double wait)
-{
-    return compute > wait ? compute + wait / 5 : wait + compute / 5;
-}
-
-/* A step of a register tile. Loads count nearly twice beside multiply-adds: 16 tiles x 1 vector run at half the
-   peak. */
-static double step_cost(const Costs *c, int64_t px, int nb, bool streamed)
-{
-    double tile = tile_cost(c->t, (int)px, nb, streamed), loads = 1.7 * (double)(px + nb);
-    return tile > loads ? tile : loads;
-}
-
-/* The products of one position and nb vectors of output channels for all tiles of a block. Meanwhile the weights of
-   the next arrive. They come from `far` where they are read for the first time or do not stay in L2 (afar). */
-static double product_cost(const Costs *c, const Schedule *s, int64_t tiles, int nb, bool afar)
-{
-    bool streamed = channels(c) * nb * s->lanes * 4 > c->t->l1 / 2;
-    int64_t whole = tiles / s->px, rest = tiles % s->px;
-    double steps = (double)whole * step_cost(c, s->px, nb, streamed) + (rest ? step_cost(c, rest, nb, streamed) : 0);
-    double far = afar ? nb * c->far : 0, stores = 3 * (double)tiles * nb; /* 3: cleared, stored and used anew */
-    return (double)channels(c) * overlapped(steps, far) + stores;
-}
-
-/* Sorting rows into bands, element by element. */
-static double band_cost(const Costs *c, const Schedule *s, const WinoPlan *p, int64_t blocks)
-{
-    if (!c->conv.band)
-        return 0;
-    double rows = (double)(blocks * p->band_rows * (s->oc_outer ? c->in->dim[0] : 1));
-    return rows * ((double)p->band_row / s->lanes * 2 +
-                   3 * (double)p->band_row * (double)c->conv.inner / (double)p->channels);
-}
-
-/* The products of one position for all output channels of the thread that has most of them: with channels outermost the
-   first has the narrower block at the end, the last as many others as any. */
-static double longest_products(const Costs *c, const Schedule *s, int64_t tiles, int64_t parts, bool afar)
-{
-    ChannelBlocks b = channel_blocks(c->out->dim[1], s->nb, s->lanes);
-    double block = product_cost(c, s, tiles, s->nb, afar), tail = b.tail ? product_cost(c, s, tiles, b.tail, afar) : 0;
-    return fmax((double)(b.full / parts) * block + tail, (double)((b.full + parts - 1) / parts) * block);
-}
-
-/* Of the thread that has most to do. With channels outermost, one alone transforms the input. */
-static double winograd_cost(const Costs *c, const Winograd *w, const Schedule *s)
-{
-    WinoPlan p = winograd_plan(s, &c->conv, c->in, c->out);
-    int64_t vout = (c->out->dim[1] + s->lanes - 1) / s->lanes, vin = p.channels / s->lanes;
-    int64_t shared = s->oc_outer ? imax(1, channel_blocks(c->out->dim[1], s->nb, s->lanes).full) : p.blocks;
-    int64_t parts = imin(c->threads, shared), blocks = (p.blocks + parts - 1) / parts;
-    if (s->oc_outer)
-        blocks = 1;
-    double nn = w->n * w->n, tiles = (double)blocks * (double)p.tiles, l2 = (double)c->t->l2;
-    double planes = 4 * (double)(p.v + p.m), weights = 4 * nn * (double)(channels(c) * vout * s->lanes), product = 0;
-    for (int again = 0; again < 2; again++) /* the first block, and the others */
-        product += nn * (double)(again ? blocks - 1 : 1) *
-                   longest_products(c, s, p.tiles, s->oc_outer ? parts : 1, !again || weights + planes > l2);
-    double vectors = s->oc_outer ? (double)vout / (double)parts : (double)vout; /* of outputs */
-    double input = tiles * (double)vin * (2 * w->n * operations(w, w->n, w->bt, true) + 2 * nn) +
-                   band_cost(c, s, &p, blocks);
-    double output = tiles * vectors * ((w->n + w->m) * operations(w, w->m, w->at, false) + nn + 2 * w->m * w->m);
-    double traffic = 2 * nn * tiles * ((double)vin + vectors) * s->lanes *
-                     lane_cost(planes > l2 ? c->t->l3_rate : c->t->l2_rate);
-    return product + input + output + traffic;
+    for (int i = 0; c->weighed && i < c->weighed->v.n; i++)
+        c->weighed->v.v[i].cost.of[COST_WEIGHTS] += slots_of(arrival);
 }
 
 /* In these loops, which also prefetch, LLVM moves accumulators about when three or more vectors of weights leave it one
@@ -180,33 +85,30 @@ static bool fits(const Target *t, int px, int nb)
     return tile_fits(t, px, nb) && (nb < 3 || px * nb + nb + 2 < t->vregs);
 }
 
-/* The cheapest order of loops, number of tile rows in a block and register tile; returns its cost. A map that is
+/* The cheapest order of loops, number of tile rows in a block and register tile; returns its slots. A map that is
    reduced must be one block, or blocks of whole rows. */
-static double choose_blocks(const Pass *p, const Graph *g, const Node *n, const Costs *c, const Winograd *w,
-                            Schedule *s)
+static double choose_blocks(const Choosing *c, const WinoMap *map, const Winograd *w, Schedule *s)
 {
-    double best = 0;
+    enum { MOST_NB = 4 };
+    const Target *t = c->p->target;
+    Cheapest best = {.s = *s};
     Schedule try = *s;
-    int64_t ny = (c->out->dim[2] + w->m - 1) / w->m, vec = (c->out->dim[1] + s->lanes - 1) / s->lanes;
+    int64_t ny = (map->out->dim[2] + w->m - 1) / w->m, vec = (map->out->dim[1] + s->lanes - 1) / s->lanes;
     try.wino = w->m;
     for (int64_t rows = 1; rows <= ny + 1; rows++) { /* ny + 1: all images in one block */
         try.oc_outer = rows > ny;
-        if (!try.oc_outer && (ny % rows || ny * c->in->dim[0] == rows))
+        if (!try.oc_outer && (ny % rows || ny * map->in->dim[0] == rows))
             continue;
         try.rows = (int)imin(rows, ny);
-        if (!try.oc_outer && node_reduces(n) && !sum_rows(p, g, n, &try))
+        if (!try.oc_outer && node_reduces(c->n) && !sum_rows(c->p, c->g, c->n, &try))
             continue;
-        for (try.nb = 1; try.nb <= 4 && try.nb <= vec; try.nb++)
-            for (try.px = 1; fits(c->t, try.px, try.nb) && try.px <= winograd_plan(&try, &c->conv, c->in, c->out).tiles;
-                 try.px++) {
-                double cost = winograd_cost(c, w, &try);
-                if (best == 0 || cost < best * 0.999) {
-                    best = cost;
-                    *s = try;
-                }
-            }
+        int64_t tiles = winograd_plan(&try, &map->conv, map->in, map->out).tiles;
+        for (try.nb = 1; try.nb <= MOST_NB && try.nb <= vec; try.nb++)
+            for (try.px = 1; fits(t, try.px, try.nb) && try.px <= tiles; try.px++)
+                weigh(c, &best, &try, winograd_cost(t, map, w, &try));
     }
-    return best;
+    *s = best.s;
+    return best.slots;
 }
 
 static bool possible(const Pass *p, const Graph *g, const Node *n, bool band, WinoConv *v)
@@ -214,41 +116,53 @@ static bool possible(const Pass *p, const Graph *g, const Node *n, bool band, Wi
     return winograd_conv(g, n, band, v) && !node_window(n) && !p->strict && !p->least && !p->target->mcu;
 }
 
-void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, double cost, WinoRoom *room)
+/* The cheapest tile size; returns false where the direct way is cheaper. any: whatever it costs. */
+static bool choose_size(const Choosing *c, const WinoMap *map, Schedule *s, double least, bool any)
 {
-    bool any = p->winograd >= WINO_MIN;
-    const Type *in = &g->value.v[n->in[0]].type, *weight = &g->value.v[n->in[1]].type;
-    Costs c = {.t = p->target, .in = in, .threads = 1};
-    bool band = s->peel && (p->target->lanes > 1 || g->value.v[n->in[0]].kind == VAL_INPUT);
-    if (p->winograd == WINOGRAD_OFF || !possible(p, g, n, band, &c.conv) || (!any && s->lanes == 1))
-        return;
-    Type out = node_step_type(g, n, 0);
-    if (!any && imin(channels(&c), out.dim[1]) < LEAST_CHANNELS)
-        return;
-    c.out = &out;
+    int m = any ? c->p->winograd : WINO_MIN, last = any ? c->p->winograd : WINO_MAX;
     Schedule direct = *s;
-    /* Weights that fit L3, transformed, are still there when the next run begins. */
-    c.far = s->lanes * lane_cost(room->weights > p->target->l3 ? p->target->memory_rate : p->target->l3_rate);
-    double least = cost + (double)type_elems(weight) / s->lanes * c.far / 2; /* half of it while there is work to do */
-    for (int m = any ? p->winograd : WINO_MIN; m <= (any ? p->winograd : WINO_MAX) && m + c.conv.r - 1 <= WINO_MAX_N;
-         m++) {
-        Winograd w = winograd_make(m, c.conv.r);
-        int64_t more = room_taken(room, g, n, &c.conv, s->lanes, m);
-        if (!winograd_allowed(&w) || (!any && more > room->left))
+    for (; m <= last && m + map->conv.r - 1 <= WINO_MAX_N; m++) {
+        Winograd w = winograd_make(m, map->conv.r);
+        int64_t more = room_taken(c->room, c->g, c->n, &map->conv, direct.lanes, m);
+        if (!winograd_allowed(&w) || (!any && more > c->room->left))
             continue;
         Schedule try = direct;
-        try.impl = IMPL_WINOGRAD, try.peel = band, try.parts = (int)imax(1, p->threads);
-        double estimate = choose_blocks(p, g, n, &c, &w, &try);
-        if (any || estimate < least) {
+        try.impl = IMPL_WINOGRAD, try.peel = map->conv.band, try.parts = (int)imax(1, c->p->threads);
+        double slots = choose_blocks(c, map, &w, &try);
+        if (any || slots < least) {
             *s = try;
-            least = estimate;
+            least = slots;
         }
     }
-    if (room->forms)
-        take_room(room, g, n, &c.conv, s);
-    if (s->impl == IMPL_WINOGRAD && p->threads > 1 && !node_reduces(n)) { /* the same tile for any number of threads */
-        Winograd w = winograd_make(s->wino, c.conv.r);
-        c.threads = p->threads;
-        choose_blocks(p, g, n, &c, &w, s);
+    return s->impl == IMPL_WINOGRAD;
+}
+
+void choose_winograd(const Choosing *c, Schedule *s, KernelCost direct)
+{
+    const Pass *p = c->p;
+    const Target *t = p->target;
+    const Node *n = c->n;
+    bool any = p->winograd >= WINO_MIN, input = c->g->value.v[n->in[0]].kind == VAL_INPUT;
+    const Type *in = &c->g->value.v[n->in[0]].type, *weight = &c->g->value.v[n->in[1]].type;
+    WinoMap map = {.in = in, .threads = 1};
+    bool band = s->peel && (t->lanes > 1 || input);
+    if (p->winograd == WINOGRAD_OFF || !possible(p, c->g, n, band, &map.conv) || (!any && s->lanes == 1))
+        return;
+    Type out = node_step_type(c->g, n, 0);
+    if (!any && imin(map.conv.groups * map.conv.inner, out.dim[1]) < t->machine->least_channels)
+        return;
+    map.out = &out;
+    map.far = c->room->weights > t->machine->l3; /* else, transformed, they are still there in the next run */
+    KernelCost arrival = arrival_cost(t, type_elems(weight), s->lanes, map.far);
+    add_arrival(c, &arrival);
+    bool taken = choose_size(c, &map, s, slots_of(&direct) + slots_of(&arrival), any);
+    if (c->room->forms)
+        take_room(c->room, c->g, n, &map.conv, s);
+    if (taken && p->threads > 1 && !node_reduces(n)) { /* the same tile size for any number of threads */
+        Winograd w = winograd_make(s->wino, map.conv.r);
+        map.threads = p->threads;
+        if (c->weighed)
+            c->weighed->v.n = 0;
+        choose_blocks(c, &map, &w, s);
     }
 }

@@ -17,6 +17,7 @@
 typedef struct Inner {
     Pass *p;
     const Graph *g;
+    InnerPrices price;
     int *dim;              /* per value */
     bool *chosen;          /* per value: its maker can make it either way */
     ValueId *root;         /* per value: what decides about it, behind views of it: itself where its maker does */
@@ -24,10 +25,6 @@ typedef struct Inner {
     int *last;             /* per value: the node that was entered last, from 1 on */
     int *seen, stamp;      /* per node: the count that it is part of */
 } Inner;
-
-/* In elements: one that is read alone and not in a vector; one that is copied; one that a norm along the inner
-   dimension is spared, or a sum. */
-static const double scattered = 1, copied = 2, across = 0.5, folded = 0.3, alone = 2;
 
 static const Type *type_of(const Inner *x, ValueId v) { return &x->g->value.v[v].type; }
 
@@ -104,8 +101,8 @@ static double norm_price(const Inner *x, const Node *n, int d)
 {
     const Type *t = type_of(x, n->in[0]);
     bool along = n->op == OP_l2_normalize ? ints_have(&n->attr.axes, d) : n->attr.axis == d;
-    double other = n->op == OP_l2_normalize ? alone : across;
-    return reads(x, n->in[0], t->rank, d, copied) + (along ? 0 : other * (double)type_elems(t));
+    double other = n->op == OP_l2_normalize ? x->price.alone : x->price.across;
+    return reads(x, n->in[0], t->rank, d, x->price.copied) + (along ? 0 : other * (double)type_elems(t));
 }
 
 /* The input's dimension that becomes dimension d of the result. */
@@ -122,16 +119,18 @@ static double reduce_price(const Inner *x, const Node *n, int d)
 {
     const Type *t = type_of(x, n->in[0]);
     int in = x->dim[n->in[0]], rank = type_of(x, n->out[0].value)->rank;
-    double price = in == ANY_DIM || in == reduced_from(n, d) ? 0 : ints_have(&n->attr.axes, in) ? folded : alone;
-    return price * (double)type_elems(t) + reads_steps(x, n, rank, d, copied);
+    double price = in == ANY_DIM || in == reduced_from(n, d) ? 0
+                   : ints_have(&n->attr.axes, in) ? x->price.folded : x->price.alone;
+    return price * (double)type_elems(t) + reads_steps(x, n, rank, d, x->price.copied);
 }
 
 static double product_price(const Inner *x, const Node *n)
 {
     int R = type_of(x, n->out[0].value)->rank, B = type_of(x, n->in[1])->rank;
-    double b = n->op == OP_matmul ? reads(x, n->in[1], B, n->attr.transpose_b ? B - 2 : B - 1, copied) : 0;
+    double b = n->op == OP_matmul ? reads(x, n->in[1], B, n->attr.transpose_b ? B - 2 : B - 1, x->price.copied) : 0;
     const Type *a = type_of(x, n->in[0]);
-    return b + reads(x, n->in[0], a->rank, a->rank - 1, scattered) + reads_steps(x, n, R, R - 1, copied);
+    return b + reads(x, n->in[0], a->rank, a->rank - 1, x->price.scattered) +
+           reads_steps(x, n, R, R - 1, x->price.copied);
 }
 
 static double move_price(const Inner *x, const Node *n, int d)
@@ -139,7 +138,7 @@ static double move_price(const Inner *x, const Node *n, int d)
     double sum = 0;
     for (int k = 0; k < n->nin; k++)
         if (x->dim[n->in[k]] != ANY_DIM && view_dim(x->g, n, x->dim[n->in[k]]) != d)
-            sum += scattered * (double)type_elems(type_of(x, n->in[k]));
+            sum += x->price.scattered * (double)type_elems(type_of(x, n->in[k]));
     return sum;
 }
 
@@ -149,9 +148,10 @@ static double node_price(const Inner *x, const Node *n)
     if (makes_rows(n))
         return product_price(x, n);
     if (makes_channels(n))
-        return (is_conv(n->op) && peels(n) ? 0 : reads(x, n->in[0], 4, 1, copied)) + reads_steps(x, n, 4, 1, copied);
+        return (is_conv(n->op) && peels(n) ? 0 : reads(x, n->in[0], 4, 1, x->price.copied)) +
+               reads_steps(x, n, 4, 1, x->price.copied);
     if (n->op == OP_map)
-        return reads(x, n->in[0], rank, d, scattered) + reads_steps(x, n, rank, d, scattered);
+        return reads(x, n->in[0], rank, d, x->price.scattered) + reads_steps(x, n, rank, d, x->price.scattered);
     if (op_is(n->op, P_REDUCE))
         return reduce_price(x, n, d);
     return op_is(n->op, P_MOVE) ? move_price(x, n, d) : norm_price(x, n, d);
@@ -162,7 +162,7 @@ static double output_price(const Inner *x, ValueId v)
 {
     const Type *t = type_of(x, v);
     bool copy = many_pixels(t) && x->dim[v] != last_dim(t) && x->p->target->lanes > 1;
-    return copy && value_outputs(x->g, v) ? copied * (double)type_elems(t) : 0;
+    return copy && value_outputs(x->g, v) ? x->price.copied * (double)type_elems(t) : 0;
 }
 
 /* ---- the search ---- */
@@ -318,7 +318,8 @@ static void search(Inner *x)
 int *inner_dims(Pass *p, const Graph *g, int more)
 {
     Arena *A = p->scratch;
-    Inner x = {.p = p, .g = g, .dim = NEW(A, int, g->value.n + more), .chosen = NEW(A, bool, g->value.n),
+    Inner x = {.p = p, .g = g, .price = p->target->machine->inner,
+               .dim = NEW(A, int, g->value.n + more), .chosen = NEW(A, bool, g->value.n),
                .root = NEW(A, ValueId, g->value.n), .begin = NEW(A, int, g->value.n + 1),
                .last = NEW(A, int, g->value.n), .seen = NEW(A, int, g->node.n)};
     for (int v = 0; v < g->value.n; v++)
@@ -335,16 +336,14 @@ int *inner_dims(Pass *p, const Graph *g, int more)
    times its own transpose is computed. */
 bool product_turns(const Target *t, const Graph *g, const Node *n)
 {
-    enum { MOVED = 10 }; /* moving an element takes as long as adding up so many lanes */
     const Type *out = &g->value.v[n->out[0].value].type, *b = &g->value.v[n->in[1]].type;
     return n->op == OP_matmul && n->attr.transpose_b && t->lanes > 1 && n->in[0] != n->in[1] && out->rank > 1 &&
            b->dim[b->rank - 2] >= t->min_lanes && g->value.v[n->in[1]].kind == VAL_NODE &&
-           type_elems(out) * t->lanes >= MOVED * type_elems(b);
+           (double)(type_elems(out) * t->lanes) >= t->machine->inner.turned * (double)type_elems(b);
 }
 
-bool product_copies(const Graph *g, const Node *n)
+bool product_copies(const Target *t, const Graph *g, const Node *n)
 {
-    enum { FEW_ROWS = 4 };
     Type out = node_step_type(g, n, 0);
-    return out.rank > 1 && out.dim[out.rank - 2] >= FEW_ROWS;
+    return out.rank > 1 && out.dim[out.rank - 2] >= t->machine->inner.few_rows;
 }

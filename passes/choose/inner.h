@@ -12,5 +12,5 @@ int *inner_dims(Pass *, const Graph *, int more);
    and is that worth a kernel? */
 bool product_turns(const Target *, const Graph *, const Node *);
 /* Do so many rows read its right operand that one which does not lie in vectors is worth a copy? */
-bool product_copies(const Graph *, const Node *);
+bool product_copies(const Target *, const Graph *, const Node *);
 #endif

@@ -35,21 +35,7 @@ ScheduleList schedule_neighbours(Arena *, const Pass *, const Graph *, const Nod
 /* The same kernels, whatever the number of threads? */
 bool schedule_eq(Arena *, const Schedule *, const Schedule *);
 
-/* ---- of the cost model (choose_kernels.c) ---- */
-/* The map that register tiles cut, with its reduction steps (input channels times taps) and bytes of weights. And the
-   cost of one step over it with the tile of s, for the longest of the ranges that so many threads share. */
-typedef struct ConvMap { const Node *n; int64_t h, w, channels, red, weights; int threads; } ConvMap;
-ConvMap conv_map(const Graph *, const Node *);
-/* Vectors of 512 bits? Their stores go one to a cycle. The next tile's multiply-adds hide what surrounds a tile only
-   while few stores wait for its results: sixteen cost 12 cycles, twenty-eight 50, whatever cache they go to. */
-static inline bool wide(const Target *t) { return t->lanes > 8; }
-double wide_stores(int results); /* in multiply-adds */
-/* What a vector costs that arrives from L2 between multiply-adds, at about 28 bytes a cycle. */
-static inline double streamed_vector(const Target *t) { return t->lanes * 4 / 14.0; }
-double conv_tile_cost(const Target *, const Schedule *s, const ConvMap *);
-/* The range that takes longest where threads share n pieces as dsq_pool does. The pieces cost the same, and a head
-   comes before them (0: none). */
-double longest_range(int threads, int64_t n, double piece, double head);
+/* ---- of choose_conv.c ---- */
 /* For a node n that reduces the map, with schedule s by rows: the rows of the map that its kernel reduces together.
    0: it cannot go by rows then. The sums of a map are few enough to be added up in no time. */
 int64_t sum_rows(const Pass *, const Graph *, const Node *n, const Schedule *s);

@@ -27,10 +27,11 @@ static bool winograd_for(const Pass *p, const Graph *g, const Node *n, int lanes
     Pass only = *p;
     only.winograd = m;
     WinoRoom room = winograd_room(g);
+    Choosing c = {.p = &only, .g = g, .n = n, .room = &room};
     *s = (Schedule){.impl = IMPL_CONV_TILE, .lanes = lanes, .px = 1, .rows = 1, .nb = 1,
                     .peel = conv_peels(p->target, g, n)};
     if (n->op == OP_conv2d && m >= WINO_MIN && m <= WINO_MAX)
-        choose_winograd(&only, g, n, s, 0, &room);
+        choose_winograd(&c, s, (KernelCost){{0}});
     return s->impl == IMPL_WINOGRAD && s->wino == m;
 }
 
@@ -177,7 +178,8 @@ static void try_tiles(Space *sp, const Schedule *s, int most)
         for (t.s.nb = 1; t.s.nb <= imin(NB, (m.channels + s->lanes - 1) / s->lanes); t.s.nb++)
             for (t.s.px = 1; t.s.px <= m.w && tile_fits(sp->p->target, t.s.rows * t.s.px, t.s.nb); t.s.px++)
                 if (!schedule_wrong(sp->p, sp->g, sp->n, sp->model, &t.s)) {
-                    t.cost = conv_tile_cost(sp->p->target, &t.s, &m);
+                    KernelCost cost = conv_cost(sp->p->target, &m, &t.s);
+                    t.cost = slots_of(&cost);
                     PUSH(sp->A, &tile, t);
                 }
     if (tile.n)

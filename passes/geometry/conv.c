@@ -44,6 +44,17 @@ void conv_border(const Graph *g, const Node *n, int64_t border[4])
     }
 }
 
+ConvMap conv_map(const Graph *g, const Node *n)
+{
+    Type out = node_step_type(g, n, 0);
+    int64_t red = type_elems(&g->value.v[n->in[1]].type) / out.dim[1];
+    ConvMap m = {n, out.dim[2], out.dim[3], out.dim[1] / n->attr.groups, red, red * out.dim[1] * 4,
+                 out.dim[0] * n->attr.groups, 1};
+    if (n->op == OP_conv_transpose2d)
+        m.h = imax(1, m.h / n->attr.stride.v[0]), m.w = imax(1, m.w / n->attr.stride.v[1]);
+    return m;
+}
+
 bool wide_border(const Graph *g, const Node *n)
 {
     const int64_t *in = g->value.v[n->in[0]].type.dim;
@@ -68,8 +79,17 @@ bool dw_by_inputs(const Target *t, const Schedule *s, int64_t taps)
 
 bool dw_weights_stay(const Target *t, int64_t taps, int64_t tile)
 {
-    enum { SPARE = 6 }; /* for inputs on their way, and what compilers keep there besides */
-    return tile + taps + SPARE <= t->vregs;
+    return tile + taps + t->machine->spare <= t->vregs;
+}
+
+int64_t dw_weights(const Target *t, int64_t tile, int64_t kh, int64_t kw, int rows)
+{
+    return dw_weights_stay(t, kh * kw, tile) ? kh * kw : imin(rows, kh) * kw;
+}
+
+bool dw_tile_fits(const Target *t, int64_t kh, int64_t kw, int rows, int px)
+{
+    return dw_weights_stay(t, dw_weights(t, rows * px, kh, kw, rows), rows * px);
 }
 
 typedef struct Place { int64_t at, i; } Place;

@@ -7,8 +7,11 @@
 enum { LONG_SUM = 1024 };
 /* Sums of this many products are added up apart: the rounding of one behind the other grows with their number. */
 enum { SUM_BLOCK = 256 };
-/* Below this many elements a parallel region costs more than it saves. */
-enum { PARALLEL_MIN = 4096 };
+/* The map of a convolution that is not depthwise, which register tiles cut: its size (of a transposed one, of a phase),
+   output channels of a group, turns of the reduction of one output (input channels of a group times taps), bytes of all
+   weights, maps of that kind (images times groups). threads share one of them. */
+typedef struct ConvMap { const Node *n; int64_t h, w, channels, red, weights, images; int threads; } ConvMap;
+ConvMap conv_map(const Graph *, const Node *); /* for one thread */
 /* Enlarges border (top, left, bottom, right) to what the convolution's windows reach around its operand 0. */
 void conv_border(const Graph *, const Node *, int64_t border[4]);
 /* Do its windows reach over the edge of the map? Those of a transposed convolution do without padding too. */
@@ -32,6 +35,9 @@ static inline ChannelBlocks channel_blocks(int64_t channels, int nb, int lanes)
 bool dw_by_inputs(const Target *, const Schedule *, int64_t taps);
 /* Do so many weights fit the registers beside a tile's sums? */
 bool dw_weights_stay(const Target *, int64_t taps, int64_t tile);
+/* How many weights are in registers while such a tile runs: all, or those of the rows that meet an input row where all
+   are too many. */
+int64_t dw_weights(const Target *, int64_t tile, int64_t kh, int64_t kw, int rows);
 /* Does a tile that loads each input once fit the registers? */
 bool dw_tile_fits(const Target *, int64_t kh, int64_t kw, int rows, int px);
 /* Does the border that the windows reach into outweigh the map? Then they are clipped instead. */

@@ -251,7 +251,7 @@ static bool weights_far(const Graph *g, const Target *t)
     for (int i = 0; i < g->value.n; i++)
         if (g->value.v[i].kind == VAL_CONST)
             bytes += type_elems(&g->value.v[i].type) * 4;
-    return t->lanes > 1 && bytes > t->l2;
+    return t->lanes > 1 && bytes > t->machine->l2;
 }
 
 Program *lower_graph(Arena *A, const Graph *g, const Target *t, bool strict)

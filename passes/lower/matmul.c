@@ -343,15 +343,15 @@ static void all_columns(KC *kc, Mm *m, LoopKind kind)
 }
 
 /* Do the weights stay in L2 while rows pass by? */
-static bool near_weights(const KC *kc, const Mm *m) { return m->K * m->cols * 4 <= kc->t->l2 / 2; }
+static bool near_weights(const KC *kc, const Mm *m) { return m->K * m->cols * 4 <= kc->t->machine->l2 / 2; }
 
 /* Rows of a block that stays in L2 beside such weights, with what is made of it. 0: all do, or the weights do not. */
 static int64_t row_block(const KC *kc, const Mm *m)
 {
     int64_t bytes = (m->K + m->cols) * 4, px = kc->s.px;
-    if (kc->rows < 0 || m->lanes == 1 || !near_weights(kc, m) || m->M * bytes <= kc->t->l2 / 2)
+    if (kc->rows < 0 || m->lanes == 1 || !near_weights(kc, m) || m->M * bytes <= kc->t->machine->l2 / 2)
         return 0;
-    return imax(kc->t->l2 / 4 / bytes / px, 8) * px;
+    return imax(kc->t->machine->l2 / 4 / bytes / px, 8) * px;
 }
 
 static void blocks_of_rows(KC *kc, Mm *m, int64_t block)

@@ -48,7 +48,7 @@ void kc_nest(KC *kc, const Type *frame, int vdim, int lanes, bool parallel, Body
         if (i != vdim && frame->dim[i] > 1)
             dims[nd++] = i;
     }
-    parallel = parallel && type_elems(frame) >= PARALLEL_MIN;
+    parallel = parallel && type_elems(frame) >= kc->t->machine->parallel_elements;
     int64_t size = frame->rank ? frame->dim[vdim] : 1;
     while (lanes > kc->t->min_lanes && lanes / 2 >= size)
         lanes /= 2;
@@ -91,7 +91,7 @@ void kc_nest_across(KC *kc, const Type *frame, int vdim, int across, bool parall
     static const char *const names[] = {"i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7"};
     const Ix *coord[MAX_RANK], *from[2];
     int opened = 4;
-    LoopKind kind = parallel && type_elems(frame) >= PARALLEL_MIN ? LOOP_PARALLEL : LOOP_SERIAL;
+    LoopKind kind = parallel && type_elems(frame) >= kc->t->machine->parallel_elements ? LOOP_PARALLEL : LOOP_SERIAL;
     for (int d = 0; d < frame->rank; d++) {
         coord[d] = IXC(0);
         if (d == vdim || d == across || frame->dim[d] == 1)
@@ -114,7 +114,7 @@ int kc_across(const KC *kc, ValueId v, const Type *frame, int vdim)
     int d = 0, more = frame->rank - t->rank;
     while (d < t->rank && (t->dim[d] == 1 || !layout_contiguous(&x->layout, t, d)))
         d++;
-    bool large = kc->t->lanes > 1 && type_elems(frame) * 8 > 4 * kc->t->l1;
+    bool large = kc->t->lanes > 1 && type_elems(frame) * 8 > 4 * kc->t->machine->l1;
     return large && d < t->rank && d + more != vdim && frame->dim[vdim] > 1 ? d + more : -1;
 }
 

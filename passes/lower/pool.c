@@ -176,7 +176,7 @@ static void max_rows(KC *kc, Pool *p)
 {
     KB *b = &kc->b;
     const int64_t *dim = kc->frame.dim;
-    bool batch = dim[0] > 1, parallel = type_elems(&kc->frame) >= PARALLEL_MIN;
+    bool batch = dim[0] > 1, parallel = type_elems(&kc->frame) >= kc->t->machine->parallel_elements;
     p->n = batch ? IXV(kb_for(b, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "n", IXC(0), IXC(dim[0]), 1)) : IXC(0);
     p->y = IXV(kb_for(b, parallel && !batch ? LOOP_PARALLEL : LOOP_SERIAL, "y", IXC(0), IXC(dim[2]), 1));
     while (p->lanes > kc->t->min_lanes && p->lanes / 2 >= dim[1])

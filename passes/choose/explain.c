@@ -1,0 +1,88 @@
+/* Why a layer has its schedule. choose-kernels keeps the cheapest candidate alone; here all are kept and sorted. */
+#include "explain.h"
+
+#include <stdlib.h>
+
+#include "../edit.h"
+#include "schedule.h"
+
+static int by_slots(const void *x, const void *y)
+{
+    double a = slots_of(&((const Candidate *)x)->cost), b = slots_of(&((const Candidate *)y)->cost);
+    return (a > b) - (a < b);
+}
+
+/* Winograd's plan of the node with tiles as in s. */
+static KernelCost winograd_own(const Pass *p, const Graph *g, const Node *n, const WinoRoom *room, const Schedule *s)
+{
+    Type out = node_step_type(g, n, 0);
+    WinoMap map = {.in = &g->value.v[n->in[0]].type, .out = &out, .far = room->weights > p->target->machine->l3,
+                   .threads = (int)imax(1, p->threads)};
+    if (!winograd_conv(g, n, s->peel, &map.conv))
+        bug("a Winograd schedule for what has none");
+    Winograd w = winograd_make(s->wino, map.conv.r);
+    return winograd_cost(p->target, &map, &w, s);
+}
+
+/* Of the schedule that the node has. */
+static bool own_cost(const Pass *p, const Graph *g, const Node *n, const WinoRoom *room, Candidate *c)
+{
+    const Target *t = p->target;
+    c->s = *n->sched;
+    if (c->s.impl == IMPL_WINOGRAD) {
+        c->cost = winograd_own(p, g, n, room, &c->s);
+    } else if (c->s.impl == IMPL_DEPTHWISE) {
+        DwMap d = depthwise_map(g, n);
+        if (!dw_by_inputs(t, &c->s, d.v.k * d.h.k))
+            return false;
+        c->cost = depthwise_cost(t, &d, &c->s);
+    } else if (is_conv(n->op)) {
+        ConvMap m = conv_map(g, n);
+        m.threads = n->attr.groups == 1 && m.images == 1 ? (int)imax(1, p->threads) : 1;
+        c->cost = conv_cost(t, &m, &c->s);
+        if (p->threads <= 1 && n->op == OP_conv2d && n->attr.groups == 1) {
+            KernelCost arrival = arrival_cost(t, m.weights / 4, c->s.lanes, room->weights > t->machine->l3);
+            c->cost.of[COST_WEIGHTS] += slots_of(&arrival);
+        }
+    } else {
+        ProductMap m = product_map(g, n);
+        c->cost = product_cost(t, &m, &c->s);
+    }
+    return true;
+}
+
+/* The cheapest of what was weighed that is not the chosen one, each tile once. */
+static void reject(Arena *A, Choice *c, Candidates *weighed)
+{
+    if (weighed->v.n)
+        qsort(weighed->v.v, (size_t)weighed->v.n, sizeof *weighed->v.v, by_slots);
+    for (int i = 0; i < weighed->v.n && c->rejected < REJECTED; i++) {
+        const Candidate *w = &weighed->v.v[i];
+        bool same = schedule_eq(A, &w->s, &c->chosen.s);
+        for (int k = 0; k < c->rejected && !same; k++)
+            same = schedule_eq(A, &w->s, &c->other[k].s);
+        if (!same)
+            c->other[c->rejected++] = *w;
+    }
+}
+
+Choices explain_choices(Arena *A, const Pass *p, const Graph *g)
+{
+    Choices all = {0};
+    WinoRoom room = winograd_shared_room(A, g);
+    for (int i = 0; i < g->node.n; i++) {
+        const Node *n = &g->node.v[i];
+        if (n->op == OP_NONE || !has_schedule(n) || !n->sched)
+            continue;
+        Candidates weighed = {.arena = arena_new()};
+        Schedule model = {.impl = IMPL_GENERIC, .lanes = p->target->lanes, .px = 1, .rows = 1, .nb = 1};
+        Choice c = {.node = i};
+        choose_schedule(&(Choosing){.p = p, .g = g, .n = n, .room = &room, .weighed = &weighed}, &model);
+        c.priced = own_cost(p, g, n, &room, &c.chosen);
+        if (c.priced)
+            reject(weighed.arena, &c, &weighed);
+        PUSH(A, &all.v, c);
+        arena_free(weighed.arena);
+    }
+    return all;
+}
