@@ -7,6 +7,7 @@
 #include "../measure/measure.h"
 #include "../measure/peak.h"
 #include "../report/report.h"
+#include "print_costs.h"
 #include "term.h"
 #include "../measure/together.h"
 
@@ -97,12 +98,14 @@ static void print_text(const Job *j, const BenchResult *r, const char *isa)
            100 * r->roof.ms / r->median_ms, ms_text(j->arena, r->roof.direct_ms));
     if (r->layer_ms)
         print_layers(j, r);
+    if (r->costs)
+        print_costs(j->arena, r->costs);
 }
 
-static void bench(const Job *j, Model *m)
+static void bench(const Job *j, Model *m, const Costs *costs)
 {
     float **io = random_io(j->arena, j->graph);
-    BenchResult r = {0};
+    BenchResult r = {.costs = costs};
     Peak before = measure_peak(model_threads(m), j->target->lanes); /* of the vectors that the code may use */
     measure(j, m, io, &r);
     if (j->opt->layers)
@@ -129,12 +132,13 @@ int cmd_bench(Arena *A, const Options *o)
     if (status)
         return status;
     unsigned flags = (o->layers ? MODEL_TRACE : 0) | (o->threads ? MODEL_THREADS : 0);
-    if (!job_compile(&j) || !job_write_report(&j))
+    Costs costs;
+    if (!job_compile(&j) || !job_write_report(&j) || (o->costs && !costs_of(&j, &costs)))
         return 1;
     Model *m = model_build(&j, flags, (int)imax(o->threads, 0));
     if (!m)
         return 1;
-    bench(&j, m);
+    bench(&j, m, o->costs ? &costs : NULL);
     model_close(m);
     job_close(&j);
     return 0;

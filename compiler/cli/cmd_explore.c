@@ -6,6 +6,7 @@
 #include "../explore/explore.h"
 #include "../io/io.h"
 #include "../report/report.h"
+#include "print_costs.h"
 #include "term.h"
 
 const char help_explore[] =
@@ -140,6 +141,8 @@ static void print_result(Arena *A, const Explore *e)
         buf_free(&b);
     } else {
         print_text(A, e);
+        if (e->costs)
+            print_costs(A, e->costs);
     }
 }
 
@@ -152,7 +155,9 @@ int cmd_explore(Arena *A, const Options *o)
     if (o->json && o->markdown)
         return usage_error(o->command, "--json and --markdown are two ways to print one table");
     Explore e = {.snapshots = o->html ? snapshots_new(A) : NULL};
-    bool ok = job_read(&j) && explore(&j, &e) && job_write_report(&j);
+    Costs costs;
+    bool ok = job_read(&j) && explore(&j, &e) && job_write_report(&j) && (!o->costs || costs_of(&j, &costs));
+    e.costs = o->costs ? &costs : NULL;
     if (ok) {
         print_result(A, &e);
         ok = !o->html || write_page(&e, o->html);

@@ -4,6 +4,7 @@
 
 #include "cmd.h"
 #include "../report/report.h"
+#include "print_costs.h"
 #include "term.h"
 #include "../measure/together.h"
 
@@ -78,11 +79,14 @@ int cmd_info(Arena *A, const Options *o)
         return 1;
     Figures f = figures(&j);
     Roofline roof;
+    Costs costs;
+    if (o->costs && !costs_of(&j, &costs))
+        return 1;
     if (o->roofline)
         roof = roofline_here(&j, threads_here(o));
     if (o->json) {
         Buf b = {0};
-        info_json(&b, &j, &f, o->roofline ? &roof : NULL);
+        info_json(&b, &j, &f, o->roofline ? &roof : NULL, o->costs ? &costs : NULL);
         fwrite(b.s, 1, b.n, stdout);
         buf_free(&b);
     } else if (o->roofline) {
@@ -90,6 +94,8 @@ int cmd_info(Arena *A, const Options *o)
     } else {
         print_text(A, &j, &f);
     }
+    if (o->costs && !o->json)
+        print_costs(A, &costs);
     job_close(&j);
     return 0;
 }

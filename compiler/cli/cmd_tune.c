@@ -6,6 +6,7 @@
 #include "cmd.h"
 #include "../../ir/base/cleanup.h"
 #include "../emit/cc.h"
+#include "print_costs.h"
 #include "term.h"
 #include "../tune/tune.h"
 
@@ -85,6 +86,9 @@ static int tune(Job *j, const char *path)
     }
     if (ok && !j->opt->quiet)
         print_result(&t);
+    Costs costs;
+    if (ok && j->opt->costs && costs_of(j, &costs))
+        print_costs(j->arena, &costs);
     if (stop)
         fprintf(stderr, "interrupted; %s has %s, with which the same command goes on\n", path,
                 plural(j->arena, t.file.measured.n, "measurement"));

@@ -2,6 +2,7 @@
 #define DSQ_EXPLORE_H
 /* What each pass buys: a network compiled with passes left out one at a time, and with them added one after the other;
    and what the passes made of the graph on the way. */
+#include "../report/costs.h"
 #include "../report/figures.h"
 
 /* ---- the graph after each pass ---- */
@@ -38,6 +39,7 @@ typedef struct Variant {
     struct Model *model;
 } Variant;
 typedef struct Explore {
+    const Costs *costs;        /* NULL without --costs */
     Job *job;                   /* with every pass */
     Figures figures;
     Snapshots *snapshots;       /* NULL: nobody looks */

@@ -42,6 +42,8 @@ static json_t *table_json(const Explore *e)
         js_add(on, variant_json(with_first(e, i)));
     js_put(r, "without", off);
     js_put(r, "one_after_another", on);
+    if (e->costs)
+        js_put(r, "costs", costs_json(j->arena, e->costs));
     return r;
 }
 

@@ -269,7 +269,7 @@ static json_t *roofline_json(const Job *j, const Roofline *r)
     return o;
 }
 
-void info_json(Buf *b, const Job *j, const Figures *f, const Roofline *roof)
+void info_json(Buf *b, const Job *j, const Figures *f, const Roofline *roof, const Costs *costs)
 {
     const Graph *g = j->graph;
     json_t *r = js_object(), *layers = js_list();
@@ -299,6 +299,8 @@ void info_json(Buf *b, const Job *j, const Figures *f, const Roofline *roof)
     js_put(r, "layers", layers);
     if (roof)
         js_put(r, "roofline", roofline_json(j, roof));
+    if (costs)
+        js_put(r, "costs", costs_json(j->arena, costs));
     finish(b, r);
 }
 
@@ -334,5 +336,7 @@ void bench_json(Buf *b, const Job *j, const BenchResult *m)
         }
         js_put(r, "layers", layers);
     }
+    if (m->costs)
+        js_put(r, "costs", costs_json(j->arena, m->costs));
     finish(b, r);
 }

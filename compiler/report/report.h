@@ -1,6 +1,7 @@
 #ifndef DSQ_REPORT_H
 #define DSQ_REPORT_H
 /* Everything that leaves dsqc as JSON. */
+#include "costs.h"
 #include "figures.h"
 #include "../measure/roofline.h"
 
@@ -9,12 +10,14 @@
 void report_json(Buf *, const Job *, const Figures *, const OutDir *out, const char *name);
 /* Writes it where --report asks for it. False after a message. */
 bool job_write_report(const Job *);
-void info_json(Buf *, const Job *, const Figures *, const Roofline *); /* the last may be NULL */
+/* The last two may be NULL. */
+void info_json(Buf *, const Job *, const Figures *, const Roofline *, const Costs *);
 
 typedef struct BenchResult {
     int threads, runs;
     double median_ms, min_ms, p95_ms, gflop, gflops, peak_gflops;
     Roofline roof;
+    const Costs *costs;     /* NULL without --costs */
     const double *layer_ms; /* per call of the program, NULL without --layers */
 } BenchResult;
 void bench_json(Buf *, const Job *, const BenchResult *);

@@ -15,6 +15,9 @@ typedef struct WinoRoom {
 } WinoRoom;
 WinoRoom winograd_room(const Graph *);
 WinoRoom winograd_shared_room(Arena *, const Graph *); /* the same, to note forms in */
+/* Do weights arrive from beyond L3 in every run? Those that fit it, transformed, are still there when the next run
+   begins. */
+bool weights_far(const Target *, const WinoRoom *);
 /* Bytes by which those of one convolution grow. */
 int64_t winograd_growth(const Graph *, const Node *, const WinoConv *, int lanes, int m);
 
@@ -46,6 +49,8 @@ void choose_product(const Choosing *, Schedule *s);
 /* Replaces the schedule of a direct convolution by Winograd's where that is possible and cheaper than `direct`; takes
    what its weights grow by from the room. */
 void choose_winograd(const Choosing *, Schedule *s, KernelCost direct);
+/* What a convolution's weights cost that arrive while its direct kernel works. */
+KernelCost conv_arrival(const Choosing *, int lanes);
 
 /* ---- shapes ---- */
 bool conv_is_depthwise(const Graph *, const Node *);

@@ -139,6 +139,22 @@ int64_t sum_rows(const Pass *p, const Graph *g, const Node *n, const Schedule *s
     return 0;
 }
 
+KernelCost conv_arrival(const Choosing *c, int lanes)
+{
+    int64_t weights = type_elems(&c->g->value.v[c->n->in[1]].type);
+    return arrival_cost(c->p->target, weights, lanes, weights_far(c->p->target, c->room));
+}
+
+/* To the direct kernel's cost, and to all that was weighed. */
+static void add_arrival(const Choosing *c, KernelCost *direct, int lanes)
+{
+    KernelCost arrival = conv_arrival(c, lanes);
+    double slots = slots_of(&arrival);
+    direct->of[COST_WEIGHTS] += slots;
+    for (int i = 0; c->weighed && i < c->weighed->v.n; i++)
+        c->weighed->v.v[i].cost.of[COST_WEIGHTS] += slots;
+}
+
 /* Two choices decide about results: Winograd's tile, and what a reduction adds up first. They are made for one
    thread. Then the work is cut for as many threads as there are. */
 void choose_conv(const Choosing *c, Schedule *s)
@@ -157,6 +173,7 @@ void choose_conv(const Choosing *c, Schedule *s)
     ConvMap m = conv_map(g, n);
     double slots = choose_tile(c, s, k, 1);
     KernelCost direct = slots ? conv_cost(p->target, &m, s) : (KernelCost){{0}};
+    add_arrival(c, &direct, s->lanes);
     if (node_reduces(n)) /* threads share blocks of channels, where there are several */
         s->oc_outer = channel_blocks(out.dim[1], s->nb, s->lanes).full > 1 || !sum_rows(p, g, n, s);
     choose_winograd(c, s, direct);

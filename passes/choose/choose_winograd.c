@@ -43,6 +43,8 @@ int64_t winograd_growth(const Graph *g, const Node *n, const WinoConv *v, int la
     return 4 * (round_up(w->dim[0], lanes) * v->groups * v->inner * side * side - type_elems(w));
 }
 
+bool weights_far(const Target *t, const WinoRoom *room) { return room->weights > t->machine->l3; }
+
 enum { PLAIN_FORM = 1 };
 
 static unsigned form_bit(const WinoConv *v, int m)
@@ -69,13 +71,6 @@ static void take_room(WinoRoom *room, const Graph *g, const Node *n, const WinoC
     else if (form != PLAIN_FORM)
         room->left -= room_taken(room, g, n, v, s->lanes, s->wino);
     *forms |= form;
-}
-
-/* Direct candidates were weighed without the arrival of their weights. */
-static void add_arrival(const Choosing *c, const KernelCost *arrival)
-{
-    for (int i = 0; c->weighed && i < c->weighed->v.n; i++)
-        c->weighed->v.v[i].cost.of[COST_WEIGHTS] += slots_of(arrival);
 }
 
 /* In these loops, which also prefetch, LLVM moves accumulators about when three or more vectors of weights leave it one
@@ -143,7 +138,7 @@ void choose_winograd(const Choosing *c, Schedule *s, KernelCost direct)
     const Target *t = p->target;
     const Node *n = c->n;
     bool any = p->winograd >= WINO_MIN, input = c->g->value.v[n->in[0]].kind == VAL_INPUT;
-    const Type *in = &c->g->value.v[n->in[0]].type, *weight = &c->g->value.v[n->in[1]].type;
+    const Type *in = &c->g->value.v[n->in[0]].type;
     WinoMap map = {.in = in, .threads = 1};
     bool band = s->peel && (t->lanes > 1 || input);
     if (p->winograd == WINOGRAD_OFF || !possible(p, c->g, n, band, &map.conv) || (!any && s->lanes == 1))
@@ -152,10 +147,8 @@ void choose_winograd(const Choosing *c, Schedule *s, KernelCost direct)
     if (!any && imin(map.conv.groups * map.conv.inner, out.dim[1]) < t->machine->least_channels)
         return;
     map.out = &out;
-    map.far = c->room->weights > t->machine->l3; /* else, transformed, they are still there in the next run */
-    KernelCost arrival = arrival_cost(t, type_elems(weight), s->lanes, map.far);
-    add_arrival(c, &arrival);
-    bool taken = choose_size(c, &map, s, slots_of(&direct) + slots_of(&arrival), any);
+    map.far = weights_far(t, c->room);
+    bool taken = choose_size(c, &map, s, slots_of(&direct), any);
     if (c->room->forms)
         take_room(c->room, c->g, n, &map.conv, s);
     if (taken && p->threads > 1 && !node_reduces(n)) { /* the same tile size for any number of threads */

@@ -13,10 +13,10 @@ static int by_slots(const void *x, const void *y)
 }
 
 /* Winograd's plan of the node with tiles as in s. */
-static KernelCost winograd_own(const Pass *p, const Graph *g, const Node *n, const WinoRoom *room, const Schedule *s)
+static KernelCost winograd_own(const Pass *p, const Graph *g, const Node *n, WinoRoom *room, const Schedule *s)
 {
     Type out = node_step_type(g, n, 0);
-    WinoMap map = {.in = &g->value.v[n->in[0]].type, .out = &out, .far = room->weights > p->target->machine->l3,
+    WinoMap map = {.in = &g->value.v[n->in[0]].type, .out = &out, .far = weights_far(p->target, room),
                    .threads = (int)imax(1, p->threads)};
     if (!winograd_conv(g, n, s->peel, &map.conv))
         bug("a Winograd schedule for what has none");
@@ -25,7 +25,7 @@ static KernelCost winograd_own(const Pass *p, const Graph *g, const Node *n, con
 }
 
 /* Of the schedule that the node has. */
-static bool own_cost(const Pass *p, const Graph *g, const Node *n, const WinoRoom *room, Candidate *c)
+static bool own_cost(const Pass *p, const Graph *g, const Node *n, WinoRoom *room, Candidate *c)
 {
     const Target *t = p->target;
     c->s = *n->sched;
@@ -40,8 +40,8 @@ static bool own_cost(const Pass *p, const Graph *g, const Node *n, const WinoRoo
         ConvMap m = conv_map(g, n);
         m.threads = n->attr.groups == 1 && m.images == 1 ? (int)imax(1, p->threads) : 1;
         c->cost = conv_cost(t, &m, &c->s);
-        if (p->threads <= 1 && n->op == OP_conv2d && n->attr.groups == 1) {
-            KernelCost arrival = arrival_cost(t, m.weights / 4, c->s.lanes, room->weights > t->machine->l3);
+        if (m.threads <= 1) { /* for threads, direct kernels are weighed against each other alone */
+            KernelCost arrival = conv_arrival(&(Choosing){.p = p, .g = g, .n = n, .room = room}, c->s.lanes);
             c->cost.of[COST_WEIGHTS] += slots_of(&arrival);
         }
     } else {
@@ -56,13 +56,16 @@ static void reject(Arena *A, Choice *c, Candidates *weighed)
 {
     if (weighed->v.n)
         qsort(weighed->v.v, (size_t)weighed->v.n, sizeof *weighed->v.v, by_slots);
+    bool direct = c->chosen.s.impl != IMPL_WINOGRAD, both = false;
     for (int i = 0; i < weighed->v.n && c->rejected < REJECTED; i++) {
         const Candidate *w = &weighed->v.v[i];
-        bool same = schedule_eq(A, &w->s, &c->chosen.s);
+        bool same = schedule_eq(A, &w->s, &c->chosen.s), method = direct == (w->s.impl != IMPL_WINOGRAD);
         for (int k = 0; k < c->rejected && !same; k++)
             same = schedule_eq(A, &w->s, &c->other[k].s);
-        if (!same)
-            c->other[c->rejected++] = *w;
+        if (same || (c->rejected == REJECTED - 1 && (method || both)))
+            continue;
+        c->other[c->rejected++] = *w;
+        both = both || !method;
     }
 }
 

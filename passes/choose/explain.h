@@ -3,10 +3,10 @@
 /* Why a layer has its schedule: what else was weighed, and what the terms of the costs are. */
 #include "choose.h"
 
-enum { REJECTED = 3 };
-/* The schedule of a node with its cost, and the cheapest others that were weighed, cheapest first. priced: has the
-   model a cost for this kind of kernel? Schedules that come from a file or were not weighed against others have
-   rejected = 0. */
+enum { REJECTED = 4 };
+/* The schedule of a node with its cost, and the three cheapest others that were weighed, cheapest first. Where none of
+   them is of the other method (direct, Winograd's), the cheapest of that stands last. priced: has the model a cost for
+   this kind of kernel? */
 typedef struct Choice {
     int node;
     Candidate chosen, other[REJECTED];

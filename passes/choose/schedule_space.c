@@ -31,7 +31,7 @@ static bool winograd_for(const Pass *p, const Graph *g, const Node *n, int lanes
     *s = (Schedule){.impl = IMPL_CONV_TILE, .lanes = lanes, .px = 1, .rows = 1, .nb = 1,
                     .peel = conv_peels(p->target, g, n)};
     if (n->op == OP_conv2d && m >= WINO_MIN && m <= WINO_MAX)
-        choose_winograd(&c, s, (KernelCost){{0}});
+        choose_winograd(&c, s, conv_arrival(&c, lanes));
     return s->impl == IMPL_WINOGRAD && s->wino == m;
 }
 

@@ -1,4 +1,5 @@
 /* The schedules that choose-kernels gives: tiles fit registers and maps, threads have equal shares. */
+#include "../../passes/choose/explain.h"
 #include "../../passes/choose/schedule.h"
 #include "../../runtime_min/dsq_pool.h"
 #include "graphs.h"
@@ -102,7 +103,8 @@ static void test_ranges(void)
                 for (size_t i = 0; i < all; i = r.range[i])
                     r.longest =
                         fmax(r.longest, (double)(r.range[i] - i) * r.piece + (i == 0 && head ? r.head - r.piece : 0));
-                CU_ASSERT_DOUBLE_EQUAL(longest_range((int)threads, (int64_t)n, r.piece, r.head), r.longest, 1e-9);
+                ThreadRange longest = longest_range((int)threads, (int64_t)n, r.piece, r.head);
+                CU_ASSERT_DOUBLE_EQUAL(longest.pieces * r.piece + longest.heads * r.head, r.longest, 1e-9);
             }
         dsq_pool_destroy(pool);
     }
@@ -144,7 +146,8 @@ static double cut(const Layer *l, int threads, bool *other)
     const Schedule *one = schedule_of(A, l, false, 1, &m), *own = schedule_of(A, l, false, threads, &m);
     CU_ASSERT_EQUAL(own->impl, one->impl);
     CU_ASSERT_EQUAL(own->wino, one->wino);
-    double ratio = own->impl == IMPL_WINOGRAD ? 1 : conv_tile_cost(t, own, &m) / conv_tile_cost(t, one, &m);
+    KernelCost of_own = conv_cost(t, &m, own), of_one = conv_cost(t, &m, one);
+    double ratio = own->impl == IMPL_WINOGRAD ? 1 : slots_of(&of_own) / slots_of(&of_one);
     if (ratio > 1.001)
         fprintf(stderr, "  %d -> %d, %dx%d: %s for %d threads, %s for one\n", l->c, l->out, l->size, l->size,
                 schedule_text(A, own), threads, schedule_text(A, one));
@@ -173,10 +176,104 @@ static void test_threads(void)
         }
 }
 
+/* ---- costs ---- */
+
+/* A graph of one convolution between others, scheduled; p: the options it was scheduled with. */
+static const Graph *scheduled(Arena *A, const Target *t, const Layer *l, int groups, int threads, Pass *p)
+{
+    const char *text = arena_printf(A,
+                                    "graph @g (%%x: f32[1,3,%d,%d]) -> (%%y: f32[1,%d,%d,%d]) {\n"
+                                    "  const @v : f32[%d,3,1,1]\n  const @w : f32[%d,%d,%d,%d]\n"
+                                    "  %%1 = conv2d %%x, @v : f32[1,%d,%d,%d]\n"
+                                    "  %%y = conv2d %%1, @w {pad=[%d,%d,%d,%d], groups=%d} : f32[1,%d,%d,%d]\n}\n",
+                                    l->size, l->size, l->out, l->size, l->size, l->c, l->out, l->c / groups, l->k, l->k,
+                                    l->c, l->size, l->size, l->k / 2, l->k / 2, l->k / 2, l->k / 2, groups, l->out,
+                                    l->size, l->size);
+    Graph *g = graph_parse(A, text, diag_file("layer", text, strlen(text)));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+    PassOptions o = {.target = t, .opt = 2, .threads = threads, .stop_after = "choose-kernels"};
+    CU_ASSERT_FATAL(passes_run(A, g, &o));
+    *p = (Pass){.target = t, .opt = 2, .threads = threads, .scratch = A};
+    return g;
+}
+
+static void cheapest_of(const Target *t, const Layer *l, int groups, int threads)
+{
+    Arena *A = arena_new();
+    Pass p;
+    const Graph *g = scheduled(A, t, l, groups, threads, &p);
+    Choices c = explain_choices(A, &p, g);
+    for (int i = 0; i < c.v.n; i++) {
+        const Choice *x = &c.v.v[i];
+        CU_ASSERT(schedule_eq(A, &x->chosen.s, g->node.v[x->node].sched));
+        double own = slots_of(&x->chosen.cost), before = 0;
+        for (int k = 0; k < x->rejected; k++) {
+            double slots = slots_of(&x->other[k].cost);
+            CU_ASSERT(!schedule_eq(A, &x->chosen.s, &x->other[k].s) && slots >= before);
+            if (slots < own * 0.998)
+                printf("  %s, %d threads: %s at %.0f, %s at %.0f\n", t->name, threads,
+                       schedule_text(A, &x->chosen.s), own, schedule_text(A, &x->other[k].s), slots);
+            CU_ASSERT(slots >= own * 0.998);
+            before = slots;
+        }
+    }
+    arena_free(A);
+}
+
+/* What the explanation rejects costs no less than what was chosen, and the chosen one is priced as it was weighed. */
+static void test_cheapest(void)
+{
+    static const Layer layers[] = {{64, 64, 56, 3}, {128, 512, 7, 1}, {3, 24, 31, 3}, {40, 24, 14, 1}, {16, 200, 13, 5},
+                                   {1, 1, 1, 1}, {512, 512, 7, 3}};
+    static const char *const names[] = {"x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64", "cortex-m4", "generic"};
+    for (int t = 0; t < LEN(names); t++)
+        for (int threads = 1; threads <= 3; threads += 2) {
+            for (int i = 0; i < LEN(layers); i++)
+                cheapest_of(target_find(names[t]), &layers[i], 1, threads);
+            cheapest_of(target_find(names[t]), &(Layer){48, 48, 29, 3}, 48, threads);
+        }
+}
+
+/* The row of machines.def, and nothing else, says what a kernel takes. */
+static void test_machine_decides(void)
+{
+    Arena *A = arena_new();
+    Target t = *target_find("x86-64-v4");
+    Machine m = *t.machine;
+    t.machine = &m;
+    Pass p;
+    const Layer l = {128, 128, 28, 3};
+    const Graph *g = scheduled(A, &t, &l, 1, 1, &p);
+    const Schedule *before = g->node.v[1].sched;
+    ConvMap map = conv_map(g, &g->node.v[1]);
+    Schedule tile = {.impl = IMPL_CONV_TILE, .lanes = 16, .px = 2, .rows = 1, .nb = 1};
+    KernelCost cost = conv_cost(&t, &map, &tile);
+    m.latency *= 2;
+    KernelCost slow = conv_cost(&t, &map, &tile);
+    CU_ASSERT_EQUAL(slow.of[COST_MULTIPLY], cost.of[COST_MULTIPLY]);
+    CU_ASSERT(slow.of[COST_LATENCY] > 2 * cost.of[COST_LATENCY]); /* two chains, which hid two slots of eight */
+    m = *target_find("x86-64-v4")->machine;
+    m.dense.each *= 2, m.dense.hidden = 0;
+    slow = conv_cost(&t, &map, &tile);
+    CU_ASSERT(slow.of[COST_ENDS] > cost.of[COST_ENDS] && slow.of[COST_LATENCY] == cost.of[COST_LATENCY]);
+    m = *target_find("x86-64-v4")->machine;
+    m.l2_rate = m.l3_rate = 1; /* planes and transformed weights hardly arrive: the direct way */
+    const Schedule *after = scheduled(A, &t, &l, 1, 1, &p)->node.v[1].sched;
+    CU_ASSERT_EQUAL(before->impl, IMPL_WINOGRAD);
+    CU_ASSERT_EQUAL(after->impl, IMPL_CONV_TILE);
+    m = *target_find("x86-64-v4")->machine;
+    m.accumulators = 8;
+    after = scheduled(A, &t, &l, 1, 1, &p)->node.v[1].sched;
+    CU_ASSERT(after->px * after->nb <= 8 && before->px * before->nb > 8);
+    arena_free(A);
+}
+
 void suite_schedules(void)
 {
     CU_pSuite s = CU_add_suite("schedules", NULL, NULL);
     CU_add_test(s, "tiles fit registers and maps", test_schedules);
     CU_add_test(s, "ranges of threads", test_ranges);
     CU_add_test(s, "work cut for threads", test_threads);
+    CU_add_test(s, "the cheapest is chosen", test_cheapest);
+    CU_add_test(s, "machines decide", test_machine_decides);
 }
