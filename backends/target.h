@@ -23,6 +23,8 @@ typedef struct Target {
     const char *triple, *cpu, *features, *abi; /* what LLVM calls it; triple NULL: this machine's */
     Flush flush;           /* --flush-to-zero */
 } Target;
+/* Bytes that the arena, and what threads must not share a line of, are multiples of. */
+static inline int arena_align(const Target *t) { return t->lanes > 1 ? t->machine->line : 16; }
 /* NULL where unknown; "native" is the row that fits this machine best, with -march=native. */
 const Target *target_find(const char *name);
 const char *target_doc(const char *name); /* what to take it for; "" where nothing is said */

@@ -262,7 +262,7 @@ Program *lower_graph(Arena *A, const Graph *g, const Target *t, bool strict)
     l.p->arena = A;
     l.p->name = g->name;
     l.p->arena_bytes = g->arena_bytes;
-    l.p->arena_align = t->lanes > 1 ? 64 : 16;
+    l.p->arena_align = arena_align(t);
     buffers(&l);
     for (int i = 0; i < g->node.n; i++)
         lower_node(&l, i);

@@ -505,7 +505,7 @@ bool pass_order(Pass *p, Graph *g)
 {
     graph_compact(g);
     Arena *A = p->scratch;
-    Ordering o = {.A = A, .s = storages_of(A, g, p->target->lanes > 1 ? 64 : 16), .n = g->node.n,
+    Ordering o = {.A = A, .s = storages_of(A, g, arena_align(p->target)), .n = g->node.n,
                .order = NEW(A, int, g->node.n), .work = WORK};
     o.done = NEW(A, int, o.s.n);
     o.seen = NEW(A, int, o.s.n);

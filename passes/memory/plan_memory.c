@@ -36,7 +36,7 @@ static Blocks apart(Arena *A, Storages *s)
 bool pass_plan_memory(Pass *p, Graph *g)
 {
     graph_compact(g);
-    Storages s = storages_of(p->scratch, g, p->target->lanes > 1 ? 64 : 16);
+    Storages s = storages_of(p->scratch, g, arena_align(p->target));
     Blocks b = p->least ? apart(p->scratch, &s) : blocks_of(p->scratch, &s, NULL);
     Placing plan = place_blocks(p->scratch, &b);
     g->arena_bytes = plan.bytes;

@@ -127,7 +127,7 @@ bool pass_match_borders(Pass *p, Graph *g)
         m.alike[i] = m.next[i] = i;
         m.size[i] = 1;
     }
-    m.alive = alive_new(p->scratch, g, p->target->lanes > 1 ? 64 : 16);
+    m.alive = alive_new(p->scratch, g, arena_align(p->target));
     m.now = measure(&m);
     while (again) {
         again = false;

@@ -166,7 +166,7 @@ static int64_t alive_bytes(const Memory *m, int i, const Life *life)
 static const char *check_plan(Arena *A, const Graph *g, const Target *t)
 {
     Memory m = {A, g, g->arena_bytes / 4, NEW(A, double, g->arena_bytes / 4 + 1), NEW(A, double *, g->value.n),
-                t->lanes > 1 ? 64 : 16};
+                arena_align(t)};
     for (int64_t i = 0; i < m.words; i++)
         m.word[i] = -1;
     const Life *life = lives(A, g);
