@@ -54,7 +54,7 @@ for page in pages:
             path = os.path.normpath(os.path.join(os.path.dirname(page), link))
             if not os.path.exists(path):
                 wrong.append(f"{page}: {link}")
-            if path.endswith(".svg"):
+            elif path.endswith(".svg"):
                 drawings.add(path)
 verdict("links", wrong if len(drawings) > 6 else wrong + [f"{len(drawings)} drawings"])
 wrong = []
