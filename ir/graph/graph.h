@@ -12,8 +12,8 @@
    A node is an anchor operator and, where passes fused something into it, an epilogue: elementwise steps on the
    anchor's result while it is in registers. $0 is the anchor's result, $k the result of the k-th step. A step's
    operands are values or earlier steps. If one operand is missing, the previous step's result comes first: `add %0`
-   means add $k, %0. The outs behind -> say which results are kept, and through which reduction: over axes, or over
-   windows that lie side by side, mean($2, kernel=[2,2]). Without -> the last step's result is kept. A node without
+   above means add $2, %0. The outs behind -> say which results are kept, and through which reduction: over axes, or
+   over windows that lie side by side, mean($2, kernel=[2,2]). Without -> the last step's result is kept. A node without
    steps and with one plain out is the operator itself. */
 #include "layout.h"
 
