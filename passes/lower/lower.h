@@ -182,8 +182,8 @@ typedef struct Contract {
     void *user;
     const Expr *(*init)(KC *, void *, int j);                                             /* bias of vector j, or 0 */
     const Expr *(*x)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red);    /* scalar input */
-    /* n scalar inputs, of that step of the innermost loop and those after it, as a vector. The loop has a multiple of the
-       target's lanes. NULL: inputs do not lie side by side. */
+    /* n scalar inputs as a vector: of that step of the innermost loop and of those after it. The loop has a multiple of
+       the target's lanes of steps. NULL: inputs do not lie side by side. */
     const Expr *(*xs)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red, int n);
     const Expr *(*w)(KC *, void *, int j, const Ix *const *red);                          /* vector of weights */
     CoordFn *coord;                                                                       /* of the output */
