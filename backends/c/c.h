@@ -10,8 +10,8 @@ bool c_model_name_is_free(Arena *, const char *name, const char **why);
 const char *c_macro_case(Arena *, const char *);  /* what macros of that model begin with */
 const char *c_macro_part(Arena *, const char *);  /* what an input or output is called in a macro */
 
-/* The identifiers taken in a scope of C. Those of the scopes around it count too, because compilers warn of shadowing.
-   */
+/* The identifiers taken in a scope of C. Those of the scopes around it count too, because compilers warn
+   of shadowing. */
 typedef struct Names {
     Arena *A;
     Map used, next;        /* names taken (1); the number of the next namesake */

@@ -30,8 +30,8 @@ Printed catch_printed(void);
 const char *printed(Arena *, Printed *);
 /* Notes that the user named the machine with --triple, --cpu or --features; NULL: it is a row of targets.def. */
 void llvm_machine_is_wished(const char *triple);
-/* Ends the process where LLVM gives up. A full disk, or a machine that the user named, is an error; the rest is a bug.
-   */
+/* Ends the process where LLVM gives up. A full disk, or a machine that the user named, is an error; the rest is
+   a bug. */
 NORETURN void llvm_gives_up(const char *why);
 
 /* ---- one module under construction ---- */

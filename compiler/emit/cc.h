@@ -3,8 +3,8 @@
 /* The C compiler of a target: the system's own, or the cross compiler that the target names. */
 #include "../../backends/target.h"
 
-/* A new empty folder for temporary files. It is removed when the process ends, in whatever way. NULL after a message.
-   */
+/* A new empty folder for temporary files. It is removed when the process ends, in whatever way. NULL after
+   a message. */
 const char *workdir_new(Arena *);
 
 /* A command line under construction: words separated by blanks, as Target.cflags has them. */

@@ -1,7 +1,7 @@
 #ifndef DSQ_JSON_H
 #define DSQ_JSON_H
-/* JSON through Jansson. All JSON of dsqc is made and read here. If memory is used up, the process ends with a message.
-   */
+/* JSON through Jansson. All JSON of dsqc is made and read here. If memory is used up, the process ends with
+   a message. */
 #include <jansson.h>
 
 #include "../../ir/base/base.h"

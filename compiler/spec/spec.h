@@ -1,6 +1,6 @@
 #ifndef DSQ_SPEC_H
 #define DSQ_SPEC_H
-/* Reads a network spec in YAML: a graph, and what a spec says besides. */
+/* Reads a network spec in YAML: the graph, inputs, labels and weights. */
 #include "../../ir/graph/graph.h"
 
 /* How a picture becomes an input. mean, std: per channel, for samples of 0..1. resize: the shorter side in pixels

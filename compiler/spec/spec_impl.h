@@ -156,8 +156,8 @@ const char *env_hint(const Cx *, const char *name);
 typedef struct Results { ValueId v[MAX_OUT]; int n; } Results; /* of a step; n = 0: it failed */
 const Module *module_find(const SpecReader *, const char *name);
 bool module_define(SpecReader *, const char *name, Loc, const Yaml *);
-/* Expands a use of a module. step: gives the parameters. name: the scope that it opens; NULL: the module's own, if any.
-   */
+/* Expands a use of a module. step: gives the parameters. name: the scope that it opens; NULL: the module's own,
+   if any. */
 void module_use(const Cx *, const Module *, const Yaml *step, Loc, const char *name, const ValueId *in, int nin,
                 Results *);
 

@@ -15,8 +15,8 @@ struct Yaml {
     YamlPair *pair; int npair;          /* map, in the file's order; duplicate keys are errors */
 };
 /* Parses one document. NULL after an error. Errors are also: tags, several documents, keys that are no scalars, more
-   than 100,000 nodes, a depth of more than 64, a file of more than 4 MiB. Aliases share subtrees and count as copies.
-   */
+   than 100,000 nodes, a depth of more than 64, a file of more than 4 MiB. Aliases share subtrees and count
+   as copies. */
 Yaml *yaml_parse(Arena *, const char *text, size_t n, int file);
 Yaml *yaml_get(const Yaml *map, const char *key); /* NULL where the map lacks the key */
 #endif

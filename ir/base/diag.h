@@ -16,7 +16,7 @@ const char *diag_path(int file);
 const char *diag_text(int file, size_t *n); /* what was registered, NULL without text */
 Loc loc_file(int file); /* a place that names the file alone */
 
-/* hint may be NULL: it is printed behind the caret. After 20 errors one line says that more were left out. */
+/* hint may be NULL: it is printed after the caret. After 20 errors one line says that more were left out. */
 void error_at(Loc, const char *fmt, ...) PRINTF(2, 3);
 void error_hint(Loc, const char *hint, const char *fmt, ...) PRINTF(3, 4);
 void warn_at(Loc, const char *fmt, ...) PRINTF(2, 3);

@@ -52,7 +52,7 @@ OutFile *outdir_begin(OutDir *, const char *name);
 bool outdir_end(OutDir *, OutFile *);
 bool outdir_has(const OutDir *, const char *name); /* whether that file is among those that it will write */
 bool outdir_add_file(OutDir *, const char *name, const char *path); /* a copy of the file at path */
-const char *outdir_name(const OutDir *, int i); /* of the i-th file that was added; NULL behind the last */
+const char *outdir_name(const OutDir *, int i); /* of the i-th file that was added; NULL after the last */
 void outdir_drop(OutDir *, const char *name); /* a file of the folder that is removed when the others appear */
 /* Until commit or abort no other dsqc changes files of the folder. Waits 10 seconds at most for another one. False
    after a message. */

@@ -12,7 +12,7 @@
    A node is an anchor operator and, where passes fused something into it, an epilogue: elementwise steps on the
    anchor's result while it is in registers. $0 is the anchor's result, $k the result of the k-th step. A step's
    operands are values or earlier steps. If one operand is missing, the previous step's result comes first: `add %0`
-   above means add $2, %0. The outs behind -> say which results are kept, and through which reduction: over axes, or
+   above means add $2, %0. The outs after -> say which results are kept, and through which reduction: over axes, or
    over windows that lie side by side, mean($2, kernel=[2,2]). Without -> the last step's result is kept. A node without
    steps and with one plain out is the operator itself. */
 #include "layout.h"
@@ -272,7 +272,7 @@ const char *readers_check(Arena *scratch, const Graph *); /* NULL, or what is wr
    another output), the output stays as it is, and so does the node that makes it. */
 void value_replace(Graph *, ValueId from, ValueId to);
 void node_remove(Graph *, int node);                 /* bug() where a result is still used */
-/* Drops removed nodes and renumbers the others. A node that stands before the node of an operand moves behind it; the
+/* Drops removed nodes and renumbers the others. A node that stands before the node of an operand moves after it; the
    others keep their order. So a pass may append nodes and leave the order to this function. */
 void graph_compact(Graph *);
 Graph *graph_clone(Arena *, const Graph *);          /* tensors' data, names and schedules are shared */

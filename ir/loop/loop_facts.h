@@ -1,7 +1,7 @@
 #ifndef DSQ_LOOP_FACTS_H
 #define DSQ_LOOP_FACTS_H
-/* Facts about loops that do not depend on who prints or runs them: ranges of indices, what is read, what threads share.
-   */
+/* Facts about loops that do not depend on who prints or runs them: ranges of indices, what is read, what
+   threads share. */
 #include "loops.h"
 
 /* ---- ranges (loop_range.c) ---- */

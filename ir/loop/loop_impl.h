@@ -1,6 +1,6 @@
 #ifndef DSQ_LOOP_IMPL_H
 #define DSQ_LOOP_IMPL_H
-/* What the files behind loops.h share among themselves and with the passes on loops; nobody else includes it. */
+/* What the files of ir/loop and the passes on loops share. Nobody else includes it. */
 #include "loops.h"
 
 enum { MAX_LANES = 64 };
@@ -35,8 +35,8 @@ int expr_arity(const Expr *);
 bool expr_eq(const Expr *, const Expr *); /* same value from the same state: constants by their bits */
 void block_push(Arena *, Block *, Stmt *);
 
-/* Copies a kernel statement by statement. Variables, registers and pointers get new numbers, in the order of copying.
-   */
+/* Copies a kernel statement by statement. Variables, registers and pointers get new numbers, in the order
+   of copying. */
 typedef struct Copy {
     Arena *A;
     const Kernel *from;
@@ -55,7 +55,7 @@ Stmt *copy_stmt(Copy *, Block *out, const Stmt *s);
    first, then from left to right, and not for parts of a replacement. */
 typedef const Expr *SwapFn(void *user, const Expr *);
 const Expr *expr_swap(Arena *, const Expr *, SwapFn *, void *user);
-/* Numbers variables, registers and pointers in the order of their definitions. Those without a definition are dropped.
-   */
+/* Numbers variables, registers and pointers in the order of their definitions. Those without a definition
+   are dropped. */
 void kernel_renumber(Arena *, Kernel *);
 #endif

@@ -31,7 +31,7 @@ Fuse fuse_start(Pass *, Graph *);
 bool elementwise(const Node *);
 bool bare_anchor(const Node *);
 
-/* The largest group of an anchor and nodes at position `from` or behind it. Call group_done before the next one. */
+/* The largest group of an anchor and nodes at position `from` or after it. Call group_done before the next one. */
 Group group_grow(Fuse *, int anchor, int from);
 void group_done(Fuse *, const Group *);
 /* The value's position in Group.value; -1: it is not of the group. */

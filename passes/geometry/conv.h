@@ -3,8 +3,8 @@
 /* Convolutions as geometry: borders, blocks of channels, what of a tile stays in registers. */
 #include "slide.h"
 
-/* From this many terms on, a sum one after the other may round by more than the tolerance allows. So it goes in blocks.
-   */
+/* From this many terms on, a sum one after the other may round by more than the tolerance allows. So it goes
+   in blocks. */
 enum { LONG_SUM = 1024 };
 /* The length of such a block, in terms. */
 enum { SUM_BLOCK = 256 };

@@ -3,8 +3,8 @@
 /* Windows that slide along a dimension, and the phases of transposed convolutions. */
 #include "../pass.h"
 
-/* A window that slides along one dimension: input and output sizes, kernel, stride, dilation, leading pad; in elements.
-   */
+/* A window that slides along one dimension: input and output sizes, kernel, stride, dilation, leading pad;
+   in elements. */
 typedef struct Slide { int64_t in, out, k, s, d, p; } Slide;
 /* How a window of k taps slides over operand 0 along H (dim 0) or W (dim 1): by the node's stride, dilation and pad. */
 Slide node_slide(const Graph *, const Node *, int64_t k, int dim);

@@ -22,8 +22,8 @@ typedef struct Lower {
 
 enum { MAX_OPERANDS = 64 };
 /* A value that the kernel reads or writes. offset: of its storage in buf, in elements, or in bytes of the arena. table:
-   the parameter with the table of its strided layout, or -1. slotted: a per-channel constant in the order of KC.slot.
-   */
+   the parameter with the table of its strided layout, or -1. slotted: a per-channel constant in the order
+   of KC.slot. */
 typedef struct Operand { ValueId v; int param, buf, table; int64_t offset; bool nhwc, slotted; } Operand;
 /* The registers of a reduction over the map, or over rows of it: the total, and the sums so far of the rows, of the
    columns and of the tile at work. */
@@ -52,11 +52,11 @@ typedef struct KC {
 } KC;
 
 /* ---- operands (access.c) ---- */
-/* The program's buffer for a value; its index. Constants of equal numbers share one, whatever their names and shapes.
-   */
+/* The program's buffer for a value; its index. Constants of equal numbers share one, whatever their names
+   and shapes. */
 int program_buf(Lower *, const char *name, BufKind, Type, const void *data);
-/* A parameter for numbers that the lowering made, as packed weights; its index. data stays where it is, in the arena.
-   */
+/* A parameter for numbers that the lowering made, as packed weights; its index. data stays where it is, in
+   the arena. */
 int kc_const(KC *, const char *param, const char *name, DType, int rank, const int64_t *dim, const void *data);
 /* Loads `lanes` elements along dimension vdim, of which the first n are valid. coord: coordinates in the type `frame`.
    A value of fewer dimensions, or with dimensions of 1, is broadcast as in ONNX. If vdim is, the result is a splat. */
@@ -68,8 +68,8 @@ const Expr *kc_load_along(KC *, ValueId, const Type *frame, const Ix *const *coo
    from begin on. */
 typedef struct KcRun { int table; int64_t begin; } KcRun;
 /* For sums over a dimension with a table, which are fastest in the order of memory. Entry i of the result is the index
-   that lies i-th; each of `groups` equal parts is sorted on its own. NULL where dimension d of the value has no table.
-   */
+   that lies i-th; each of `groups` equal parts is sorted on its own. NULL where dimension d of the value has
+   no table. */
 const int64_t *kc_sort(KC *, ValueId, int d, int64_t groups, KcRun *);
 const Ix *kc_along(KC *, const KcRun *, const Ix *i); /* the place of the i-th, for kc_load_along */
 /* A parameter of i32 with n numbers. They fit: eliminate-movement makes no view whose table would not. */

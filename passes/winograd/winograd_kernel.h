@@ -47,7 +47,7 @@ void wino_input(KC *, Wino *, int64_t rows);
 /* ---- weights (winograd_weights.c) ---- */
 /* Packs the segment's weights, transformed. */
 void wino_pack(KC *, Wino *, int segment);
-/* The weights of output vector j for an input channel at position c->pos. Also prefetches weights of later positions.
-   */
+/* The weights of output vector j for an input channel at position c->pos. Also prefetches weights of
+   later positions. */
 const Expr *wino_weight(KC *, const Wino *, int j, const Ix *channel);
 #endif
