@@ -23,7 +23,7 @@ enum { MAX_RANK = 8 };
 /* A limit on every tensor's elements: sizes and offsets fit int64 with room for bytes and strides. */
 #define MAX_ELEMS ((int64_t)1 << 40)
 
-/* Quantized types will add a pointer to scales and zero points here; no code may compare Types but by type_eq. */
+/* Compare types with type_eq only: a type may get more fields, as of quantization. */
 typedef struct Type { DType dtype; int rank; int64_t dim[MAX_RANK]; } Type;
 Type type_make(DType, int rank, const int64_t *dim);
 bool type_eq(const Type *, const Type *);
@@ -33,8 +33,8 @@ const char *type_text(Arena *, const Type *);  /* "f32[1,3,224,224]" */
 /* Parses "f32[1,3,224,224]" at s, returns the characters read or 0. */
 int type_parse(const char *s, Type *);
 
-/* A constant: a view into a mapped file, or memory of the compilation's arena, or not there yet (data NULL: a
-   weight declared by the graph whose values are bound later, or graph text without numbers). Never written to. */
+/* A constant. Its numbers are a view into a mapped file, or lie in the compilation's arena. data is NULL while they are
+   not known: of a weight that is bound later, or in graph text without numbers. Numbers are never written to. */
 typedef struct Tensor {
     const char *name;
     Type type;          /* the type that the graph expects, always f32 today */
@@ -48,9 +48,8 @@ double tensor_at(const Tensor *, int64_t i);
 const float *tensor_f32(Arena *, const Tensor *);
 void tensor_f64(const Tensor *, double *out);
 
-/* Constants have no subnormal numbers. Processors take a hundred cycles and more for each operation on one, and they
-   are too small to matter beside others. Zeros of their sign take their place wherever constants come from, for the
-   reference as for compiled code. */
+/* Constants have no subnormal numbers: zeros of the same sign replace them, for the reference as for compiled code.
+   Processors take a hundred cycles and more for an operation on a subnormal number, and it is too small to matter. */
 const float *without_subnormals(Arena *, const float *, int64_t n); /* the same numbers, or a copy */
 void tensor_flush(Arena *, Tensor *);
 #endif

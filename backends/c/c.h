@@ -5,37 +5,38 @@
 #include "../backend.h"
 
 /* ---- model_name.c ---- */
-/* Whether a name is one that c_model_name (backend.h) can have made. */
+/* Could c_model_name (backend.h) give a model this name? If not, *why says what the name is. */
 bool c_model_name_is_free(Arena *, const char *name, const char **why);
 const char *c_macro_case(Arena *, const char *);  /* what macros of that model begin with */
 const char *c_macro_part(Arena *, const char *);  /* what an input or output is called in a macro */
 
-/* Identifiers taken in a scope of C; those of the scopes around it count too, for shadowing is a warning. */
+/* The identifiers taken in a scope of C. Those of the scopes around it count too, because compilers warn
+   of shadowing. */
 typedef struct Names {
     Arena *A;
-    Map used, next;        /* 1: taken; number that the next namesake gets */
+    Map used, next;        /* names taken (1); the number of the next namesake */
     VEC(const char *) order;
     const struct Names *outer;
     const char *isa;
 } Names;
 Names names_new(Arena *, const char *isa, const Names *outer);
-/* An identifier made of the characters of want that is free here, and neither a word of C or C++ nor like a macro or a
-   type that is not ours; taken from then on. */
+/* Takes a free identifier made of the characters of want. It is no word of C or C++, and does not look like a macro or
+   a type of somebody else. */
 const char *names_take(Names *, const char *want);
 bool names_taken(const Names *, const char *);
-/* A name without the numbers that the builder and the passes append, and which scopes of C make needless. */
+/* A name without the number that the builder or a pass appended. Scopes of C make such numbers needless. */
 const char *names_short(Arena *, const char *);
 const char *names_take_local(Names *, const char *want); /* takes the short name */
-/* Frees what was taken since order.n was `mark`. */
+/* Frees the names taken since order.n was `mark`. */
 void names_release(Names *, int mark);
 
-/* What is known of a kernel once its text is there. */
+/* What is known of a kernel after its text was printed. */
 typedef struct KernelText {
     const char *name, *head_name, *args_name, *part_name;
-    const char *index;     /* type of its index variables: int, or long long where offsets need it */
-    int64_t iterations;    /* of its parallel loop where it takes a range of them (threads only), else 0 */
-    bool head;             /* head_name holds the statements before that loop; it comes first and alone */
-    bool beside;           /* unless it runs beside them: part_name takes one index more, of which 0 is the head */
+    const char *index;     /* the type of its index variables: int, or long long where offsets need it */
+    int64_t iterations;    /* of the loop that threads share; 0: there is none */
+    bool head;             /* the function head_name has the statements before that loop; it runs first, alone */
+    bool beside;           /* or at the same time: part_name takes one index more, and index 0 is the head */
 } KernelText;
 
 /* One NAME.c under construction. */
@@ -44,15 +45,15 @@ typedef struct CFile {
     const Program *p;
     const BackendOptions *o;
     const char *isa;
-    const char *model, *MODEL;      /* the model's name as functions and files have it, and as macros do */
-    const char *arguments;          /* the function that checks NAME_run's */
+    const char *model, *MODEL;      /* the model's name in functions and files, and in macros */
+    const char *arguments;          /* the name of the function that checks NAME_run's arguments */
     Names global;
     const char **buf;               /* C name of every PBuf */
-    const char **elems;             /* macro of the elements of inputs and outputs */
+    const char **elems;             /* per input and output: the macro with its number of elements */
     const char *arena, *weights, *executor, *hook, *user, *mem, *mode; /* names in NAME_run and its siblings */
     KernelText *kernel;
-    Blob blob;                      /* where constants lie in NAME.bin, where they are not arrays */
-    Map needed;                     /* types and helpers that are printed already */
+    Blob blob;                      /* where constants lie in NAME.bin, if they are not arrays */
+    Map needed;                     /* types and helpers that were printed */
     Buf types, helpers;
     bool special;                   /* DSQ_INF or DSQ_NAN is used */
 } CFile;
@@ -60,21 +61,21 @@ typedef struct CFile {
 enum { COLUMNS = 110 };
 const char *c_dtype(DType);                           /* "float" */
 const char *c_typename(CFile *, VT);                  /* "float", "f32x16"; declares it on first use */
-/* Declares the types and defines the helpers that a spelling names. */
+/* Declares the types and defines the helpers that occur in a spelling. */
 void c_need(CFile *, const char *text);
-/* Helper functions made for operations without a row: those of class math, lane by lane, and partial moves. Return
-   their names. */
+/* Make a helper function for an operation without an ISA row, and return its name: lane by lane; or a load or store of
+   part of a vector. */
 const char *c_lanewise(CFile *, XOp, VT);
 const char *c_part(CFile *, VT, bool store);
 /* A number as C spells it: exact, with suffix; -0.0f, DSQ_INF, and (-2147483647 - 1) included. */
 void c_number(CFile *, Buf *, DType, double);
-void c_refusals(const CFile *, Buf *);                /* #error where it would go wrong (refuse.c) */
-/* --flush-to-zero (flush.c): the type of the mode, which flush_begin returns and flush_set puts back. NULL without
-   the option. Then those two functions. */
+void c_refusals(const CFile *, Buf *);                /* #error where NAME.c would compute other numbers (refuse.c) */
+/* --flush-to-zero (flush.c). c_flush_type: the C type of the mode, which flush_begin returns and flush_set restores;
+   NULL without the option. c_flush_helpers prints these two functions. */
 const char *c_flush_type(const CFile *);
 void c_flush_helpers(const CFile *, Buf *);
-void c_special_macros(const CFile *, Buf *);          /* defines DSQ_INF and DSQ_NAN where numbers were printed so */
-/* Appends item, after a line break and indent spaces when the line would grow beyond COLUMNS. */
+void c_special_macros(const CFile *, Buf *);          /* defines DSQ_INF and DSQ_NAN, if they were used */
+/* Appends item; first a line break and indent spaces, if the line would be longer than COLUMNS. */
 void c_wrap(Buf *, int indent, const char *item);
 
 static inline const char *c_readonly(Access a) { return a == ACC_RO || a == ACC_CONST ? "const " : ""; }
@@ -93,17 +94,17 @@ typedef struct KPrint {
     int *var_at, *ptr_at, *reg_at;   /* depth of the block that declares it, 0: not declared */
     VEC(int) scope;                  /* names taken before each open block */
     Range *range;                    /* of every variable that is in scope */
-    bool wide;
+    bool wide;                       /* offsets need long long */
     Buf line;                        /* short statements that share a line */
     int group;
-    const char *defined, *defined_type; /* the last definition on it */
-    const Block *held;               /* the block at work, where loads must stay in registers; else NULL */
-    bool fresh;                      /* it has such a block inside: its loads must not stay */
+    const char *defined, *defined_type; /* the last definition on that line */
+    const Block *held;               /* the block at work, if its loads must stay in registers; else NULL */
+    bool fresh;                      /* such a block is inside this one: loads of this one must not stay */
 } KPrint;
 /* Sets held and fresh for a block (hold.c). */
 void c_hold_begin(KPrint *, const Block *);
-/* The spelling of a let's load where the compiler is told what stays in a register: of its text or, address, of where
-   it loads from. NULL: it is not told. */
+/* The pattern for a let's load that tells the compiler what to keep in a register. Its operand is the load's text or,
+   if *address is set, the address. NULL: the load is printed as usual. */
 const char *c_hold(KPrint *, const Stmt *, bool *address);
 bool c_fits_int(KPrint *, const Block *);
 enum { PREC_ANY, PREC_ADD, PREC_MUL, PREC_UNARY, PREC_POSTFIX };
@@ -112,18 +113,19 @@ void c_address(KPrint *, Buf *, int ref, const Ix *at);
 void c_element(KPrint *, Buf *, int ref, const Ix *at);
 const char *c_reg(const KPrint *, int reg, int nix, const Ix *const *ix); /* the variable of a register's element */
 void c_expr(KPrint *, Buf *, const Expr *, int prec);
-/* Replaces %a..%d by expressions, %p by address, %n, %m and %i by numbers. NULL where a pattern has none of them. */
+/* Prints a pattern of an ISA row with %a..%d replaced by expressions, %p by the address, %n, %m and %i by numbers. e,
+   text and p are NULL where the pattern does not use them. */
 typedef struct Operands { const Expr *const *e; const char *text[4], *p; int n; } Operands;
 void c_pattern(KPrint *, Buf *, const char *pattern, const Operands *);
-/* Text made safe within a comment; indent: of lines after the first. */
+/* Prints text so that it cannot end the comment. indent: spaces before lines after the first. */
 void c_comment_text(Buf *, const char *, int indent);
 void c_kernel_comment(CFile *, Buf *, int kernel);
-/* Prints one kernel's function or functions behind its comment. */
+/* Prints one kernel: its comment, then its function or functions. */
 void c_kernel(CFile *, Buf *, int kernel);
 /* Prints the function of an operation of class math on vectors of so many lanes. */
 void c_function(CFile *, Buf *, const char *name, XOp, int lanes);
 
-/* Prints what hands ranges of a shared loop to a kernel: a struct of its arguments and a function for the executor. */
+/* Prints what the executor calls with ranges of a shared loop: a struct of the kernel's arguments and a function. */
 void c_part_function(CFile *, Buf *, int kernel);
 
 /* ---- the rest of the folder ---- */
@@ -132,7 +134,7 @@ void c_file_free(CFile *);
 /* Constants: arrays, or macros that find them in the blob. */
 void c_constants(CFile *, Buf *);
 bool c_blob(CFile *, OutDir *);              /* NAME.bin, and NAME_weights.S where the assembler includes it */
-/* "static const float name[n] = { ... };" behind `before` */
+/* Prints before, then "static const float name[n] = { ... };". */
 void c_array(CFile *, Buf *, const char *before, const char *name, const Type *, const void *data, int align);
 void c_run(CFile *, Buf *);                  /* NAME_run and its siblings */
 void c_header(CFile *, Buf *);

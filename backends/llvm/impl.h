@@ -19,18 +19,19 @@ typedef struct CodeMachine {
 /* false after a message. jit: for code that is run in this process. */
 bool machine_open(Arena *, const BackendOptions *, CodeMachine *);
 void machine_close(CodeMachine *);
-/* Whether a square root is an instruction there. */
+/* Is a square root an instruction there? */
 bool machine_has_sqrt(const CodeMachine *);
 
 /* ---- load.c ---- */
-/* LLVM prints what it thinks of names that it does not know, and goes on. Standard error goes to a file meanwhile, of
-   which `printed` gives the first line. */
+/* LLVM prints messages about names that it does not know, and goes on. catch_printed sends standard error to a file;
+   printed() ends that and returns the first line. */
 typedef struct Printed { FILE *file; } Printed;
 Printed catch_printed(void);
 const char *printed(Arena *, Printed *);
-/* The machine is what the user says, not a row of ours; NULL: it is not. */
+/* Notes that the user named the machine with --triple, --cpu or --features; NULL: it is a row of targets.def. */
 void llvm_machine_is_wished(const char *triple);
-/* Ends the process: neither a full disk nor a machine that the user wishes is a fault of ours, the rest is. */
+/* Ends the process where LLVM gives up. A full disk, or a machine that the user named, is an error; the rest is
+   a bug. */
 NORETURN void llvm_gives_up(const char *why);
 
 /* ---- one module under construction ---- */
@@ -43,10 +44,10 @@ typedef enum WeightsIn {
 } WeightsIn;
 
 typedef struct LKernel {
-    LLVMValueRef fn, head, part; /* head: the statements before the shared loop; part: what the executor calls */
+    LLVMValueRef fn, head, part; /* head: statements before the shared loop; part: what the executor calls */
     LLVMTypeRef type, head_type, args;
     int64_t iterations;    /* of the loop that threads share, else 0 */
-    bool beside;           /* part takes one index more, of which 0 is the head */
+    bool beside;           /* part takes one index more, and index 0 is the head */
 } LKernel;
 
 /* The function of an operation of class math on so many lanes. */
@@ -56,7 +57,7 @@ typedef struct LMod {
     Arena *A;
     const Program *p;
     BackendOptions options;
-    const BackendOptions *o; /* options, where constants always are a blob */
+    const BackendOptions *o; /* = &options: a copy in which constants are always a blob */
     const CodeMachine *machine;
     const char *model;     /* names begin with it */
     Blob blob;             /* where constants lie */
@@ -73,7 +74,7 @@ typedef struct LMod {
     const LoopLines *lines;
     LLVMDIBuilderRef di;
     LLVMMetadataRef file, scope;
-    const char *refused;   /* what code generation says that it cannot do, or NULL */
+    const char *refused;   /* what code generation cannot do, in its words, or NULL */
     int64_t run_frame, kernel_frame, part_frame, math_frame; /* largest stack frames that code generation made */
 } LMod;
 
@@ -98,7 +99,7 @@ typedef struct LKern {
     bool no_stores;
     const int *line;       /* of the next statement in the text, NULL: no debug information */
 } LKern;
-/* Where the element of a register stands. */
+/* The stack slot of a register's element. */
 static inline LLVMValueRef l_element(const LKern *k, int reg, int nix, const Ix *const *ix)
 {
     return k->elem[reg][reg_offset(&k->k->reg.v[reg], nix, ix)];
@@ -113,11 +114,11 @@ LLVMValueRef l_math(LMod *, XOp, int lanes, LLVMValueRef *a);
 
 /* ---- run.c ---- */
 void l_run(LMod *);
-/* Sets the mode of --flush-to-zero: what was there before, in memory of this function; NULL without the option. */
+/* Sets the mode of --flush-to-zero. Returns a stack slot with the mode before, or NULL without the option. */
 LLVMValueRef l_flush_begin(LMod *);
 void l_flush_again(LMod *, LLVMValueRef before);
 void l_flush_end(LMod *, LLVMValueRef before);
-void l_adapters(LMod *);   /* functions of one signature for this process: "dsqc_run" and its siblings */
+void l_adapters(LMod *);   /* functions of one signature that this process calls: "dsqc_run" and its siblings */
 
 /* ---- module.c ---- */
 /* Everything but code generation. False after a message. */
@@ -126,7 +127,7 @@ bool l_module(LMod *, Arena *, const Program *, const BackendOptions *, const Co
 void l_module_free(LMod *);
 bool l_failed(LLVMErrorRef); /* after its message; takes the error */
 const void *l_numbers(const PBuf *); /* of a constant */
-/* Copies the constants to where they lie behind `at`. */
+/* Copies the constants to their places from `at` on. */
 void l_put_weights(const LMod *, uint8_t *at);
 /* Code generation, to a file or, where path is NULL, to memory. False after a message. */
 bool l_emit(LMod *, LLVMCodeGenFileType, const char *path, LLVMMemoryBufferRef *);

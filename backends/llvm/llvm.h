@@ -8,7 +8,7 @@ bool llvm_present(void); /* this dsqc was built with it */
 bool llvm_open(void);    /* loads the library if it is not loaded yet; false after a message */
 const char *llvm_version(void); /* "19.1.7", once it is loaded */
 
-/* What an object turned out to be. */
+/* What is known of an object after code generation. */
 typedef struct LlvmFacts {
     int64_t stack_bytes;   /* of the deepest path below NAME_run and its siblings */
     const char *triple, *cpu;
@@ -23,7 +23,7 @@ bool llvm_text(Arena *, const Program *, const BackendOptions *, bool ir, Buf *)
 /* Adds `lib`, a static library of one object whose member is NAME.o. */
 bool llvm_archive(const char *object, const char *name, OutDir *, const char *lib);
 
-/* The program as functions in this process. NULL after a message. */
+/* The program as functions in this process. llvm_load: NULL after a message. */
 typedef struct LlvmCode LlvmCode;
 /* memory: gives the weights their place, which must stay as long as the code. */
 typedef void *WeightsMemory(size_t bytes);

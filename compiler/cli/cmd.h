@@ -1,6 +1,6 @@
 #ifndef DSQ_CMD_H
 #define DSQ_CMD_H
-/* One function a command: its exit status, or 0 where diag's errors decide. */
+/* One function per command. It returns the exit status; 0 becomes 1 where diag reported errors. */
 #include "options.h"
 
 typedef int CmdFn(Arena *, const Options *);

@@ -38,7 +38,8 @@ typedef TextList OptCType_LIST;
 typedef int OptCType_INT, OptCType_COUNT, OptCType_LEVEL;
 typedef double OptCType_REAL;
 
-/* What was said. Unsaid: NULL, 0, false; threads 0, or -1 for --threads without a number; level 2. */
+/* The options that were given. One that was not is NULL, 0 or false; the level is 2. threads is -1 for --threads
+   without a number. */
 typedef struct Options {
     int command;             /* CMD_x */
     const char *file;        /* the operand; "-": standard input */
@@ -57,18 +58,18 @@ typedef struct Options {
 
 extern const char *const command_names[NCOMMANDS];
 
-/* Reads the arguments behind the command's name. False: usage_error has said why, and the exit status is 2. */
+/* Reads the arguments after the command's name. False after usage_error; the exit status is then 2. */
 bool options_parse(Arena *, int command, char **argv, Options *);
-bool options_have(int command, const char *name);
+bool options_have(int command, const char *name); /* has the command this option? */
 /* Was the option given, with another value than its default? False for an option that the command does not have. */
 bool option_said(const Options *, const char *name);
-bool options_ask_targets(const Options *); /* --target=list: nothing else counts */
-bool option_is(const char *said, const char *word); /* NULL, not said, is no word */
-/* Whether the comma list contains the word. */
+bool options_ask_targets(const Options *); /* was it --target=list? Then no other option counts */
+bool option_is(const char *said, const char *word); /* said may be NULL: not given */
+/* Does the comma-separated list (may be NULL) contain the word? */
 bool list_has(const char *list, const char *word);
 void options_help(int command);  /* the table of options, to standard output */
 
-/* "dsqc: error: ..." with a pointer to the help. Returns 2, the exit status. command 0: no command yet. */
+/* Prints "dsqc: error: ..." and points to the help. Returns 2, the exit status. command 0: no command was read yet. */
 int usage_error(int command, const char *fmt, ...) PRINTF(2, 3);
 /* "; did you mean 'x'?" or "" */
 const char *did_you_mean(Arena *, const char *said, const char *const *names, int n);

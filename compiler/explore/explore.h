@@ -1,17 +1,17 @@
 #ifndef DSQ_EXPLORE_H
 #define DSQ_EXPLORE_H
-/* What each pass buys: a network compiled with passes left out one at a time, and with them added one after the other;
-   and what the passes made of the graph on the way. */
+/* What each pass is worth: the network is compiled without each pass in turn, and with one pass after the other. Also
+   the graph after each pass. */
 #include "../report/costs.h"
 #include "../report/figures.h"
 
 /* ---- the graph after each pass ---- */
 
-/* A node at some stage; nodes that print and mean the same at several stages are one record. */
+/* A node after some pass. If it prints and means the same after several passes, it is one record. */
 typedef struct NodeRecord {
     const char *text, *title;   /* IR without names; "conv1 + bn1 + relu" */
-    VEC(Loc) loc;               /* of the anchor, then of the steps that stand on other lines */
-    VEC(int) key;               /* records of two stages that share a key are about the same thing */
+    VEC(Loc) loc;               /* of the anchor, then of steps on other lines */
+    VEC(int) key;               /* two records that share a key belong to the same layer */
 } NodeRecord;
 typedef struct Stage { const PassInfo *pass; /* NULL: as written */ double ms; bool changed; VEC(int) record; } Stage;
 typedef struct ConstInfo { const char *name, *type; } ConstInfo;
@@ -20,7 +20,7 @@ typedef struct Snapshots {
     VEC(NodeRecord) record;
     VEC(Stage) stage;
     VEC(ConstInfo) constant;    /* of all stages */
-    int *at;                    /* per node of the last graph: its position in the last stage, -1 none */
+    int *at;                    /* per node of the last graph: its position in the last stage, or -1 */
     Map seen, name, constants;
     int *number, nnumber, next; /* names of values, the same at every stage */
 } Snapshots;
@@ -42,22 +42,22 @@ typedef struct Explore {
     const Costs *costs;        /* NULL without --costs */
     Job *job;                   /* with every pass */
     Figures figures;
-    Snapshots *snapshots;       /* NULL: nobody looks */
-    int npass;                  /* that can be left out */
-    Variant *variant;           /* everything; without each; then required ones alone, and each added: 2 npass + 2 */
-    const char *not_timed;      /* why, NULL: all are */
+    Snapshots *snapshots;       /* NULL: they are not taken */
+    int npass;                  /* number of passes that can be left out */
+    Variant *variant;           /* 2 npass + 2: all passes; without each; required ones alone; these and each added */
+    const char *not_timed;      /* why nothing was timed; NULL: it was */
     int runs;
-    const double *call_ms;      /* per call of everything, NULL: not measured */
+    const double *call_ms;      /* per call of the variant with all passes; NULL: not measured */
 } Explore;
 static inline const Variant *everything(const Explore *e) { return &e->variant[0]; }
 static inline const Variant *without(const Explore *e, int i) { return &e->variant[1 + i]; }
 /* With the first i of the passes that can be left out. */
 static inline const Variant *with_first(const Explore *e, int i) { return &e->variant[1 + e->npass + i]; }
-/* j has been read. False after a message. */
+/* Compiles and measures all variants. The job must have been read. False after a message. */
 bool explore(Job *, Explore *);
 
 /* ---- what comes out ---- */
 void explore_json(Buf *, const Explore *);
-/* A page of its own: data, style and script in one file. */
+/* A web page in one file, with data, style and script. */
 void explore_page(Buf *, const Explore *);
 #endif

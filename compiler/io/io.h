@@ -1,23 +1,26 @@
 #ifndef DSQ_IO_H
 #define DSQ_IO_H
-/* Inputs of networks: arrays and pictures. Every function that fails has said why through diag. */
+/* Inputs of networks: arrays and pictures. Every function that fails has reported why through diag. */
 #include "../../ir/base/files.h"
 #include "../spec/spec.h"
 
-/* .npy, any dtype that DType knows, C or Fortran order (turned into C order), little or big endian. */
+/* Reads a .npy file: any dtype that DType knows, little or big endian, C or Fortran order. The numbers come out in C
+   order and little endian. path: for messages. */
 bool npy_read(Arena *, const uint8_t *data, size_t n, const char *path, Type *, const void **data_out);
-/* The type alone, from the first n bytes of `whole`, which its numbers must fill. */
+/* Reads the type alone from the first n bytes. whole: the file's size in bytes, which type and header must fill. */
 bool npy_type(Arena *, const uint8_t *data, size_t n, int64_t whole, const char *path, Type *);
 /* FileLimit.bytes of a .npy file. */
 int64_t npy_bytes(const uint8_t *data, size_t n);
-/* How many bytes the header takes, as the first n bytes say; n where they do not. */
+/* The length of the header in bytes; n where the first n bytes do not say. */
 int64_t npy_header_bytes(const uint8_t *data, size_t n);
-/* Header of a .npy image for f32 numbers in C order, followed by them. */
+/* Appends a .npy file with these f32 numbers, in C order. */
 void npy_write(Buf *, const Type *, const float *);
 
-/* Fills x (input's elements, NCHW f32) from path by its content: .npy (any numeric dtype, shape must equal the input's
-   with or without leading ones), PNG, JPEG, PPM/PGM: resized (bilinear with antialiasing, as torchvision's
-   Resize + CenterCrop), scaled to 0..1, (v - mean) / std; grey to RGB and RGB to grey (ITU-R 601) as the input's
-   channels ask; alpha is dropped. False on error. */
+/* Reads the file at path into x, the input's elements in NCHW. Its content says what it is:
+   - .npy: any numeric dtype. Its shape must be the input's, with or without leading ones. Numbers are taken as they
+     are.
+   - PNG, JPEG, PPM, PGM: made grey or RGB as the input's channels ask (ITU-R 601), resized (bilinear with antialiasing,
+     as torchvision's Resize and CenterCrop), scaled to 0..1, then (v - mean) / std. Alpha is dropped.
+   False on error. */
 bool input_read(Arena *, const char *path, const InputSpec *, float *x);
 #endif

@@ -4,7 +4,7 @@
 
 typedef struct Peak { double gflops; const char *isa; } Peak;
 enum { ANY_LANES = 1 << 20 };
-/* The peak of the best instruction set of this processor with vectors of at most so many lanes, on so many threads at
-   once. Takes about 0.1 s. */
+/* The peak in GFLOP/s, all threads together, of this processor's best instruction set whose vectors have at most so
+   many lanes. Takes about 0.1 s. */
 Peak measure_peak(int threads, int lanes);
 #endif

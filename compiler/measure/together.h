@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 enum { MOST_TOGETHER = 256 };
-/* So many of the threads have a processor of their own. */
+/* How many of the threads can have a processor of their own. */
 int cores_of(int threads);
 /* Calls fn(arg + i * size) on a thread of its own for every i < threads <= MOST_TOGETHER; returns when all have. */
 void run_together(int threads, void *(*fn)(void *), void *arg, size_t size);

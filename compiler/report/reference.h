@@ -3,27 +3,27 @@
 /* The double-precision reference and comparisons with it. */
 #include "../../ir/graph/graph.h"
 
-/* Evaluates g; entry v of the result is the numbers of value v where wanted[v] says so, else NULL. in[i]: the elements
-   of input i, row-major. Memory comes from the arena. */
+/* Evaluates g. Entry v of the result: the numbers of value v, row-major, if wanted[v]; else NULL. in[i]: the elements
+   of input i, row-major. */
 double **reference_eval(Arena *, const Graph *g, float *const *in, const bool *wanted);
 /* The outputs alone, in their order. */
 double **reference_outputs(Arena *, const Graph *g, float *const *in);
 
-/* Largest |x - ref|; those of no more than `noise` count as none. The result is infinity where x is NaN or infinity
-   and ref is something else. */
+/* The largest |x - ref|. Differences up to `noise` count as 0. Infinity, if x is NaN or infinite anywhere and ref is
+   something else there. */
 double largest_error(const float *x, const double *ref, int64_t n, double noise);
-/* The same over the largest |ref|; |x| where every ref is 0. */
+/* The same divided by the largest |ref|; not divided where every ref is 0. */
 double relative_error(const float *x, const double *ref, int64_t n, double noise);
-/* What a million terms of a sum lose that are zeros because they are subnormal; 0 without --flush-to-zero. */
+/* The error to allow for --flush-to-zero: what a sum loses when a million of its terms are subnormal. Else 0. */
 double flush_noise(const Graph *);
 
-/* How far results may be from the reference, relative to the largest magnitude (runtime_min/README.md,
-   "Numbers"): 1e-5, or 1e-4 where a Winograd kernel made them. The functions answer for one node alone; for every value
-   of a graph with schedules, with what made its operands; and for the outputs, the largest. */
+/* How far results may be from the reference, relative to the largest magnitude (runtime_min/README.md, "Numbers"):
+   1e-5, or 1e-4 behind a Winograd kernel. node_tolerance: of one node on exact operands. value_tolerances: per value of
+   a graph with schedules, including what made its operands. output_tolerance: the largest among the outputs. */
 double node_tolerance(const Node *);
 double *value_tolerances(Arena *, const Graph *);
 double output_tolerance(Arena *, const Graph *);
 
-/* Normal numbers, the same on every machine, from seed and name. */
+/* Fills x with normal random numbers from seed and name, the same on every machine. */
 void random_input(float *x, const Type *, uint64_t seed, const char *name);
 #endif

@@ -5,10 +5,10 @@
 #include "figures.h"
 #include "../measure/roofline.h"
 
-/* NAME.json: no dates, no paths; the same input and version give the same bytes. It lists the files of `out` and itself
-   by its name; out may be NULL. */
+/* NAME.json. It has no dates and no paths, so the same input and version give the same bytes. It lists the files of
+   `out` (may be NULL) and itself, called `name`. */
 void report_json(Buf *, const Job *, const Figures *, const OutDir *out, const char *name);
-/* Writes it where --report asks for it. False after a message. */
+/* Writes the report to the file of --report, if that was given. False after a message. */
 bool job_write_report(const Job *);
 /* The last two may be NULL. */
 void info_json(Buf *, const Job *, const Figures *, const Roofline *, const Costs *);

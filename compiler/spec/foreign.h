@@ -5,9 +5,9 @@
 
 typedef enum Where { FOREIGN_OP, FOREIGN_ATTR, FOREIGN_SPEC, FOREIGN_INPUT, FOREIGN_VALUE } Where;
 
-/* "did you mean 'pad'?", or a sentence that says what to write; NULL where the word is in no table or none of the
-   candidates, the words that may stand there, is meant. */
+/* A hint for a foreign word: "did you mean 'pad'?", or a sentence that says what to write. cand: the words that may
+   stand there. NULL: no row has the word, or it means none of the candidates. */
 const char *foreign_hint(Arena *, Where, const char *name, const char *const *cand, int n);
-/* The candidate alone; NULL too where the table has a sentence only. */
+/* The candidate alone. Also NULL where the row has a sentence only. */
 const char *foreign_word(Arena *, Where, const char *name, const char *const *cand, int n);
 #endif

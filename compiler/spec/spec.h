@@ -1,15 +1,16 @@
 #ifndef DSQ_SPEC_H
 #define DSQ_SPEC_H
-/* A network spec in YAML to a Graph, with everything that is not the graph beside it. */
+/* Reads a network spec in YAML: the graph, inputs, labels and weights. */
 #include "../../ir/graph/graph.h"
 
-/* How pictures become an input: spec keys mean, std (per channel, in units of 0..1), scale (default 1/255 is applied
-   to 8-bit samples first), resize (shorter side before the centre crop; 0: straight to the input's size). */
+/* How a picture becomes an input. mean, std: per channel, for samples of 0..1. resize: the shorter side in pixels
+   before the centre crop; 0: the picture is scaled to the input's size. */
 typedef struct InputSpec { const char *name; Type type; double mean[4], std[4]; int resize; } InputSpec;
 
 typedef struct Param { const char *name, *value; } Param; /* --set name=value */
 
-/* The file in dir with another ending, .yaml or .yml, or the nearest name; as it would be written, or NULL. */
+/* The file in dir that was probably meant: the same name with .yaml or .yml, or the nearest name. As one would write
+   it; NULL: there is none. */
 const char *spec_near_file(Arena *, const char *dir, const char *name);
 typedef struct Spec {
     const char *path, *name;     /* name: a C identifier */
@@ -20,8 +21,8 @@ typedef struct Spec {
     uint8_t sha256[32];          /* over the spec, every file that it included, and the parameters set */
 } Spec;
 
-/* Reads path ("-": standard input). Errors go to diag; NULL then. libdir: where included files are looked for when
-   they are not beside the including file (the installed specs/). */
+/* Reads path ("-": standard input). NULL after errors. libdir: the installed specs/, where included files are looked
+   for if they are not beside the including file. */
 Spec *spec_load(Arena *, const char *path, const Param *set, int nset, const char *libdir);
 /* The same on text in memory (fuzzing, tests); name is used in messages. */
 Spec *spec_parse(Arena *, const char *name, const char *text, size_t n, const Param *set, int nset, const char *libdir);

@@ -10,7 +10,7 @@
      spec_expand.c  bodies: steps, repetition, scopes, named values
      spec_op.c      one operator: attributes and parameter tensors from the operator table
      spec_pad.c     a note on the order of a pad
-   Every function that fails has said why, unless the reason was said before (a poisoned value). */
+   Every function that fails has reported why, except where that was reported before (a poisoned value). */
 #include "spec.h"
 #include "yaml.h"
 
@@ -20,7 +20,7 @@ enum {
     SPEC_TEXT = 1000,   /* bytes of an expanded text */
     SPEC_NAME = 255,    /* bytes of a scoped name */
     SPEC_BYTES = 4 << 20, /* of a file */
-    SPEC_WORK = 4000000   /* scalars evaluated and names looked up, long texts as several */
+    SPEC_WORK = 4000000   /* scalars evaluated and names looked up; long texts count as several */
 };
 
 /* Values of the language. Lists are shared, never copied. */
@@ -32,7 +32,7 @@ struct Pval {
     union { int64_t i; double d; bool b; const char *text; const Pval *item; } as;
 };
 
-/* A declared parameter. type: what a use must give; PV_ANY: a default that is an expression, any value will do. */
+/* A declared parameter. type: what a use must give. DECL_ANY: the default is an expression, so any value will do. */
 typedef enum DeclType { DECL_INT, DECL_NUM, DECL_BOOL, DECL_TEXT, DECL_LIST, DECL_MODULE, DECL_ANY } DeclType;
 typedef struct Decl { const char *name; Loc loc; DeclType type; const Yaml *dflt; /* NULL: required */ } Decl;
 typedef struct Decls { Decl *v; int n; } Decls;
@@ -45,7 +45,7 @@ typedef struct Module {
     const Yaml *scope, *body, *output; /* scope, output: NULL where not given */
 } Module;
 
-/* bad: its error was reported, uses of it fail silently. */
+/* A named parameter value. bad: its error was reported, so uses fail without a message. */
 typedef struct Binding { const char *name; Pval val; bool bad; } Binding;
 typedef struct Env { const Binding *v; int n; const struct Env *up; } Env;
 
@@ -61,16 +61,16 @@ typedef struct SpecReader {
     Map module_by_name;
     const Env *env;                 /* the spec's parameters */
     Map tensor_by_name;             /* index into tensor */
-    /* alone: made under `shared: true`, and no other step has it yet */
+    /* alone: made by a step with `shared: true`, and no other step uses it yet */
     VEC(struct SpecTensor { const char *name; Loc loc; bool alone; }) tensor;
     VEC(int) listed_pads;           /* nodes whose pad lists all four sides */
     VEC(Reported) reported;
     int steps;
     int64_t work;
-    bool stop;                      /* a limit was reached: nothing more is expanded */
+    bool stop;                      /* a limit was reached, so nothing more is expanded */
 } SpecReader;
 
-/* A module at work, for cycles and for the notes behind an error. */
+/* A use of a module that is being expanded: to find cycles, and for notes after an error. */
 typedef struct Use { const Module *module; Loc loc; const struct Use *up; } Use;
 
 enum { NO_VALUE = -1, POISON = -2 }; /* ValueId: nothing here; the result of a step that failed */
@@ -81,26 +81,26 @@ typedef struct Cx {
     const Env *env;
     Map *value;          /* named values of the module body: ValueId or POISON */
     const char *scope;   /* "layer1.0", "" at the top */
-    int *number;         /* next child of a sequential, NULL outside one */
-    ValueId cur;         /* what the next step takes */
-    bool shared;         /* tensors may be those of earlier steps: `shared: true` here or around */
+    int *number;         /* number of the next child of a sequential; NULL outside one */
+    ValueId cur;         /* the previous result, which the next step takes */
+    bool shared;         /* `shared: true` here or around: tensors may be those of earlier steps */
     const Use *use;
     int depth;
     const char *about, *key; /* what messages begin with: "conv2d 'conv1'" and the attribute at work, or NULL */
 } Cx;
 
 /* ---- spec.c ---- */
-/* An error with notes for the modules in use. What a step says at a place, the same step in another use of its module
-   does not say again. cx may be NULL. */
+/* Reports an error, with notes for the modules in use. A step reports an error at a place once, however often its
+   module is used. cx may be NULL. */
 void spec_error(const Cx *, Loc, const char *hint, const char *fmt, ...) PRINTF(4, 5);
 const char *spec_found(Arena *, const Yaml *); /* "'relu'", "a list", "a map", "nothing" */
 const char *spec_show(Arena *, const char *);  /* quoted, long text cut */
 bool spec_identifier(const char *);
-/* What makes a step, one of these; and the keys that every step with `op` has. */
+/* A step has one of step_kinds. The keys step_keys are allowed in every step with `op`. */
 extern const char *const step_kinds[5], *const step_keys[6];
 bool step_is_kind(const char *key);
-/* For a name that is none of key[0..n): the nearest key, or the one that it begins with. Or it says that the name
-   makes a step of another kind. */
+/* A hint for a name that is none of key[0..n): the nearest key, the key that it begins with, or that the name makes a
+   step of another kind. */
 const char *key_hint(Arena *, const char *name, const char *const *key, int n);
 /* Every key of map must be one of key[0..n); what: "a module". False after errors. */
 bool spec_keys(const Cx *, const Yaml *map, const char *what, const char *const *key, int n);
@@ -108,13 +108,14 @@ bool spec_work(const Cx *, Loc, size_t bytes); /* counts an evaluation; false on
 bool spec_full(void);                          /* enough errors: give up */
 
 /* ---- spec_file.c ---- */
-/* name beside file, unless it is absolute. */
+/* The path of `name` in the folder of `file`; name itself if it is absolute. */
 const char *spec_beside(Arena *, const char *file, const char *name);
-/* Text of the file `name` that loc names: beside `file`, else in libdir. NULL after an error. */
+/* The text of the file `name`, which stands at loc: beside `file`, else in libdir. *path: where it was. NULL after an
+   error. */
 char *spec_read(const Cx *, const char *file, const char *name, Loc, const char **path, size_t *n);
-/* "include: [modules/x.yaml] defines it" where a file of that name came with dsqc, or NULL. */
+/* "include: [modules/x.yaml] defines it", if dsqc comes with a file of that name; else NULL. */
 const char *spec_bundled_module(SpecReader *, const char *name);
-/* The tree of a spec or module file, which diag shows from then on. NULL after an error. */
+/* Parses a spec or module file. *file: its number, under which diag shows it. NULL after an error. */
 const Yaml *spec_tree(SpecReader *, const char *path, const char *text, size_t n, int *file);
 /* Defines the modules of root and of the files that it includes. */
 bool spec_modules(const Cx *, const char *path, const Yaml *root);
@@ -125,12 +126,12 @@ void spec_digest(SpecReader *, const Param *set, int nset); /* into spec->sha256
 bool decls_read(SpecReader *, const Yaml *map, Decls *);
 /* The spec's parameters, with --set; false after errors. */
 bool params_read(SpecReader *, const Yaml *map, const Param *set, int nset);
-/* One parameter of a use: arg is evaluated in cx, a default in inner. */
 const char *decl_doc(const Decl *); /* "an integer" */
+/* The value of a parameter in a use. arg is evaluated in cx; where it is NULL, the default is evaluated in inner. */
 bool param_bind(const Cx *cx, const Cx *inner, const Decl *, const Yaml *arg, Pval *);
 
 /* ---- spec_expr.c ---- */
-/* The value of an expression; what: "an integer" and the like, for messages. */
+/* Evaluates an expression. what: the type that is wanted, "an integer", for messages. False after an error. */
 bool eval_expr(const Cx *, const Yaml *, const char *what, Pval *);
 const char *eval_text(const Cx *, const Yaml *);              /* NULL after an error */
 
@@ -141,7 +142,7 @@ bool eval_bool(const Cx *, const Yaml *, bool *);
 bool eval_list(const Cx *, const Yaml *, Pval *);
 bool eval_ints(const Cx *, const Yaml *, Ints *);             /* a list, or one integer */
 bool eval_any(const Cx *, const Yaml *, Pval *);
-/* A number or true/false as written, not quoted. */
+/* Is it a number, true or false, without quotes? Then *v is its value. */
 bool literal(const Yaml *, Pval *);
 bool is_expression(const char *text);                         /* has $name or a call, and no ${...} */
 const char *pval_kind(const Pval *);                          /* "an integer" */
@@ -155,13 +156,14 @@ const char *env_hint(const Cx *, const char *name);
 typedef struct Results { ValueId v[MAX_OUT]; int n; } Results; /* of a step; n = 0: it failed */
 const Module *module_find(const SpecReader *, const char *name);
 bool module_define(SpecReader *, const char *name, Loc, const Yaml *);
-/* Expands a use: step gives the parameters; name: the scope that it opens, NULL: the module's own, if any. */
+/* Expands a use of a module. step: gives the parameters. name: the scope that it opens; NULL: the module's own,
+   if any. */
 void module_use(const Cx *, const Module *, const Yaml *step, Loc, const char *name, const ValueId *in, int nin,
                 Results *);
 
 /* ---- spec_expand.c ---- */
 const Yaml *step_key(const Yaml *step, const char *key); /* NULL where a step is only a word */
-/* The values that `in` or `output` names. False after an error or where one of them is poisoned. */
+/* The values that `in` or `output` names. False after an error, also where one of them is poisoned. */
 bool read_in(const Cx *, const Yaml *, const ValueId **in, int *n);
 void expand_body(Cx *, const Yaml *list);
 ValueId value_find(const Cx *, const char *name, Loc); /* POISON after an error too */
@@ -176,12 +178,12 @@ typedef struct OpStep {
     const ValueId *in; int nin; bool in_given;
 } OpStep;
 bool op_exists(const char *name);                   /* operators, constant and parameter */
-/* Fills out[0..MAX_OUT), returns the number of results or -1. */
+/* Adds the operator's nodes. Fills out[0..MAX_OUT) and returns the number of results; -1 after an error. */
 int op_expand(const Cx *, const OpStep *, ValueId *out);
 const char *const *op_names(Arena *, int *n);
 
 /* ---- spec_pad.c ---- */
-/* After an error of shapes: notes the last pad on the way to it whose four numbers may be in the order of F.pad. own:
-   the pad of the step itself; NULL: it lists none. */
+/* After an error of shapes: adds a note about the last pad before it whose four numbers may be in the order of
+   PyTorch's F.pad. own: the pad of the step itself; NULL: it lists none. */
 void spec_note_pads(const Cx *, const Ints *own, const OpStep *, const ValueId *in, int nin);
 #endif

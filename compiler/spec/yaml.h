@@ -14,8 +14,9 @@ struct Yaml {
     Yaml **item; int n;                 /* list */
     YamlPair *pair; int npair;          /* map, in the file's order; duplicate keys are errors */
 };
-/* Parses one document. Aliases share subtrees and are counted as if copied: more than 100,000 nodes, a depth beyond
-   64 or a file beyond 4 MiB is an error, as are tags, several documents, non-scalar keys. NULL on error. */
+/* Parses one document. NULL after an error. Errors are also: tags, several documents, keys that are no scalars, more
+   than 100,000 nodes, a depth of more than 64, a file of more than 4 MiB. Aliases share subtrees and count
+   as copies. */
 Yaml *yaml_parse(Arena *, const char *text, size_t n, int file);
-Yaml *yaml_get(const Yaml *map, const char *key);
+Yaml *yaml_get(const Yaml *map, const char *key); /* NULL where the map lacks the key */
 #endif

@@ -1,6 +1,6 @@
 #ifndef DSQ_ZIP_H
 #define DSQ_ZIP_H
-/* Members of a ZIP archive in memory. A library would copy them; weights want views of those that are stored. */
+/* Members of a ZIP archive in memory. Stored members are views; a library would copy them. */
 #include "../../ir/base/base.h"
 
 typedef struct ZipMember {
@@ -13,11 +13,11 @@ typedef struct ZipMember {
 
 typedef struct Zip { ZipMember *member; int n; } Zip;
 
-/* PKWARE APPNOTE 6.3: central directory, ZIP64 too. Every range is checked against the archive, every size against
-   what deflate can reach, their sum against 8 GiB. NULL, or what is wrong (in the arena). */
+/* Reads the central directory (PKWARE APPNOTE 6.3, ZIP64 too). NULL, or what is wrong (in the arena). Every range must
+   lie in the archive, every size must be one that deflate can reach, and their sum must be at most 8 GiB. */
 const char *zip_open(Arena *, const uint8_t *data, size_t n, Zip *);
-/* The member's first n bytes, n at most its size: a view, or inflated into room. */
+/* The member's first n bytes, n at most its size: a view, or inflated into room. NULL, or what is wrong. */
 const char *zip_peek(Arena *, const ZipMember *, int64_t n, uint8_t *room, const uint8_t **out);
-/* The member's bytes: a view, or inflated into the arena. The checksum is verified. */
+/* The member's bytes: a view, or inflated into the arena. Checks the checksum. NULL, or what is wrong. */
 const char *zip_read(Arena *, const ZipMember *, const uint8_t **out);
 #endif

@@ -11,21 +11,22 @@
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define NORETURN __attribute__((noreturn))
 
-/* A bump allocator. Memory is zeroed. Exhaustion and sizes that overflow end the process with
-   a message and status 1: a hostile size must be refused before it is asked for. */
+/* A bump allocator. Memory is zeroed. If memory is used up or a size overflows, the process ends with a message and
+   status 1. So check sizes that come from outside before you ask for them. */
 typedef struct Arena Arena;
 NORETURN void out_of_memory(void);
-void *mem_alloc(size_t n); /* malloc that does not fail: for libraries that take one */
+void *mem_alloc(size_t n); /* malloc that ends the process where it fails: for libraries that take an allocator */
 Arena *arena_new(void);
 void arena_free(Arena *);
 void *arena_alloc(Arena *, size_t n, size_t size, size_t align);
-size_t arena_bytes(const Arena *);
+size_t arena_bytes(const Arena *); /* that the arena holds */
 #define NEW(A, T, n) ((T *)arena_alloc((A), (size_t)(n), sizeof(T), _Alignof(T)))
 char *arena_printf(Arena *, const char *fmt, ...) PRINTF(2, 3);
 char *arena_vprintf(Arena *, const char *fmt, va_list);
 char *arena_strndup(Arena *, const char *s, size_t n);
 
-/* Growable arrays: VEC(int) xs = {0}; PUSH(A, &xs, 3); xs.v[0], xs.n. The old block stays in the arena. */
+/* Growable arrays: VEC(int) xs = {0}; PUSH(A, &xs, 3); then xs.v[0] is 3 and xs.n is 1. When an array grows it moves,
+   and the old block stays in the arena. */
 #define VEC(T) struct { T *v; int n, cap; }
 #define PUSH(A, x, ...)                                                                                                \
     ((x)->n == (x)->cap ? (void)((x)->v = vec_grow((A), (x)->v, &(x)->cap, sizeof *(x)->v)) : (void)0,                 \
@@ -40,11 +41,12 @@ void buf_putc(Buf *, char c);
 void buf_printf(Buf *, const char *fmt, ...) PRINTF(2, 3);
 void buf_vprintf(Buf *, const char *fmt, va_list) PRINTF(2, 0);
 void buf_free(Buf *);
-/* Bytes of the well-formed UTF-8 character at s (RFC 3629) with its code, or 0. */
+/* Length of the UTF-8 character at s, which has n > 0 bytes left, with its code. 0 where it is not well-formed
+   (RFC 3629). */
 size_t utf8_char(const char *s, size_t n, unsigned *code);
-void buf_clean(Buf *, const char *s, size_t n); /* every byte that is not UTF-8 as \xff is */
+void buf_clean(Buf *, const char *s, size_t n); /* appends s; a byte that is not part of UTF-8 becomes \xff, in hex */
 
-/* Names to integers. map_get returns -1 where the name is absent. Keys are copied. */
+/* A hash map from names to integers. map_get returns -1 where the name is absent. map_put replaces. Keys are copied. */
 typedef struct Map { struct MapSlot { const char *key; int val; } *slot; int n, cap; Arena *arena; } Map;
 Map map_new(Arena *);
 int map_get(const Map *, const char *key);
@@ -66,8 +68,8 @@ const char *name_hint(Arena *, const char *s, const char *const *cand, int n); /
 bool text_ends_with(const char *text, const char *end);
 int by_text(const void *, const void *); /* for qsort of const char * */
 
-/* Is a text one of ours? A message may name another file and must show nothing of it: whoever reads the message may not
-   be allowed to read the file. Texts end with a NUL. */
+/* Whether a text looks like a file of the right kind. Only then may a message quote it: whoever reads the message may
+   not be allowed to read the file. Texts end with a NUL. */
 bool text_is_word(const char *text, const char *word);       /* it begins with the word */
 const char *text_start(const char *text, char comment);      /* past blanks and lines of comment */
 bool text_has_line(const char *text, const char *const *word, int nword); /* a line begins with one of the words */
@@ -86,12 +88,13 @@ static inline uint64_t rng_next(Rng *r) { return mix64(r->s += 0x9e3779b97f4a7c1
 double rng_uniform(Rng *);  /* in [0, 1), 53 bits */
 double rng_normal(Rng *);   /* mean 0, variance 1: sum of 12 uniforms minus 6, no libm */
 
-/* dlopen; NULL with the reason. Memory that is used up ends the process. */
+/* dlopen. NULL with the reason in *why. Ends the process where memory is used up. */
 void *library_open(const char *path, const char **why);
-/* dlsym into the pointer at `function`: it gives one to data, which POSIX has convert, ISO C does not. */
+/* Stores dlsym's result in the function pointer at `function`. dlsym returns a pointer to data, and ISO C does not
+   convert that to a function. False where the library has no such name. */
 bool library_find(void *library, const char *name, void *function);
 
-uint64_t hash_bytes(const void *, size_t n, uint64_t seed);
+uint64_t hash_bytes(const void *, size_t n, uint64_t seed); /* FNV-1a, mixed; the same everywhere */
 
 /* Shortest decimal that reads back as the same float (double). Never prints inf or nan. Locale-free. */
 void fmt_float(char out[32], float);

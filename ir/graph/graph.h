@@ -11,10 +11,10 @@
 
    A node is an anchor operator and, where passes fused something into it, an epilogue: elementwise steps on the
    anchor's result while it is in registers. $0 is the anchor's result, $k the result of the k-th step. A step's
-   operands are values or earlier steps; an operand list that is one short of the operator's arity has the previous
-   step's result in front. The outs behind -> name which step results are kept, and through which reduction: over
-   axes, or over windows that lie side by side, mean($2, kernel=[2,2]). Without -> it is the last step's result. A
-   Node without steps and with one plain out is the operator itself. */
+   operands are values or earlier steps. If one operand is missing, the previous step's result comes first: `add %0`
+   above means add $2, %0. The outs after -> say which results are kept, and through which reduction: over axes, or
+   over windows that lie side by side, mean($2, kernel=[2,2]). Without -> the last step's result is kept. A node without
+   steps and with one plain out is the operator itself. */
 #include "layout.h"
 
 typedef int ValueId; /* index into Graph.value; -1: none */
@@ -31,17 +31,17 @@ typedef enum Op {
 /* Properties that passes ask for instead of names. */
 enum {
     P_ELEMENTWISE = 1,   /* each output element depends on the operands' broadcast elements at that index */
-    P_IN_PLACE = 2,      /* an anchor: may write over operand 0, where that has as many elements as the result and lies
-                            alike. Its kernel reads none of them after it wrote the result's element of that index */
+    P_IN_PLACE = 2,      /* an anchor that may write over operand 0, if that has the result's layout and number of
+                            elements: its kernel reads no element after it wrote the result's element of that index */
     P_ANCHOR = 8,        /* may carry an epilogue: its lowering has each result in a register before it is stored */
-    P_LINEAR = 16,       /* linear in operand 0 per output channel: factor or bias per channel fold into the weights */
+    P_LINEAR = 16,       /* weights times operand 0, plus bias: factor and bias per output channel fold into them */
     P_REDUCE = 32,       /* reduces over attr.axes */
     P_WINDOW = 64,       /* reduces over a window on H and W */
     P_MOVE = 128,        /* only moves or repeats elements */
     P_MULTI = 256,       /* several results */
     P_PARAM = 512,       /* elementwise with per-channel constants as operands 1.. (along attr.axis) */
     P_VIEW = 1024,       /* a row-major tensor keeps its element order (reshape, flatten) */
-    P_STEEP = 2048,      /* unbounded slope somewhere: the rounding of a sum in front of it would be amplified */
+    P_STEEP = 2048,      /* unbounded slope somewhere, as a square root at 0: amplifies the rounding of its operand */
     P_COMMUTES = 4096,   /* its two operands may change places */
     P_NONNEGATIVE = 8192 /* no result is below zero */
 };
@@ -97,7 +97,7 @@ typedef struct Cost { int64_t macs, flops; } Cost; /* multiply-adds of contracti
    "input has 3 channels, weight f32[64,4,7,7] expects 4". */
 enum { MAX_OUT = 16 };
 typedef const char *InferFn(const OpCall *, Type *out, int *nout);
-/* Row-major operands in logical (NCHW) order, double precision, no shortcuts. */
+/* Computes out from in, row-major in logical (NCHW) order, in double precision, as the definition says. */
 typedef void RefFn(const OpCall *, const double *const *in, double *const *out);
 typedef void CostFn(const OpCall *, Cost *);
 
@@ -119,10 +119,14 @@ extern const OpInfo *const op_info; /* NOPS rows, filled before main */
 Op op_by_name(const char *); /* OP_NONE where unknown */
 void attrs_default(Op, Attrs *);                       /* the operator's defaults */
 bool attrs_eq(Op, const Attrs *, const Attrs *);
-/* One spelling per meaning, which infer, ref, cost and every pass may rely on: kernel, stride, dilation, scale and
-   output_pad have two numbers, pad has [top, left, bottom, right]; a pool's absent stride is its kernel; axis, axes and
-   perm count from the front, axes ascend (slice: start, end and step go along and lie inside the dimension); reshape's
-   shape has neither 0 nor -1; attributes that op does not list are zero. Idempotent. NULL, or what is wrong. */
+/* Gives attributes their normal form, on which infer, ref, cost and every pass rely. Idempotent. NULL, or what is
+   wrong.
+   - kernel, stride, dilation, scale and output_pad have two numbers, pad has [top, left, bottom, right].
+   - A pool's absent stride is its kernel.
+   - axis, axes and perm count from the front, and axes ascend. start, end and step of a slice are sorted along with its
+     axes and lie inside the dimension.
+   - reshape's shape has neither 0 nor -1.
+   - Attributes that op does not list are zero. */
 const char *attrs_normalize(Arena *, Op, Attrs *, const Type *in, int nin);
 /* Sets pad so that a convolution or pool of stride s makes ceil(in / s) of each dimension, and a transposed
    convolution in * s. Where a transposed convolution's window is smaller than its stride, output_pad makes up for
@@ -145,7 +149,7 @@ typedef struct Value {
     Loc loc;
     int node, out;        /* VAL_NODE: the node that makes it and which of its outs */
     Tensor *tensor;       /* VAL_CONST */
-    ValueId origin;       /* the value of the graph as written that this one equals, -1: none. Passes keep it. */
+    ValueId origin;       /* the value of the graph as written that this one equals, or -1. Passes keep it. */
     Layout layout;        /* assign-layout, eliminate-movement */
     Region region;
     int64_t offset;       /* of the storage: bytes into the arena, -1 before plan-memory */
@@ -161,10 +165,11 @@ typedef struct Step {
     Loc loc;
     const char *name;
     ValueId origin;
-    int reads;            /* readers.c */
+    int reads;            /* for readers.c */
 } Step;
 typedef enum ReduceKind { RED_NONE, RED_MEAN, RED_SUM, RED_MAX } ReduceKind;
-/* Reduced over axes or, where kernel has numbers, over windows of that height and width, one beside the other. */
+/* A kept result: of step `step` (0: of the anchor), plain or reduced. It is reduced over axes or, where kernel has
+   numbers, over windows of that height and width that lie side by side. keep: reduced dimensions stay, of size 1. */
 typedef struct Out { ValueId value; int step; ReduceKind red; Ints axes; bool keep; Ints kernel; } Out;
 static inline const char *reduce_name(ReduceKind r) { return r == RED_MEAN ? "mean" : r == RED_SUM ? "sum" : "max"; }
 Op out_op(const Out *, Attrs *); /* the operator that a reduced out is, applied to its step's result */
@@ -183,14 +188,14 @@ typedef struct Node {
     const char *layers;   /* names of all that was fused in, "conv1 + bn1 + relu", NULL: name */
     Loc loc;
     bool view;            /* movement that is an index map: the result lies in the operands' storage, no kernel runs */
-    const char *why;      /* movement that remained: the reason */
-    ValueId origin;       /* of $0 where it is no out, as Value.origin */
+    const char *why;      /* movement that remains a kernel: the reason */
+    ValueId origin;       /* Value.origin of $0, where $0 is no out */
     struct Schedule *sched; /* chosen by choose-kernels */
     int64_t scratch, scratch_offset; /* bytes of arena that the kernel itself needs */
-    int reads;            /* readers.c */
+    int reads;            /* for readers.c */
 } Node;
 
-/* A rewrite rule that was applied: for dumps and reports, and to name it where numbers changed. */
+/* A rewrite rule that was applied. Dumps and reports list it, and --verify-each names it where numbers changed. */
 typedef struct Fired { const char *rule; Loc loc; ValueId value; const char *where; } Fired;
 
 typedef struct Readers Readers;
@@ -206,20 +211,21 @@ typedef struct Graph {
     Readers *readers;     /* who reads each value */
     VEC(Fired) fired;     /* in order; value: what the result was computed into */
     int64_t arena_bytes, arena_lower_bound; /* plan-memory */
-    bool flush_to_zero;   /* to the reference, what is subnormal as f32 is zero. Not part of the text form */
+    bool flush_to_zero;   /* the reference takes what is subnormal as f32 for zero. Not part of the text form */
     const char *arena_proof; /* plan-memory: "meets the bound", "proved optimal, N % above the bound" or
                                 "best found, N % above the bound". Not part of the text form */
 } Graph;
 
 Graph *graph_new(Arena *, const char *name);
 ValueId graph_input(Graph *, const char *name, Type, Loc);
-/* Makes v the next output. An output is a value of its own that a node makes: where v is an input, a constant or an
-   output already, a `map` copies it. Returns the output's value. */
+/* Makes v the next output and returns the output's value. Each output is a value of its own that a node makes. So where
+   v is an input, a constant or an output already, a `map` copies it. */
 ValueId graph_output(Graph *, const char *name, ValueId v, Loc);
 /* The constant of that name, made on first use. A second use must agree in type (bug otherwise). */
 ValueId graph_const(Graph *, const char *name, Type, Loc);
-/* A constant with values made by a pass; name is made unique by a suffix, unless that constant has the same numbers.
-   data are copied, or (take) stay where they are, in the graph's arena: weights may be most of the memory there is. */
+/* A constant with numbers that a pass made. If another constant has the name and other numbers, the name gets a suffix.
+   graph_const_f32 copies data. graph_const_take keeps it: it lies in the graph's arena, and weights may be most of the
+   memory there is. */
 ValueId graph_const_f32(Graph *, const char *name, Type, const float *data);
 ValueId graph_const_take(Graph *, const char *name, Type, const float *data);
 /* Appends op(in...) and infers its types; attr is normalized (NULL: the defaults). Returns the node index, or -1 with
@@ -237,37 +243,37 @@ Type node_step_type(const Graph *, const Node *, int k);
 /* Where a value is read: operand `operand` of a node or of its step `step` (-1: of the node itself), or, where node is
    -1, output `operand` of the graph. */
 typedef struct ValueReader { int node, step, operand, read, next; } ValueReader;
-/* Walks over all readers of a value, in time proportional to their number: in the order of nodes as they stood when the
-   lists were made, then what reads it since, in the order in which it came. The reader at hand may be set to read
-   something else, or its node be taken out.
+/* Walks over all readers of a value, in time proportional to their number. Readers come in the order of nodes at the
+   time when the lists were made; readers added since follow. During the walk the reader at hand may be set to read
+   something else, and its node may be taken out.
      for (ValueReader r = value_readers(g, v); r.read; r = reader_next(g, r)) */
 ValueReader value_readers(const Graph *, ValueId);
 ValueReader reader_next(const Graph *, ValueReader);
 void reader_set(Graph *, ValueReader, ValueId);      /* it reads this value now */
 int value_uses(const Graph *, ValueId);              /* operand occurrences plus one per graph output */
 int value_outputs(const Graph *, ValueId);           /* how many outputs of the graph it is */
-/* These functions change what a node reads, or an output. They keep the lists true. graph_check notices where
-   somebody wrote to Node.in, Step.in or Node.op past them. Nodes in the making may be written to as they are: from
-   graph_add to the first question about readers. */
+/* These functions change what a node reads, or an output, and keep the lists true. graph_check reports writes to
+   Node.in, Step.in or Node.op past them. A new node may be written to directly, from graph_add to the first question
+   about readers. */
 void node_set_operand(Graph *, int node, int k, ValueId);
 void node_set_operands(Graph *, int node, const ValueId *in, int nin); /* copies them */
 void step_set_operand(Graph *, int node, int step, int k, Ref);
 void node_set_steps(Graph *, int node, Step *, int nstep);            /* keeps the array */
-void node_take_out(Graph *, int node); /* no node any more; its results are dead or made by another node by now */
+void node_take_out(Graph *, int node); /* removes a node whose results are dead, or made by another node by now */
 void graph_add_output(Graph *, ValueId);
 void graph_set_output(Graph *, int i, ValueId);
-void readers_forget(Graph *);          /* the lists are made anew when somebody asks; for graph.c */
+void readers_forget(Graph *);          /* the lists are made again at the next question; for graph.c */
 void readers_add_node(Graph *, int node); /* a node was appended; for graph.c */
 Readers *readers_new(Arena *);
 const char *readers_check(Arena *scratch, const Graph *); /* NULL, or what is wrong with lists that were made */
 
-/* Every use of `from` becomes one of `to`, which keeps or takes over the origin. A graph output takes its name and
-   origin along, unless `to` has a name already (an input, a constant, another output): then that output stays, and
-   with it the node that makes it. */
+/* Every node that reads `from` reads `to` from now on. `to` takes over the origin if it has none. If `from` is an
+   output, `to` becomes that output, with its name and origin. But where `to` has a name already (an input, a constant,
+   another output), the output stays as it is, and so does the node that makes it. */
 void value_replace(Graph *, ValueId from, ValueId to);
 void node_remove(Graph *, int node);                 /* bug() where a result is still used */
-/* Drops removed nodes and renumbers node indices. Nodes that stand before an operand's node move behind it, the others
-   keep their order; so a pass may append nodes and leave the order to this. */
+/* Drops removed nodes and renumbers the others. A node that stands before the node of an operand moves after it; the
+   others keep their order. So a pass may append nodes and leave the order to this function. */
 void graph_compact(Graph *);
 Graph *graph_clone(Arena *, const Graph *);          /* tensors' data, names and schedules are shared */
 
@@ -277,26 +283,26 @@ const char *graph_check(const Graph *);
 /* ---- text ---- */
 enum { PRINT_LAYOUT = 1, PRINT_LOC = 2, PRINT_DATA = 4 /* all constants' numbers, not only the small ones */ };
 void graph_print(Buf *, const Graph *, unsigned flags);
-/* One node as graph_print has it, without names and place. Value v is called %number[v], by its name where that is
-   0. */
+/* One node as graph_print has it, without names and place. Value v is printed as %number[v], or by its name where
+   number[v] is 0. */
 void node_print(Buf *, const Graph *, const Node *, const int *number);
-/* Attributes as they stand there, " {stride=[2,2], groups=4}". Defaults are left out. in: operand 0. */
+/* Attributes as graph_print has them, " {stride=[2,2], groups=4}". Defaults are left out. in: operand 0's type. */
 void attrs_print(Buf *, Arena *, Op, const Attrs *, const Type *in);
-/* Parses graph text; errors go to diag with places in `file` (diag_file). NULL on error. Layouts, offsets and the
-   numbers of small constants are read where they are printed. */
+/* Parses graph text. Errors go to diag with places in `file` (diag_file), and the result is NULL. Layouts, offsets and
+   numbers of constants are optional in the text. */
 Graph *graph_parse(Arena *, const char *text, int file);
 /* NULL where both mean the same (names of plain values, places, origins and schedules aside), else the first
    difference. A constant of more than 16 elements may have its numbers on one side only. */
 const char *graph_diff(Arena *, const Graph *, const Graph *);
 
 /* ---- reference: double precision evaluation, node by node ---- */
-/* in[i]: row-major numbers of input i. sink(user, value, numbers) is called once for every input, every value that a
-   node makes, as it is made, and every constant that is an output (numbers are valid during the call only). Constants
-   without data are an error of the caller (bug). */
+/* Evaluates the graph. in[i]: row-major numbers of input i. sink(user, value, numbers) is called once for every input,
+   for every value that a node makes, and for every constant that is an output. The numbers are valid during the call
+   only. bug() where a constant has no numbers. */
 typedef void RefSink(void *user, ValueId, const double *);
 void graph_eval(const Graph *, const double *const *in, RefSink *sink, void *user);
-/* One node alone. in[v]: row-major numbers of every value that it reads, constants aside; sink gets its results.
-   largest: the largest magnitude of the anchor's result and of every step's; may be NULL. */
+/* Evaluates one node. in[v]: row-major numbers of each value v that it reads; constants are not needed. sink gets its
+   results. *largest: the largest magnitude among the results of the anchor and all steps; may be NULL. */
 void graph_eval_node(const Graph *, int node, const double *const *in, double *largest, RefSink *sink, void *user);
 
 /* ---- cost ---- */

@@ -5,22 +5,22 @@
 
 struct Lex;
 
-/* ROW: row-major in logical order, as the caller sees inputs and outputs.
-   NHWC: rank 4 only, [N][top+H+bottom][left+W+right][cstride], cstride >= C, border elements zero. The value is
-   [N,C,H,W] or, `last`, [N,H,W,C]: so a transpose from one to the other moves nothing.
-   STRIDED: element (i0, i1, ...) lies sum stride[d] * i_d elements on; dimension `axis` goes by the table at[i]
-   instead, where there is one. How movement is expressed without moving: a transpose exchanges strides, a channel
-   shuffle is a table. */
+/* All distances are in elements.
+   ROW: row-major in logical order, as the caller sees inputs and outputs.
+   NHWC: rank 4 only. The storage is [N][top+H+bottom][left+W+right][cstride], cstride >= C, and the border is zero. The
+   value is [N,C,H,W] or, with `last`, [N,H,W,C]. So a transpose from one to the other moves nothing.
+   STRIDED: element (i0, i1, ...) lies first + sum of stride[d] * i_d. Where there is a table, dimension `axis` adds
+   at[i] instead. So movement costs nothing: a transpose exchanges strides, a channel shuffle is a table. */
 typedef enum Order { ORDER_ROW, ORDER_NHWC, ORDER_STRIDED } Order;
 typedef struct Layout {
     Order order;
     int64_t cstride, border[4];                  /* NHWC: channel stride; top, left, bottom, right */
     bool last;                                   /* NHWC: channels are dimension 3, not 1 */
-    int64_t first;                               /* elements from the start of the storage to where all that begins */
+    int64_t first;                               /* from the start of the storage to where the layout begins */
     int64_t stride[MAX_RANK];                    /* STRIDED */
     int axis;
     const int64_t *at;
-    int group;                                   /* values of one group > 0 share one storage, of `room` elements */
+    int group;                                   /* > 0: all values of the group share a storage of `room` elements */
     int64_t room;
 } Layout;
 
@@ -35,7 +35,7 @@ bool layout_eq(const Layout *, const Layout *, const Type *);
 int64_t layout_room(const Layout *, const Type *);
 /* Elements from the start of the storage to the element at coord. */
 int64_t layout_place(const Layout *, const Type *, const int64_t *coord);
-/* Dense in its own dimensions: elements along d lie side by side? */
+/* Do neighbours along dimension d lie side by side? */
 bool layout_contiguous(const Layout *, const Type *, int d);
 /* All elements in row-major order, from storage that begins at memory. */
 void layout_gather(const Layout *, const Type *, const float *memory, float *out);
@@ -43,5 +43,5 @@ const char *layout_check(Arena *, const Layout *, const Type *); /* NULL, or wha
 
 /* " nhwc(c=64, border=[1,1,1,1]) group(1, room=4096)"; nothing for a plain row-major layout. */
 void layout_print(Buf *, const Layout *, const Type *);
-bool layout_parse(struct Lex *, const Type *, Layout *);         /* reports what is wrong */
+bool layout_parse(struct Lex *, const Type *, Layout *);         /* false after a message */
 #endif

@@ -1,14 +1,15 @@
 #ifndef DSQ_LOOP_FACTS_H
 #define DSQ_LOOP_FACTS_H
-/* What is true of loops whoever prints or runs them: ranges of indices, what is read, what threads may share. */
+/* Facts about loops that do not depend on who prints or runs them: ranges of indices, what is read, what
+   threads share. */
 #include "loops.h"
 
 /* ---- ranges (loop_range.c) ---- */
-/* From lo to hi, both included; known: nothing lies outside. */
+/* From lo to hi, both included. Not known: the value may be anything. */
 typedef struct Range { int64_t lo, hi; bool known; } Range;
-/* What x can be where variable v is in var[v]. var NULL: nothing is known of variables. */
+/* The range of x where each variable v lies in var[v]. var NULL: nothing is known of variables. */
 Range ix_range(const Range *var, const Ix *x);
-void loop_range(Range *var, const Stmt *loop);  /* notes the range of a loop's variable */
+void loop_range(Range *var, const Stmt *loop);  /* sets var[] of the loop's variable */
 
 /* ---- places ---- */
 /* Row-major offset of an access, in elements from its parameter or pointer. */
@@ -18,7 +19,7 @@ int64_t reg_elems(const Reg *);
 int64_t reg_offset(const Reg *, int nix, const Ix *const *ix);
 
 /* ---- liveness (loop_live.c) ---- */
-/* Which parts of a kernel somebody reads. Backends print only those. */
+/* The parts of a kernel that are read. Backends print only those. */
 typedef struct Live {
     bool *param, *var, *ptr;
     bool **elem;           /* per register and element of its tile */
@@ -31,10 +32,10 @@ bool live_stmt(const Live *, const Kernel *, const Stmt *);
 typedef struct Shared {
     const Stmt *loop;      /* its iterations are divided into ranges */
     int64_t iterations;
-    Block before;          /* the statements before it, with their stores; where `head`, one thread runs them */
-    Block again;           /* those without stores, which every range runs first */
-    bool head;             /* `before` stores something */
-    bool beside;           /* `before` may run at the same time as the loop */
+    Block before;          /* the statements before it */
+    Block again;           /* the same without stores: every range runs them first */
+    bool head;             /* `before` stores something, so one thread runs it once */
+    bool beside;           /* that may be at the same time as the loop: neither reads what the other stores */
 } Shared;
 Shared kernel_shared(Arena *, const Kernel *);
 #endif

@@ -1,18 +1,18 @@
 #ifndef DSQ_LOOP_IMPL_H
 #define DSQ_LOOP_IMPL_H
-/* What the files behind loops.h share among themselves and with the passes on loops; nobody else includes it. */
+/* What the files of ir/loop and the passes on loops share. Nobody else includes it. */
 #include "loops.h"
 
 enum { MAX_LANES = 64 };
 
-/* Takes name; or why it cannot be had. what: the kind of thing it is for. */
+/* Takes the name. NULL, or why it cannot be taken. what: the kind of thing that it names, for the message. */
 const char *name_refused(Map *, const char *what, const char *name);
 /* Names taken so far, each with the number that its next namesake gets. */
 Map names_of(Arena *, const Kernel *);
 /* name itself where it is free, else name_1, name_2, ...; taken from then on. */
 const char *name_unique(Map *, const char *name);
 
-/* x with every variable v for which by[v] is not NULL replaced by that, all at once. */
+/* x with every variable v replaced by by[v], where that is not NULL; all at once. */
 const Ix *ix_subst_all(Arena *, const Ix *x, const Ix *const *by);
 void ix_print(Buf *, const Kernel *, const Ix *);
 
@@ -21,9 +21,9 @@ static inline int ref_param(const Kernel *k, int ref) { return ref >= 0 ? ref : 
 /* Indices that an access through ref has: the parameter's rank, 1 through a pointer. */
 static inline int ref_rank(const Kernel *k, int ref) { return ref >= 0 ? k->param.v[ref].rank : 1; }
 
-/* What text says of an expression's type by itself: element type or -1, lanes or 0. A splat's width and a constant's
-   type come from where they stand. Printer and parser must agree on it. written: where type.lanes is not 0, the type
-   was written beside the expression and is evident. */
+/* What an expression's text says of its type: element type or -1, lanes or 0 where it does not say. A splat's width and
+   a constant's type follow from the context. Printer and parser must agree. written: the type stands beside the
+   expression, where type.lanes is not 0. */
 typedef struct PartType { int elem, lanes; } PartType;
 PartType expr_evident(const Kernel *, const Expr *, bool written);
 PartType operand_part(XOp, int elem, int lanes); /* what an operation of that type says of its operands' types */
@@ -35,12 +35,13 @@ int expr_arity(const Expr *);
 bool expr_eq(const Expr *, const Expr *); /* same value from the same state: constants by their bits */
 void block_push(Arena *, Block *, Stmt *);
 
-/* Copying a kernel, statement by statement, while definitions get new numbers in the order in which they are copied. */
+/* Copies a kernel statement by statement. Variables, registers and pointers get new numbers, in the order
+   of copying. */
 typedef struct Copy {
     Arena *A;
     const Kernel *from;
     Kernel to;
-    const Ix **var;         /* what stands for a variable of from */
+    const Ix **var;         /* per variable of from: what replaces it */
     int *reg, *ptr;         /* numbers in to */
     Map names;
     const char *suffix;     /* of names defined now, "" outside unrolled loops */
@@ -50,10 +51,11 @@ Copy copy_begin(Arena *, const Kernel *);
 const Ix *copy_ix(Copy *, const Ix *);
 /* Appends the copy of s to out and returns it; of a loop only the head. */
 Stmt *copy_stmt(Copy *, Block *out, const Stmt *s);
-/* e with every subexpression replaced for which swap does not give NULL: outermost first, left to right, and not within
-   what swap gave. */
+/* e with subexpressions replaced by what swap returns for them, where that is not NULL. It is asked for the outermost
+   first, then from left to right, and not for parts of a replacement. */
 typedef const Expr *SwapFn(void *user, const Expr *);
 const Expr *expr_swap(Arena *, const Expr *, SwapFn *, void *user);
-/* Numbers variables, registers and pointers in the order of their definitions; those without one go. */
+/* Numbers variables, registers and pointers in the order of their definitions. Those without a definition
+   are dropped. */
 void kernel_renumber(Arena *, Kernel *);
 #endif

@@ -3,20 +3,20 @@
 /* What the files of the interpreter of loop IR share. */
 #include "loop_impl.h"
 
-/* An index expression; of variables only where slow is NULL. */
+/* An index expression: c + sum of k * var. slow: the expression where it has other atoms; else NULL. */
 typedef struct Affine { int64_t c; int n; struct AffineTerm { int64_t k; int var; } *t; const Ix *slow; } Affine;
 
-/* The parts of a call on a kernel with a parallel loop are numbered: first what comes before the loop, then each
-   iteration. A mark belongs to four bytes that the kernel may store to. It has the part that stored them last and the
-   iteration that read them. Where several iterations read them, it has the number of what comes before the loop.
-   Numbers grow from call to call, so that marks of earlier calls are lower. */
+/* How races are found. The parts of a call are numbered: what comes before the parallel loop, then each iteration.
+   Every four bytes that the kernel may store to have a mark: the part that stored them last, and the iteration that
+   read them. If several iterations read them, `read` is the number of what comes before the loop. Numbers grow from
+   call to call, so marks of earlier calls are lower. */
 typedef struct Mark { uint32_t stored, read; } Mark;
 
-/* Where an access goes: a parameter's memory, and how far. base: elements before index 0 (through a pointer). */
+/* Where an access goes: a parameter's memory and an index. base: through a pointer, where that points, in elements. */
 typedef struct At {
     const KParam *param;
     char **mem;
-    Mark **mark;            /* of mem; to NULL where nothing need be marked */
+    Mark **mark;            /* of mem; points to NULL where nothing need be marked */
     int64_t *base;          /* NULL: param itself */
     int64_t elems;          /* of param */
     int size;               /* bytes of an element */
@@ -85,8 +85,8 @@ void lanes_f32(XOp, int n, float *restrict r, const float *a, const float *b, co
 /* Wrapping: on the bits, as unsigned. */
 void lanes_i32(XOp, int n, int32_t *restrict r, const int32_t *a, const int32_t *b, const int32_t *c, const int32_t *d);
 void lanes_cast(const XNode *x, const void *a);
-/* What processors make of subnormal numbers in that mode. They differ in whether a result that rounds up to the least
-   normal number is one. */
+/* Replaces subnormal numbers by zeros, as processors do in that mode. (They differ for a result that rounds up to the
+   least normal number.) */
 const float *lanes_flush(float *r, const float *a, int n);
 /* Halves added (or compared) until one lane is left. */
 void lanes_fold(const XNode *x, const void *a, int n, bool flush);

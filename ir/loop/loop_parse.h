@@ -1,8 +1,8 @@
 #ifndef DSQ_LOOP_PARSE_H
 #define DSQ_LOOP_PARSE_H
-/* The parser of the loop IR's text: what stands in statements (loop_parse_expr.c), statements and programs
-   (loop_parse.c). After the first error every function returns at once, with something harmless; loops end because no
-   word is accepted any more. */
+/* The parser of the loop IR's text: loop_parse_expr.c has expressions and indices, loop_parse.c statements and
+   programs. After the first error every function returns something harmless at once. Loops then end because no word is
+   accepted. */
 #include "../lex.h"
 #include "loop_impl.h"
 
@@ -28,7 +28,7 @@ typedef struct Parser {
 } Parser;
 
 void lp_fail(Parser *, Tok, const char *fmt, ...) PRINTF(3, 4);
-Tok lp_tok(Parser *);                   /* the next name, number or sign, which stays */
+Tok lp_tok(Parser *);                   /* the next name, number or sign, without consuming it */
 const char *lp_text(Parser *, Tok);     /* for messages */
 /* word: letters (then the whole word counts) or signs */
 bool lp_peek(Parser *, const char *word);
@@ -38,9 +38,9 @@ const char *lp_name(Parser *);
 int64_t lp_int(Parser *, int64_t max);  /* 0 .. max */
 const char *lp_string(Parser *);
 
-/* name means this entity until the block ends. */
+/* From here to the end of the block, name means this entity. */
 void lp_scope_set(Parser *, const char *name, Entity, int number);
-void lp_scope_restore(Parser *, int mark); /* to when shadow.n was mark */
+void lp_scope_restore(Parser *, int mark); /* to the scope as it was when shadow.n was mark */
 int lp_scope_find(const Parser *, const char *name, Entity); /* its number; -1: another thing or nothing */
 
 const Ix *lp_ix(Parser *);
@@ -51,6 +51,6 @@ VT lp_vt(Parser *);
 int lp_type(Parser *, DType *, int64_t *dim);   /* f32[2,3]; the rank */
 /* A number with its sign as the bits of an element, right-aligned; false after an error. */
 bool lp_number(Parser *, DType, uint64_t *bits);
-/* An expression with all its types; elem -1 and lanes 0 where the context does not say. */
+/* An expression. elem, lanes: its type where the context says it, else -1 and 0. */
 const Expr *lp_value(Parser *, int elem, int lanes);
 #endif

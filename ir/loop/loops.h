@@ -30,7 +30,7 @@
 /* ---- index expressions: sums of multiples of atoms, kept canonical by their constructors ---- */
 typedef struct Ix Ix;
 typedef enum AtomKind { ATOM_VAR, ATOM_DIV, ATOM_MOD, ATOM_MIN, ATOM_MAX } AtomKind;
-/* VAR: variable `var`. DIV, MOD: floor division of a by k > 0 and its remainder. MIN, MAX: of a and b. */
+/* VAR: variable `var`. DIV, MOD: a divided by k > 0, rounded down, and the remainder. MIN, MAX: of a and b. */
 typedef struct Atom { AtomKind kind; int var; int64_t k; const Ix *a, *b; } Atom;
 typedef struct Term { int64_t k; Atom atom; } Term;
 struct Ix { int64_t c; int n; const Term *t; }; /* c + sum k * atom; terms sorted, no two atoms equal, no k zero */
@@ -41,7 +41,7 @@ const Ix *ix_add(Arena *, const Ix *, const Ix *);
 const Ix *ix_sub(Arena *, const Ix *, const Ix *);
 const Ix *ix_addc(Arena *, const Ix *, int64_t);
 const Ix *ix_mulc(Arena *, const Ix *, int64_t);
-const Ix *ix_div(Arena *, const Ix *, int64_t k); /* splits off multiples of k: (8y + x)/8 = y + x/8 */
+const Ix *ix_div(Arena *, const Ix *, int64_t k); /* rounded down; splits off multiples of k: (8y + x)/8 = y + x/8 */
 const Ix *ix_mod(Arena *, const Ix *, int64_t k);
 const Ix *ix_min(Arena *, const Ix *, const Ix *);
 const Ix *ix_max(Arena *, const Ix *, const Ix *);
@@ -49,7 +49,7 @@ bool ix_eq(const Ix *, const Ix *);
 static inline bool ix_is_const(const Ix *x) { return x->n == 0; }
 bool ix_uses(const Ix *, int var);
 const Ix *ix_subst(Arena *, const Ix *, int var, const Ix *by);
-int64_t ix_eval(const Ix *, const int64_t *vars);
+int64_t ix_eval(const Ix *, const int64_t *vars); /* vars[v]: the value of variable v */
 
 /* ---- types and expressions ---- */
 typedef struct VT { DType elem; int lanes; } VT; /* lanes 1: scalar */
@@ -72,7 +72,7 @@ struct Expr {
     XOp op;
     VT type;
     const Expr *a[4];
-    double imm;             /* const; lane: which */
+    double imm;             /* const: the number; lane: which lane */
     int ref;                /* reg: register; load: parameter of the kernel, or ~pointer */
     int n;                  /* load: elements read, <= lanes */
     int nix;
@@ -82,7 +82,7 @@ struct Expr {
 /* ---- statements ---- */
 typedef struct Stmt Stmt;
 typedef struct Block { Stmt **v; int n, cap; } Block;
-/* PREFETCH: the element will be read; changes no numbers. RETURN: the last statement of a function. */
+/* PREFETCH: a hint that the element will be read; changes no numbers. RETURN: the last statement of a function. */
 typedef enum StmtKind {
     ST_FOR, ST_LET, ST_SET, ST_STORE, ST_INDEX, ST_PTR, ST_PREFETCH, ST_COMMENT, ST_RETURN
 } StmtKind;
@@ -105,8 +105,8 @@ struct Stmt {
 
 /* ---- kernels ---- */
 typedef enum Access { ACC_RO, ACC_WO, ACC_RW, ACC_CONST } Access;
-/* A buffer that a kernel is given: row-major, dims constant. alias: another parameter may be the same memory
-   (in-place residual adds), so backends must not promise otherwise. */
+/* A buffer that a kernel is given: row-major, dims constant. alias: another parameter may be the same memory, as where
+   a residual is added in place. So backends must not promise that they differ. */
 typedef struct KParam {
     const char *name;
     DType elem;
@@ -124,17 +124,17 @@ typedef struct Kernel {
     VEC(KVar) var;
     VEC(Reg) reg;
     VEC(KPtr) ptr;
-    int args;               /* a function: so many registers at the front are its arguments, no parameters, a return */
+    int args;               /* > 0: a function. Its first `args` registers are its arguments; it has no parameters */
     Block body;
     const char *title;      /* first line of the comment above the code: what it computes, shapes, schedule */
 } Kernel;
 
-/* What an operation of class math means, on vectors of so many lanes: a function from ir/loop/functions.loops. */
+/* The function that defines an operation of class math, on vectors of so many lanes (ir/loop/functions.loops). */
 const Kernel *xop_function(Arena *, XOp, int lanes);
 
 /* ---- programs ---- */
 typedef enum BufKind { BUF_INPUT, BUF_OUTPUT, BUF_CONST } BufKind;
-/* data: of a constant, little endian as elem says; may be NULL in text without numbers. */
+/* data: the numbers of a constant, little endian, of the type's element type; NULL in text without numbers. */
 typedef struct PBuf { const char *name; BufKind kind; Type type; const void *data; int align; } PBuf;
 enum { ARG_ARENA = -1 };
 typedef struct Arg { int buf; int64_t offset; } Arg; /* PBuf index and offset in elements, or ARG_ARENA and bytes */
@@ -143,7 +143,7 @@ typedef struct Call {
     VEC(Arg) arg;           /* one per parameter */
     /* what this call computes, for reports, traces and comments */
     const char *layers, *op, *epilogue, *impl, *shape;
-    const char *why;        /* movement that is a kernel: the reason; else NULL */
+    const char *why;        /* movement that remains a kernel: the reason; else NULL */
     Loc loc;
     int64_t macs, bytes_read, bytes_written;
     VEC(struct CallOut { int value; Arg at; }) out; /* graph values (Graph.value index) that are complete after it */
@@ -158,12 +158,12 @@ typedef struct Program {
     bool flush_to_zero;     /* operands and results of arithmetic that are subnormal are zeros of their sign */
 } Program;
 
-/* An identifier that neither C nor the text form reserves. */
+/* Is it an identifier that neither C nor the text form reserves? */
 bool name_valid(const char *);
 const char *program_check(const Program *); /* NULL, or what is wrong */
 void program_print(Buf *, const Program *, bool data);
-/* The same with the layers and places of its calls above every kernel, and where in this text everything stands: lines
-   count from 1; stmt[k]: of the statements of kernel k, each before those in its body. */
+/* The same with a comment above every kernel: layers and places of its calls. Returns the lines of this text, counted
+   from 1: of every kernel, of every call, and stmt[k] of kernel k's statements, each before those in its body. */
 typedef struct LoopLines { int **stmt, *kernel, *call; } LoopLines;
 LoopLines program_print_lines(Arena *, Buf *, const Program *);
 void kernel_print(Buf *, const Kernel *);
@@ -172,10 +172,10 @@ const char *program_diff(Arena *, const Program *, const Program *);
 /* Equal but for names, title and comments: either can be called in place of the other. */
 bool kernel_eq(const Kernel *, const Kernel *);
 uint64_t kernel_hash(const Kernel *);        /* equal where kernel_eq holds */
-/* Runs the program on real memory: io[i] for each input and output buffer in order of their PBufs. Arithmetic as
-   loop_op.def says. Every access is checked against the parameter's dims (through a pointer: against its number of
-   elements), and in a kernel with a parallel loop against what other iterations access: NULL, or the first violation's
-   text. The program has passed program_check. */
+/* Runs the program on real memory. io[i]: each input and output buffer in the order of their PBufs. Arithmetic is as in
+   loop_op.def. Every access is checked against the parameter's dims, or through a pointer against its number of
+   elements. In a kernel with a parallel loop it is also checked against what other iterations access. NULL, or the text
+   of the first violation. The program must have passed program_check. */
 const char *program_interp(const Program *, float *const *io, void *arena, Arena *scratch);
 
 /* ---- building kernels ---- */
@@ -193,7 +193,8 @@ void kb_prefetch(KB *, int param, const Ix *const *ix);
 int kb_index(KB *, const char *name, int param, const Ix *const *ix);         /* variable := i32 table element */
 void kb_comment(KB *, const char *fmt, ...) PRINTF(2, 3);
 
-/* Constructors fold constants and identities that are exact in floating point (x * 1, x + -0, neg neg). */
+/* Constructors of expressions. They fold constants, and identities that are exact in floating point (x * 1, x + -0,
+   neg neg). lanes and n count elements. */
 const Expr *x_const(KB *, VT, double);
 const Expr *x_reg(KB *, int reg);
 const Expr *x_tile(KB *, int reg, const Ix *i, const Ix *j);
@@ -203,15 +204,15 @@ const Expr *x_un(KB *, XOp, const Expr *);
 const Expr *x_bin(KB *, XOp, const Expr *, const Expr *);
 const Expr *x_cast(KB *, XOp, DType to, const Expr *);
 const Expr *x_fma(KB *, bool has_fma, const Expr *a, const Expr *b, const Expr *c); /* mul and add without has_fma */
-/* erf, no further from it than 4e-7, NaN of NaN; under --strict there is X_erf. x is read once. */
+/* erf with an absolute error of at most 4e-7; NaN of NaN. Under --strict use X_erf. x is read once. */
 const Expr *x_fast_erf(KB *, bool has_fma, const Expr *x);
 const Expr *x_select_gt(KB *, const Expr *a, const Expr *b, const Expr *c, const Expr *d);
 const Expr *x_lane(KB *, const Expr *, int lane);
 const Expr *x_index(KB *, const Ix *);
-/* How a scalar constant or load meets a vector: b made as wide as a. */
+/* x as a vector of so many lanes: itself, or a splat of the scalar. */
 const Expr *x_widen(KB *, const Expr *, int lanes);
 
-/* ---- passes on loops (passes/loop_*.c): Kernel -> Kernel, true when something changed ---- */
+/* ---- passes on loops (passes/loops/): Kernel -> Kernel, true when something changed ---- */
 bool loop_unroll(Arena *, Kernel *);    /* expands unroll loops and loops of one turn, tile indices become constants */
 bool loop_hoist(Arena *, Kernel *);     /* addresses that share their variable part become ptr + constant */
 bool loop_cse(Arena *, Kernel *);       /* a load or splat that a block does twice is done once */

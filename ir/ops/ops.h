@@ -11,7 +11,7 @@
 #include "../graph/op.def"
 #undef OP
 
-/* For infer functions: leaves with a message that the call's arena keeps. */
+/* For infer functions: returns a message, in the call's arena. */
 #define FAIL(c, ...) return arena_printf((c)->arena, __VA_ARGS__)
 
 const char *ints_text(Arena *, const Ints *);       /* "[1,2]" */
@@ -20,8 +20,8 @@ int64_t add_sat(int64_t a, int64_t b);
 void row_strides(const Type *, int64_t stride[MAX_RANK]);
 int64_t elems_between(const Type *, int from, int to); /* product of dim[from..to) */
 
-/* Visits a shape in row-major order and keeps the offset of the visited element in another tensor, which is laid out
-   by stride from off on. */
+/* Visits all indices of a shape in row-major order. off is where the element at the current index lies in another
+   tensor, which begins at off and goes by stride; both in elements. Set stride and off before the first walk_next. */
 typedef struct Walk { int rank; int64_t dim[MAX_RANK], stride[MAX_RANK], at[MAX_RANK], off; } Walk;
 Walk walk_over(const Type *shape); /* all strides zero */
 static inline void walk_next(Walk *w)
@@ -35,7 +35,7 @@ static inline void walk_next(Walk *w)
     }
 }
 
-/* acc[x] += sum over k < nk of w[k] col[k][x]; the width is fixed so that compilers vectorize the loop over x. */
+/* acc[x] += sum over k < nk of w[k] * col[k][x], for x < PANEL. The width is fixed so that compilers vectorize it. */
 enum { PANEL = 32 };
 void panel_dot(double *restrict acc, const double *restrict w, const double *restrict col, int64_t nk);
 #endif

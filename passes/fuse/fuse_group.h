@@ -1,6 +1,6 @@
 #ifndef DSQ_FUSE_GROUP_H
 #define DSQ_FUSE_GROUP_H
-/* Which elementwise nodes join which anchor: the choice of fuse-epilogue, which then rewrites the graph. */
+/* Which elementwise nodes join which anchor. fuse-epilogue asks, and then rewrites the graph. */
 #include "../edit.h"
 
 typedef struct Group {
@@ -9,19 +9,19 @@ typedef struct Group {
     VEC(int) node;         /* in their order */
     VEC(ValueId) value;    /* the anchor's, then one per node */
     const Type *frame;
-    int low;               /* nodes whose top is lower cannot depend on the group */
+    int low;               /* a node whose Fuse.top is lower cannot depend on the group */
 } Group;
 
 /* What is known of values and nodes while groups grow. Entries about the group at work are zero between groups. */
 typedef struct Fuse {
     Pass *p;
     Graph *g;
-    bool *home;            /* per node: an anchor will take it, and need not store for it what it reads */
-    int *top;              /* per node: no node that it depends on, or fused into one of those, stood behind here */
+    bool *home;            /* per node: an anchor will take it, so what it reads need not be stored for it */
+    int *top;              /* per node: the last position of what it depends on, fused nodes included */
     int *at;               /* per value of the group: its position in Group.value, from 1 on */
     int *inner;            /* per value: reads by nodes of the group */
     int *outer;            /* per value from outside that the group reads: the node that asked first, from 1 on */
-    bool *kept;            /* per value of the group: it is read outside, whoever joins */
+    bool *kept;            /* per value of the group: it is read outside, whichever nodes join */
     int *leaving;          /* per value: reads by nodes that may leave the group */
     int *seen, stamp;      /* per node: the search that has been there */
     int *stack;
@@ -31,14 +31,14 @@ Fuse fuse_start(Pass *, Graph *);
 bool elementwise(const Node *);
 bool bare_anchor(const Node *);
 
-/* The group of an anchor and nodes at position `from` or behind it. The caller says when it is done with the group. */
+/* The largest group of an anchor and nodes at position `from` or after it. Call group_done before the next one. */
 Group group_grow(Fuse *, int anchor, int from);
 void group_done(Fuse *, const Group *);
-/* The position in Group.value, -1: not of the group. */
+/* The value's position in Group.value; -1: it is not of the group. */
 static inline int group_find(const Fuse *f, const Group *s, ValueId v) { return v == s->alias ? 0 : f->at[v] - 1; }
-/* Reads of a value of the group by nodes outside, and one for each output. */
+/* How often a value of the group is read outside it; outputs count as reads. */
 static inline int reads_outside(const Fuse *f, ValueId v) { return value_uses(f->g, v) - f->inner[v]; }
-int group_stored(const Fuse *, const Group *);
+int group_stored(const Fuse *, const Group *); /* how many of its values must be stored */
 /* The group's nodes are now fused into the anchor. */
 void group_fused(Fuse *, int anchor, const Group *);
 #endif

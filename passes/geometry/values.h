@@ -1,19 +1,20 @@
 #ifndef DSQ_VALUES_H
 #define DSQ_VALUES_H
-/* What kernels ask of values and nodes, whatever the schedule. */
+/* Questions about values and nodes that do not depend on the schedule. */
 #include "../pass.h"
 
 /* The dimension whose elements lie side by side: an NHWC layout's channels, else the last one larger than 1. */
 int value_vdim(const Graph *, ValueId);
 /* Do all rows, along the last dimension, lie at one distance from each other? */
 bool value_rows(const Value *);
-const Ints *node_window(const Node *); /* the windows of its outs, all of one size; NULL: none */
-bool node_reduces(const Node *); /* an out over the whole map? */
-/* The last of the leading dimensions that are not 1, where a linear layer and all that it reads and makes have the
-   same rows; else -1. Those rows are one matrix wherever they lie at one distance from each other. */
+const Ints *node_window(const Node *); /* height and width of its outs' windows, all of one size; NULL: it has none */
+bool node_reduces(const Node *); /* has it an out that is reduced over the whole map? */
+/* The dimension that counts the rows of a linear layer, if all that it reads and makes has the same rows: the last
+   leading dimension that is not 1. Else -1. linear_flat: the same, if the rows also lie at one distance from each
+   other. Then they are one matrix. */
 int linear_rows(const Graph *, const Node *);
-int linear_flat(const Graph *, const Node *); /* the same where they do lie so */
-/* Does it walk its operand and its result, of one type, in the same vectors? */
+int linear_flat(const Graph *, const Node *);
+/* Is it a norm along an axis? Its result has its operand's type, and it walks both in the same vectors. */
 static inline bool is_norm(Op op)
 {
     return op == OP_softmax || op == OP_softmin || op == OP_l2_normalize || op == OP_layer_norm;

@@ -7,28 +7,30 @@
 #include "../pass.h"
 
 enum { WINO_MAX_N = 8, WINO_MIN = 2, WINO_MAX = 6 };
-/* Rows 2k+1 and 2k+2 of bt, and columns of at, belong to points a and -a, for k < pairs. The columns are equal in
-   even rows and opposite in odd ones. Half the sum and half the difference of the rows have fewer terms than they. */
+/* For k < pairs, rows 2k+1 and 2k+2 of bt, and the same columns of at, belong to points a and -a. These columns are
+   equal in even rows and opposite in odd ones. Half the sum and half the difference of the rows have fewer terms than
+   the rows themselves. */
 typedef struct Winograd {
     int m, r, n, pairs;
     double at[WINO_MAX_N][WINO_MAX_N], g[WINO_MAX_N][WINO_MAX_N], bt[WINO_MAX_N][WINO_MAX_N];
 } Winograd;
 Winograd winograd_make(int m, int r);
-/* How far single-precision results may be from exact ones, relative to the largest: eight times the standard deviation
-   for independent inputs and taps of one variance, whose products are rounded once. (Measured: 3 to 5 times.) */
+/* How far single-precision results may be from exact ones, relative to the largest result: eight standard deviations,
+   for independent inputs and taps of one variance and one rounding a product. (Measured: 3 to 5.) */
 double winograd_error(const Winograd *);
-bool winograd_allowed(const Winograd *); /* is that within what is promised? */
-/* A convolution as one of stride 1 with r x r taps, from `first` rows and columns beside the output's own place on.
-   Stride 2 reads every second row and column: the input has 2 x 2 phases. Each phase has channels of its own and the
-   taps that fall on it (space to depth). band: rows of the input are sorted into phases first, since they lie in the
-   caller's order, without a border. Then all phases' channels lie side by side: groups = 1. */
+bool winograd_allowed(const Winograd *); /* is that within 1e-4, which is promised? */
+/* A convolution as one of stride 1 with r x r taps. Output (y, x) reads inputs from (y + first[0], x + first[1]) on. A
+   stride of 2 reads every second row and column. So the input has 2 x 2 phases (space to depth), each with channels of
+   its own and the taps that fall on it. groups: the number of phases; inner: the channels of each. band: the input lies
+   in the caller's order, without a border. Its rows are first sorted into phases whose channels lie side by side. Then
+   groups = 1. */
 typedef struct WinoConv { int r, stride; int64_t first[2]; bool band; int64_t groups, inner; } WinoConv;
 /* False where there is none: dilation, groups, strides other than 1 and 2, windows that are not square. */
 bool winograd_conv(const Graph *, const Node *, bool band, WinoConv *);
 
-/* How a schedule cuts the map: ny x nx tiles per image. `tiles` of them are transformed at a time, `blocks` times.
-   Planes are [n x n][tiles][channels] of the transformed input and of the products. Sizes: in elements, for one
-   thread. */
+/* How a schedule cuts the map: ny x nx tiles an image, of which `tiles` are transformed at a time, `blocks` times. v: n
+   x n planes [tiles][channels] of the transformed input. m: n x n planes [tiles][output channels of a block] of the
+   products. Sizes are in elements, for one thread. */
 typedef struct WinoPlan {
     int64_t ny, nx, tiles, blocks;
     int64_t group, channels;                 /* of the input, in whole vectors: of a group of the convolution, of all */

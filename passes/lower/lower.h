@@ -1,7 +1,8 @@
 #ifndef DSQ_LOWER_H
 #define DSQ_LOWER_H
-/* Shared by the builders of loop kernels: one kernel context per node, operands addressed by logical coordinates
-   whatever their layout, the epilogue, and the register-tile contraction that convolutions and products are made of. */
+/* What the builders of loop kernels share: one kernel context (KC) per node, operands addressed by logical coordinates
+   whatever their layout, the epilogue, and the register tile that convolutions and products are made of. README.md of
+   this folder explains it. */
 #include "../geometry/conv.h"
 #include "../geometry/values.h"
 
@@ -14,17 +15,18 @@ typedef struct Lower {
     Map numbers;           /* constants by a hash of their numbers */
     Map names;             /* of buffers */
     Map kernels;           /* hash of a kernel, as text -> the last kernel made that has it */
-    VEC(int) earlier;      /* per kernel: the one before it of its hash, -1: none */
-    bool strict;           /* functions to the last bits */
-    bool weights_far;      /* they outgrow L2: in every run, each comes from beyond it */
+    VEC(int) earlier;      /* per kernel: the one before it with its hash, or -1 */
+    bool strict;           /* elementary functions as exact as they can be */
+    bool weights_far;      /* the network's weights outgrow L2, so each comes from beyond it in every run */
 } Lower;
 
 enum { MAX_OPERANDS = 64 };
-/* offset: of the storage. table: parameter with the table of a strided layout, -1 none yet. slotted: a per-channel
-   constant in the order of KC.slot. */
+/* A value that the kernel reads or writes. offset: of its storage in buf, in elements, or in bytes of the arena. table:
+   the parameter with the table of its strided layout, or -1. slotted: a per-channel constant in the order
+   of KC.slot. */
 typedef struct Operand { ValueId v; int param, buf, table; int64_t offset; bool nhwc, slotted; } Operand;
-/* A reduction over the map, or rows of it, in registers: the total and the parts of the rows, of the columns and of the
-   tile being added up. */
+/* The registers of a reduction over the map, or over rows of it: the total, and the sums so far of the rows, of the
+   columns and of the tile at work. */
 enum { MAX_VECTORS = 8 };
 typedef struct Sum { int total, rows, columns, tile; } Sum;
 /* The kernel under construction for one node. */
@@ -39,95 +41,102 @@ typedef struct KC {
     Call call;
     Operand opnd[MAX_OPERANDS];
     int nopnd;
-    const int64_t *slot;   /* the result's channels lie in another order: channel c is coordinate slot[c] of `slots` */
+    const int64_t *slot;   /* not NULL: the result's channels lie in another order, channel c at slot[c] of `slots` */
     int64_t slots;
     Type frame;            /* of the anchor's result and every step's */
-    int rows;              /* the dimension whose coordinate counts all rows, the others but the last are 0; -1: none */
-    /* of the outs that are reduced over the map or rows of it, for each vector of the block of channels at work */
+    int rows;              /* >= 0: the coordinate of this dimension counts all rows, and other leading ones are 0 */
+    /* for each out that is reduced over the map or rows of it, and each vector of the block of channels at work */
     Sum sum[MAX_OUT][MAX_VECTORS];
     int vectors, sum_lanes;
-    bool by_rows, by_columns; /* some rows, some tiles of a row are being added up apart */
+    bool by_rows, by_columns; /* a block of rows, or of tiles in a row, is being added up apart */
 } KC;
 
 /* ---- operands (access.c) ---- */
-/* Constants of equal numbers are one buffer, whatever their names and shapes. */
+/* The program's buffer for a value; its index. Constants of equal numbers share one, whatever their names
+   and shapes. */
 int program_buf(Lower *, const char *name, BufKind, Type, const void *data);
-/* A parameter for constant numbers made by the lowering (packed weights, tables). data is in the arena. */
+/* A parameter for numbers that the lowering made, as packed weights; its index. data stays where it is, in
+   the arena. */
 int kc_const(KC *, const char *param, const char *name, DType, int rank, const int64_t *dim, const void *data);
-/* Loads `lanes` elements along dimension vdim of the frame (the type whose coordinates coord are), n of them valid.
-   A value of fewer dimensions or with dimensions of 1 is broadcast as in ONNX; splat where vdim is broadcast. */
+/* Loads `lanes` elements along dimension vdim, of which the first n are valid. coord: coordinates in the type `frame`.
+   A value of fewer dimensions, or with dimensions of 1, is broadcast as in ONNX. If vdim is, the result is a splat. */
 const Expr *kc_load(KC *, ValueId, const Type *frame, const Ix *const *coord, int vdim, int lanes, int n);
-/* As many elements as lanes, side by side. along: what the dimension with the layout's table contributes, in elements
-   (NULL: the table is asked). */
+/* Loads `lanes` elements that lie side by side. along: what the dimension with the layout's table adds to the place, in
+   elements; NULL: it is looked up in the table. */
 const Expr *kc_load_along(KC *, ValueId, const Type *frame, const Ix *const *coord, const Ix *along, int lanes);
-/* Where the elements of a dimension with a table lie, in ascending order: table -1: one behind the other from begin. */
+/* The places of a dimension with a table, in ascending order: in parameter `table`, or, if that is -1, side by side
+   from begin on. */
 typedef struct KcRun { int table; int64_t begin; } KcRun;
-/* Sums over a dimension that goes by a table read fastest in the order in which it lies. order[i] is the index that
-   comes i-th, in each of `groups` equal parts on its own. NULL where dimension d of the value has no table. */
+/* For sums over a dimension with a table, which are fastest in the order of memory. Entry i of the result is the index
+   that lies i-th; each of `groups` equal parts is sorted on its own. NULL where dimension d of the value has
+   no table. */
 const int64_t *kc_sort(KC *, ValueId, int d, int64_t groups, KcRun *);
 const Ix *kc_along(KC *, const KcRun *, const Ix *i); /* the place of the i-th, for kc_load_along */
-/* A parameter of i32 with n numbers made by the lowering; they fit, or eliminate-movement would have left a kernel. */
+/* A parameter of i32 with n numbers. They fit: eliminate-movement makes no view whose table would not. */
 int kc_table(KC *, const char *param, const int64_t *, int64_t n);
-/* Declares the node's operands that are not constants, so that they stand first among the parameters. */
+/* Declares the operands that are not constants. Call it first, so that they are the first parameters. */
 void kc_inputs(KC *);
 /* Can kc_load load more than one lane along vdim? */
 bool kc_vector(const KC *, ValueId, const Type *frame, int vdim);
-/* The same for a rank-1 constant along one axis of the frame. */
+/* Loads from a constant of rank 1, at index `at`: `lanes` elements of which n are valid, or (not vector) a splat. */
 const Expr *kc_load_param(KC *, ValueId, const Ix *at, bool vector, int lanes, int n);
+/* Stores the first n lanes along vdim. coord: coordinates in the value's own type. */
 void kc_store(KC *, ValueId, const Ix *const *coord, int vdim, const Expr *, int n);
 /* Does the kernel write this result where one of its operands lies? */
 bool kc_over_operand(const KC *, ValueId result);
-/* Zeroes the borders of what this kernel writes; must come before its loops. */
+/* Zeroes the borders of what this kernel writes. Call it before the kernel's loops. */
 void kc_zero_borders(KC *);
 
 /* ---- loops (nest.c) ---- */
 typedef void BodyFn(KC *, const Ix *const *coord, int lanes, int n, void *user);
-/* Calls body once for whole vectors and once for the tail, inside loops over all elements of frame. vdim is walked
-   innermost, in steps of lanes: [N][H][W][C] for NHWC, row-major otherwise. parallel: the outermost loop is. */
+/* Opens loops over all elements of frame and calls body inside them: once for whole vectors, once for the tail. vdim is
+   the innermost loop, in steps of lanes. The others go in the order of dimensions. parallel: the outermost loop may be
+   parallel. */
 void kc_nest(KC *, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *, void *user);
-/* The same one by one, in blocks of the dimensions vdim and `across`: lines of both caches are used whole where what is
-   read lies side by side along `across`. */
+/* The same, element by element, in blocks of the dimensions vdim and `across`. Use it where what is read lies side by
+   side along `across` and what is written along vdim: whole lines of the cache are then used for both. */
 void kc_nest_across(KC *, const Type *frame, int vdim, int across, bool parallel, BodyFn *, void *user);
-/* The frame's dimension along which the value lies side by side. It counts where it is another one than vdim and what
-   is read and written is more than some times L1. Otherwise -1. */
+/* The frame's dimension along which the value lies side by side, if kc_nest_across is worth it: it is not vdim, and
+   what is read and written is several times as large as L1. Else -1. */
 int kc_across(const KC *, ValueId, const Type *frame, int vdim);
-/* The register with x added, or the larger of both; NaN where either is. */
+/* The register with x added (X_add), or the larger of both (X_maximum); NaN where either is. */
 const Expr *x_gather(KB *, XOp, int reg, const Expr *x);
-/* add(i, acc) adds term i to the register acc, a tile of elems elements or a single one (0), each of `lanes`. least: so
-   many terms go in blocks, 0: LONG_SUM. */
+/* A sum. add(i, acc) adds term i to register acc, a tile of elems elements (0: a single register), each of `lanes`.
+   From `least` terms on the sum goes in blocks; 0: from LONG_SUM on. */
 typedef void AddFn(KC *, const Ix *i, int acc, void *user);
 typedef struct Terms { const char *name; AddFn *add; void *user; int elems, lanes; bool unroll; int64_t least; } Terms;
-/* for i lo..hi { add }, of which there are `most` at most; in blocks where these are many, so that the rounding error
-   grows with the square root of most's root. What has no rounding (maxima) says that there is 1. */
+/* for i lo..hi { add }. most: the largest number of terms. Many go in blocks, so that the rounding error grows with the
+   fourth root of their number. A maximum has no rounding: give 1. */
 void kc_add_up(KC *, const Terms *, const Ix *lo, const Ix *hi, int64_t most, int acc);
 void kc_add_parts(KC *, int acc, int part, int elems); /* acc += part */
-/* The register with init combined by op with all n term(i)s. op: X_add, in blocks from FOLD_LONG terms on, or
-   X_maximum. Terms have init's type. init: what changes nothing. */
+/* Combines init with term(0) to term(n - 1) by op; returns the register. op: X_add, in blocks from FOLD_LONG terms on,
+   or X_maximum. init: the neutral element; terms have its type. */
 typedef const Expr *TermFn(KC *, const Ix *i, void *user);
 enum { FOLD_LONG = 64 };
 int kc_fold(KC *, const char *name, XOp op, const Expr *init, int64_t n, TermFn *, void *user);
 
 Slide kc_slide(const KC *, int64_t k, int dim);
 void kc_close(KC *, int n); /* ends n loops */
-/* Window positions lo <= k < hi for which 0 <= o * s + k * d - p < in. */
+/* The taps of output o that lie inside the input: lo <= k < hi, for which 0 <= o * s + k * d - p < in. */
 void kc_clip(KC *, const Slide *, const Ix *o, const Ix **lo, const Ix **hi);
-/* Walks the outputs along a row in tiles of px pixels and one narrower tile for the rest; with peel, outputs whose
-   window leaves the input come one by one with clip true. */
+/* Walks the outputs of a row in tiles of px pixels, and one narrower tile for the remainder. peel: outputs whose window
+   leaves the input come one by one, with clip true. */
 void kc_columns(KC *, const Slide *, bool peel, int px,
                 void (*tile)(KC *, const Ix *x, int px, bool clip, void *), void *user);
 
 /* ---- elementwise (elem.c) ---- */
-const Expr *elem_expr(KC *, Op, const Attrs *, const Expr *const *a); /* a: NULL behind the last operand */
-/* Applies the node's steps to the anchor's result at coord: the values of $0, $1, ... Registers hold those used
-   twice. */
+const Expr *elem_expr(KC *, Op, const Attrs *, const Expr *const *a); /* a: the operands, then NULL */
+/* Applies the node's steps to the anchor's result at coord. Returns the values of $0, $1, ...; those that are used
+   twice are registers. */
 const Expr **kc_epilogue(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
-bool kc_epilogue_vector(const KC *, int vdim); /* operands of the steps and outs lie as vectors along vdim */
+bool kc_epilogue_vector(const KC *, int vdim); /* do operands of steps, and outs, lie as vectors along vdim? */
 const Expr *kc_reg(KC *, const char *name, const Expr *); /* itself if a register or constant, else a new let */
 
 /* ---- what becomes of the anchor's results (finish.c) ---- */
 typedef void CoordFn(KC *, void *user, const Ix *row, const Ix *px, int j, const Ix **coord);
-/* A tile of the anchor's results: acc[j][row * px + pixel] of vector j. coord: of the frame. twin: where the result
-   of a lane is stored a second time; NULL: nowhere. even: the steps make the same of it there. */
+/* A tile of the anchor's results. acc[j]: the register tile of vector j, with element row * px + pixel. coord: fills in
+   the coordinates of a pixel and vector, in the frame. twin: where each lane's result is stored a second time
+   (symmetric products); NULL: nowhere. even: the steps give the same result there. */
 typedef struct Finish {
     int rows, px, nb, lanes, last_n, vdim;
     const int *acc;
@@ -136,45 +145,45 @@ typedef struct Finish {
     void (*twin)(KC *, void *user, const Ix *const *coord, int lane, const Ix **at);
     bool even;
 } Finish;
-/* Steps, stores of plain outs and windows, sums of the outs that are reduced over the map. */
+/* Applies the steps, stores plain outs and windows, and adds up outs that are reduced over the map. */
 void kc_finish(KC *, const Finish *);
 /* The same for one vector, where no out is reduced. */
 void kc_store_results(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
-/* Is there an out over the map, or over the rows that the schedule adds up together? Those come between kc_totals and
-   kc_store_totals, channels around them. */
+/* Is there an out over the map, or over the rows that the schedule adds up together? Then loops over pixels stand
+   between kc_totals and kc_store_totals, and loops over channels around both. */
 bool kc_sums(const KC *);
-/* Makes registers for the totals of nb vectors. Afterwards kc_store_totals stores those of vector j. part: which of
-   the map's parts that are added up together; 0: the map is one. */
+/* kc_totals makes registers for the totals of nb vectors; kc_store_totals stores those of vector j. part: which part of
+   the map was added up; 0 where the map is one part. */
 void kc_totals(KC *, int nb, int lanes);
 void kc_store_totals(KC *, int j, const Ix *n, const Ix *channel, const Ix *part, int valid);
-/* What is reduced inside a row goes to a part of its own until kc_end_columns adds that up; where nothing is, no more
-   than the loops. */
+/* What is reduced between the two goes to a register of its own, which kc_end_columns adds to the sum. Nothing happens
+   where nothing is reduced. */
 void kc_begin_columns(KC *);
 void kc_end_columns(KC *);
-/* Loops over n rows from `first` on, in steps. Where something is reduced, the loops are in blocks whose sums are
-   added up apart. tiles: in a row. */
+/* Loops over n rows from `first` on, in steps. If something is reduced, rows go in blocks whose sums are added up
+   apart. tiles: how many there are in a row. */
 typedef void RowFn(KC *, const Ix *y, void *user);
 void kc_rows(KC *, LoopKind, const Ix *first, int64_t n, int64_t step, int64_t tiles, RowFn *, void *user);
 
 /* ---- contraction in register tiles (tile.c) ---- */
-/* A loop of the reduction, of `most` turns at most. step: of a loop over blocks. in: it runs over a block of loop
-   in - 1; 0: over lo..hi. apart: in each turn, the sum of everything inside it is added up apart. */
+/* A loop of the reduction. most: its turns, at most. step: of a loop over blocks. in: the loop runs over one block of
+   loop in - 1; 0: it runs over lo..hi. apart: in each turn, the sum of what is inside gets registers of its own. */
 typedef struct RedLoop { const char *name; const Ix *lo, *hi; int64_t most, step; int in; bool apart; } RedLoop;
 enum { MAX_RED = 12 };
 typedef struct Contract {
     int rows, px, nb, lanes, last_n;      /* last_n: valid lanes of the last vector */
     int nred;                             /* reduction loops, outermost first */
     RedLoop red[MAX_RED];
-    int64_t rest;                         /* steps of the innermost loop behind the last whole block */
-    const Ix *last;                       /* of the loop around it, for those */
+    int64_t rest;                         /* steps of the innermost loop after the last whole block */
+    const Ix *last;                       /* for those: the index of the loop around it */
     int vdim;
     bool pairs;                           /* two pixels share the last vector: conv_pairs */
-    int mask;                             /* pairs: a parameter of `lanes` numbers, those of the upper half positive */
+    int mask;                             /* pairs: a parameter of `lanes` numbers, positive in the upper half */
     void *user;
     const Expr *(*init)(KC *, void *, int j);                                             /* bias of vector j, or 0 */
     const Expr *(*x)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red);    /* scalar input */
-    /* n scalar inputs from that step of the innermost loop on, which takes a multiple of the target's lanes. NULL:
-       they do not lie side by side. */
+    /* n scalar inputs as a vector: of that step of the innermost loop and of those after it. The loop has a multiple of
+       the target's lanes of steps. NULL: inputs do not lie side by side. */
     const Expr *(*xs)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red, int n);
     const Expr *(*w)(KC *, void *, int j, const Ix *const *red);                          /* vector of weights */
     CoordFn *coord;                                                                       /* of the output */
@@ -183,21 +192,21 @@ typedef struct Contract {
     void (*store)(KC *, void *, const Ix *row, const Ix *px, int j, const Expr *sum);     /* NULL: kc_finish follows */
 } Contract;
 void kc_contract(KC *, const Contract *);
-/* Adds loops over blocks of what l, whose `most` is set, runs over, and blocks of blocks: each has fewer than LONG_SUM
-   turns. l, which the caller adds, then runs inside a block. */
+/* Adds loops over blocks of loop l, and over blocks of blocks, so that each has fewer than LONG_SUM turns. l->most must
+   be set. The caller then adds l itself, which runs inside a block. */
 void kc_cut(Contract *, RedLoop *l);
-/* Numbers that loops from..to add up one behind the other, at most. */
+/* How many numbers loops from to to - 1 add up one after the other, at most. */
 int64_t kc_terms(const Contract *, int from, int to);
-/* Sums inside loop inner - 1 are added up apart. So are those inside as many loops around it as it takes until the
-   loops outside add up fewer than LONG_SUM numbers one after the other. */
+/* Gives the sums inside loop inner - 1 registers of their own. So it does for loops around it, until no loop adds up
+   LONG_SUM numbers one after the other. */
 void kc_apart(Contract *, int inner);
-/* The reduction goes over n terms in blocks, of which many are added up in groups; returns how many loops they take.
-   Term i is what kc_blocked makes of the loops' variables. */
+/* A reduction over n terms in blocks, and in groups of blocks where these are many; returns how many loops that takes.
+   kc_blocked computes the term's index from the loops' variables. */
 int kc_blocks(KC *, Contract *, const char *name, int64_t n);
 const Ix *kc_blocked(KC *, int loops, const Ix *const *red);
-/* Panels of weights, [panels][steps][wide], of which each is read by several passes. */
+/* Packed weights, [panels][steps][wide] floats. Each panel is read by `passes` passes. */
 typedef struct Panels { int param; int64_t panels, steps, wide, passes; } Panels;
-/* In step `step` of pass `pass` over a panel: fetches what falls to it of the next panel. */
+/* In step `step` of pass `pass` over a panel: prefetches this step's share of the next panel. */
 void kc_prefetch(KC *, const Panels *, const Ix *panel, const Ix *pass, const Ix *step);
 
 /* ---- one builder per kernel family ---- */

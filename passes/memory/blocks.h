@@ -1,7 +1,7 @@
 #ifndef DSQ_BLOCKS_H
 #define DSQ_BLOCKS_H
-/* Which values share memory, how much it is, and from when to when it is needed. This is the one answer for the
-   passes that order nodes and for those that place values in the arena. There are two levels:
+/* Which values share memory, how many bytes, and how long they are needed. Both the pass that orders nodes and the one
+   that places values in the arena ask here. There are two levels:
 
    A storage is what lies in one place whatever the order of nodes: a value of the arena, all values of a group
    (eliminate-movement), or the scratch memory of one node. It is alive from the first to the last node that touches
@@ -14,21 +14,21 @@
 typedef struct Storage { int64_t bytes; int touches; /* nodes that write or read it */ } Storage;
 typedef struct NodeStorages {
     int n, *touch;         /* storages that the node touches, each once */
-    int made;              /* the storage that may take the place of another one while the node runs, -1 none */
-    int nover, *over;      /* those whose place it may take if this node is the last to touch them; all of its size */
+    int made;              /* the storage of the result that may take the place of an operand's, or -1 */
+    int nover, *over;      /* the storages whose place it may take, if no later node touches them; all of its size */
 } NodeStorages;
 typedef struct Storages {
     const Graph *g;
-    int n, *of, *scratch;  /* per value and per node: its storage, -1 none */
+    int n, *of, *scratch;  /* of: per value, scratch: per node, the storage or -1 */
     Storage *v;
     NodeStorages *node;    /* per node */
 } Storages;
-/* Sizes are rounded up to align. g must have layouts. */
+/* Sizes are in bytes, rounded up to align. g must have layouts. */
 Storages storages_of(Arena *, const Graph *, int64_t align);
-/* Finds again whose place the node's result may take, after layouts have changed. */
+/* Updates whose place the node's result may take, after layouts have changed. */
 void storages_place(Arena *, Storages *, int node);
 
-/* first, last: positions in the order. */
+/* first, last: positions in the order, both included. offset: bytes into the arena. */
 typedef struct MemBlock { int first, last; int64_t bytes, offset; } MemBlock;
 typedef struct Blocks {
     int n, *of;            /* per storage */

@@ -5,7 +5,7 @@
    rules_check.c tries a rule on random shapes and numbers. algebra.c is the pass. None of them knows an operator. */
 #include "../pass.h"
 
-/* A variable by its sigil: %x any value, @a a constant with numbers, $k an attribute, or (attr -1) all that op has. */
+/* A variable by its sigil: %x any value, @a a constant with numbers, $k an attribute of op (attr -1: all of them). */
 typedef struct RuleVar { char sigil; const char *name; Loc loc; Op op; int attr; } RuleVar;
 
 typedef enum TermKind { TERM_VAR, TERM_NUMBER, TERM_OP } TermKind;
@@ -20,7 +20,7 @@ struct RuleTerm {
     Op op;
     int nin;
     RuleTerm **in;
-    Attrs attr;             /* those that are ATTR_FIXED, not normalized; the operator's default where none is given */
+    Attrs attr;             /* the ATTR_FIXED ones, not normalized; those that are not given have their default */
     int how[MAX_OP_ATTRS];  /* per attribute of the operator: ATTR_FIXED, ATTR_ANY, or the $variable */
     int all;                /* the $variable that holds all attributes, or -1 */
     bool known;             /* made of constants and numbers alone */
@@ -55,13 +55,13 @@ typedef struct Rule {
 typedef struct RuleFile { uint8_t sha256[32]; } RuleFile;
 typedef struct Rules {
     VEC(Rule *) rule;
-    int own;                /* so many in front are a person's */
-    VEC(RuleFile) file;     /* a person's */
+    int own;                /* the first `own` rules are the user's */
+    VEC(RuleFile) file;     /* the user's */
 } Rules;
 
 /* Appends the rules of a text; false after errors. */
 bool rules_parse(Arena *, Rules *, const char *text, int file);
-/* A person's rules in front of the bundled ones; theirs are checked as they are read. NULL after errors. */
+/* The rules of the user's files, then the bundled ones. The user's are tried as they are read. NULL after errors. */
 Rules *rules_load(Arena *, const char *const *paths, int n);
 Rules *rules_bundled(Arena *);
 
@@ -75,10 +75,10 @@ typedef struct Match {
     VEC(int) node;          /* all that matched, operands before their readers */
     ValueId result;         /* of rule_fire: what stands for the root now */
 } Match;
-/* any_uses: conditions on uses(...) hold. */
+/* Does the rule match with this node as its root? any_uses: take conditions on uses(...) as true. */
 bool rule_match(Arena *, const Graph *, const Rule *, int node, bool any_uses, Match *);
-/* The numbers of a term of constants, in double precision. NULL, or what is wrong. large: a part of the term would have
-   more than its constants have together, and more than a few. */
+/* Computes a term of constants in double precision. NULL, or what is wrong. large: a part of the term would have more
+   elements than its constants have together, and more than a few. */
 typedef struct Numbers { Type type; double *v; bool large; } Numbers;
 const char *term_numbers(Arena *, const Graph *, const Match *, const RuleTerm *, Numbers *);
 /* The attributes that a term asks for, taken from its variables. like: the node that it is compared with, or NULL. */
@@ -86,14 +86,14 @@ Attrs term_attrs(const RuleTerm *, const Match *, const Attrs *like);
 
 /* ---- rewriting ---- */
 typedef enum Outcome { RULE_FIRED, RULE_DECLINED, RULE_WRONG } Outcome;
-/* Puts the replacement in the pattern's place. DECLINED: a constant would leave the range of floats or be larger than
-   what it is made of, or an output would lose its node. WRONG: *why says what the rule should not have allowed. The
-   graph is then of no use. */
+/* Replaces the pattern. DECLINED: nothing was changed. A constant would leave the range of floats, or be larger than
+   what it is made of, or an output would lose its node. WRONG: the rule allowed what it should not have; *why says
+   what. The graph is then of no use. */
 Outcome rule_fire(Arena *, Graph *, Match *, const char **why);
 
 /* ---- checking ---- */
-/* The pattern as a graph of random shapes, attributes and numbers, made from the seed, and what the rule makes of it:
-   root in the one is result in the other. */
+/* A test of a rule. before: the pattern as a graph of random shapes, attributes and numbers, made from the seed. after:
+   what the rule makes of it. Value root of the first must equal value result of the second. */
 typedef struct Trial {
     Arena *A;
     const Rule *rule;
@@ -102,9 +102,10 @@ typedef struct Trial {
     const char *why;
 } Trial;
 typedef enum TrialResult { TRIAL_NONE, TRIAL_SAME, TRIAL_WRONG } TrialResult;
-/* NONE: the rule does not match what this seed gives; WRONG: why says how the sides differ. The sides are compared in
-   double precision and, where the rule says that it is exact, with every result rounded to single precision. */
+/* NONE: the rule does not match what this seed gives. WRONG: Trial.why says how the sides differ. They are compared in
+   double precision. If the rule says that it is exact, they are also compared with every result rounded to single
+   precision. */
 TrialResult rule_trial(Trial *, Arena *, const Rule *, uint64_t seed);
-/* Several trials. Reports; false where the rule is wrong or where no shapes were found to try it on. */
+/* Several trials. False after a message: the rule is wrong, or no shapes were found to try it on. */
 bool rule_check(const Rule *);
 #endif

@@ -1,8 +1,11 @@
 #!/usr/bin/python3
-"""The YAML blocks of specs/README.md, as printed, are a network that verifies; so is the one in README.md."""
+"""The YAML blocks of specs/README.md, as printed, are a network that verifies; so is the one in README.md. Links of all
+pages lead somewhere, and drawings are small and have colours for dark pages, too."""
+import glob
 import os
 import re
 import subprocess
+import xml.dom.minidom
 
 work, dsqc = os.environ["WORK"], os.environ["DSQC"]
 
@@ -37,3 +40,28 @@ r = subprocess.run([dsqc, "compile", os.path.join(work, "signs.yaml"), "--weight
                    capture_output=True, text=True)
 own = re.findall(r"conv2d (%\d+), @block[234]\.conv\S* .*\n\s+epilogue \{ add \1 ", r.stdout)
 print("ok readme/shortcuts" if len(own) == 3 else f"not ok readme/shortcuts\n    {len(own)} of 3 in\n{r.stdout}")
+
+
+def verdict(name, wrong):
+    print("\n    ".join([f"not ok readme/{name}", *wrong]) if wrong else f"ok readme/{name}")
+
+
+pages = [p for p in glob.glob("**/*.md", recursive=True) if not p.startswith("build")]
+wrong, drawings = [], set()
+for page in pages:
+    with open(page) as f:
+        for link in re.findall(r"\]\(([^)#:]+)\)", f.read()):
+            path = os.path.normpath(os.path.join(os.path.dirname(page), link))
+            if not os.path.exists(path):
+                wrong.append(f"{page}: {link}")
+            elif path.endswith(".svg"):
+                drawings.add(path)
+verdict("links", wrong if len(drawings) > 6 else wrong + [f"{len(drawings)} drawings"])
+wrong = []
+for path in sorted(drawings - {"compiler/share/overview.svg"}): # that one has a background of its own
+    with open(path) as f:
+        text = f.read()
+    xml.dom.minidom.parseString(text)
+    if len(text) > 8192 or "prefers-color-scheme: dark" not in text:
+        wrong.append(path)
+verdict("drawings", wrong)

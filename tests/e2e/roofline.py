@@ -25,7 +25,7 @@ network:
   - {op: linear, name: fc, out: 500}
 output: y
 ''')
-# Outputs of a tile along a side that rounding allows, by the window's side at stride 1 (HACKING.md, "Winograd").
+# Outputs of a tile along a side that rounding allows, by the window's side at stride 1 (passes/winograd/README.md).
 TILES = {2: range(2, 7), 3: range(2, 7), 4: range(2, 6)}
 # name, input channels, output channels, output side, window, stride, inputs that an output sees, square and dense, biased
 LAYERS = [('stem', 3, 8, 15, 7, 2, 3 * 49, True, True), ('square', 8, 12, 15, 3, 1, 8 * 9, True, False),
