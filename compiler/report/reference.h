@@ -18,9 +18,8 @@ double relative_error(const float *x, const double *ref, int64_t n, double noise
 double flush_noise(const Graph *);
 
 /* How far results may be from the reference, relative to the largest magnitude (runtime_min/README.md,
-   "Numbers"): 1e-5, or 1e-4 where a Winograd kernel made them. The functions answer for one node alone; for every value
-   of a graph with schedules, with what made its operands; and for the outputs, the largest. */
-double node_tolerance(const Node *);
+   "Numbers"): 1e-5, or 1e-4 where a Winograd kernel made them or their operands (node_tolerance in passes/schedule.h is
+   for one node alone). For every value of a graph with schedules; for the outputs, the largest. */
 double *value_tolerances(Arena *, const Graph *);
 double output_tolerance(Arena *, const Graph *);
 

@@ -4,7 +4,10 @@
 
    Needs anchored graphs; keeps everything; gives F_SCHEDULE. The register tile is the one with the lowest estimated
    cycles: fused multiply-adds, at least the latency of a dependent chain, loads beside them, and whole tiles only as
-   far as the map has pixels; where the pass is disabled, one vector of one pixel, or of one window. */
+   far as the map has pixels.
+
+   default-kernels stands in where the pass is disabled: direct kernels in the cost model's order of loops, with a tile
+   of one vector of one pixel, or of one window. */
 #include <math.h>
 
 #include "inner.h"
@@ -233,7 +236,7 @@ int64_t sum_rows(const Pass *p, const Graph *g, const Node *n, const Schedule *s
 {
     enum { MOST_SUMS = 16 };
     Type out = node_step_type(g, n, 0);
-    bool can = n->op == OP_conv2d && n->attr.groups == 1 && !node_window(n) && !p->least && !p->target->mcu;
+    bool can = n->op == OP_conv2d && n->attr.groups == 1 && !node_window(n) && !p->target->mcu;
     for (int i = 0; i < n->nout; i++)
         can = can && n->out[i].red != RED_SUM; /* windows have a mean or a maximum */
     if (!can || type_elems(&out) < PARALLEL_MIN)
@@ -247,15 +250,14 @@ int64_t sum_rows(const Pass *p, const Graph *g, const Node *n, const Schedule *s
     return 0;
 }
 
-/* Two choices decide about results: Winograd's tile, and what a reduction adds up first. They are made for one
-   thread. Then the work is cut for as many threads as there are. */
-static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, WinoRoom *room)
+/* The direct kernel for one thread. Returns its cost in multiply-adds of a vector; 0: there is no other way. */
+static double direct_conv(Pass *p, const Graph *g, const Node *n, Schedule *s)
 {
     const Target *t = p->target;
     Type out = node_step_type(g, n, 0);
     s->lanes = lanes_for(t, out.dim[1] / n->attr.groups);
     if (n->op == OP_conv_transpose2d && !check_phases(g, n, &out))
-        return;
+        return 0;
     s->peel = conv_peels(t, g, n);
     if (depthwise(g, n)) {
         s->impl = IMPL_DEPTHWISE;
@@ -264,19 +266,29 @@ static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, W
         const int64_t *taps = &g->value.v[n->in[1]].type.dim[2];
         Slide v = node_slide(g, n, taps[0], 0), h = node_slide(g, n, taps[1], 1);
         choose_depthwise(p, &v, &h, out.dim[1], s);
-        return;
+        return 0;
     }
     const Ints *k = node_window(n);
     if (k && conv_overhangs(n)) /* a window at the edge cannot be clipped pixel by pixel */
         s->peel = false;
     int64_t red = type_elems(&g->value.v[n->in[1]].type) / out.dim[1];
-    double cost = dense_conv(t, g, n, s, k, 1) * (double)(red * out.dim[0]);
+    return dense_conv(t, g, n, s, k, 1) * (double)(red * out.dim[0]);
+}
+
+/* Two choices decide about results: Winograd's tile, and what a reduction adds up first. They are made for one
+   thread. Then the work is cut for as many threads as there are. */
+static void schedule_conv(Pass *p, const Graph *g, const Node *n, Schedule *s, WinoRoom *room)
+{
+    Type out = node_step_type(g, n, 0);
+    double cost = direct_conv(p, g, n, s);
+    if (s->impl != IMPL_CONV_TILE && s->impl != IMPL_CONV_GROUP)
+        return;
     if (node_reduces(n)) /* threads share blocks of channels, where there are several */
         s->oc_outer = channel_blocks(out.dim[1], s->nb, s->lanes).full > 1 || !sum_rows(p, g, n, s);
     choose_winograd(p, g, n, s, cost, room);
     bool shared = n->op == OP_conv2d && n->attr.groups == 1 && out.dim[0] == 1; /* else they share images or groups */
     if (p->threads > 1 && shared && s->impl == IMPL_CONV_TILE && !node_reduces(n))
-        dense_conv(t, g, n, s, k, p->threads);
+        dense_conv(p->target, g, n, s, node_window(n), p->threads);
 }
 
 /* Rows of channels reshaped from a map: as eliminate-movement leaves them, its columns lie side by side. */
@@ -328,13 +340,6 @@ static void schedule_product(Pass *p, const Graph *g, const Node *n, Schedule *s
         product_tile(t, s, run, cols, sum);
 }
 
-Schedule *schedule_generic(Graph *g, const Target *t)
-{
-    Schedule *s = NEW(g->arena, Schedule, 1);
-    *s = (Schedule){.impl = IMPL_GENERIC, .lanes = t->lanes, .px = 1, .rows = 1, .nb = 1};
-    return s;
-}
-
 bool pass_choose_kernels(Pass *p, Graph *g)
 {
     WinoRoom room = winograd_shared_room(p->scratch, g);
@@ -347,19 +352,43 @@ bool pass_choose_kernels(Pass *p, Graph *g)
             schedule_conv(p, g, n, s, &room);
         else if (n->op == OP_linear || n->op == OP_matmul)
             schedule_product(p, g, n, s);
-        if (p->least) {
-            const Ints *window = node_window(n);
-            s->rows = window ? (int)window->v[0] : 1;
-            s->px = window ? (int)window->v[1] : 1;
-            s->nb = 1;
-        } else
-            schedules_take(p, g, n, s);
+        schedules_take(p, g, n, s);
         s->sum_rows = node_reduces(n) && !s->oc_outer ? (int)sum_rows(p, g, n, s) : 0;
         n->sched = s;
         if (s->impl == IMPL_WINOGRAD)
             n->scratch = winograd_scratch(g, n);
     }
     schedules_check(p, g);
+    return true;
+}
+
+/* Of one vector of one pixel, or of one window. */
+static void smallest_tile(const Node *n, Schedule *s)
+{
+    const Ints *window = node_window(n);
+    s->rows = window ? (int)window->v[0] : 1;
+    s->px = window ? (int)window->v[1] : 1;
+    s->nb = 1;
+}
+
+bool pass_default_kernels(Pass *p, Graph *g)
+{
+    for (int i = 0; i < g->node.n; i++) {
+        Node *n = &g->node.v[i];
+        if (n->op == OP_NONE)
+            continue;
+        Schedule *s = schedule_generic(g, p->target);
+        bool conv = n->op == OP_conv2d || n->op == OP_conv_transpose2d;
+        if (conv)
+            direct_conv(p, g, n, s);
+        else if (n->op == OP_linear || n->op == OP_matmul)
+            schedule_product(p, g, n, s);
+        if (conv && s->impl != IMPL_DEPTHWISE && node_reduces(n)) /* the sums of all rows stay in registers */
+            s->oc_outer = true;
+        smallest_tile(n, s);
+        n->sched = s;
+        n->scratch = 0;
+    }
     return true;
 }
 

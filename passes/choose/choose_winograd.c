@@ -211,7 +211,7 @@ static double choose_blocks(const Pass *p, const Graph *g, const Node *n, const 
 
 static bool possible(const Pass *p, const Graph *g, const Node *n, bool band, WinoConv *v)
 {
-    return winograd_conv(g, n, band, v) && !node_window(n) && !p->strict && !p->least && !p->target->mcu;
+    return winograd_conv(g, n, band, v) && !node_window(n) && !p->strict && !p->target->mcu;
 }
 
 void choose_winograd(const Pass *p, const Graph *g, const Node *n, Schedule *s, double cost, WinoRoom *room)

@@ -33,6 +33,7 @@ bool bare_anchor(const Node *);
 
 /* The group of an anchor and nodes at position `from` or behind it. The caller says when it is done with the group. */
 Group group_grow(Fuse *, int anchor, int from);
+Group group_of_one(Fuse *, int map, int node); /* the node alone, which reads the map's result */
 void group_done(Fuse *, const Group *);
 /* The position in Group.value, -1: not of the group. */
 static inline int group_find(const Fuse *f, const Group *s, ValueId v) { return v == s->alias ? 0 : f->at[v] - 1; }
