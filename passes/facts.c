@@ -96,7 +96,7 @@ static const Value *value_of(const Graph *g, const Storages *s, int storage)
     return NULL;
 }
 
-/* The places of all storages. *wrong: a node that touches one that has none. */
+/* The places of all storages. *wrong: the first node that touches one that has none. */
 static Place *find_places(Arena *A, const Graph *g, const Storages *s, const char **wrong)
 {
     Place *p = NEW(A, Place, s->n + 1);
@@ -113,7 +113,7 @@ static Place *find_places(Arena *A, const Graph *g, const Storages *s, const cha
         for (int k = 0; k < s->node[i].n; k++) {
             int t = s->node[i].touch[k];
             touch(&p[t], i, at[t], s->v[t].bytes);
-            if (at[t] < 0 || p[t].end > g->arena_bytes)
+            if (!*wrong && (at[t] < 0 || p[t].end > g->arena_bytes))
                 *wrong = arena_printf(A, "%s touches memory that the arena does not have", title(A, g, i));
         }
     return p;

@@ -161,6 +161,10 @@ static void test_canonicalize(void) { every_graph("canonicalize"); }
 static void test_sink_transposes(void) { every_graph("sink-transposes"); }
 static void test_fold_constants(void) { every_graph("fold-constants"); }
 static void test_fold_batch_norm(void) { every_graph("fold-batch-norm"); }
+static void test_decompose_batch_norm(void) { every_graph("decompose-batch-norm"); }
+static void test_wrap_elementwise(void) { every_graph("wrap-elementwise"); }
+static void test_default_kernels(void) { every_graph("default-kernels"); }
+static void test_place_apart(void) { every_graph("place-apart"); }
 static void test_algebra(void) { every_graph("algebra"); }
 static void test_dce(void) { every_graph("dce"); }
 static void test_fuse_epilogue(void) { every_graph("fuse-epilogue"); }
@@ -217,7 +221,7 @@ static const char *all_disabled(Arena *A)
     return list;
 }
 
-/* What REDUCIBLE passes still do keeps the numbers, and no more than that: elementwise nodes are not joined, no tile is
+/* What stands in for REDUCIBLE passes keeps the numbers, and does no more than that: elementwise nodes are not joined, no tile is
    larger than a vector, and no value lies where another one lay. */
 static const char *check_least(const Graph *g)
 {
@@ -343,6 +347,10 @@ void suite_passes(void)
     CU_add_test(s, "match-borders on random graphs", test_match_borders);
     CU_add_test(s, "order on random graphs", test_order);
     CU_add_test(s, "plan-memory on random graphs", test_plan_memory);
+    CU_add_test(s, "decompose-batch-norm on random graphs", test_decompose_batch_norm);
+    CU_add_test(s, "wrap-elementwise on random graphs", test_wrap_elementwise);
+    CU_add_test(s, "default-kernels on random graphs", test_default_kernels);
+    CU_add_test(s, "place-apart on random graphs", test_place_apart);
     CU_add_test(s, "what all passes leave behind", test_facts);
     CU_add_test(s, "what disabled passes still do", test_least);
     CU_add_test(s, "operands of a group", test_operands);
