@@ -20,33 +20,42 @@ typedef struct Job {
     Graph *graph;          /* after the passes */
     Program *program;      /* its kernels */
 } Job;
+/* The words of --emit. */
+typedef struct Emit { bool c, obj, as, lib, shared, selftest, graph, loops, ir; } Emit;
 
-/* option_rules.c: options that would change nothing. 0, or 2 after a message. */
+/* Where not said otherwise: false after a message. */
+
+/* ---- the page (driver.c) ---- */
+bool job_read(Job *);      /* files -> rules, spec, weights, written, schedules */
+/* written -> graph -> program, which stays NULL where --stop-after names a pass on graphs. */
+bool job_build(Job *, const PassOptions *);
+bool job_finish(Job *);    /* the same with the options of the command line */
+bool job_compile(Job *);   /* all of that */
+bool job_write(Job *, Emit, const char *dir); /* program -> files of a folder, all or none */
+bool job_print(Job *, bool loops);            /* graph or program -> text on standard output */
+
+/* ---- options (job.c, cli/option_rules.c) ---- */
+/* Options that would change nothing. 0, or 2 after a message. */
 int options_check(const Job *, const PassOptions *);
 int options_check_loops(Arena *, const Options *); /* of opt --loops */
 /* Checks what the option table cannot. 0, or the exit status after a message. */
 int job_open(Job *, Arena *, const Options *);
 void job_close(Job *);
+PassOptions job_pass_options(const Job *);
+bool is_loop_stage(const char *name); /* "lower", or a pass on loops */
 
-bool job_read_rules(Job *); /* --rules: fills rules. False after a message. */
-/* Rules, spec, weights and schedules: fills all of these and written. False after a message. */
-bool job_read(Job *);
-bool job_compile(Job *);   /* the whole way: fills everything. False after a message. */
-bool job_begin(Job *);     /* its two halves: reading, with the time that it took, and the passes */
-bool job_finish(Job *);
-/* What job_compile does behind job_read; program stays NULL where --stop-after names a pass on graphs. */
-bool job_build(Job *, const PassOptions *);
-/* Whether every buffer of the program has sizes that the target's pointers reach. False after a message. */
+/* ---- stages of job_read (read.c) ---- */
+bool job_read_rules(Job *);
+bool job_read_spec(Job *);
+bool job_bind_weights(Job *);
+bool job_read_schedules(Job *);
+
+/* ---- limits (limits.c) ---- */
+/* Whether every buffer of the program has sizes that the target's pointers reach. */
 bool job_fits(const Job *);
-/* Whether the files that the command makes can hold so many bytes of weights. False after a message. */
+/* Whether this machine's memory holds the graph's numbers, with its weights where they are random. */
+bool job_fits_memory(const Job *, bool random);
+/* Whether the files that the command makes can hold so many bytes of weights. */
 bool job_holds(const Job *, int64_t bytes);
 bool emits_code(const char *emit); /* a list of --emit; NULL, its default, does */
-bool is_loop_stage(const char *name); /* "lower", or a pass on loops */
-PassOptions job_pass_options(const Job *);
-/* Makes the backend write the model's files into the folder. */
-bool job_write_c(const Job *, const BackendOptions *, OutDir *);
-
-/* The names that --print-ir-after and opt --loops know for the passes on loops, NULL behind the last. */
-typedef struct LoopPass { const char *name; bool (*fn)(Arena *, Kernel *); } LoopPass;
-extern const LoopPass loop_passes[];
 #endif

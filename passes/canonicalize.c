@@ -160,6 +160,28 @@ static bool product_to_square(Graph *g, int node)
     return true;
 }
 
+bool remove_identity(Graph *g, int node)
+{
+    Node *n = &g->node.v[node];
+    if (n->op == OP_NONE || !identity(g, n))
+        return false;
+    replace_node(g, node, n->in[0]);
+    return true;
+}
+
+const char *not_canonical(const Graph *g, const Node *n)
+{
+    if (n->op == OP_split)
+        return "slices say the same";
+    if (n->op == OP_flatten)
+        return "a reshape says the same";
+    if (n->op == OP_mul && n->in[0] == n->in[1])
+        return "a square says the same";
+    if (n->op == OP_concat && n->nin > MAX_CONCAT)
+        return "no kernel has as many parameters";
+    return identity(g, n) ? "it moves nothing" : NULL;
+}
+
 bool pass_canonicalize(Pass *p, Graph *g)
 {
     (void)p;
@@ -171,11 +193,7 @@ bool pass_canonicalize(Pass *p, Graph *g)
                    product_to_square(g, i) || concat_of_concats(g, i);
         while (pad_into_conv(g, i))
             changed = true;
-        Node *n = &g->node.v[i];
-        if (n->op != OP_NONE && identity(g, n)) {
-            replace_node(g, i, n->in[0]);
-            changed = true;
-        }
+        changed |= remove_identity(g, i);
     }
     graph_compact(g);
     return changed;

@@ -13,9 +13,9 @@ const char help_explore[] =
     "Shows what each pass buys: compiles the network with every pass, with each one left out in turn,\n"
     "and with the required ones alone and the others added one after the other. For each it prints the\n"
     "kernels, the bytes of activations that they move, the arena, the multiply-adds, the machine code\n"
-    "and the median time of an inference; '=' means the same as the row compared with. A pass that later\n"
-    "ones need still does its least when it is left out (fuse-epilogue: a kernel for every elementwise\n"
-    "step). Times are taken in turns, one run of each variant after the other, on one thread.\n"
+    "and the median time of an inference; '=' means the same as the row compared with. Where a pass\n"
+    "that later ones need is left out, a minimal one stands in (fuse-epilogue: a kernel for every\n"
+    "elementwise step). Times are taken in turns, one run of each variant after the other, on one thread.\n"
     "--html writes a page to look at in a browser: the graph after each pass, two side by side, every\n"
     "node's place in the spec, memory over time, bytes and time of each kernel, and its C.\n"
     "Without weights in the spec or on the command line they are random.\n";

@@ -26,21 +26,15 @@ static const char *next_word(Arena *A, const char **list)
     return word;
 }
 
-static const LoopPass *find_loop_pass(const char *name)
-{
-    for (const LoopPass *p = loop_passes; p->name; p++)
-        if (!strcmp(p->name, name))
-            return p;
-    return NULL;
-}
-
 static int check_loop_pass(Arena *A, const Options *o, const char *word)
 {
-    const char *names[16];
+    const char **names = NEW(A, const char *, npass_info);
     int n = 0;
-    for (const LoopPass *p = loop_passes; p->name; p++)
-        names[n++] = p->name;
-    if (find_loop_pass(word))
+    for (int i = 0; i < npass_info; i++)
+        if (pass_info[i].loop)
+            names[n++] = pass_info[i].name;
+    const PassInfo *p = pass_find(word);
+    if (p && p->loop)
         return 0;
     return usage_error(o->command, "unknown pass on loops '%s'%s", word, did_you_mean(A, word, names, n));
 }
@@ -63,17 +57,11 @@ static bool opt_loops(Arena *A, const Options *o, const char *text, int file, Bu
         error_at(loc_file(file), "%s", wrong);
         return false;
     }
-    for (const char *list = o->passes ? o->passes : ""; *list;) {
-        const LoopPass *pass = find_loop_pass(next_word(A, &list));
-        for (int i = 0; i < p->kernel.n; i++) {
-            bug_context(pass->name, p->kernel.v[i].name);
-            pass->fn(A, &p->kernel.v[i]);
-        }
-        wrong = program_check(p);
-        if (wrong)
-            bug("program is malformed after %s: %s", pass->name, wrong);
-        bug_context(NULL, NULL);
-        if (o->stop_after && !strcmp(o->stop_after, pass->name))
+    for (const char *list = o->passes ? o->passes : ""; *list;) { /* in the order of the list */
+        const char *name = next_word(A, &list);
+        if (!passes_run_loops(NULL, p, &(PassOptions){.passes = name}))
+            return false;
+        if (o->stop_after && !strcmp(o->stop_after, name))
             break;
     }
     program_print(out, p, o->print_data);
@@ -122,7 +110,7 @@ static bool opt_graph(Job *j, const char *text, int file, Buf *out)
         if (!o->verify_each) /* which needs them, and says so */
             warn_numbers(j->arena, g);
         PassOptions po = job_pass_options(j);
-        if (!passes_run(j->arena, g, &po))
+        if (!passes_run(g, &po))
             return false;
     }
     graph_print(out, g, PRINT_LAYOUT | (o->print_data ? PRINT_DATA : 0));

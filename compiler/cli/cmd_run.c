@@ -371,7 +371,7 @@ int cmd_run(Arena *A, const Options *o)
     if (status)
         return status;
     bool reference = o->engine && !strcmp(o->engine, "reference");
-    if (!job_begin(&j))
+    if (!job_read(&j))
         return 1;
     Run r = {.job = &j, .opt = o, .g = j.written};
     if (!assign_all(&r))

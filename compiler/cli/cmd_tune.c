@@ -106,7 +106,7 @@ int cmd_tune(Arena *A, const Options *o)
         return status;
     const char *lacks = host_lacks(A, j.target);
     PassOptions po = job_pass_options(&j);
-    if (list_has(o->disable_pass, "choose-kernels") || !pass_runs(&po, "choose-kernels"))
+    if (!pass_runs(&po, "choose-kernels"))
         return usage_error(o->command, "nothing can be tuned without choose-kernels");
     if (lacks) {
         error_at((Loc){0}, "cannot measure here: %s", lacks);

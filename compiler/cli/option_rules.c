@@ -82,16 +82,7 @@ int options_check_loops(Arena *A, const Options *o)
 
 static int stage_index(const char *name)
 {
-    for (int i = 0; i < npass_info; i++)
-        if (!strcmp(pass_info[i].name, name))
-            return i;
-    int i = npass_info;
-    for (const LoopPass *p = loop_passes; strcmp(name, "lower") && p->name; p++) {
-        i++;
-        if (!strcmp(p->name, name))
-            break;
-    }
-    return i;
+    return (int)(pass_find(name) - pass_info);
 }
 
 /* Why the stage does not run, or NULL. */
@@ -100,7 +91,7 @@ static const char *why_not(const Job *j, const PassOptions *po, const char *stag
     const char *stop = j->opt->stop_after;
     if (j->opt->command == CMD_opt && is_loop_stage(stage))
         return "passes on loops run with --loops alone";
-    if (!is_loop_stage(stage) && !pass_runs(po, stage))
+    if (!pass_runs(po, stage))
         return po->passes ? "that pass is not in --passes" : "that pass is disabled, or not run at this -O";
     return stop && stage_index(stage) > stage_index(stop) ? "--stop-after ends the work before it" : NULL;
 }
@@ -121,7 +112,7 @@ static int check_stages(const Job *j, const PassOptions *po, const char *option,
 static int check_readers(const Job *j, const PassOptions *po)
 {
     const Options *o = j->opt;
-    bool chooses = pass_runs(po, "choose-kernels") && !list_has(o->disable_pass, "choose-kernels");
+    bool chooses = pass_runs(po, "choose-kernels");
     bool reads = o->command != CMD_opt || o->passes;
     int status = idle(j->arena, o, reads && !chooses, "winograd schedule",
                       "choose-kernels, which reads it, does not run");

@@ -14,8 +14,7 @@ enum { LEAST_RUNS = 5, MOST_RUNS = 1000 };
 
 static bool can_be_left_out(const PassInfo *p, const Options *o)
 {
-    return p->required != REQUIRED && (p->required == REDUCIBLE || p->level <= o->level) &&
-           !list_has(o->disable_pass, p->name);
+    return !pass_is_late(p) && pass_can_go(p) && p->level <= o->level && !list_has(o->disable_pass, p->name);
 }
 
 static const char *also(Arena *A, const char *list, const PassInfo *p)

@@ -29,7 +29,7 @@ bool costs_of(const Job *j, Costs *all)
     o.stop_after = "choose-kernels", o.print_after = NULL, o.time_passes = o.verify_each = false;
     Graph *g = graph_clone(A, j->written);
     *all = (Costs){.target = j->target};
-    if (!passes_run(A, g, &o))
+    if (!passes_run(g, &o))
         return false;
     Pass p = {.target = o.target, .opt = o.opt, .strict = o.strict, .threads = o.threads, .winograd = o.winograd,
               .scratch = A};

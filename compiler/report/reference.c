@@ -1,7 +1,7 @@
 /* Keeps what the double-precision evaluation passes by, and compares with it. */
 #include "reference.h"
 
-#include "../../passes/pass.h"
+#include "../../passes/schedule.h"
 
 #include <float.h>
 #include <math.h>
@@ -80,11 +80,6 @@ void random_input(float *x, const Type *t, uint64_t seed, const char *name)
     Rng r = rng_seed(seed, name);
     for (int64_t i = 0, n = type_elems(t); i < n; i++)
         x[i] = (float)rng_normal(&r);
-}
-
-double node_tolerance(const Node *n)
-{
-    return n->sched && n->sched->impl == IMPL_WINOGRAD ? 1e-4 : 1e-5;
 }
 
 double *value_tolerances(Arena *A, const Graph *g)

@@ -18,9 +18,8 @@ double relative_error(const float *x, const double *ref, int64_t n, double noise
 double flush_noise(const Graph *);
 
 /* How far results may be from the reference, relative to the largest magnitude (runtime_min/README.md, "Numbers"):
-   1e-5, or 1e-4 behind a Winograd kernel. node_tolerance: of one node on exact operands. value_tolerances: per value of
-   a graph with schedules, including what made its operands. output_tolerance: the largest among the outputs. */
-double node_tolerance(const Node *);
+   1e-5, or 1e-4 behind a Winograd kernel. value_tolerances: per value of a graph with schedules, including what made its
+   operands (node_tolerance in passes/schedule.h is for one node alone). output_tolerance: the largest among the outputs. */
 double *value_tolerances(Arena *, const Graph *);
 double output_tolerance(Arena *, const Graph *);
 

@@ -26,6 +26,11 @@ typedef struct Spec {
 Spec *spec_load(Arena *, const char *path, const Param *set, int nset, const char *libdir);
 /* The same on text in memory (fuzzing, tests); name is used in messages. */
 Spec *spec_parse(Arena *, const char *name, const char *text, size_t n, const Param *set, int nset, const char *libdir);
+/* The folder of the installed specs: $DSQC_SPECS, share/dsqc/specs beside the binary's bin, or specs beside build. NULL
+   where there is none. */
+const char *spec_libdir(Arena *);
+/* The file that name means: itself, or, such as "resnet18", the spec of that name in libdir. NULL after a message. */
+const char *spec_find(Arena *, const char *name, const char *libdir);
 /* JSON Schema (draft 2020-12) of the spec format, generated from the operator and attribute tables. */
 void spec_schema(Buf *);
 #endif

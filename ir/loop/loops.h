@@ -211,9 +211,4 @@ const Expr *x_lane(KB *, const Expr *, int lane);
 const Expr *x_index(KB *, const Ix *);
 /* x as a vector of so many lanes: itself, or a splat of the scalar. */
 const Expr *x_widen(KB *, const Expr *, int lanes);
-
-/* ---- passes on loops (passes/loops/): Kernel -> Kernel, true when something changed ---- */
-bool loop_unroll(Arena *, Kernel *);    /* expands unroll loops and loops of one turn, tile indices become constants */
-bool loop_hoist(Arena *, Kernel *);     /* addresses that share their variable part become ptr + constant */
-bool loop_cse(Arena *, Kernel *);       /* a load or splat that a block does twice is done once */
 #endif

@@ -163,6 +163,7 @@ static void turn_products(Convert *c)
         int turned = graph_add(g, OP_transpose, &a, &in, 1, NULL, n->loc, &err);
         if (turned < 0)
             bug("transpose: %s", err);
+        g->node.v[turned].sched = schedule_generic(g, c->p->target);
         g->node.v[turned].why = "a product reads its columns in vectors";
         c->dim[node_value(g, turned)] = g->node.v[turned].attr.perm.n - 1;
         node_set_operand(g, i, 1, node_value(g, turned));

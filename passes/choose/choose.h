@@ -43,6 +43,9 @@ void choose_schedule(const Choosing *, Schedule *s);
 /* ---- each completes s, which has what every node has ---- */
 /* A convolution that is not depthwise, direct or by Winograd's method. */
 void choose_conv(const Choosing *, Schedule *s);
+/* The same by the direct kernel and for one thread; `cost`: what it takes, 0 where no tile fits. False after an error:
+   its code would be too large. */
+bool choose_direct(const Choosing *, Schedule *s, KernelCost *cost);
 void choose_depthwise(const Choosing *, Schedule *s);
 /* linear and matmul */
 void choose_product(const Choosing *, Schedule *s);

@@ -125,7 +125,7 @@ int64_t sum_rows(const Pass *p, const Graph *g, const Node *n, const Schedule *s
 {
     enum { MOST_SUMS = 16 };
     Type out = node_step_type(g, n, 0);
-    bool can = n->op == OP_conv2d && n->attr.groups == 1 && !node_window(n) && !p->least && !p->target->mcu;
+    bool can = n->op == OP_conv2d && n->attr.groups == 1 && !node_window(n) && !p->target->mcu;
     for (int i = 0; i < n->nout; i++)
         can = can && n->out[i].red != RED_SUM; /* windows have a mean or a maximum */
     if (!can || type_elems(&out) < p->target->machine->parallel_elements)
@@ -155,6 +155,23 @@ static void add_arrival(const Choosing *c, KernelCost *direct, int lanes)
         c->weighed->v.v[i].cost.of[COST_WEIGHTS] += slots;
 }
 
+bool choose_direct(const Choosing *c, Schedule *s, KernelCost *cost)
+{
+    const Target *t = c->p->target;
+    const Node *n = c->n;
+    Type out = node_step_type(c->g, n, 0);
+    s->lanes = lanes_for(t, out.dim[1] / n->attr.groups);
+    *cost = (KernelCost){{0}};
+    if (n->op == OP_conv_transpose2d && !check_phases(c->g, n, &out))
+        return false;
+    const Ints *k = node_window(n);
+    s->peel = conv_peels(t, c->g, n) && !(k && conv_overhangs(n)); /* windows at the edge are not clipped by pixels */
+    ConvMap m = conv_map(c->g, n);
+    if (choose_tile(c, s, k, 1))
+        *cost = conv_cost(t, &m, s);
+    return true;
+}
+
 /* Two choices decide about results: Winograd's tile, and what a reduction adds up first. They are made for one
    thread. Then the work is cut for as many threads as there are. */
 void choose_conv(const Choosing *c, Schedule *s)
@@ -163,16 +180,9 @@ void choose_conv(const Choosing *c, Schedule *s)
     const Graph *g = c->g;
     const Node *n = c->n;
     Type out = node_step_type(g, n, 0);
-    s->lanes = lanes_for(p->target, out.dim[1] / n->attr.groups);
-    if (n->op == OP_conv_transpose2d && !check_phases(g, n, &out))
+    KernelCost direct;
+    if (!choose_direct(c, s, &direct))
         return;
-    s->peel = conv_peels(p->target, g, n);
-    const Ints *k = node_window(n);
-    if (k && conv_overhangs(n)) /* a window at the edge cannot be clipped pixel by pixel */
-        s->peel = false;
-    ConvMap m = conv_map(g, n);
-    double slots = choose_tile(c, s, k, 1);
-    KernelCost direct = slots ? conv_cost(p->target, &m, s) : (KernelCost){{0}};
     add_arrival(c, &direct, s->lanes);
     if (node_reduces(n)) /* threads share blocks of channels, where there are several */
         s->oc_outer = channel_blocks(out.dim[1], s->nb, s->lanes).full > 1 || !sum_rows(p, g, n, s);
@@ -181,6 +191,6 @@ void choose_conv(const Choosing *c, Schedule *s)
     if (p->threads > 1 && shared && s->impl == IMPL_CONV_TILE && !node_reduces(n)) {
         if (c->weighed)
             c->weighed->v.n = 0; /* what was weighed for one thread */
-        choose_tile(c, s, k, p->threads);
+        choose_tile(c, s, node_window(n), p->threads);
     }
 }

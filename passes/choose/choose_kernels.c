@@ -3,7 +3,10 @@
      %1 = conv2d %0, @w ... : f32[1,64,56,56]   =>   the same with schedule conv_tile lanes=16 tile=1x14x2 oc_outer
 
    Needs anchored graphs; keeps everything; gives F_SCHEDULE. Candidates are weighed by the cost model (cost.h), and the
-   cheapest one is taken; where the pass is disabled, one vector of one pixel, or of one window. */
+   cheapest one is taken.
+
+   default-kernels stands in where the pass is disabled: direct kernels in the cost model's order of loops, with a tile
+   of one vector of one pixel, or of one window. */
 #include "../edit.h"
 #include "choose.h"
 #include "schedule.h"
@@ -25,13 +28,6 @@ void weigh(const Choosing *c, Cheapest *best, const Schedule *s, KernelCost cost
         PUSH(c->weighed->arena, &c->weighed->v, ((Candidate){*s, cost}));
 }
 
-Schedule *schedule_generic(Graph *g, const Target *t)
-{
-    Schedule *s = NEW(g->arena, Schedule, 1);
-    *s = (Schedule){.impl = IMPL_GENERIC, .lanes = t->lanes, .px = 1, .rows = 1, .nb = 1};
-    return s;
-}
-
 void choose_schedule(const Choosing *c, Schedule *s)
 {
     if (conv_is_depthwise(c->g, c->n))
@@ -51,18 +47,43 @@ bool pass_choose_kernels(Pass *p, Graph *g)
             continue;
         Schedule *s = schedule_generic(g, p->target);
         choose_schedule(&(Choosing){.p = p, .g = g, .n = n, .room = &room}, s);
-        if (p->least) {
-            const Ints *window = node_window(n);
-            s->rows = window ? (int)window->v[0] : 1;
-            s->px = window ? (int)window->v[1] : 1;
-            s->nb = 1;
-        } else
-            schedules_take(p, g, n, s);
+        schedules_take(p, g, n, s);
         s->sum_rows = node_reduces(n) && !s->oc_outer ? (int)sum_rows(p, g, n, s) : 0;
         n->sched = s;
         if (s->impl == IMPL_WINOGRAD)
             n->scratch = winograd_scratch(g, n);
     }
     schedules_check(p, g);
+    return true;
+}
+
+/* Of one vector of one pixel, or of one window. */
+static void smallest_tile(const Node *n, Schedule *s)
+{
+    const Ints *window = node_window(n);
+    s->rows = window ? (int)window->v[0] : 1;
+    s->px = window ? (int)window->v[1] : 1;
+    s->nb = 1;
+}
+
+bool pass_default_kernels(Pass *p, Graph *g)
+{
+    for (int i = 0; i < g->node.n; i++) {
+        Node *n = &g->node.v[i];
+        if (n->op == OP_NONE)
+            continue;
+        Schedule *s = schedule_generic(g, p->target);
+        Choosing c = {.p = p, .g = g, .n = n};
+        KernelCost cost;
+        if (is_conv(n->op) && !conv_is_depthwise(g, n)) {
+            choose_direct(&c, s, &cost);
+            s->oc_outer = s->oc_outer || node_reduces(n); /* the sums of all rows stay in registers */
+        } else {
+            choose_schedule(&c, s);
+        }
+        smallest_tile(n, s);
+        n->sched = s;
+        n->scratch = 0;
+    }
     return true;
 }

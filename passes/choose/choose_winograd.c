@@ -108,7 +108,7 @@ static double choose_blocks(const Choosing *c, const WinoMap *map, const Winogra
 
 static bool possible(const Pass *p, const Graph *g, const Node *n, bool band, WinoConv *v)
 {
-    return winograd_conv(g, n, band, v) && !node_window(n) && !p->strict && !p->least && !p->target->mcu;
+    return winograd_conv(g, n, band, v) && !node_window(n) && !p->strict && !p->target->mcu;
 }
 
 /* The cheapest tile size; returns false where the direct way is cheaper. any: whatever it costs. */

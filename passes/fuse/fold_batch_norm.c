@@ -4,8 +4,10 @@
      %2 = batch_norm %1, @bn1.weight, @bn1.bias, @bn1.mean, @bn1.var  =>
 
    The same for scale, bias and scale_bias on the output channels. A batch_norm behind anything else becomes a
-   scale_bias, and every one does where the pass is disabled. Numbers are computed in double precision and rounded once.
-   Needs F_CANON, keeps everything; afterwards no batch_norm with known statistics is left. */
+   scale_bias. Numbers are computed in double precision and rounded once. Needs F_CANON, keeps everything; afterwards no
+   batch_norm with known statistics is left.
+
+   decompose-batch-norm stands in where the pass is disabled: every batch_norm becomes a scale_bias. */
 #include <math.h>
 
 #include "../edit.h"
@@ -97,6 +99,7 @@ static void fold_into(Pass *p, Graph *g, int anchor, int node, Affine f)
     node_remove(g, node);
 }
 
+/* False where the node is another affine step than batch_norm. */
 static bool to_scale_bias(Graph *g, int node, Affine f)
 {
     Node *n = &g->node.v[node];
@@ -121,7 +124,7 @@ bool pass_fold_batch_norm(Pass *p, Graph *g)
         Affine f = n->op == OP_NONE ? (Affine){0} : affine_of(p, g, n);
         if (!f.n)
             continue;
-        int anchor = p->least ? -1 : linear_anchor(g, n);
+        int anchor = linear_anchor(g, n);
         if (anchor >= 0)
             fold_into(p, g, anchor, i, f);
         else if (!to_scale_bias(g, i, f))
@@ -129,5 +132,16 @@ bool pass_fold_batch_norm(Pass *p, Graph *g)
         changed = true;
     }
     graph_compact(g);
+    return changed;
+}
+
+bool pass_decompose_batch_norm(Pass *p, Graph *g)
+{
+    bool changed = false;
+    for (int i = 0; i < g->node.n; i++)
+        if (g->node.v[i].op == OP_batch_norm) {
+            Affine f = affine_of(p, g, &g->node.v[i]);
+            changed |= f.n && to_scale_bias(g, i, f);
+        }
     return changed;
 }

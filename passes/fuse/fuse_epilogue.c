@@ -26,8 +26,9 @@
 
    Steps of unbounded slope (sqrt, sign) stay apart from anchors that sum: what such a step makes of the sum's rounding
    could not be told from an error of the kernel. What is left starts groups of its own, each in a map, which nodes join
-   that read the map's operand; where the pass is disabled, every node does, alone. Needs F_CANON, gives F_ANCHORED: no
-   elementwise node stands alone. */
+   that read the map's operand. Needs F_CANON, gives F_ANCHORED: no elementwise node stands alone.
+
+   wrap-elementwise stands in where the pass is disabled: every elementwise node gets a map of its own. */
 #include "fuse_group.h"
 
 /* ---- one node of many ---- */
@@ -106,9 +107,9 @@ static int start_map(Fuse *f, int node)
     return map;
 }
 
-static bool fuse(Fuse *f, int anchor, int from)
+/* Makes the group one node. */
+static bool fuse(Fuse *f, int anchor, Group s)
 {
-    Group s = group_grow(f, anchor, from);
     if (s.node.n) {
         absorb(f, anchor, &s);
         group_fused(f, anchor, &s);
@@ -123,12 +124,29 @@ bool pass_fuse_epilogue(Pass *p, Graph *g)
     graph_compact(g);
     int n = g->node.n;
     Fuse f = fuse_start(p, g);
-    for (int i = n - 1; i >= 0 && !p->least; i--)
+    for (int i = n - 1; i >= 0; i--)
         if (bare_anchor(&g->node.v[i]))
-            changed |= fuse(&f, i, i + 1);
+            changed |= fuse(&f, i, group_grow(&f, i, i + 1));
     for (int i = 0; i < n; i++)
-        if (elementwise(&g->node.v[i]))
-            changed |= fuse(&f, start_map(&f, i), i);
+        if (elementwise(&g->node.v[i])) {
+            int map = start_map(&f, i);
+            changed |= fuse(&f, map, group_grow(&f, map, i));
+        }
+    graph_compact(g);
+    return changed;
+}
+
+bool pass_wrap_elementwise(Pass *p, Graph *g)
+{
+    bool changed = false;
+    graph_compact(g);
+    int n = g->node.n;
+    Fuse f = fuse_start(p, g);
+    for (int i = 0; i < n; i++)
+        if (elementwise(&g->node.v[i])) {
+            int map = start_map(&f, i);
+            changed |= fuse(&f, map, group_of_one(&f, map, i));
+        }
     graph_compact(g);
     return changed;
 }

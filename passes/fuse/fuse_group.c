@@ -477,7 +477,8 @@ Fuse fuse_start(Pass *p, Graph *g)
     return f;
 }
 
-Group group_grow(Fuse *f, int anchor, int from)
+/* The anchor alone. */
+static Group group_begin(Fuse *f, int anchor, int from)
 {
     const Node *a = &f->g->node.v[anchor];
     bool map = a->op == OP_map;
@@ -487,13 +488,22 @@ Group group_grow(Fuse *f, int anchor, int from)
         s.alias = a->in[0];
     PUSH(f->p->scratch, &s.value, a->out[0].value);
     f->at[a->out[0].value] = 1;
-    if (f->p->least) {
-        Values outer = {0};
-        if (joins(f, &s, &outer, from))
-            join(f, &s, from);
-        forget_outer(f, &outer, 0);
-        return s;
-    }
+    return s;
+}
+
+Group group_of_one(Fuse *f, int map, int node)
+{
+    Group s = group_begin(f, map, node);
+    Values outer = {0};
+    if (joins(f, &s, &outer, node))
+        join(f, &s, node);
+    forget_outer(f, &outer, 0);
+    return s;
+}
+
+Group group_grow(Fuse *f, int anchor, int from)
+{
+    Group s = group_begin(f, anchor, from);
     add_readers(f, &s, from);
     for (int i = 0; i < s.node.n; i++)
         if (other_home(f, &s, i) && leave(f, &s, i))

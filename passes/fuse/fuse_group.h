@@ -33,6 +33,7 @@ bool bare_anchor(const Node *);
 
 /* The largest group of an anchor and nodes at position `from` or after it. Call group_done before the next one. */
 Group group_grow(Fuse *, int anchor, int from);
+Group group_of_one(Fuse *, int map, int node); /* the node alone, which reads the map's result */
 void group_done(Fuse *, const Group *);
 /* The value's position in Group.value; -1: it is not of the group. */
 static inline int group_find(const Fuse *f, const Group *s, ValueId v) { return v == s->alias ? 0 : f->at[v] - 1; }

@@ -10,6 +10,7 @@
    holds just that value and is never set serves as the register. Wants unrolled loops to have been expanded.
    Evaluation order of everything else stays. */
 #include "../../ir/loop/loop_impl.h"
+#include "loop_passes.h"
 
 typedef struct Value {
     const Expr *e;

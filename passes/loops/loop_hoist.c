@@ -12,6 +12,7 @@
    stands where the last of its variables is defined. A lone access in that very block gains nothing and stays; so do
    constant addresses. No pointer is carried into a parallel loop. Wants unrolled loops to have been expanded. */
 #include "../../ir/loop/loop_impl.h"
+#include "loop_passes.h"
 
 /* A place in the kernel: behind statement pos of block, -1 at its start. */
 typedef struct Place { Block *block; int depth, pos; } Place;

@@ -10,6 +10,7 @@
    proven that it would be). What an unrolled body defines has one copy per iteration. Keeps everything else in
    order; a parallel loop stays, even of one iteration, as it is what threads share. */
 #include "../../ir/loop/loop_impl.h"
+#include "loop_passes.h"
 
 #define MAX_STATEMENTS 200000
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lower.h"
+#include "lowering.h"
 
 static void buffers(Lower *l)
 {

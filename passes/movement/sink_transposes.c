@@ -296,6 +296,8 @@ bool pass_sink_transposes(Pass *p, Graph *g)
             node_remove(g, i);
             changed = true;
         }
+    for (int i = 0; i < g->node.n && changed; i++) /* dimensions of 1 that moved among each other */
+        remove_identity(g, i);
     graph_compact(g);
     return changed;
 }

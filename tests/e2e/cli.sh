@@ -249,6 +249,7 @@ expect 'schema' 0 '\$schema' '' schema
 check 'schema is JSON' jq -es '.[0] | ."$schema" | test("2020-12")' "$WORK/out.txt"
 expect 'dump' 0 'net' 'graph @net' info "$spec" --print-ir-after=all
 expect 'times' 0 'net' 'lowering +[0-9.]+ ms' info "$spec" --time-passes
+expect 'times of passes on loops' 0 'net' 'loop-cse +[0-9.]+ ms' info "$spec" --time-passes --disable-pass=loop-hoist
 expect 'report beside' 0 'worst' '' verify "$spec" -q --runs 1 --report "$WORK/report.json"
 check 'report beside is JSON' jq -es .[0].arena "$WORK/report.json"
 check 'temporary folders are gone' sh -c '! ls -A "$TMPDIR" | grep .'

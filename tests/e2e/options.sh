@@ -113,6 +113,9 @@ refused "$none: only a text of the IR" compile --emit=graph --weights-as=asm
 refused "$none: it tells of kernels" compile --emit=graph -o - --stop-after=dce --report=r.json
 refused "$none: that pass is disabled" info --disable-pass=order --print-ir-after=order
 refused "$none: that pass is disabled" info -O0 --print-ir-after=order
+refused "$none: that pass is disabled" info --disable-pass=loop-cse --print-ir-after=loop-cse
+refused "$none: that pass is disabled" info --print-ir-after=place-apart
+refused "'loop-unroll' is required" info --disable-pass=loop-unroll
 refused "$none: that pass is not in --passes" info --passes=dce --print-ir-after=order
 refused "$none: --stop-after ends" compile --emit=graph -o - --stop-after=dce --print-ir-after=loop-cse
 for o in backend=c target=generic threads=2 strict winograd=off schedule=s passes=dce disable-pass=dce rules=r print-ir-after=dce verify-each \

@@ -2,6 +2,7 @@
    the checker accepts must run without touching memory outside its buffers, and the passes must not change what comes
    out. */
 #include "../../ir/loop/loops.h"
+#include "../../passes/loops/loop_passes.h"
 #include "fuzz.h"
 
 #include <stdlib.h>

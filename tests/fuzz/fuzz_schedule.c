@@ -2,6 +2,7 @@
    same. Each schedule in them is impossible for a layer of the network below, or its code gives the right numbers. */
 #include "../../compiler/tune/schedule_file.h"
 #include "../../compiler/weights/weights.h"
+#include "../../passes/lower/lowering.h"
 #include "fuzz.h"
 
 #include <math.h>
@@ -61,7 +62,7 @@ static void make_network(void)
     if (!spec || !weights_bind(net.A, spec->graph, "random:1", &(WeightsOptions){0}, &w))
         bug("the network of this test is wrong");
     net.written = spec->graph;
-    if (!passes_run(net.A, graph_clone(net.A, net.written), &o) || !net.chosen)
+    if (!passes_run(graph_clone(net.A, net.written), &o) || !net.chosen)
         bug("the network of this test does not compile");
     double x[ELEMS];
     Rng r = rng_seed(1, "image");
@@ -98,7 +99,7 @@ static void try_schedule(const Node *layer, const Schedule *s)
     o.schedules = &one;
     Graph *g = graph_clone(A, net.written);
     diag_reset();
-    bool ok = passes_run(A, g, &o);
+    bool ok = passes_run(g, &o);
     if (ok == (diag_errors() > 0))
         bug("'%s': %s", schedule_text(A, s), ok ? "accepted with a message" : "refused without a message");
     if (ok)

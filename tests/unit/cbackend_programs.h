@@ -1,6 +1,7 @@
 #ifndef TEST_CBACKEND_PROGRAMS_H
 #define TEST_CBACKEND_PROGRAMS_H
 /* Programs that the suites of the C backend print. */
+#include "../../passes/loops/loop_passes.h"
 #include "cbackend_harness.h"
 
 /* ---- every operation on every type ---- */

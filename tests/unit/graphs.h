@@ -56,7 +56,7 @@ static inline Graph *planned(Arena *A, uint64_t seed, const Target *t)
 {
     Graph *g = graph_of(A, seed);
     PassOptions o = {.target = t, .opt = 2, .verify_each = true};
-    CU_ASSERT_FATAL(passes_run(A, g, &o));
+    CU_ASSERT_FATAL(passes_run(g, &o));
     return g;
 }
 

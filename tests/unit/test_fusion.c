@@ -1,6 +1,7 @@
 /* Reductions in a convolution's tiles: which shapes fuse, and that sums over large maps stay within 1e-5 of the double
    reference, also where every pixel is the same and rounding always goes one way. */
 #include "../../ir/loop/loops.h"
+#include "../../passes/lower/lowering.h"
 #include "../../passes/pass.h"
 
 #include <CUnit/CUnit.h>
@@ -68,7 +69,7 @@ static double run(Case *c, const char *text, const char *target, uint64_t seed)
     c->g = graph_of(c->A, text, seed);
     c->written = graph_clone(c->A, c->g);
     PassOptions o = {.target = c->t, .opt = 2};
-    CU_ASSERT_FATAL(passes_run(c->A, c->g, &o));
+    CU_ASSERT_FATAL(passes_run(c->g, &o));
     c->p = lower_graph(c->A, c->g, c->t, false);
     const char *wrong = program_check(c->p);
     if (wrong)

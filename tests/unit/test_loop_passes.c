@@ -1,4 +1,5 @@
 /* Passes on loops: the same bits before and after, on a product of matrices and on random kernels. */
+#include "../../passes/loops/loop_passes.h"
 #include "loops.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
 /* Graph passes on random graphs: each pass alone keeps numbers, form and text; what all of them promise. What each pass
    makes of which graph stands in tests/ir. */
+#include "../../passes/lower/lowering.h"
 #include "graphs.h"
 
 void suite_passes(void);
@@ -90,9 +91,9 @@ static bool run(Graph *g, const Target *t, int pass)
 static void prepare(Graph *g, const Target *t, int pass)
 {
     unsigned need = pass_info[pass].needs;
-    bool wanted[16] = {false};
+    bool wanted[64] = {false};
     for (int i = pass - 1; i >= 0; i--)
-        if (pass_info[i].gives & need) {
+        if (pass_info[i].kind != MINIMAL && pass_info[i].gives & need) {
             wanted[i] = true;
             need |= pass_info[i].needs;
         }
@@ -160,6 +161,10 @@ static void test_canonicalize(void) { every_graph("canonicalize"); }
 static void test_sink_transposes(void) { every_graph("sink-transposes"); }
 static void test_fold_constants(void) { every_graph("fold-constants"); }
 static void test_fold_batch_norm(void) { every_graph("fold-batch-norm"); }
+static void test_decompose_batch_norm(void) { every_graph("decompose-batch-norm"); }
+static void test_wrap_elementwise(void) { every_graph("wrap-elementwise"); }
+static void test_default_kernels(void) { every_graph("default-kernels"); }
+static void test_place_apart(void) { every_graph("place-apart"); }
 static void test_algebra(void) { every_graph("algebra"); }
 static void test_dce(void) { every_graph("dce"); }
 static void test_fuse_epilogue(void) { every_graph("fuse-epilogue"); }
@@ -211,12 +216,12 @@ static const char *all_disabled(Arena *A)
 {
     const char *list = "";
     for (int i = 0; i < npass_info; i++)
-        if (pass_info[i].required != REQUIRED)
+        if (pass_can_go(&pass_info[i]))
             list = arena_printf(A, "%s%s%s", list, *list ? "," : "", pass_info[i].name);
     return list;
 }
 
-/* What REDUCIBLE passes still do keeps the numbers, and no more than that: elementwise nodes are not joined, no tile is
+/* What stands in for REDUCIBLE passes keeps the numbers, and does no more than that: elementwise nodes are not joined, no tile is
    larger than a vector, and no value lies where another one lay. */
 static const char *check_least(const Graph *g)
 {
@@ -244,7 +249,7 @@ static void test_least(void)
         Arena *A = arena_new();
         Graph *g = graph_of(A, seed);
         PassOptions o = {.target = target_of(seed), .opt = 2, .verify_each = true, .disable = all_disabled(A)};
-        CU_ASSERT_FATAL(passes_check_options(&o) && passes_run(A, g, &o));
+        CU_ASSERT_FATAL(passes_check_options(&o) && passes_run(g, &o));
         const char *wrong = check_least(g);
         if (wrong)
             fail(seed, "with everything disabled", wrong);
@@ -283,7 +288,7 @@ static void test_operands(void)
     g->value.v[x].name = "y";
     PUSH(A, &g->output, x);
     PassOptions o = {.target = target_find("generic"), .verify_each = true};
-    CU_ASSERT_FATAL(passes_run(A, g, &o));
+    CU_ASSERT_FATAL(passes_run(g, &o));
     int steps = 0;
     for (int i = 0; i < g->node.n; i++) {
         CU_ASSERT(g->node.v[i].nstep <= 33);
@@ -310,7 +315,7 @@ static Impl conv_impl(const char *target)
     g->value.v[y].name = "y";
     PUSH(A, &g->output, y);
     PassOptions o = {.target = target_find(target), .winograd = 2, .passes = "choose-kernels"};
-    CU_ASSERT_FATAL(passes_check_options(&o) && passes_run(A, g, &o));
+    CU_ASSERT_FATAL(passes_check_options(&o) && passes_run(g, &o));
     Impl impl = g->node.v[value_def(g, y)].sched->impl;
     arena_free(A);
     return impl;
@@ -342,6 +347,10 @@ void suite_passes(void)
     CU_add_test(s, "match-borders on random graphs", test_match_borders);
     CU_add_test(s, "order on random graphs", test_order);
     CU_add_test(s, "plan-memory on random graphs", test_plan_memory);
+    CU_add_test(s, "decompose-batch-norm on random graphs", test_decompose_batch_norm);
+    CU_add_test(s, "wrap-elementwise on random graphs", test_wrap_elementwise);
+    CU_add_test(s, "default-kernels on random graphs", test_default_kernels);
+    CU_add_test(s, "place-apart on random graphs", test_place_apart);
     CU_add_test(s, "what all passes leave behind", test_facts);
     CU_add_test(s, "what disabled passes still do", test_least);
     CU_add_test(s, "operands of a group", test_operands);

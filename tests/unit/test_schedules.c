@@ -128,7 +128,7 @@ static const Schedule *schedule_of(Arena *A, const Layer *l, bool mean, int thre
     Graph *g = graph_parse(A, text, diag_file("layer", text, strlen(text)));
     CU_ASSERT_PTR_NOT_NULL_FATAL(g);
     PassOptions o = {.target = target_find("x86-64-v4"), .opt = 2, .threads = threads, .stop_after = "choose-kernels"};
-    CU_ASSERT_FATAL(passes_run(A, g, &o));
+    CU_ASSERT_FATAL(passes_run(g, &o));
     const Node *n = &g->node.v[1];
     CU_ASSERT_EQUAL_FATAL(n->op, OP_conv2d);
     *m = conv_map(g, n);
@@ -192,7 +192,7 @@ static const Graph *scheduled(Arena *A, const Target *t, const Layer *l, int gro
     Graph *g = graph_parse(A, text, diag_file("layer", text, strlen(text)));
     CU_ASSERT_PTR_NOT_NULL_FATAL(g);
     PassOptions o = {.target = t, .opt = 2, .threads = threads, .stop_after = "choose-kernels"};
-    CU_ASSERT_FATAL(passes_run(A, g, &o));
+    CU_ASSERT_FATAL(passes_run(g, &o));
     *p = (Pass){.target = t, .opt = 2, .threads = threads, .scratch = A};
     return g;
 }
