@@ -12,6 +12,11 @@ int value_vdim(const Graph *g, ValueId id)
     return d;
 }
 
+Type node_frame(const Graph *g, const Node *n)
+{
+    return op_is(n->op, P_ANCHOR) ? node_step_type(g, n, 0) : g->value.v[n->out[0].value].type;
+}
+
 bool value_rows(const Value *v)
 {
     const Layout *l = &v->layout;

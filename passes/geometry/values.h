@@ -5,6 +5,7 @@
 
 /* The dimension whose elements lie side by side: an NHWC layout's channels, else the last one larger than 1. */
 int value_vdim(const Graph *, ValueId);
+Type node_frame(const Graph *, const Node *); /* of the anchor's result and every step's, else of the node's result */
 /* Do all rows, along the last dimension, lie at one distance from each other? */
 bool value_rows(const Value *);
 const Ints *node_window(const Node *); /* the windows of its outs, all of one size; NULL: none */

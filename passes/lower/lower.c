@@ -231,7 +231,7 @@ static void lower_node(Lower *l, int index)
     Kernel *k = NEW(l->A, Kernel, 1);
     KC kc = {.l = l, .A = l->A, .n = n, .t = l->t, .k = k};
     kc.s = n->sched ? *n->sched : (Schedule){.impl = IMPL_GENERIC, .lanes = l->t->lanes, .px = 1, .rows = 1, .nb = 1};
-    kc.frame = op_is(n->op, P_ANCHOR) ? node_step_type(l->g, n, 0) : l->g->value.v[n->out[0].value].type;
+    kc.frame = node_frame(l->g, n);
     check_outs(n, &kc.frame);
     kc.b = kb_begin(l->A, k);
     k->name = c_name(l->A, l->p->kernel.n, n->name ? n->name : op_info[n->op].name);

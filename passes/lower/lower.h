@@ -4,6 +4,7 @@
    whatever their layout, the epilogue, and the register-tile contraction that convolutions and products are made of. */
 #include "../geometry/conv.h"
 #include "../geometry/values.h"
+#include "../geometry/vectors.h"
 
 typedef struct Lower {
     Arena *A;

@@ -109,13 +109,7 @@ void kc_nest_across(KC *kc, const Type *frame, int vdim, int across, bool parall
 
 int kc_across(const KC *kc, ValueId v, const Type *frame, int vdim)
 {
-    const Value *x = &kc->l->g->value.v[v];
-    const Type *t = &x->type;
-    int d = 0, more = frame->rank - t->rank;
-    while (d < t->rank && (t->dim[d] == 1 || !layout_contiguous(&x->layout, t, d)))
-        d++;
-    bool large = kc->t->lanes > 1 && type_elems(frame) * 8 > 4 * kc->t->l1;
-    return large && d < t->rank && d + more != vdim && frame->dim[vdim] > 1 ? d + more : -1;
+    return value_across(kc->l->g, kc->t, v, frame, vdim);
 }
 
 const Expr *x_gather(KB *b, XOp op, int reg, const Expr *x)
