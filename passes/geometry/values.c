@@ -52,6 +52,20 @@ bool node_reduces(const Node *n)
     return false;
 }
 
+int reduce_operand_dim(const Graph *g, const Node *n, int d)
+{
+    bool reduced[MAX_RANK] = {false};
+    int rank = g->value.v[n->in[0]].type.rank, out = 0;
+    for (int i = 0; i < n->attr.axes.n; i++)
+        reduced[n->attr.axes.v[i]] = true;
+    for (int i = 0; i < rank; i++) {
+        if (n->attr.keep ? i == d : !reduced[i] && out == d)
+            return i;
+        out += !reduced[i];
+    }
+    return 0;
+}
+
 /* Has the value these rows, or one element for all? */
 static bool same_rows(const Graph *g, ValueId v, const Type *frame)
 {

@@ -10,6 +10,8 @@ Type node_frame(const Graph *, const Node *); /* of the anchor's result and ever
 bool value_rows(const Value *);
 const Ints *node_window(const Node *); /* the windows of its outs, all of one size; NULL: none */
 bool node_reduces(const Node *); /* an out over the whole map? */
+/* The dimension of a reduction's operand that is dimension d of its result. */
+int reduce_operand_dim(const Graph *, const Node *, int d);
 /* The last of the leading dimensions that are not 1, where a linear layer and all that it reads and makes have the
    same rows; else -1. Those rows are one matrix wherever they lie at one distance from each other. */
 int linear_rows(const Graph *, const Node *);

@@ -18,6 +18,7 @@ typedef struct Conv {
     int64_t nv, nh;         /* phases that share the code being written, vertical and horizontal */
     const Ix *pv, *ph;      /* which of them */
     bool chan_outer;        /* loops c, ky, kx: input without channel runs */
+    bool oc_outer;          /* blocks of output channels are outside the loops over the map, or over a part of it */
     const int64_t *order;   /* by a table: the channels of each group in the order in which they lie, else NULL */
     KcRun run;
     const Ix *along;        /* the place of the channel being read */
@@ -53,10 +54,10 @@ static const Expr *conv_init(KC *kc, void *user, int j)
 }
 
 /* Tiles along a row of the map; tiles in the map. */
-static int64_t tiles_along(const KC *kc, const Conv *c) { return (c->h.w.out + kc->s.px - 1) / kc->s.px; }
+static int64_t tiles_along(const KC *kc, const Conv *c) { return (c->h.w.out + kc->s->px - 1) / kc->s->px; }
 static int64_t tiles_over(const KC *kc, const Conv *c)
 {
-    return (c->v.w.out + kc->s.rows - 1) / kc->s.rows * tiles_along(kc, c);
+    return (c->v.w.out + kc->s->rows - 1) / kc->s->rows * tiles_along(kc, c);
 }
 
 static void red_vars(KC *kc, const Conv *c, const Ix *const *red, const Ix **ch, const Ix **ky, const Ix **kx)
@@ -148,7 +149,7 @@ static void tap_loops(KC *kc, Conv *c, Contract *t, bool clip_x)
     kc_cut(t, &ch);
     if (c->chan_outer)
         c->at_c = add_loop(t, ch);
-    c->at_y = taps(kc, t, "ky", &c->v.w, c->y, kc->s.peel);
+    c->at_y = taps(kc, t, "ky", &c->v.w, c->y, kc->s->peel);
     c->at_x = taps(kc, t, "kx", &c->h.w, c->x, clip_x);
     if (!c->chan_outer)
         c->at_c = add_loop(t, ch);
@@ -161,7 +162,7 @@ static void tile(KC *kc, Conv *c, int px, bool clip_x)
                   .user = c, .init = conv_init, .x = conv_x, .w = conv_w, .coord = conv_coord};
     if (!c->chan_outer && !c->order && c->cg % kc->t->lanes == 0 && kc_vector(kc, c->in, &c->it, 1))
         t.xs = conv_xs;
-    bool inside = !kc->s.peel || !conv_overhangs(kc->n);
+    bool inside = !kc->s->peel || !conv_overhangs(kc->n);
     int64_t many = c->chan_outer ? (int64_t)LONG_SUM * SUM_BLOCK : 2 * SUM_BLOCK; /* else tap_loops has blocks */
     bool one = c->v.w.k * c->h.w.k == 1 && c->cg >= many && inside;
     c->cut = one ? kc_blocks(kc, &t, "c", c->cg) : 0;
@@ -177,10 +178,10 @@ static void channels(KC *kc, const Ix *x, int px, bool clip_x, void *user)
     Conv *c = user;
     c->x = x;
     if (c->fetch)
-        c->pass = ADD(MULC(ix_div(kc->A, c->y, kc->s.rows), tiles_along(kc, c)), ix_div(kc->A, x, kc->s.px));
+        c->pass = ADD(MULC(ix_div(kc->A, c->y, kc->s->rows), tiles_along(kc, c)), ix_div(kc->A, x, kc->s->px));
     for (int i = c->from; i < c->to; i++) {
         c->s = &c->seg[i];
-        bool loop = c->s->blocks > 1 && !kc->s.oc_outer;
+        bool loop = c->s->blocks > 1 && !c->oc_outer;
         if (loop)
             c->blk = IXV(kb_for(&kc->b, LOOP_SERIAL, "oc", IXC(0), IXC(c->s->blocks), 1));
         else if (c->s->blocks == 1)
@@ -195,20 +196,20 @@ static void row(KC *kc, const Ix *y, void *user)
 {
     Conv *c = user;
     c->y = y;
-    kc_columns(kc, &c->h.w, kc->s.peel, kc->s.px, channels, c);
+    kc_columns(kc, &c->h.w, kc->s->peel, kc->s->px, channels, c);
 }
 
 /* The rest of the rows comes first: the parallel loop must be the last statement. */
 static void rows(KC *kc, Conv *c, int from, int to, bool parallel)
 {
-    int64_t step = imin(kc->s.rows, c->height), whole = c->height / step * step;
+    int64_t step = imin(kc->s->rows, c->height), whole = c->height / step * step;
     c->from = from, c->to = to;
     if (whole < c->height) {
         c->rows = (int)(c->height - whole);
         row(kc, ADDC(c->first, whole), c);
     }
     c->rows = (int)step;
-    kc_rows(kc, parallel ? LOOP_PARALLEL : LOOP_SERIAL, c->first, whole, step, c->h.w.out / kc->s.px + 2, row, c);
+    kc_rows(kc, parallel ? LOOP_PARALLEL : LOOP_SERIAL, c->first, whole, step, c->h.w.out / kc->s->px + 2, row, c);
 }
 
 /* The weight of group g, its output o, its input ch, tap (ky, kx) counted among those of phases v and h. */
@@ -291,7 +292,7 @@ static void pair(KC *kc, Conv *c, Seg *s)
 
 static void segments(KC *kc, Conv *c)
 {
-    int nb = (int)imin(kc->s.nb, (c->og + c->lanes - 1) / c->lanes);
+    int nb = (int)imin(kc->s->nb, (c->og + c->lanes - 1) / c->lanes);
     ChannelBlocks b = channel_blocks(c->og, nb, c->lanes);
     c->nseg = 0;
     if (b.full)
@@ -309,11 +310,9 @@ static Conv *conv_new(KC *kc)
     const Node *n = kc->n;
     const Type *w = kc_type(kc, n->in[1]);
     Conv *c = NEW(kc->A, Conv, 1);
-    if (!kc_epilogue_vector(kc, 1))
-        kc->s.lanes = 1;
-    kc->s.oc_outer = kc->s.oc_outer || kc_sums(kc);
     *c = (Conv){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .it = *kc_type(kc, n->in[0]), .ot = kc->frame,
-                .groups = n->attr.groups, .kh = w->dim[2], .kw = w->dim[3], .lanes = kc->s.lanes};
+                .groups = n->attr.groups, .kh = w->dim[2], .kw = w->dim[3], .lanes = kc->s->lanes,
+                .oc_outer = kc->s->oc_outer || kc_sums(kc)};
     c->cg = c->it.dim[1] / c->groups, c->og = c->ot.dim[1] / c->groups;
     c->nv = c->nh = 1;
     c->pv = c->ph = IXC(0);
@@ -327,7 +326,7 @@ static Conv *conv_new(KC *kc)
 static void blocks(KC *kc, Conv *c, int i, bool parallel)
 {
     bool loop = c->seg[i].blocks > 1, sums = kc_sums(kc);
-    c->fetch = loop && kc->l->weights_far && !kc->s.sum_rows;
+    c->fetch = loop && kc->l->weights_far && !kc->s->sum_rows;
     LoopKind kind = parallel ? LOOP_PARALLEL : LOOP_SERIAL;
     c->blk = loop ? IXV(kb_for(&kc->b, kind, "oc", IXC(0), IXC(c->seg[i].blocks), 1)) : IXC(0);
     if (sums)
@@ -344,8 +343,8 @@ static void blocks(KC *kc, Conv *c, int i, bool parallel)
 static void parts(KC *kc, Conv *c, bool parallel)
 {
     c->part =
-        IXV(kb_for(&kc->b, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "part", IXC(0), IXC(c->height / kc->s.sum_rows), 1));
-    c->height = kc->s.sum_rows;
+        IXV(kb_for(&kc->b, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "part", IXC(0), IXC(c->height / kc->s->sum_rows), 1));
+    c->height = kc->s->sum_rows;
     c->first = MULC(c->part, c->height);
     for (int i = 0; i < c->nseg; i++)
         blocks(kc, c, i, false);
@@ -364,9 +363,9 @@ static void nest(KC *kc, Conv *c, bool parallel)
     c->g = group ? IXV(kb_for(b, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "g", IXC(0), IXC(c->groups), 1)) : IXC(0);
     parallel = parallel && !group;
     c->part = c->first = IXC(0), c->height = c->v.w.out;
-    if (kc->s.sum_rows)
+    if (kc->s->sum_rows)
         parts(kc, c, parallel);
-    else if (!kc->s.oc_outer)
+    else if (!c->oc_outer)
         rows(kc, c, 0, c->nseg, parallel);
     else
         for (int i = c->nseg - 1; i >= 0; i--) /* the tail first: the blocks' loop may be parallel */

@@ -143,7 +143,7 @@ static void by_taps(KC *kc, Dw *d, int acc, const Ix *x, int px, bool clip_x)
 {
     const Ix *lo = IXC(0), *hi = IXC(d->v.k);
     Taps t = {.d = d, .x = x, .px = px, .clip = clip_x};
-    if (kc->s.peel)
+    if (kc->s->peel)
         kc_clip(kc, &d->v, d->y, &lo, &hi);
     Terms rows = {.name = "ky", .add = add_taps, .user = &t, .elems = px, .lanes = d->lanes};
     kc_add_up(kc, &rows, lo, hi, d->v.k, acc);
@@ -166,7 +166,7 @@ static void row(KC *kc, const Ix *y, void *user)
 {
     Dw *d = user;
     d->y = y;
-    kc_columns(kc, &d->h, kc->s.peel, kc->s.px, tile, d);
+    kc_columns(kc, &d->h, kc->s->peel, kc->s->px, tile, d);
 }
 
 /* The vector of channels at work, and what its pixels share. */
@@ -202,19 +202,19 @@ static void vectors(KC *kc, const Ix *y, void *user)
 /* The rest of the rows comes first: the parallel loop must be the last statement. */
 static void rows(KC *kc, Dw *d, LoopKind kind, RowFn *fn)
 {
-    int64_t oh = d->ot.dim[2], step = kc->s.rows, n = oh / step * step;
+    int64_t oh = d->ot.dim[2], step = kc->s->rows, n = oh / step * step;
     if (n < oh) {
         d->rows = (int)(oh - n);
         fn(kc, IXC(n), d);
     }
     d->rows = (int)step;
-    kc_rows(kc, kind, IXC(0), n, step, d->ot.dim[3] / kc->s.px + 2, fn, d);
+    kc_rows(kc, kind, IXC(0), n, step, d->ot.dim[3] / kc->s->px + 2, fn, d);
 }
 
 /* Blocks of nb vectors of channels outermost; what is left comes first. */
 static void blocks(KC *kc, Dw *d, LoopKind kind)
 {
-    int64_t nb = imin(kc->s.nb, imax(1, d->whole)), n = d->whole / nb;
+    int64_t nb = imin(kc->s->nb, imax(1, d->whole)), n = d->whole / nb;
     d->first = IXC(n * nb), d->count = d->whole % nb, d->with_tail = d->channels % d->lanes;
     if (d->count || d->with_tail)
         rows(kc, d, n ? LOOP_SERIAL : kind, vectors);
@@ -264,10 +264,8 @@ void lower_depthwise(KC *kc)
     const Value *wv = &kc->l->g->value.v[n->in[1]];
     Dw *d = NEW(kc->A, Dw, 1);
     const Layout *out = &kc->l->g->value.v[kc_out(kc)].layout; /* strided: in the order of the operand's table */
-    if (out->order != ORDER_STRIDED && !kc_epilogue_vector(kc, 1))
-        kc->s.lanes = 1;
     *d = (Dw){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .it = *kc_type(kc, n->in[0]), .ot = kc->frame,
-              .lanes = kc->s.lanes};
+              .lanes = kc->s->lanes};
     d->v = kc_slide(kc, wv->type.dim[2], 0);
     d->h = kc_slide(kc, wv->type.dim[3], 1);
     d->channels = d->it.dim[1];
@@ -278,10 +276,8 @@ void lower_depthwise(KC *kc)
         kc->slot = d->vec.slot, kc->slots = d->channels = (int64_t)d->vec.n * d->lanes;
     }
     int64_t taps = d->v.k * d->h.k;
-    d->once = dw_by_inputs(kc->t, &kc->s, taps);
-    d->stay = d->once && dw_weights_stay(kc->t, taps, kc->s.rows * kc->s.px);
-    if (!d->once) /* the epilogue may have taken the vectors away */
-        kc->s.rows = 1;
+    d->once = dw_by_inputs(kc->t, kc->s, taps);
+    d->stay = d->once && dw_weights_stay(kc->t, taps, kc->s->rows * kc->s->px);
     pack(kc, d, wv);
     kc_zero_borders(kc);
     bool batch = d->it.dim[0] > 1;
@@ -290,7 +286,7 @@ void lower_depthwise(KC *kc)
     d->whole = d->channels / d->lanes;
     if (node_reduces(n))
         maps(kc, d, kind);
-    else if (kc->s.oc_outer)
+    else if (kc->s->oc_outer)
         blocks(kc, d, kind);
     else {
         d->first = IXC(0), d->count = d->whole, d->with_tail = d->channels % d->lanes;

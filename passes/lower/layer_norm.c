@@ -130,8 +130,8 @@ void lower_layer_norm(KC *kc)
     Ln o = {.in = n->in[0], .out = kc_out(kc), .weight = n->nin > 1 ? n->in[1] : -1, .bias = n->nin > 2 ? n->in[2] : -1,
             .t = kc_type(kc, kc_out(kc)), .axis = (int)n->attr.axis, .along = 1};
     o.vdim = value_vdim(kc->l->g, o.out);
-    bool vector = kc_vector(kc, o.in, o.t, o.vdim), inside = o.axis == o.vdim;
-    int lanes = vector ? kc->s.lanes : 1;
+    bool inside = o.axis == o.vdim;
+    int lanes = kc->s->lanes;
     while (inside && lanes > 1 && lanes > o.t->dim[o.axis])
         lanes = lanes / 2 < kc->t->min_lanes ? 1 : lanes / 2;
     if (inside)

@@ -34,7 +34,7 @@ typedef struct KC {
     Arena *A;
     const Node *n;
     const Target *t;
-    Schedule s;
+    const Schedule *s;
     Kernel *k;
     KB b;
     Call call;

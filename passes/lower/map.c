@@ -55,7 +55,6 @@ void lower_map(KC *kc)
 {
     bool reduces = node_reduces(kc->n);
     int vdim = reduces ? 1 : value_vdim(kc->l->g, kc_out(kc));
-    bool vector = kc_vector(kc, kc->n->in[0], &kc->frame, vdim) && kc_epilogue_vector(kc, vdim);
     kc_zero_borders(kc);
     Type t = kc->frame;
     if (reduces)
@@ -64,5 +63,5 @@ void lower_map(KC *kc)
     if (across >= 0)
         kc_nest_across(kc, &t, vdim, across, true, body, &vdim);
     else
-        kc_nest(kc, &t, vdim, vector ? kc->s.lanes : 1, true, reduces ? channels : body, &vdim);
+        kc_nest(kc, &t, vdim, kc->s->lanes, true, reduces ? channels : body, &vdim);
 }

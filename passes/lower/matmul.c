@@ -249,7 +249,7 @@ static void all_rows(KC *kc, Mm *m, int nb, int64_t from)
         rows(kc, m, nb, m->lo, m->hi, m->step);
         return;
     }
-    int64_t px = imin(kc->s.px, m->M - from), whole = from + (m->M - from) / px * px;
+    int64_t px = imin(kc->s->px, m->M - from), whole = from + (m->M - from) / px * px;
     rows(kc, m, nb, IXC(from), IXC(whole), px);
     if (whole < m->M)
         rows(kc, m, nb, IXC(whole), IXC(m->M), m->M - whole);
@@ -259,11 +259,11 @@ static void all_rows(KC *kc, Mm *m, int nb, int64_t from)
    of them, or those above the diagonal and those that it crosses. */
 static void segment(KC *kc, Mm *m, int nb, int64_t block, bool tail)
 {
-    if (!kc->s.symmetric) {
+    if (!kc->s->symmetric) {
         all_rows(kc, m, nb, 0);
         return;
     }
-    int64_t px = imin(kc->s.px, block);
+    int64_t px = imin(kc->s->px, block);
     while (block % px)
         px--;
     const Ix *begin = tail ? IXC(m->first) : MULC(m->blk, m->wide);
@@ -322,7 +322,7 @@ static void columns(KC *kc, Mm *m, int nb, int64_t block, bool tail)
 static void all_columns(KC *kc, Mm *m, LoopKind kind)
 {
     bool constant = kc->n->op == OP_linear;
-    int64_t vec = (m->cols + m->lanes - 1) / m->lanes, nb = imin(kc->s.nb, vec), full = m->cols / (nb * m->lanes);
+    int64_t vec = (m->cols + m->lanes - 1) / m->lanes, nb = imin(kc->s->nb, vec), full = m->cols / (nb * m->lanes);
     int64_t rest = m->cols - full * nb * m->lanes;
     if (rest) { /* before the parallel loop over whole blocks */
         int64_t nv = (rest + m->lanes - 1) / m->lanes;
@@ -348,7 +348,7 @@ static bool near_weights(const KC *kc, const Mm *m) { return m->K * m->cols * 4 
 /* Rows of a block that stays in L2 beside such weights, with what is made of it. 0: all do, or the weights do not. */
 static int64_t row_block(const KC *kc, const Mm *m)
 {
-    int64_t bytes = (m->K + m->cols) * 4, px = kc->s.px;
+    int64_t bytes = (m->K + m->cols) * 4, px = kc->s->px;
     if (kc->rows < 0 || m->lanes == 1 || !near_weights(kc, m) || m->M * bytes <= kc->t->l2 / 2)
         return 0;
     return imax(kc->t->l2 / 4 / bytes / px, 8) * px;
@@ -356,7 +356,7 @@ static int64_t row_block(const KC *kc, const Mm *m)
 
 static void blocks_of_rows(KC *kc, Mm *m, int64_t block)
 {
-    int64_t px = kc->s.px, whole = m->M / px * px;
+    int64_t px = kc->s->px, whole = m->M / px * px;
     if (whole < m->M) { /* before the parallel loop */
         m->lo = IXC(whole), m->hi = IXC(m->M), m->step = m->M - whole;
         all_columns(kc, m, LOOP_SERIAL);
@@ -371,15 +371,9 @@ static void blocks_of_rows(KC *kc, Mm *m, int64_t block)
 /* Vectors along the columns or, where those do not lie side by side, along the sum. */
 static void choose_vectors(const KC *kc, Mm *m)
 {
-    int R = m->ot.rank;
-    bool vector = kc_epilogue_vector(kc, R - 1);
-    if (kc->n->op == OP_matmul)
-        vector = vector && kc_vector(kc, m->b, &m->bt, m->bt.rank - (m->tb ? 2 : 1));
-    bool along = !vector && m->tb && !m->ta && m->K > 1 && kc_vector(kc, m->a, &m->at, m->at.rank - 1) &&
-                 kc_vector(kc, m->b, &m->bt, m->bt.rank - 1);
-    m->along = along ? m->lanes : 1;
-    if (!vector)
-        m->lanes = 1;
+    bool vector = product_vector(kc->l->g, kc->n);
+    m->along = vector ? 1 : kc->s->lanes;
+    m->lanes = vector ? kc->s->lanes : 1;
 }
 
 void lower_matmul(KC *kc)
@@ -389,7 +383,7 @@ void lower_matmul(KC *kc)
     Mm *m = NEW(kc->A, Mm, 1);
     *m = (Mm){.a = n->in[0], .b = n->in[1], .bias = n->nin > 2 ? n->in[2] : -1, .at = *kc_type(kc, n->in[0]),
               .bt = *kc_type(kc, n->in[1]), .ot = kc->frame, .ta = n->attr.transpose_a, .tb = n->attr.transpose_b,
-              .wparam = -1, .packed = {-1, -1}, .lanes = kc->s.lanes};
+              .wparam = -1, .packed = {-1, -1}, .lanes = kc->s->lanes};
     int R = m->ot.rank;
     m->cols = m->ot.dim[R - 1];
     m->K = m->ta ? m->at.dim[m->at.rank - 2] : m->at.dim[m->at.rank - 1];

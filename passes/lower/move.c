@@ -41,7 +41,7 @@ static void lower_concat(KC *kc)
         m.in = kc->n->in[i];
         m.frame = kc_type(kc, m.in);
         bool vector = kc_vector(kc, m.in, m.frame, m.vdim) && m.frame->dim[m.vdim] > 1;
-        kc_nest(kc, m.frame, m.vdim, vector ? kc->s.lanes : 1, false, concat_body, &m);
+        kc_nest(kc, m.frame, m.vdim, vector ? kc->s->lanes : 1, false, concat_body, &m);
         m.offset += m.frame->dim[axis];
     }
 }
@@ -58,15 +58,6 @@ static void from_slice(KC *kc, Move *m, const Ix *const *coord, const Ix **in)
         start = imax(0, imin(start, it->dim[d]));
         in[d] = ADDC(MULC(coord[d], k < a->step.n ? a->step.v[k] : 1), start);
     }
-}
-
-static bool slice_steps(const KC *kc, int d)
-{
-    const Attrs *a = &kc->n->attr;
-    for (int k = 0; k < a->axes.n; k++)
-        if (a->axes.v[k] == d && k < a->step.n && a->step.v[k] != 1)
-            return true;
-    return false;
 }
 
 static void from_shuffle(KC *kc, Move *m, const Ix *const *coord, const Ix **in)
@@ -125,9 +116,9 @@ static void lower_pad(KC *kc)
     ValueId out = kc_out(kc);
     Move m = {.in = kc->n->in[0], .vdim = value_vdim(kc->l->g, out)};
     m.frame = kc_type(kc, m.in);
-    kc_nest(kc, kc_type(kc, out), m.vdim, kc->s.lanes, false, fill_body, &m.vdim);
+    kc_nest(kc, kc_type(kc, out), m.vdim, kc->s->lanes, false, fill_body, &m.vdim);
     bool vector = kc_vector(kc, m.in, m.frame, m.vdim) && m.frame->dim[m.vdim] > 1;
-    kc_nest(kc, m.frame, m.vdim, vector ? kc->s.lanes : 1, false, pad_body, &m);
+    kc_nest(kc, m.frame, m.vdim, vector ? kc->s->lanes : 1, false, pad_body, &m);
 }
 
 void lower_move(KC *kc)
@@ -142,22 +133,12 @@ void lower_move(KC *kc)
         lower_pad(kc);
         return;
     }
-    const Type *ot = kc_type(kc, out), *it = kc_type(kc, in);
+    const Type *ot = kc_type(kc, out);
     Move m = {.in = in, .frame = ot, .vdim = value_vdim(kc->l->g, out)};
-    bool vector = false;
     switch (kc->n->op) {
-    case OP_slice:
-        m.from = from_slice;
-        vector = !slice_steps(kc, m.vdim) && kc_vector(kc, in, it, m.vdim) && it->dim[m.vdim] > 1;
-        break;
-    case OP_channel_shuffle:
-        m.from = from_shuffle;
-        vector = m.vdim != 1 && kc_vector(kc, in, it, m.vdim) && it->dim[m.vdim] > 1;
-        break;
-    case OP_transpose:
-        m.from = from_transpose;
-        vector = kc->n->attr.perm.v[m.vdim] == m.vdim && kc_vector(kc, in, it, m.vdim) && it->dim[m.vdim] > 1;
-        break;
+    case OP_slice: m.from = from_slice; break;
+    case OP_channel_shuffle: m.from = from_shuffle; break;
+    case OP_transpose: m.from = from_transpose; break;
     case OP_reshape: case OP_flatten: m.from = from_view; break;
     default: bug("no lowering for operator '%s'", op_info[kc->n->op].name);
     }
@@ -165,5 +146,5 @@ void lower_move(KC *kc)
     if (across >= 0)
         kc_nest_across(kc, ot, m.vdim, across, true, copy_body, &m);
     else
-        kc_nest(kc, ot, m.vdim, vector ? kc->s.lanes : 1, true, copy_body, &m);
+        kc_nest(kc, ot, m.vdim, kc->s->lanes, true, copy_body, &m);
 }

@@ -55,9 +55,7 @@ static const Expr *walk(KC *kc, Norm *o, const char *name, double zero, XOp comb
 {
     KB *b = &kc->b;
     int64_t size = o->t->dim[o->axis];
-    int L = o->along ? kc->s.lanes : 1;
-    if (o->along && !kc_vector(kc, o->in, o->t, o->vdim))
-        L = 1;
+    int L = o->along ? kc->s->lanes : 1;
     int64_t whole = o->along ? size / L * L : 0;
     const Expr *r = NULL;
     if (o->along && L > 1 && whole) {
@@ -116,9 +114,8 @@ void lower_softmax(KC *kc)
     o.along = o.axis == o.vdim;
     Type frame = *o.t;
     frame.dim[o.axis] = 1;
-    bool vector = !o.along && kc_vector(kc, o.in, o.t, o.vdim);
     kc_zero_borders(kc);
-    kc_nest(kc, &frame, o.vdim, vector ? kc->s.lanes : 1, true, softmax_body, &o);
+    kc_nest(kc, &frame, o.vdim, o.along ? 1 : kc->s->lanes, true, softmax_body, &o);
 }
 
 /* x / max(sqrt(sum x^2), eps): the sum in vectors where all reduced elements are contiguous. */
@@ -209,7 +206,7 @@ static void l2_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user
     for (int i = 0; i < o->t->rank; i++)
         o->outer[i] = coord[i];
     o->acc = kb_let(b, "sum", x_const(b, vt(DT_F32, 1), 0));
-    o->lanes = o->reduced[o->vdim] && o->t->dim[o->vdim] > 1 && kc_vector(kc, o->in, o->t, o->vdim) ? kc->s.lanes : 1;
+    o->lanes = kc->s->lanes;
     Type rows = o->inner;
     rows.dim[o->vdim] = 1;
     int64_t count = type_elems(&rows);

@@ -194,12 +194,10 @@ void lower_pool(KC *kc)
     if (kc->n->op == OP_avg_pool)
         p.counts = count_table(kc, &p);
     p.vdim = value_vdim(kc->l->g, kc_out(kc));
-    const Type *it = kc_type(kc, kc->n->in[0]);
-    int lanes = p.vdim == 1 && kc_vector(kc, kc->n->in[0], it, 1) && kc_epilogue_vector(kc, 1) ? kc->s.lanes : 1;
-    p.lanes = lanes;
+    p.lanes = kc->s->lanes;
     kc_zero_borders(kc);
-    if (kc->n->op == OP_max_pool && lanes > 1 && pixels(kc, &p) > 1)
+    if (kc->n->op == OP_max_pool && p.lanes > 1 && pixels(kc, &p) > 1)
         max_rows(kc, &p);
     else
-        kc_nest(kc, &kc->frame, p.vdim, lanes, true, body, &p);
+        kc_nest(kc, &kc->frame, p.vdim, p.lanes, true, body, &p);
 }

@@ -68,21 +68,12 @@ void lower_reduce(KC *kc)
     ValueId in = kc->n->in[0], out = kc_out(kc);
     const Attrs *a = &kc->n->attr;
     Red r = {.it = kc_type(kc, in), .max = kc->n->op == OP_max, .naxes = a->axes.n, .inner = 1};
-    const Type *ot = &kc->frame;
-    bool reduced[MAX_RANK] = {false};
     for (int i = 0; i < a->axes.n; i++) {
         r.axis[i] = (int)a->axes.v[i];
-        reduced[r.axis[i]] = true;
         r.inner *= r.it->dim[r.axis[i]];
     }
-    int vdim = value_vdim(kc->l->g, out), o = 0;
-    r.vdim = 0;
-    for (int i = 0; i < r.it->rank; i++) { /* the input's dimension that becomes the output's vdim */
-        if (a->keep ? i == vdim : !reduced[i] && o == vdim)
-            r.vdim = i;
-        o += !reduced[i];
-    }
-    bool vector = !reduced[r.vdim] && kc_vector(kc, in, r.it, r.vdim) && kc_epilogue_vector(kc, vdim);
+    int vdim = value_vdim(kc->l->g, out);
+    r.vdim = reduce_operand_dim(kc->l->g, kc->n, vdim);
     kc_zero_borders(kc);
-    kc_nest(kc, ot, vdim, vector ? kc->s.lanes : 1, true, body, &r);
+    kc_nest(kc, &kc->frame, vdim, kc->s->lanes, true, body, &r);
 }

@@ -70,7 +70,6 @@ void lower_upsample(KC *kc)
         table(kc, "rows", it->dim[2], kc->n->attr.scale.v[0], &u.row, &u.row_w);
         table(kc, "cols", it->dim[3], kc->n->attr.scale.v[1], &u.col, &u.col_w);
     }
-    bool vector = u.vdim == 1 && kc_vector(kc, in, it, 1);
     kc_zero_borders(kc);
-    kc_nest(kc, kc_type(kc, out), u.vdim, vector ? kc->s.lanes : 1, true, bilinear ? bilinear_body : nearest_body, &u);
+    kc_nest(kc, kc_type(kc, out), u.vdim, kc->s->lanes, true, bilinear ? bilinear_body : nearest_body, &u);
 }

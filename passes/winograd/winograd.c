@@ -70,7 +70,7 @@ static void product_loops(KC *kc, Wino *c, Contract *t)
 static void products(KC *kc, Wino *c)
 {
     KB *b = &kc->b;
-    int64_t px = imin(kc->s.px, c->p.tiles), whole = c->p.tiles / px * px;
+    int64_t px = imin(kc->s->px, c->p.tiles), whole = c->p.tiles / px * px;
     Contract t = {.rows = 1, .nb = c->s->nb, .lanes = c->lanes, .last_n = c->lanes, .user = c, .init = zero,
                   .x = product_x, .w = product_w, .store = product_store};
     if (c->conv.inner % c->lanes == 0)
@@ -194,7 +194,7 @@ static void output_totals(KC *kc, const Wino *c, const Ix *ch, int lanes, int va
     Wino *all = user;
     all->ch = ch, all->ch_valid = valid;
     kc_totals(kc, 1, lanes);
-    int64_t rows = kc->s.oc_outer ? c->p.ny : kc->s.rows;
+    int64_t rows = kc->s->oc_outer ? c->p.ny : kc->s->rows;
     const Ix *oc = ADDC(ADD(MULC(c->blk, (int64_t)c->s->nb * lanes), ch), c->s->first);
     all_tiles(kc, all, rows);
     kc_store_totals(kc, 0, c->n, oc, ix_div(kc->A, c->row, rows), valid);
@@ -213,8 +213,8 @@ static void output(KC *kc, Wino *c, int64_t rows)
 /* Calls fn with c->n, c->row and c->tile set: for the block of tile rows at hand, or for all images. */
 static void images(KC *kc, Wino *c, void (*fn)(KC *, Wino *, int64_t rows))
 {
-    if (!kc->s.oc_outer) {
-        fn(kc, c, kc->s.rows);
+    if (!kc->s->oc_outer) {
+        fn(kc, c, kc->s->rows);
         return;
     }
     bool batch = c->it.dim[0] > 1;
@@ -235,7 +235,7 @@ static void channels(KC *kc, Wino *c)
 /* Opens a loop over as many parts as threads can share the n pieces of work among; returns their number. */
 static int64_t divide(KC *kc, Wino *c, int64_t n)
 {
-    int64_t parts = imin(kc->s.parts, n);
+    int64_t parts = imin(kc->s->parts, n);
     c->part = parts > 1 ? IXV(kb_for(&kc->b, LOOP_PARALLEL, "part", IXC(0), IXC(parts), 1)) : IXC(0);
     return parts;
 }
@@ -250,7 +250,7 @@ static const Ix *share(KC *kc, const Wino *c, const char *name, int64_t n, int64
 static void segments(KC *kc, Wino *c)
 {
     int64_t oc = c->ot.dim[1];
-    int nb = (int)imin(kc->s.nb, (oc + c->lanes - 1) / c->lanes);
+    int nb = (int)imin(kc->s->nb, (oc + c->lanes - 1) / c->lanes);
     ChannelBlocks b = channel_blocks(oc, nb, c->lanes);
     if (b.full)
         c->seg[c->nseg++] = (Seg){.blocks = (int)b.full, .nb = nb, .last_n = c->lanes};
@@ -270,21 +270,19 @@ static int scratch(KC *kc, const char *name, int64_t parts, int64_t planes, int6
 void lower_winograd(KC *kc)
 {
     const Node *n = kc->n;
-    if (!kc_epilogue_vector(kc, 1))
-        kc->s.lanes = 1;
     Wino *c = NEW(kc->A, Wino, 1);
-    *c = (Wino){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .lanes = kc->s.lanes, .it = *kc_type(kc, n->in[0]),
+    *c = (Wino){.in = n->in[0], .bias = n->nin > 2 ? n->in[2] : -1, .lanes = kc->s->lanes, .it = *kc_type(kc, n->in[0]),
                 .ot = kc->frame};
-    if (!winograd_conv(kc->l->g, n, kc->s.peel, &c->conv))
+    if (!winograd_conv(kc->l->g, n, kc->s->peel, &c->conv))
         bug("a Winograd kernel for what has none");
-    c->w = winograd_make(kc->s.wino, c->conv.r);
-    c->p = winograd_plan(&kc->s, &c->conv, &c->it, &c->ot);
+    c->w = winograd_make(kc->s->wino, c->conv.r);
+    c->p = winograd_plan(kc->s, &c->conv, &c->it, &c->ot);
     int64_t offset = n->scratch_offset, nn = (int64_t)c->w.n * c->w.n;
-    bool outer = kc->s.oc_outer;
-    int64_t inputs = outer ? 1 : kc->s.parts;
+    bool outer = kc->s->oc_outer;
+    int64_t inputs = outer ? 1 : kc->s->parts;
     c->v = scratch(kc, "v", inputs, nn, c->p.v_plane, &offset);
-    c->m = scratch(kc, "m", kc->s.parts, nn, c->p.m_plane, &offset);
-    if (kc->s.peel)
+    c->m = scratch(kc, "m", kc->s->parts, nn, c->p.m_plane, &offset);
+    if (kc->s->peel)
         c->band = scratch(kc, "band", inputs, c->p.band_rows, c->p.band_row, &offset);
     segments(kc, c);
     kc_zero_borders(kc);
@@ -306,14 +304,14 @@ void lower_winograd(KC *kc)
         kc_close(kc, parts > 1);
         return;
     }
-    int64_t parts = divide(kc, c, c->p.blocks), per_image = c->p.ny / kc->s.rows;
+    int64_t parts = divide(kc, c, c->p.blocks), per_image = c->p.ny / kc->s->rows;
     const Ix *block = share(kc, c, "block", c->p.blocks, parts);
     bool batch = c->it.dim[0] > 1;
     c->v_part = c->part;
     c->n = batch ? ix_div(kc->A, block, per_image) : IXC(0);
-    c->row = MULC(batch ? ix_mod(kc->A, block, per_image) : block, kc->s.rows);
+    c->row = MULC(batch ? ix_mod(kc->A, block, per_image) : block, kc->s->rows);
     c->tile = IXC(0);
-    wino_input(kc, c, kc->s.rows);
+    wino_input(kc, c, kc->s->rows);
     for (int i = 0; i < c->nseg; i++) {
         c->s = &c->seg[i];
         c->blk = IXV(kb_for(&kc->b, LOOP_SERIAL, "oc", IXC(0), IXC(c->s->blocks), 1));
