@@ -21,7 +21,6 @@ typedef struct Conv {
     bool oc_outer;          /* blocks of output channels are outside the loops over the map, or over a part of it */
     const int64_t *order;   /* by a table: the channels of each group in the order in which they lie, else NULL */
     KcRun run;
-    const Ix *along;        /* the place of the channel being read */
     int cut;                /* one tap, many channels: loops over blocks of channels and in them, 0: loops over taps */
     int at_c, at_y, at_x;   /* which loops go over channels and taps */
     Seg seg[2];
@@ -69,22 +68,40 @@ static void red_vars(KC *kc, const Conv *c, const Ix *const *red, const Ix **ch,
     *ch = red[c->at_c], *ky = red[c->at_y], *kx = red[c->at_x];
 }
 
-static const Expr *conv_xs(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red, int lanes)
+/* Where the channel lies that all pixels read. */
+static const Ix *conv_along(KC *kc, void *user, const Ix *const *red)
 {
-    Conv *c = user;
-    const Ix *ch, *ky, *kx, *coord[4];
+    const Conv *c = user;
+    const Ix *ch, *ky, *kx;
+    red_vars(kc, c, red, &ch, &ky, &kx);
+    return kc_along(kc, &c->run, ADD(MULC(c->g, c->cg), ch));
+}
+
+/* The coordinates of a pixel's input in that step. */
+static void input_at(KC *kc, const Conv *c, const Ix *r, const Ix *q, const Ix *const *red, const Ix **coord)
+{
+    const Ix *ch, *ky, *kx;
     red_vars(kc, c, red, &ch, &ky, &kx);
     coord[0] = c->n;
     coord[1] = ADD(MULC(c->g, c->cg), ch);
     coord[2] = ADDC(ADD(MULC(ADD(c->y, r), c->v.w.s), MULC(ky, c->v.w.d)), -c->v.w.p);
     coord[3] = ADDC(ADD(MULC(ADD(c->x, q), c->h.w.s), MULC(kx, c->h.w.d)), -c->h.w.p);
-    return lanes > 1 ? kc_load(kc, c->in, &c->it, coord, 1, lanes, lanes)
-                     : kc_load_along(kc, c->in, &c->it, coord, c->along, 1);
 }
 
-static const Expr *conv_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red)
+static const Expr *conv_xs(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red, int lanes)
 {
-    return conv_xs(kc, user, r, q, red, 1);
+    const Conv *c = user;
+    const Ix *coord[4];
+    input_at(kc, c, r, q, red, coord);
+    return kc_load(kc, c->in, &c->it, coord, 1, lanes, lanes);
+}
+
+static const Expr *conv_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red, const Ix *along)
+{
+    const Conv *c = user;
+    const Ix *coord[4];
+    input_at(kc, c, r, q, red, coord);
+    return kc_load_along(kc, c->in, &c->it, coord, along, 1);
 }
 
 static const Expr *conv_w(KC *kc, void *user, int j, const Ix *const *red)
@@ -98,8 +115,6 @@ static const Expr *conv_w(KC *kc, void *user, int j, const Ix *const *red)
         step = ADD(MULC(ADD(MULC(ch, kh), ky), kw), kx);
     else
         step = ADD(MULC(ADD(MULC(ky, kw), kx), c->cg), ch);
-    if (c->order && j == 0)
-        c->along = kc_along(kc, &c->run, ADD(MULC(c->g, c->cg), ch)); /* once for all pixels */
     if (c->fetch && j == 0)
         kc_prefetch(kc, &(Panels){c->s->wparam, c->s->blocks * c->nv * c->nh * c->groups, c->cg * kh * kw, wide,
                                   tiles_over(kc, c)}, panel, c->pass, step);
@@ -159,7 +174,8 @@ static void tap_loops(KC *kc, Conv *c, Contract *t, bool clip_x)
 static void tile(KC *kc, Conv *c, int px, bool clip_x)
 {
     Contract t = {.rows = c->rows, .px = px, .nb = c->s->nb, .lanes = c->lanes, .last_n = c->s->last_n, .vdim = 1,
-                  .user = c, .init = conv_init, .x = conv_x, .w = conv_w, .coord = conv_coord};
+                  .user = c, .init = conv_init, .x = conv_x, .w = conv_w, .coord = conv_coord,
+                  .shared = c->order ? conv_along : NULL};
     if (!c->chan_outer && !c->order && c->cg % kc->t->lanes == 0 && kc_vector(kc, c->in, &c->it, 1))
         t.xs = conv_xs;
     bool inside = !kc->s->peel || !conv_overhangs(kc->n);

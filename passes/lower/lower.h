@@ -173,9 +173,12 @@ typedef struct Contract {
     int mask;                             /* pairs: a parameter of `lanes` numbers, those of the upper half positive */
     void *user;
     const Expr *(*init)(KC *, void *, int j);                                             /* bias of vector j, or 0 */
-    const Expr *(*x)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red);    /* scalar input */
+    /* What the inputs of a step share. Asked once a step, before its weights and inputs. NULL: nothing. */
+    const Ix *(*shared)(KC *, void *, const Ix *const *red);
+    /* scalar input */
+    const Expr *(*x)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red, const Ix *shared);
     /* n scalar inputs from that step of the innermost loop on, which takes a multiple of the target's lanes. NULL:
-       they do not lie side by side. */
+       they do not lie side by side, or share something. */
     const Expr *(*xs)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red, int n);
     const Expr *(*w)(KC *, void *, int j, const Ix *const *red);                          /* vector of weights */
     CoordFn *coord;                                                                       /* of the output */

@@ -90,9 +90,9 @@ static const Expr *right(KC *kc, const Mm *m, const Ix *k, const Ix *col, int la
     return kc_load(kc, m->b, &frame, coord, vdim, lanes, n);
 }
 
-static const Expr *mm_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red)
+static const Expr *mm_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red, const Ix *shared)
 {
-    (void)r;
+    (void)r, (void)shared;
     return left(kc, user, q, sum_index(kc, user, red), 1, 1);
 }
 

@@ -34,8 +34,9 @@ static const Expr *product_xs(KC *kc, void *user, const Ix *row, const Ix *q, co
     return x_load(&kc->b, c->v, ix, lanes, 0);
 }
 
-static const Expr *product_x(KC *kc, void *user, const Ix *row, const Ix *q, const Ix *const *red)
+static const Expr *product_x(KC *kc, void *user, const Ix *row, const Ix *q, const Ix *const *red, const Ix *shared)
 {
+    (void)shared;
     return product_xs(kc, user, row, q, red, 1);
 }
 
