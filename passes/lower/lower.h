@@ -110,6 +110,7 @@ int kc_fold(KC *, const char *name, XOp op, const Expr *init, int64_t n, TermFn 
 
 Slide kc_slide(const KC *, int64_t k, int dim);
 void kc_close(KC *, int n); /* ends n loops */
+const Ix *kc_each(KC *, LoopKind, const char *name, int64_t n); /* opens a loop over n things; 0 where there is one */
 /* Window positions lo <= k < hi for which 0 <= o * s + k * d - p < in. */
 void kc_clip(KC *, const Slide *, const Ix *o, const Ix **lo, const Ix **hi);
 /* Walks the outputs along a row in tiles of px pixels and one narrower tile for the rest; with peel, outputs whose

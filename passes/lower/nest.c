@@ -188,6 +188,11 @@ void kc_close(KC *kc, int n)
         kb_end(&kc->b);
 }
 
+const Ix *kc_each(KC *kc, LoopKind kind, const char *name, int64_t n)
+{
+    return n > 1 ? IXV(kb_for(&kc->b, kind, name, IXC(0), IXC(n), 1)) : IXC(0);
+}
+
 void kc_clip(KC *kc, const Slide *w, const Ix *o, const Ix **lo, const Ix **hi)
 {
     const Ix *at = ADDC(MULC(o, w->s), -w->p), *back = MULC(at, -1);
