@@ -200,6 +200,10 @@ void kc_apart(Contract *, int inner);
    Term i is what kc_blocked makes of the loops' variables. */
 int kc_blocks(KC *, Contract *, const char *name, int64_t n);
 const Ix *kc_blocked(KC *, int loops, const Ix *const *red);
+/* Output channels, or columns, from `first` on in blocks of nb vectors, the last of which has last_n. weights: their
+   parameter. Most are whole blocks; what is left is a second segment of one narrower block. */
+typedef struct Segment { int64_t first; int blocks, nb, last_n, weights; } Segment;
+int kc_segments(const KC *, int64_t channels, int lanes, Segment *); /* returns how many there are */
 /* Panels of weights, [panels][steps][wide], of which each is read by several passes. */
 typedef struct Panels { int param; int64_t panels, steps, wide, passes; } Panels;
 /* In step `step` of pass `pass` over a panel: fetches what falls to it of the next panel. */

@@ -25,6 +25,17 @@ static int pixels(KC *kc, const Contract *c, const Ix **r, const Ix **q)
     return n;
 }
 
+int kc_segments(const KC *kc, int64_t channels, int lanes, Segment *s)
+{
+    int nb = (int)imin(kc->s->nb, (channels + lanes - 1) / lanes), n = 0;
+    ChannelBlocks b = channel_blocks(channels, nb, lanes);
+    if (b.full)
+        s[n++] = (Segment){.blocks = (int)b.full, .nb = nb, .last_n = lanes};
+    if (b.rest)
+        s[n++] = (Segment){.first = channels - b.rest, .blocks = 1, .nb = b.tail, .last_n = b.last};
+    return n;
+}
+
 /* The hardware does not look far enough ahead for what comes from beyond L2. There is one prefetch a step at most,
    except where few passes have to do it. Where there are many passes, the last ones fetch what is there already. */
 void kc_prefetch(KC *kc, const Panels *p, const Ix *panel, const Ix *pass, const Ix *step)
