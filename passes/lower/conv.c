@@ -14,7 +14,8 @@ typedef struct Walk {
     const Ix *part, *first; /* part of the map, its first row */
     int64_t height;         /* and its rows */
     int from, to;           /* segments whose tiles are walked */
-    const Seg *s;
+    const Segment *s;       /* block blk of these channels */
+    const Pair *pair;
     const Ix *blk;
     bool fetch;             /* the tiles over the map fetch the weights of the next block meanwhile */
     const Ix *pass;         /* which of these tiles this is */
@@ -37,11 +38,11 @@ static const Expr *conv_init(KC *kc, void *user, int j)
 {
     const Walk *w = ((const Tile *)user)->w;
     const Conv *c = w->c;
-    const Seg *s = w->s;
+    const Segment *s = w->s;
     if (c->bias < 0)
         return x_const(&kc->b, vt(DT_F32, c->lanes), 0);
-    if (s->pairs && j == s->nb - 1)
-        return x_load(&kc->b, s->bias, (const Ix *[]){IXC(0)}, c->lanes, 0);
+    if (w->pair->on && j == s->nb - 1)
+        return x_load(&kc->b, w->pair->bias, (const Ix *[]){IXC(0)}, c->lanes, 0);
     return kc_load_param(kc, c->bias, channel(kc, w, j), true, c->lanes, j == s->nb - 1 ? s->last_n : c->lanes);
 }
 
@@ -107,7 +108,7 @@ static const Expr *conv_w(KC *kc, void *user, int j, const Ix *const *red)
     const Tile *t = user;
     const Walk *w = t->w;
     const Conv *c = w->c;
-    const Seg *s = w->s;
+    const Segment *s = w->s;
     const Ix *set = ADD(MULC(ADD(MULC(w->pv, c->nh), w->ph), c->groups), w->g); /* weights of this phase and group */
     const Ix *panel = ADD(MULC(set, s->blocks), w->blk), *ch, *ky, *kx, *step;
     int64_t kh = c->v.w.k, kw = c->h.w.k, wide = (int64_t)s->nb * c->lanes;
@@ -117,10 +118,10 @@ static const Expr *conv_w(KC *kc, void *user, int j, const Ix *const *red)
     else
         step = ADD(MULC(ADD(MULC(ky, kw), kx), c->cg), ch);
     if (w->fetch && j == 0)
-        kc_prefetch(kc, &(Panels){s->wparam, s->blocks * c->nv * c->nh * c->groups, c->cg * kh * kw, wide,
+        kc_prefetch(kc, &(Panels){s->weights, s->blocks * c->nv * c->nh * c->groups, c->cg * kh * kw, wide,
                                   tiles_over(kc, c)}, panel, w->pass, step);
     const Ix *ix[2] = {panel, ADDC(MULC(step, wide), (int64_t)j * c->lanes)};
-    return x_load(&kc->b, s->wparam, ix, c->lanes, 0);
+    return x_load(&kc->b, s->weights, ix, c->lanes, 0);
 }
 
 static void conv_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
@@ -178,11 +179,11 @@ static void tap_loops(KC *kc, Tile *in, Contract *t, bool clip_x)
 static void tile(KC *kc, const Walk *w, int px, bool clip_x)
 {
     const Conv *c = w->c;
-    const Seg *s = w->s;
+    const Segment *s = w->s;
     Tile in = {.w = w};
     Contract t = {.rows = w->rows, .px = px, .nb = s->nb, .lanes = c->lanes, .last_n = s->last_n, .vdim = 1,
                   .user = &in, .init = conv_init, .x = conv_x, .w = conv_w, .coord = conv_coord,
-                  .shared = c->order ? conv_along : NULL, .pairs = s->pairs, .mask = s->mask};
+                  .shared = c->order ? conv_along : NULL, .pairs = w->pair->on, .mask = w->pair->mask};
     if (!c->chan_outer && !c->order && c->cg % kc->t->lanes == 0 && kc_vector(kc, c->in, &c->it, 1))
         t.xs = conv_xs;
     bool inside = !kc->s->peel || !conv_overhangs(kc->n);
@@ -203,7 +204,7 @@ static void channels(KC *kc, const Ix *x, int px, bool clip_x, void *user)
     if (w.fetch)
         w.pass = ADD(MULC(ix_div(kc->A, w.y, kc->s->rows), tiles_along(kc, c)), ix_div(kc->A, x, kc->s->px));
     for (int i = w.from; i < w.to; i++) {
-        w.s = &c->seg[i];
+        w.s = &c->seg[i], w.pair = &c->pair[i];
         if (!c->oc_outer)
             w.blk = kc_each(kc, LOOP_SERIAL, "oc", w.s->blocks);
         tile(kc, &w, px, clip_x);
@@ -249,7 +250,7 @@ static Conv conv_of(KC *kc)
 static void blocks(KC *kc, Walk w, int i, LoopKind kind)
 {
     const Conv *c = w.c;
-    const Seg *s = &c->seg[i];
+    const Segment *s = &c->seg[i];
     bool loop = s->blocks > 1, sums = kc_sums(kc);
     w.s = s, w.from = i, w.to = i + 1;
     w.fetch = loop && kc->l->weights_far && !kc->s->sum_rows;

@@ -3,8 +3,9 @@
 /* What the parts of lower_conv share. */
 #include "lower.h"
 
-/* Output channels of one block shape. pairs: two pixels share the last vector, bias: its channels twice. */
-typedef struct Seg { int64_t first; int blocks, nb, last_n, wparam; bool pairs; int bias, mask; } Seg;
+/* Of a segment's blocks: two pixels share the last vector. bias: a parameter with its channels twice; mask: as that of
+   Contract. */
+typedef struct Pair { bool on; int bias, mask; } Pair;
 
 /* What the convolution is: settled before the loops begin. */
 typedef struct Conv {
@@ -19,7 +20,8 @@ typedef struct Conv {
     bool oc_outer;          /* blocks of output channels are outside the loops over the map, or over a part of it */
     const int64_t *order;   /* by a table: the channels of each group in the order in which they lie, else NULL */
     KcRun run;
-    Seg seg[2];
+    Segment seg[2];         /* of a group's output channels */
+    Pair pair[2];
     int nseg;
 } Conv;
 

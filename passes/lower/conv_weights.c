@@ -16,8 +16,8 @@ static float weight_at(const Conv *c, const float *w, const Phase *v, const Phas
 }
 
 /* One set of weights to [block][..reduction..][nb * lanes], zero where channels end; returns the place behind it. */
-static float *pack_set(const Conv *c, const Seg *s, const float *w, const Phase *v, const Phase *h, int64_t g,
-                       const int64_t *n, float *p)
+static float *pack_set(const Conv *c, const Segment *s, bool pairs, const float *w, const Phase *v, const Phase *h,
+                       int64_t g, const int64_t *n, float *p)
 {
     int64_t wide = (int64_t)s->nb * c->lanes, k[3];
     for (int64_t b = 0; b < s->blocks; b++)
@@ -26,7 +26,7 @@ static float *pack_set(const Conv *c, const Seg *s, const float *w, const Phase 
                 for (k[2] = 0; k[2] < n[2]; k[2]++, p += wide)
                     for (int64_t j = 0; j < wide; j++) {
                         int64_t o = s->first + b * wide + j;
-                        if (o >= c->og && s->pairs) /* the upper half */
+                        if (o >= c->og && pairs) /* the upper half */
                             o -= c->lanes / 2;
                         if (o < c->og)
                             p[j] = weight_at(c, w, v, h, g, o, k);
@@ -35,9 +35,9 @@ static float *pack_set(const Conv *c, const Seg *s, const float *w, const Phase 
 }
 
 /* Weights to [phase, group][block][..reduction..][nb * lanes]. */
-static void pack(KC *kc, Conv *c, int i)
+static int pack(KC *kc, const Conv *c, int i)
 {
-    Seg *s = &c->seg[i];
+    const Segment *s = &c->seg[i];
     ValueId wid = kc->n->in[1];
     const float *w = tensor_f32(kc->l->A, kc->l->g->value.v[wid].tensor);
     int64_t wide = (int64_t)s->nb * c->lanes, kh = c->v.w.k, kw = c->h.w.k, sets = c->nv * c->nh * c->groups;
@@ -52,21 +52,21 @@ static void pack(KC *kc, Conv *c, int i)
                     v = transpose_phase(&kc->n->attr, &c->it, &c->ot, c->kh, 0, c->v.o0 + y);
                     h = transpose_phase(&kc->n->attr, &c->it, &c->ot, c->kw, 1, c->h.o0 + x);
                 }
-                p = pack_set(c, s, w, &v, &h, g, n, p);
+                p = pack_set(c, s, c->pair[i].on, w, &v, &h, g, n, p);
             }
     const char *name = arena_printf(kc->l->A, "%s.tile%s_%dx%d%s", kc->l->g->value.v[wid].name, i ? "_tail" : "", s->nb,
                                     c->lanes, c->chan_outer ? "_c" : "");
     int64_t dim[2] = {sets * s->blocks, imax(1, n[0] * n[1] * n[2]) * wide};
-    s->wparam = kc_const(kc, i ? "wt" : "w", name, DT_F32, 2, dim, all);
+    return kc_const(kc, i ? "wt" : "w", name, DT_F32, 2, dim, all);
 }
 
 /* What shared vectors need besides their weights. */
-static void pair(KC *kc, const Conv *c, Seg *s)
+static Pair pair(KC *kc, const Conv *c, const Segment *s)
 {
     int64_t n = c->lanes;
-    s->pairs = conv_pairs(kc->t, kc->n, c->cg * c->kh * c->kw, s->nb, c->lanes, s->last_n);
-    if (!s->pairs)
-        return;
+    Pair p = {.on = conv_pairs(kc->t, kc->n, c->cg * c->kh * c->kw, s->nb, c->lanes, s->last_n)};
+    if (!p.on)
+        return p;
     float *upper = NEW(kc->l->A, float, n), *twice = NEW(kc->l->A, float, n);
     const Value *bias = c->bias >= 0 ? &kc->l->g->value.v[c->bias] : NULL;
     const float *from = bias ? tensor_f32(kc->l->A, bias->tensor) : NULL;
@@ -75,22 +75,17 @@ static void pair(KC *kc, const Conv *c, Seg *s)
         if (bias && i % (n / 2) < s->last_n)
             twice[i] = from[type_elems(&bias->type) > 1 ? s->first + (s->nb - 1) * n + i % (n / 2) : 0];
     }
-    s->mask = kc_const(kc, "upper", arena_printf(kc->l->A, "upper.%lld", (long long)n), DT_F32, 1, &n, upper);
+    p.mask = kc_const(kc, "upper", arena_printf(kc->l->A, "upper.%lld", (long long)n), DT_F32, 1, &n, upper);
     if (bias)
-        s->bias = kc_const(kc, "bias_t", arena_printf(kc->l->A, "%s.twice", bias->name), DT_F32, 1, &n, twice);
+        p.bias = kc_const(kc, "bias_t", arena_printf(kc->l->A, "%s.twice", bias->name), DT_F32, 1, &n, twice);
+    return p;
 }
 
 void conv_segments(KC *kc, Conv *c)
 {
-    int nb = (int)imin(kc->s->nb, (c->og + c->lanes - 1) / c->lanes);
-    ChannelBlocks b = channel_blocks(c->og, nb, c->lanes);
-    c->nseg = 0;
-    if (b.full)
-        c->seg[c->nseg++] = (Seg){.blocks = (int)b.full, .nb = nb, .last_n = c->lanes};
-    if (b.rest)
-        c->seg[c->nseg++] = (Seg){.first = c->og - b.rest, .blocks = 1, .nb = b.tail, .last_n = b.last};
+    c->nseg = kc_segments(kc, c->og, c->lanes, c->seg);
     for (int i = 0; i < c->nseg; i++) {
-        pair(kc, c, &c->seg[i]);
-        pack(kc, c, i);
+        c->pair[i] = pair(kc, c, &c->seg[i]);
+        c->seg[i].weights = pack(kc, c, i);
     }
 }
