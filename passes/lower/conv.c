@@ -34,7 +34,7 @@ static const Ix *channel(KC *kc, const Walk *w, int j)
                IXC(w->s->first + (int64_t)j * c->lanes));
 }
 
-static const Expr *conv_init(KC *kc, void *user, int j)
+static const Expr *conv_init(KC *kc, const void *user, int j)
 {
     const Walk *w = ((const Tile *)user)->w;
     const Conv *c = w->c;
@@ -63,7 +63,7 @@ static void red_vars(KC *kc, const Tile *t, const Ix *const *red, const Ix **ch,
 }
 
 /* Where the channel lies that all pixels read. */
-static const Ix *conv_along(KC *kc, void *user, const Ix *const *red)
+static const Ix *conv_along(KC *kc, const void *user, const Ix *const *red)
 {
     const Tile *t = user;
     const Walk *w = t->w;
@@ -85,7 +85,7 @@ static void input_at(KC *kc, const Tile *t, const Ix *r, const Ix *q, const Ix *
     coord[3] = ADDC(ADD(MULC(ADD(w->x, q), c->h.w.s), MULC(kx, c->h.w.d)), -c->h.w.p);
 }
 
-static const Expr *conv_xs(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red, int lanes)
+static const Expr *conv_xs(KC *kc, const void *user, const Ix *r, const Ix *q, const Ix *const *red, int lanes)
 {
     const Tile *t = user;
     const Conv *c = t->w->c;
@@ -94,7 +94,7 @@ static const Expr *conv_xs(KC *kc, void *user, const Ix *r, const Ix *q, const I
     return kc_load(kc, c->in, &c->it, coord, 1, lanes, lanes);
 }
 
-static const Expr *conv_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red, const Ix *along)
+static const Expr *conv_x(KC *kc, const void *user, const Ix *r, const Ix *q, const Ix *const *red, const Ix *along)
 {
     const Tile *t = user;
     const Conv *c = t->w->c;
@@ -103,7 +103,7 @@ static const Expr *conv_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix
     return kc_load_along(kc, c->in, &c->it, coord, along, 1);
 }
 
-static const Expr *conv_w(KC *kc, void *user, int j, const Ix *const *red)
+static const Expr *conv_w(KC *kc, const void *user, int j, const Ix *const *red)
 {
     const Tile *t = user;
     const Walk *w = t->w;
@@ -124,7 +124,7 @@ static const Expr *conv_w(KC *kc, void *user, int j, const Ix *const *red)
     return x_load(&kc->b, s->weights, ix, c->lanes, 0);
 }
 
-static void conv_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
+static void conv_coord(KC *kc, const void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
 {
     const Walk *w = ((const Tile *)user)->w;
     const Conv *c = w->c;
@@ -196,7 +196,7 @@ static void tile(KC *kc, const Walk *w, int px, bool clip_x)
 }
 
 /* All output channels of segments from..to at one tile of pixels. */
-static void channels(KC *kc, const Ix *x, int px, bool clip_x, void *user)
+static void channels(KC *kc, const Ix *x, int px, bool clip_x, const void *user)
 {
     Walk w = *(const Walk *)user;
     const Conv *c = w.c;
@@ -212,7 +212,7 @@ static void channels(KC *kc, const Ix *x, int px, bool clip_x, void *user)
     }
 }
 
-static void row(KC *kc, const Ix *y, void *user)
+static void row(KC *kc, const Ix *y, const void *user)
 {
     Walk w = *(const Walk *)user;
     w.y = y;

@@ -56,7 +56,7 @@ static const Expr *dw_x(KC *kc, const Walk *w, const Ix *const *coord)
     return kc_load_along(kc, d->in, &d->it, coord, w->vec.from, d->lanes);
 }
 
-static void coord_at(KC *kc, void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
+static void coord_at(KC *kc, const void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
 {
     (void)j;
     const Walk *w = user;
@@ -122,7 +122,7 @@ static void by_inputs(KC *kc, const Walk *w, int acc, int px)
 /* A row of px pixels of which taps are added up; ky: those of one row of the window. */
 typedef struct Taps { const Walk *w; const Ix *ky; int px; bool clip; } Taps;
 
-static void add_tap(KC *kc, const Ix *kx, int acc, void *user)
+static void add_tap(KC *kc, const Ix *kx, int acc, const void *user)
 {
     const Taps *t = user;
     const Walk *w = t->w;
@@ -140,7 +140,7 @@ static void add_tap(KC *kc, const Ix *kx, int acc, void *user)
 }
 
 /* A row of the window; of a large one, apart. */
-static void add_taps(KC *kc, const Ix *ky, int acc, void *user)
+static void add_taps(KC *kc, const Ix *ky, int acc, const void *user)
 {
     Taps t = *(const Taps *)user;
     const Dw *d = t.w->d;
@@ -169,7 +169,7 @@ static void by_taps(KC *kc, const Walk *w, int acc, int px, bool clip_x)
     kc_add_up(kc, &rows, lo, hi, d->v.k, acc);
 }
 
-static void tile(KC *kc, const Ix *x, int px, bool clip_x, void *user)
+static void tile(KC *kc, const Ix *x, int px, bool clip_x, const void *user)
 {
     Walk w = *(const Walk *)user;
     const Dw *d = w.d;
@@ -183,7 +183,7 @@ static void tile(KC *kc, const Ix *x, int px, bool clip_x, void *user)
                             .acc = &acc, .coord = coord_at, .user = &w});
 }
 
-static void row(KC *kc, const Ix *y, void *user)
+static void row(KC *kc, const Ix *y, const void *user)
 {
     Walk w = *(const Walk *)user;
     w.y = y;
@@ -210,7 +210,7 @@ static int tail_channels(const Dw *d) { return (int)(d->channels % d->lanes); }
 static Vector tail(KC *kc, const Dw *d) { return vector(kc, d, IXC(d->whole), tail_channels(d)); }
 
 /* The vectors of a row of tiles. */
-static void vectors(KC *kc, const Ix *y, void *user)
+static void vectors(KC *kc, const Ix *y, const void *user)
 {
     Walk w = *(const Walk *)user;
     if (w.count) {

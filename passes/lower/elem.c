@@ -102,8 +102,6 @@ static int step_axis(const Step *s, const Type *frame)
     return (int)(s->attr.axis < 0 ? s->attr.axis + frame->rank : s->attr.axis);
 }
 
-bool kc_epilogue_vector(const KC *kc, int vdim) { return epilogue_vector(kc->l->g, kc->n, vdim); }
-
 /* A per-channel constant as an operand of a step; one that is the same number everywhere is that number. */
 static const Expr *step_param(KC *kc, ValueId id, const Ix *at, bool vector, int lanes, int n)
 {

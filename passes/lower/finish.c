@@ -63,7 +63,8 @@ void kc_store_totals(KC *kc, int j, const Ix *n, const Ix *channel, const Ix *pa
 /* Below this many tiles the total grows by one after the other. */
 enum { MANY_TILES = 64 };
 
-void kc_rows(KC *kc, LoopKind kind, const Ix *first, int64_t n, int64_t step, int64_t tiles, RowFn *row, void *user)
+void kc_rows(KC *kc, LoopKind kind, const Ix *first, int64_t n, int64_t step, int64_t tiles, RowFn *row,
+             const void *user)
 {
     KB *b = &kc->b;
     int64_t block = step, all = n / step * tiles;

@@ -40,13 +40,13 @@ static void add_to(KC *kc, int acc, const Ix *k, const Expr *x)
     kb_set(&kc->b, acc, k, NULL, x_bin(&kc->b, X_add, x_tile(&kc->b, acc, k, NULL), x));
 }
 
-static void add_input(KC *kc, const Ix *i, int acc, void *user)
+static void add_input(KC *kc, const Ix *i, int acc, const void *user)
 {
     const Place *p = user;
     add_to(kc, acc, IXC(0), input(kc, p, ADDC(MULC(i, p->step), p->first)));
 }
 
-static void add_difference(KC *kc, const Ix *i, int acc, void *user)
+static void add_difference(KC *kc, const Ix *i, int acc, const void *user)
 {
     const Place *p = user;
     const Expr *d = kc_reg(kc, "d", centered(kc, p, ADDC(MULC(i, p->step), p->first)));
@@ -113,7 +113,7 @@ static void results(KC *kc, Place p)
     }
 }
 
-static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
     Place p = {.o = user, .lanes = lanes, .n = n};
     KB *b = &kc->b;

@@ -1,7 +1,11 @@
 #ifndef DSQ_LOWER_H
 #define DSQ_LOWER_H
 /* Shared by the builders of loop kernels: one kernel context per node, operands addressed by logical coordinates
-   whatever their layout, the epilogue, and the register-tile contraction that convolutions and products are made of. */
+   whatever their layout, the epilogue, and the register-tile contraction that convolutions and products are made of.
+
+   A builder keeps two things apart. What the kernel computes, and how it is cut, is a const struct. Where the loops
+   stand is a small one: a function that opens a loop copies it, sets its variable and hands the copy on. Callbacks
+   get a pointer to a const one. */
 #include "../geometry/conv.h"
 #include "../geometry/values.h"
 #include "../geometry/vectors.h"
@@ -82,13 +86,13 @@ bool kc_over_operand(const KC *, ValueId result);
 void kc_zero_borders(KC *);
 
 /* ---- loops (nest.c) ---- */
-typedef void BodyFn(KC *, const Ix *const *coord, int lanes, int n, void *user);
+typedef void BodyFn(KC *, const Ix *const *coord, int lanes, int n, const void *user);
 /* Calls body once for whole vectors and once for the tail, inside loops over all elements of frame. vdim is walked
    innermost, in steps of lanes: [N][H][W][C] for NHWC, row-major otherwise. parallel: the outermost loop is. */
-void kc_nest(KC *, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *, void *user);
+void kc_nest(KC *, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *, const void *user);
 /* The same one by one, in blocks of the dimensions vdim and `across`: lines of both caches are used whole where what is
    read lies side by side along `across`. */
-void kc_nest_across(KC *, const Type *frame, int vdim, int across, bool parallel, BodyFn *, void *user);
+void kc_nest_across(KC *, const Type *frame, int vdim, int across, bool parallel, BodyFn *, const void *user);
 /* The frame's dimension along which the value lies side by side. It counts where it is another one than vdim and what
    is read and written is more than some times L1. Otherwise -1. */
 int kc_across(const KC *, ValueId, const Type *frame, int vdim);
@@ -96,17 +100,24 @@ int kc_across(const KC *, ValueId, const Type *frame, int vdim);
 const Expr *x_gather(KB *, XOp, int reg, const Expr *x);
 /* add(i, acc) adds term i to the register acc, a tile of elems elements or a single one (0), each of `lanes`. least: so
    many terms go in blocks, 0: LONG_SUM. */
-typedef void AddFn(KC *, const Ix *i, int acc, void *user);
-typedef struct Terms { const char *name; AddFn *add; void *user; int elems, lanes; bool unroll; int64_t least; } Terms;
+typedef void AddFn(KC *, const Ix *i, int acc, const void *user);
+typedef struct Terms {
+    const char *name;
+    AddFn *add;
+    const void *user;
+    int elems, lanes;
+    bool unroll;
+    int64_t least;
+} Terms;
 /* for i lo..hi { add }, of which there are `most` at most; in blocks where these are many, so that the rounding error
    grows with the square root of most's root. What has no rounding (maxima) says that there is 1. */
 void kc_add_up(KC *, const Terms *, const Ix *lo, const Ix *hi, int64_t most, int acc);
 void kc_add_parts(KC *, int acc, int part, int elems); /* acc += part */
 /* The register with init combined by op with all n term(i)s. op: X_add, in blocks from FOLD_LONG terms on, or
    X_maximum. Terms have init's type. init: what changes nothing. */
-typedef const Expr *TermFn(KC *, const Ix *i, void *user);
+typedef const Expr *TermFn(KC *, const Ix *i, const void *user);
 enum { FOLD_LONG = 64 };
-int kc_fold(KC *, const char *name, XOp op, const Expr *init, int64_t n, TermFn *, void *user);
+int kc_fold(KC *, const char *name, XOp op, const Expr *init, int64_t n, TermFn *, const void *user);
 
 Slide kc_slide(const KC *, int64_t k, int dim);
 void kc_close(KC *, int n); /* ends n loops */
@@ -116,26 +127,25 @@ void kc_clip(KC *, const Slide *, const Ix *o, const Ix **lo, const Ix **hi);
 /* Walks the outputs along a row in tiles of px pixels and one narrower tile for the rest; with peel, outputs whose
    window leaves the input come one by one with clip true. */
 void kc_columns(KC *, const Slide *, bool peel, int px,
-                void (*tile)(KC *, const Ix *x, int px, bool clip, void *), void *user);
+                void (*tile)(KC *, const Ix *x, int px, bool clip, const void *), const void *user);
 
 /* ---- elementwise (elem.c) ---- */
 const Expr *elem_expr(KC *, Op, const Attrs *, const Expr *const *a); /* a: NULL behind the last operand */
 /* Applies the node's steps to the anchor's result at coord: the values of $0, $1, ... Registers hold those used
    twice. */
 const Expr **kc_epilogue(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
-bool kc_epilogue_vector(const KC *, int vdim); /* operands of the steps and outs lie as vectors along vdim */
 const Expr *kc_reg(KC *, const char *name, const Expr *); /* itself if a register or constant, else a new let */
 
 /* ---- what becomes of the anchor's results (finish.c) ---- */
-typedef void CoordFn(KC *, void *user, const Ix *row, const Ix *px, int j, const Ix **coord);
+typedef void CoordFn(KC *, const void *user, const Ix *row, const Ix *px, int j, const Ix **coord);
 /* A tile of the anchor's results: acc[j][row * px + pixel] of vector j. coord: of the frame. twin: where the result
    of a lane is stored a second time; NULL: nowhere. even: the steps make the same of it there. */
 typedef struct Finish {
     int rows, px, nb, lanes, last_n, vdim;
     const int *acc;
     CoordFn *coord;
-    void *user;
-    void (*twin)(KC *, void *user, const Ix *const *coord, int lane, const Ix **at);
+    const void *user;
+    void (*twin)(KC *, const void *user, const Ix *const *coord, int lane, const Ix **at);
     bool even;
 } Finish;
 /* Steps, stores of plain outs and windows, sums of the outs that are reduced over the map. */
@@ -155,8 +165,8 @@ void kc_begin_columns(KC *);
 void kc_end_columns(KC *);
 /* Loops over n rows from `first` on, in steps. Where something is reduced, the loops are in blocks whose sums are
    added up apart. tiles: in a row. */
-typedef void RowFn(KC *, const Ix *y, void *user);
-void kc_rows(KC *, LoopKind, const Ix *first, int64_t n, int64_t step, int64_t tiles, RowFn *, void *user);
+typedef void RowFn(KC *, const Ix *y, const void *user);
+void kc_rows(KC *, LoopKind, const Ix *first, int64_t n, int64_t step, int64_t tiles, RowFn *, const void *user);
 
 /* ---- contraction in register tiles (tile.c) ---- */
 /* A loop of the reduction, of `most` turns at most. step: of a loop over blocks. in: it runs over a block of loop
@@ -172,20 +182,20 @@ typedef struct Contract {
     int vdim;
     bool pairs;                           /* two pixels share the last vector: conv_pairs */
     int mask;                             /* pairs: a parameter of `lanes` numbers, those of the upper half positive */
-    void *user;
-    const Expr *(*init)(KC *, void *, int j);                                             /* bias of vector j, or 0 */
+    const void *user;
+    const Expr *(*init)(KC *, const void *, int j);                                       /* bias of vector j, or 0 */
     /* What the inputs of a step share. Asked once a step, before its weights and inputs. NULL: nothing. */
-    const Ix *(*shared)(KC *, void *, const Ix *const *red);
-    /* scalar input */
-    const Expr *(*x)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red, const Ix *shared);
+    const Ix *(*shared)(KC *, const void *, const Ix *const *red);
+    /* A scalar input. */
+    const Expr *(*x)(KC *, const void *, const Ix *row, const Ix *px, const Ix *const *red, const Ix *shared);
     /* n scalar inputs from that step of the innermost loop on, which takes a multiple of the target's lanes. NULL:
        they do not lie side by side, or share something. */
-    const Expr *(*xs)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red, int n);
-    const Expr *(*w)(KC *, void *, int j, const Ix *const *red);                          /* vector of weights */
+    const Expr *(*xs)(KC *, const void *, const Ix *row, const Ix *px, const Ix *const *red, int n);
+    const Expr *(*w)(KC *, const void *, int j, const Ix *const *red);                    /* vector of weights */
     CoordFn *coord;                                                                       /* of the output */
-    void (*twin)(KC *, void *, const Ix *const *coord, int lane, const Ix **at);          /* as Finish.twin */
+    void (*twin)(KC *, const void *, const Ix *const *coord, int lane, const Ix **at);    /* as Finish.twin */
     bool even;
-    void (*store)(KC *, void *, const Ix *row, const Ix *px, int j, const Expr *sum);     /* NULL: kc_finish follows */
+    void (*store)(KC *, const void *, const Ix *row, const Ix *px, int j, const Expr *sum); /* NULL: kc_finish */
 } Contract;
 void kc_contract(KC *, const Contract *);
 /* Adds loops over blocks of what l, whose `most` is set, runs over, and blocks of blocks: each has fewer than LONG_SUM

@@ -60,7 +60,7 @@ static const Ix *column(KC *kc, const Walk *w, int j)
 /* Valid lanes of vector j. */
 static int valid(const Walk *w, int j) { return j == w->s->nb - 1 ? w->s->last_n : w->m->lanes; }
 
-static const Expr *mm_init(KC *kc, void *user, int j)
+static const Expr *mm_init(KC *kc, const void *user, int j)
 {
     const Walk *w = ((const Tile *)user)->w;
     const Mm *m = w->m;
@@ -109,14 +109,14 @@ static const Expr *right(KC *kc, const Walk *w, const Ix *k, const Ix *col, int 
     return kc_load(kc, m->b, &frame, coord, vdim, lanes, n);
 }
 
-static const Expr *mm_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red, const Ix *shared)
+static const Expr *mm_x(KC *kc, const void *user, const Ix *r, const Ix *q, const Ix *const *red, const Ix *shared)
 {
     const Tile *t = user;
     (void)r, (void)shared;
     return left(kc, t->w, q, sum_index(kc, t, red), 1, 1);
 }
 
-static const Expr *mm_w(KC *kc, void *user, int j, const Ix *const *red)
+static const Expr *mm_w(KC *kc, const void *user, int j, const Ix *const *red)
 {
     const Tile *t = user;
     const Walk *w = t->w;
@@ -127,7 +127,7 @@ static const Expr *mm_w(KC *kc, void *user, int j, const Ix *const *red)
     return x_load(&kc->b, w->weights, (const Ix *[]){w->blk, k, IXC((int64_t)j * lanes)}, lanes, 0);
 }
 
-static void mm_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
+static void mm_coord(KC *kc, const void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
 {
     const Walk *w = ((const Tile *)user)->w;
     (void)r;
@@ -136,7 +136,7 @@ static void mm_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, const 
 }
 
 /* [column][row] for [row][column] */
-static void mirror(KC *kc, void *user, const Ix *const *coord, int lane, const Ix **at)
+static void mirror(KC *kc, const void *user, const Ix *const *coord, int lane, const Ix **at)
 {
     int R = ((const Tile *)user)->w->m->ot.rank;
     for (int i = 0; i < R - 2; i++)
@@ -201,7 +201,7 @@ static int zero_tile(KC *kc, const Dots *d, const char *name)
 }
 
 /* SUM_BLOCK vectors along the sum. */
-static void add_block(KC *kc, const Ix *i, int acc, void *user)
+static void add_block(KC *kc, const Ix *i, int acc, const void *user)
 {
     const Dots *d = user;
     int along = d->w->m->along, part = zero_tile(kc, d, "part");

@@ -42,7 +42,7 @@ static void step_at(KC *kc, const Steps *s, const Ix *at, int acc)
     s->step(kc, &p, s->lanes, s->n, acc);
 }
 
-static void one_step(KC *kc, const Ix *i, int acc, void *user)
+static void one_step(KC *kc, const Ix *i, int acc, const void *user)
 {
     const Steps *s = user;
     step_at(kc, s, ADDC(MULC(i, s->by), s->from), acc);
@@ -109,7 +109,7 @@ static void div_step(KC *kc, const Place *p, int lanes, int n, int acc)
     kc_store(kc, p->o->out, p->coord, p->o->vdim, x, n);
 }
 
-static void softmax_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void softmax_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
     Place p = {.o = user, .lanes = lanes, .n = n};
     for (int i = 0; i < p.o->t->rank; i++)
@@ -161,13 +161,13 @@ static const Expr *square(KC *kc, const Run *r, const Ix *at)
     return x_bin(&kc->b, X_mul, x, x);
 }
 
-static const Expr *square_term(KC *kc, const Ix *i, void *user)
+static const Expr *square_term(KC *kc, const Ix *i, const void *user)
 {
     const Run *r = user;
     return square(kc, r, ADDC(MULC(i, r->lanes), r->first));
 }
 
-static void square_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void square_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
     (void)lanes, (void)n;
     const Row *row = user;
@@ -194,7 +194,7 @@ static void square_body(KC *kc, const Ix *const *coord, int lanes, int n, void *
 }
 
 /* Row i of those along vdim, counted row-major over the other reduced dimensions. */
-static void add_row(KC *kc, const Ix *i, int acc, void *user)
+static void add_row(KC *kc, const Ix *i, int acc, const void *user)
 {
     Row r = *(const Row *)user;
     const Ix *coord[MAX_RANK];
@@ -207,7 +207,7 @@ static void add_row(KC *kc, const Ix *i, int acc, void *user)
     square_body(kc, coord, 1, 1, &r);
 }
 
-static void scale_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void scale_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
     const Row *r = user;
     const L2 *o = r->o;
@@ -217,7 +217,7 @@ static void scale_body(KC *kc, const Ix *const *coord, int lanes, int n, void *u
     kc_store(kc, o->out, at, o->vdim, x_bin(&kc->b, X_div, x, x_widen(&kc->b, r->norm, lanes)), n);
 }
 
-static void l2_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void l2_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
     (void)lanes, (void)n;
     const L2 *o = user;

@@ -45,7 +45,7 @@ static int count_table(KC *kc, Pool *p)
 /* One window, its row at work and the loads of its elements. */
 typedef struct Window { const Pool *p; const Ix *const *coord, *ky; bool max; int lanes, n; } Window;
 
-static void add_element(KC *kc, const Ix *kx, int acc, void *user)
+static void add_element(KC *kc, const Ix *kx, int acc, const void *user)
 {
     const Window *w = user;
     const Pool *p = w->p;
@@ -55,7 +55,7 @@ static void add_element(KC *kc, const Ix *kx, int acc, void *user)
     kb_set(&kc->b, acc, NULL, NULL, x_gather(&kc->b, w->max ? X_maximum : X_add, acc, x));
 }
 
-static void add_row(KC *kc, const Ix *ky, int acc, void *user)
+static void add_row(KC *kc, const Ix *ky, int acc, const void *user)
 {
     Window w = *(const Window *)user;
     const Pool *p = w.p;
@@ -70,7 +70,7 @@ static void add_row(KC *kc, const Ix *ky, int acc, void *user)
         kc_add_parts(kc, acc, row, 0);
 }
 
-static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
     const Pool *p = user;
     KB *b = &kc->b;
@@ -152,16 +152,15 @@ static void windows(KC *kc, const Walk *w, const Ix *x, int px)
 /* A vector of channels. Windows that leave the input come one by one, without sharing. */
 static void vector(KC *kc, Walk w, const Ix *c, int valid, const Ix *x, int px, bool clip_x)
 {
-    Pool p = *w.p;
     w.c = c, w.valid = valid;
     if (clip_x)
-        body(kc, (const Ix *[]){w.n, c, w.y, x}, p.lanes, valid, &p);
+        body(kc, (const Ix *[]){w.n, c, w.y, x}, w.p->lanes, valid, w.p);
     else
         windows(kc, &w, x, px);
 }
 
 /* All channels, which lie side by side. */
-static void max_tile(KC *kc, const Ix *x, int px, bool clip_x, void *user)
+static void max_tile(KC *kc, const Ix *x, int px, bool clip_x, const void *user)
 {
     const Walk *w = user;
     int lanes = w->p->lanes;

@@ -5,9 +5,9 @@
 
 typedef struct Up { int vdim, row, row_w, col, col_w; } Up;
 
-static void nearest_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void nearest_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    int vdim = ((Up *)user)->vdim;
+    int vdim = ((const Up *)user)->vdim;
     const Ints *s = &kc->n->attr.scale;
     const Ix *in[4] = {coord[0], coord[1], ix_div(kc->A, coord[2], s->v[0]), ix_div(kc->A, coord[3], s->v[1])};
     kc_store(kc, kc_out(kc), coord, vdim, kc_load(kc, kc->n->in[0], kc_type(kc, kc->n->in[0]), in, vdim, lanes, n), n);
@@ -40,9 +40,9 @@ static const Expr *mix(KC *kc, const Expr *a, const Expr *b, const Expr *w)
     return x_fma(k, kc->t->fma, x_bin(k, X_sub, b, a), x_widen(k, w, a->type.lanes), a);
 }
 
-static void bilinear_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void bilinear_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    Up *u = user;
+    const Up *u = user;
     KB *b = &kc->b;
     const Type *it = kc_type(kc, kc->n->in[0]);
     const Ix *y[2], *x[2];

@@ -13,7 +13,7 @@
 
 /* ---- loops ---- */
 
-static const Expr *zero(KC *kc, void *user, int j)
+static const Expr *zero(KC *kc, const void *user, int j)
 {
     (void)j;
     return x_const(&kc->b, vt(DT_F32, ((const WinoProduct *)user)->w->c->lanes), 0);
@@ -25,7 +25,7 @@ static const Ix *product_channel(KC *kc, const WinoProduct *a, const Ix *const *
     return a->w->c->conv.groups > 1 ? ADD(MULC(red[0], group), red[a->at_c]) : red[a->at_c];
 }
 
-static const Expr *product_xs(KC *kc, void *user, const Ix *row, const Ix *q, const Ix *const *red, int lanes)
+static const Expr *product_xs(KC *kc, const void *user, const Ix *row, const Ix *q, const Ix *const *red, int lanes)
 {
     const WinoProduct *a = user;
     const Wino *c = a->w->c;
@@ -35,19 +35,20 @@ static const Expr *product_xs(KC *kc, void *user, const Ix *row, const Ix *q, co
     return x_load(&kc->b, c->v, ix, lanes, 0);
 }
 
-static const Expr *product_x(KC *kc, void *user, const Ix *row, const Ix *q, const Ix *const *red, const Ix *shared)
+static const Expr *product_x(KC *kc, const void *user, const Ix *row, const Ix *q, const Ix *const *red,
+                             const Ix *shared)
 {
     (void)shared;
     return product_xs(kc, user, row, q, red, 1);
 }
 
-static const Expr *product_w(KC *kc, void *user, int j, const Ix *const *red)
+static const Expr *product_w(KC *kc, const void *user, int j, const Ix *const *red)
 {
     const WinoProduct *a = user;
     return wino_weight(kc, a, j, product_channel(kc, a, red, a->w->c->conv.inner));
 }
 
-static void product_store(KC *kc, void *user, const Ix *row, const Ix *q, int j, const Expr *acc)
+static void product_store(KC *kc, const void *user, const Ix *row, const Ix *q, int j, const Expr *acc)
 {
     const WinoProduct *a = user;
     const Wino *c = a->w->c;
@@ -100,7 +101,7 @@ static void products(KC *kc, const WinoWalk *w)
    channels. */
 typedef struct OutTile { const WinoWalk *w; const Ix *ty, *tx, *t, *oc; int ny, nx, from, step; } OutTile;
 
-static void output_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
+static void output_coord(KC *kc, const void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
 {
     const OutTile *a = user;
     int m = a->w->c->w.m;
@@ -116,7 +117,7 @@ static const Ix *first_channel(KC *kc, const WinoWalk *w, const Ix *ch, int lane
     return ADDC(ADD(MULC(w->blk, (int64_t)w->s->nb * lanes), ch), w->s->first);
 }
 
-static void output_vector(KC *kc, const Ix *ch, int lanes, int valid, void *user)
+static void output_vector(KC *kc, const Ix *ch, int lanes, int valid, const void *user)
 {
     OutTile a = *(const OutTile *)user;
     const Wino *c = a.w->c;
@@ -207,7 +208,7 @@ static void all_tiles(KC *kc, const WinoWalk *w, int64_t rows)
 }
 
 /* A vector of channels whose sums over the block are in registers meanwhile. */
-static void output_totals(KC *kc, const Ix *ch, int lanes, int valid, void *user)
+static void output_totals(KC *kc, const Ix *ch, int lanes, int valid, const void *user)
 {
     WinoWalk w = *(const WinoWalk *)user;
     int64_t rows = kc->s->oc_outer ? w.c->p.ny : kc->s->rows;
@@ -220,9 +221,8 @@ static void output_totals(KC *kc, const Ix *ch, int lanes, int valid, void *user
 /* The outputs of `rows` tile rows from w.row on. */
 static void output(KC *kc, const WinoWalk *w, int64_t rows)
 {
-    WinoWalk at = *w;
     if (kc_sums(kc))
-        wino_vectors(kc, block_channels(w), w->c->lanes, output_totals, &at);
+        wino_vectors(kc, block_channels(w), w->c->lanes, output_totals, w);
     else
         all_tiles(kc, w, rows);
 }

@@ -6,7 +6,7 @@
      band[y][x][phase, channel] = in[channel][2 y + first + phase][2 x + ...], zero outside            (stride 2) */
 #include "winograd_kernel.h"
 
-void wino_vectors(KC *kc, int64_t n, int lanes, VectorFn *fn, void *user)
+void wino_vectors(KC *kc, int64_t n, int lanes, VectorFn *fn, const void *user)
 {
     int64_t whole = n / lanes * lanes;
     if (whole) {
@@ -42,7 +42,7 @@ static const Expr *input_load(KC *kc, const InTile *a, int i, int j, const Ix *c
     return kc_load(kc, c->in, &c->it, coord, 1, lanes, valid);
 }
 
-static void input_vector(KC *kc, const Ix *ch, int lanes, int valid, void *user)
+static void input_vector(KC *kc, const Ix *ch, int lanes, int valid, const void *user)
 {
     const InTile *a = user;
     const Wino *c = a->w->c;

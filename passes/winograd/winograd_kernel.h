@@ -32,8 +32,8 @@ typedef struct WinoWalk {
 } WinoWalk;
 
 /* Calls fn for the vectors of n channels and for the one that has fewer of them. */
-typedef void VectorFn(KC *, const Ix *c, int lanes, int valid, void *);
-void wino_vectors(KC *, int64_t n, int lanes, VectorFn *, void *user);
+typedef void VectorFn(KC *, const Ix *c, int lanes, int valid, const void *);
+void wino_vectors(KC *, int64_t n, int lanes, VectorFn *, const void *user);
 
 /* ---- one dimension of a transform, on vectors (winograd_lines.c) ---- */
 /* Rows first and, where it is a pair, first + 1 of Bt times the column d. */
