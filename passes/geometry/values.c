@@ -12,6 +12,11 @@ int value_vdim(const Graph *g, ValueId id)
     return d;
 }
 
+Type node_frame(const Graph *g, const Node *n)
+{
+    return op_is(n->op, P_ANCHOR) ? node_step_type(g, n, 0) : g->value.v[n->out[0].value].type;
+}
+
 bool value_rows(const Value *v)
 {
     const Layout *l = &v->layout;
@@ -45,6 +50,20 @@ bool node_reduces(const Node *n)
         if (over_map(&n->out[i]))
             return true;
     return false;
+}
+
+int reduce_operand_dim(const Graph *g, const Node *n, int d)
+{
+    bool reduced[MAX_RANK] = {false};
+    int rank = g->value.v[n->in[0]].type.rank, out = 0;
+    for (int i = 0; i < n->attr.axes.n; i++)
+        reduced[n->attr.axes.v[i]] = true;
+    for (int i = 0; i < rank; i++) {
+        if (n->attr.keep ? i == d : !reduced[i] && out == d)
+            return i;
+        out += !reduced[i];
+    }
+    return 0;
 }
 
 /* Has the value these rows, or one element for all? */

@@ -5,10 +5,13 @@
 
 /* The dimension whose elements lie side by side: an NHWC layout's channels, else the last one larger than 1. */
 int value_vdim(const Graph *, ValueId);
+Type node_frame(const Graph *, const Node *); /* of the anchor's result and every step's, else of the node's result */
 /* Do all rows, along the last dimension, lie at one distance from each other? */
 bool value_rows(const Value *);
 const Ints *node_window(const Node *); /* height and width of its outs' windows, all of one size; NULL: it has none */
 bool node_reduces(const Node *); /* has it an out that is reduced over the whole map? */
+/* The dimension of a reduction's operand that is dimension d of its result. */
+int reduce_operand_dim(const Graph *, const Node *, int d);
 /* The dimension that counts the rows of a linear layer, if all that it reads and makes has the same rows: the last
    leading dimension that is not 1. Else -1. linear_flat: the same, if the rows also lie at one distance from each
    other. Then they are one matrix. */

@@ -114,14 +114,6 @@ static const float *channels_last(KC *kc, const Tensor *t)
     return dst;
 }
 
-/* A constant that lies channels-last for this frame: more than one channel and more than one pixel. */
-static bool const_nhwc(const Value *v, bool nhwc_frame)
-{
-    const Type *t = &v->type;
-    return v->kind == VAL_CONST && nhwc_frame && t->rank >= 3 && t->dim[t->rank - 3] > 1 &&
-           t->dim[t->rank - 1] * t->dim[t->rank - 2] > 1;
-}
-
 static int row_dims(const Type *t, int64_t *dim)
 {
     int r = 0;
@@ -209,10 +201,10 @@ static bool merged(const KC *kc, const Value *v)
 }
 
 /* The operand record of a value, made on first use with the access given; reading what is written makes it rw. */
-static Operand *operand(KC *kc, ValueId id, Access access, bool nhwc_frame)
+static Operand *operand(KC *kc, ValueId id, Access access, bool const_nhwc)
 {
     const Value *v = val(kc, id);
-    bool nhwc = v->kind == VAL_CONST ? const_nhwc(v, nhwc_frame) : v->layout.order == ORDER_NHWC;
+    bool nhwc = v->kind == VAL_CONST ? const_nhwc : v->layout.order == ORDER_NHWC;
     for (int i = 0; i < kc->nopnd; i++)
         if (kc->opnd[i].v == id && kc->opnd[i].nhwc == nhwc && !kc->opnd[i].slotted) {
             KParam *p = &kc->k->param.v[kc->opnd[i].param];
@@ -306,22 +298,6 @@ static void indices(KC *kc, Operand *o, const Ix *const *own, const Ix *along, c
     ix[3] = ADDC(own[layout_channels(l)], l->first - param_shift(v));
 }
 
-/* The dimension of a value that the frame's dimension vdim is, -1 where it is broadcast along it. */
-static int own_dim(const Type *t, const Type *frame, int vdim)
-{
-    int d = vdim - (frame->rank - t->rank);
-    return d >= 0 && t->dim[d] > 1 ? d : -1;
-}
-
-static bool contiguous(const Value *v, bool nhwc, int d)
-{
-    if (v->kind == VAL_CONST && nhwc)
-        return d == v->type.rank - 3;
-    return layout_contiguous(&v->layout, &v->type, d);
-}
-
-static bool nhwc_frame(const Type *frame, int vdim) { return frame->rank == 4 && vdim == 1; }
-
 void kc_inputs(KC *kc)
 {
     for (int i = 0; i < kc->n->nin; i++)
@@ -331,10 +307,7 @@ void kc_inputs(KC *kc)
 
 bool kc_vector(const KC *kc, ValueId id, const Type *frame, int vdim)
 {
-    const Value *v = val(kc, id);
-    int d = own_dim(&v->type, frame, vdim);
-    bool nhwc = v->kind == VAL_CONST ? const_nhwc(v, nhwc_frame(frame, vdim)) : v->layout.order == ORDER_NHWC;
-    return d < 0 || contiguous(v, nhwc, d);
+    return value_vector(kc->l->g, id, frame, vdim);
 }
 
 static const Expr *load(KC *kc, ValueId id, const Type *frame, const Ix *const *coord, const Ix *along, int vdim,
@@ -342,7 +315,7 @@ static const Expr *load(KC *kc, ValueId id, const Type *frame, const Ix *const *
 {
     const Value *v = val(kc, id);
     const Type *t = &v->type;
-    Operand *o = operand(kc, id, ACC_RO, nhwc_frame(frame, vdim));
+    Operand *o = operand(kc, id, ACC_RO, const_channels_last(v, frame, vdim));
     const Ix *own[MAX_RANK], *ix[MAX_IX];
     for (int i = 0; i < t->rank; i++)
         own[i] = t->dim[i] > 1 ? coord[i + frame->rank - t->rank] : IXC(0);
@@ -354,7 +327,7 @@ static const Expr *load(KC *kc, ValueId id, const Type *frame, const Ix *const *
     int d = along ? v->layout.axis : own_dim(t, frame, vdim);
     if (lanes > 1 && d < 0)
         return x_splat(&kc->b, x_load(&kc->b, o->param, ix, 1, 0), lanes);
-    if (lanes > 1 && !along && !contiguous(v, o->nhwc, d))
+    if (lanes > 1 && !along && !side_by_side(v, o->nhwc, d))
         bug("value %d is not contiguous along dimension %d", id, vdim);
     return x_load(&kc->b, o->param, ix, lanes, n < lanes ? n : 0);
 }
@@ -436,7 +409,7 @@ void kc_store(KC *kc, ValueId id, const Ix *const *coord, int vdim, const Expr *
     Operand *o = operand(kc, id, ACC_WO, false);
     const Ix *ix[MAX_IX];
     const Value *v = val(kc, id);
-    if (x->type.lanes > 1 && !kc->slot && own_dim(&v->type, &v->type, vdim) >= 0 && !contiguous(v, o->nhwc, vdim))
+    if (x->type.lanes > 1 && !kc->slot && own_dim(&v->type, &v->type, vdim) >= 0 && !side_by_side(v, o->nhwc, vdim))
         bug("value %d is not contiguous along dimension %d", id, vdim);
     indices(kc, o, coord, kc->slot ? coord[v->layout.axis] : NULL, ix);
     kb_store(&kc->b, o->param, ix, x, n < x->type.lanes ? n : 0);

@@ -102,21 +102,6 @@ static int step_axis(const Step *s, const Type *frame)
     return (int)(s->attr.axis < 0 ? s->attr.axis + frame->rank : s->attr.axis);
 }
 
-bool kc_epilogue_vector(const KC *kc, int vdim)
-{
-    for (int i = 0; i < kc->n->nout; i++)
-        if (!kc_vector(kc, kc->n->out[i].value, kc_type(kc, kc->n->out[i].value), vdim))
-            return false;
-    for (int i = 0; i < kc->n->nstep; i++) {
-        const Step *s = &kc->n->step[i];
-        if (!op_is(s->op, P_PARAM))
-            for (int k = 0; k < s->nin; k++)
-                if (s->in[k] >= 0 && !kc_vector(kc, s->in[k], &kc->frame, vdim))
-                    return false;
-    }
-    return true;
-}
-
 /* A per-channel constant as an operand of a step; one that is the same number everywhere is that number. */
 static const Expr *step_param(KC *kc, ValueId id, const Ix *at, bool vector, int lanes, int n)
 {

@@ -16,10 +16,10 @@
 #include "lower.h"
 
 /* Over the map, or over windows as wide as it that are more than a tile. */
-static bool summed(const KC *kc, const Out *o) { return o->red != RED_NONE && (!o->kernel.n || kc->s.sum_rows); }
-static bool over_window(const KC *kc, const Out *o) { return o->red != RED_NONE && o->kernel.n && !kc->s.sum_rows; }
+static bool summed(const KC *kc, const Out *o) { return o->red != RED_NONE && (!o->kernel.n || kc->s->sum_rows); }
+static bool over_window(const KC *kc, const Out *o) { return o->red != RED_NONE && o->kernel.n && !kc->s->sum_rows; }
 
-bool kc_sums(const KC *kc) { return node_reduces(kc->n) || kc->s.sum_rows; }
+bool kc_sums(const KC *kc) { return node_reduces(kc->n) || kc->s->sum_rows; }
 
 static int neutral(KC *kc, const char *name, const Out *o, int lanes)
 {
@@ -52,7 +52,7 @@ void kc_totals(KC *kc, int nb, int lanes)
 void kc_store_totals(KC *kc, int j, const Ix *n, const Ix *channel, const Ix *part, int valid)
 {
     const Ix *coord[4] = {n, channel, part, IXC(0)};
-    int64_t height = kc->s.sum_rows ? kc->s.sum_rows : kc->frame.dim[2];
+    int64_t height = kc->s->sum_rows ? kc->s->sum_rows : kc->frame.dim[2];
     for (int i = 0; i < kc->n->nout; i++) {
         const Out *o = &kc->n->out[i];
         if (summed(kc, o))
@@ -63,7 +63,8 @@ void kc_store_totals(KC *kc, int j, const Ix *n, const Ix *channel, const Ix *pa
 /* Below this many tiles the total grows by one after the other. */
 enum { MANY_TILES = 64 };
 
-void kc_rows(KC *kc, LoopKind kind, const Ix *first, int64_t n, int64_t step, int64_t tiles, RowFn *row, void *user)
+void kc_rows(KC *kc, LoopKind kind, const Ix *first, int64_t n, int64_t step, int64_t tiles, RowFn *row,
+             const void *user)
 {
     KB *b = &kc->b;
     int64_t block = step, all = n / step * tiles;
@@ -226,7 +227,7 @@ static void reduce_pixel(KC *kc, const Finish *f, Windows win, int64_t r, int64_
 /* Written out pixel by pixel, window by window; a tile without windows is one. */
 static void reduce_tile(KC *kc, const Finish *f)
 {
-    const Ints *k = kc->s.sum_rows ? NULL : node_window(kc->n);
+    const Ints *k = kc->s->sum_rows ? NULL : node_window(kc->n);
     int64_t h = k ? k->v[0] : f->rows, w = k ? k->v[1] : f->px;
     if (f->rows % h || f->px % w)
         bug("a tile of %dx%d pixels is not made of windows", f->rows, f->px);

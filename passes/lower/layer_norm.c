@@ -8,24 +8,31 @@ typedef struct Ln {
     ValueId in, out, weight, bias;    /* -1: none */
     const Type *t;
     int vdim, axis, along;            /* along: lanes of vectors along the axis, 1: none */
+} Ln;
+
+/* The elements of an axis. Vectors across it have `lanes`, of which n are valid. */
+typedef struct Place {
+    const Ln *o;
     const Ix *coord[MAX_RANK];
-    int lanes, n;                     /* of the vectors across the axis */
+    int lanes, n;
     int64_t first;                    /* what is left behind whole vectors along the axis begins here */
     int step;                         /* lanes of the part of the axis at work: `along` or 1 */
     const Expr *mean, *scale, *shift; /* scale: 1 / sqrt(var + eps); shift: what is added behind it */
-} Ln;
+} Place;
 
-static int lanes_at(const Ln *o) { return o->along > 1 ? o->step : o->lanes; }
+static int lanes_at(const Place *p) { return p->o->along > 1 ? p->step : p->lanes; }
 
-static const Expr *input(KC *kc, const Ln *o)
+/* The elements from coordinate `at` of the axis on. */
+static const Expr *input(KC *kc, const Place *p, const Ix *at)
 {
-    bool across = o->along == 1;
-    return kc_load(kc, o->in, o->t, o->coord, o->vdim, lanes_at(o), across ? o->n : o->step);
+    Place here = *p;
+    here.coord[p->o->axis] = at;
+    return kc_load(kc, p->o->in, p->o->t, here.coord, p->o->vdim, lanes_at(p), p->o->along == 1 ? p->n : p->step);
 }
 
-static const Expr *centered(KC *kc, const Ln *o)
+static const Expr *centered(KC *kc, const Place *p, const Ix *at)
 {
-    return x_bin(&kc->b, X_sub, input(kc, o), x_widen(&kc->b, o->mean, lanes_at(o)));
+    return x_bin(&kc->b, X_sub, input(kc, p, at), x_widen(&kc->b, p->mean, lanes_at(p)));
 }
 
 static void add_to(KC *kc, int acc, const Ix *k, const Expr *x)
@@ -33,35 +40,34 @@ static void add_to(KC *kc, int acc, const Ix *k, const Expr *x)
     kb_set(&kc->b, acc, k, NULL, x_bin(&kc->b, X_add, x_tile(&kc->b, acc, k, NULL), x));
 }
 
-static void add_input(KC *kc, const Ix *i, int acc, void *user)
+static void add_input(KC *kc, const Ix *i, int acc, const void *user)
 {
-    Ln *o = user;
-    o->coord[o->axis] = ADDC(MULC(i, o->step), o->first);
-    add_to(kc, acc, IXC(0), input(kc, o));
+    const Place *p = user;
+    add_to(kc, acc, IXC(0), input(kc, p, ADDC(MULC(i, p->step), p->first)));
 }
 
-static void add_difference(KC *kc, const Ix *i, int acc, void *user)
+static void add_difference(KC *kc, const Ix *i, int acc, const void *user)
 {
-    Ln *o = user;
-    o->coord[o->axis] = ADDC(MULC(i, o->step), o->first);
-    const Expr *d = kc_reg(kc, "d", centered(kc, o));
+    const Place *p = user;
+    const Expr *d = kc_reg(kc, "d", centered(kc, p, ADDC(MULC(i, p->step), p->first)));
     add_to(kc, acc, IXC(0), x_bin(&kc->b, X_mul, d, d));
     add_to(kc, acc, IXC(1), d);
 }
 
 /* The means of n sums that `add` makes of all elements: of whole vectors along the axis, then of the rest one by one.
    Across it, vectors of means. */
-static void means_of(KC *kc, Ln *o, const char *name, AddFn *add, int n, const Expr **mean)
+static void means_of(KC *kc, Place p, const char *name, AddFn *add, int n, const Expr **mean)
 {
     KB *b = &kc->b;
+    const Ln *o = p.o;
     int64_t size = o->t->dim[o->axis], whole = o->along > 1 ? size / o->along : 0;
     for (int part = 0; part < 2; part++) {
-        o->step = part ? 1 : o->along;
-        o->first = part ? whole * o->along : 0;
-        int64_t count = part ? size - o->first : whole;
+        p.step = part ? 1 : o->along;
+        p.first = part ? whole * o->along : 0;
+        int64_t count = part ? size - p.first : whole;
         if (!count)
             continue;
-        Terms t = {.name = "i", .add = add, .user = o, .elems = n, .lanes = lanes_at(o), .least = FOLD_LONG};
+        Terms t = {.name = "i", .add = add, .user = &p, .elems = n, .lanes = lanes_at(&p), .least = FOLD_LONG};
         int acc = kb_tile(b, name, n, 0, x_const(b, vt(DT_F32, t.lanes), 0));
         kc_add_up(kc, &t, IXC(0), IXC(count), count, acc);
         for (int k = 0; k < n; k++) {
@@ -76,52 +82,53 @@ static void means_of(KC *kc, Ln *o, const char *name, AddFn *add, int n, const E
 }
 
 /* Stores the elements from coordinate `at` of the axis on. */
-static void result(KC *kc, Ln *o, const Ix *at, int lanes, int n)
+static void result(KC *kc, Place p, const Ix *at)
 {
     KB *b = &kc->b;
+    const Ln *o = p.o;
     bool along = o->along > 1;
-    o->coord[o->axis] = at;
-    const Expr *y = x_fma(b, kc->t->fma, centered(kc, o), x_widen(b, o->scale, lanes), x_widen(b, o->shift, lanes));
+    int lanes = lanes_at(&p), n = along ? p.step : p.n;
+    const Expr *y = x_fma(b, kc->t->fma, centered(kc, &p, at), x_widen(b, p.scale, lanes), x_widen(b, p.shift, lanes));
     const Expr *w = o->weight < 0 ? NULL : kc_load_param(kc, o->weight, at, along, lanes, n);
     const Expr *c = o->bias < 0 ? NULL : kc_load_param(kc, o->bias, at, along, lanes, n);
     if (w && c)
         y = x_fma(b, kc->t->fma, y, w, c);
     else if (w)
         y = x_bin(b, X_mul, y, w);
-    kc_store(kc, o->out, o->coord, o->vdim, y, n);
+    p.coord[o->axis] = at;
+    kc_store(kc, o->out, p.coord, o->vdim, y, n);
 }
 
-static void results(KC *kc, Ln *o)
+static void results(KC *kc, Place p)
 {
+    const Ln *o = p.o;
     int64_t size = o->t->dim[o->axis], whole = o->along > 1 ? size / o->along * o->along : 0;
     for (int part = 0; part < 2; part++) {
         int64_t lo = part ? whole : 0, hi = part ? size : whole;
-        o->step = part ? 1 : o->along;
+        p.step = part ? 1 : o->along;
         if (lo == hi)
             continue;
-        const Ix *i = IXV(kb_for(&kc->b, LOOP_SERIAL, "i", IXC(lo), IXC(hi), o->step));
-        result(kc, o, i, lanes_at(o), o->along > 1 ? o->step : o->n);
+        result(kc, p, IXV(kb_for(&kc->b, LOOP_SERIAL, "i", IXC(lo), IXC(hi), p.step)));
         kb_end(&kc->b);
     }
 }
 
-static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    Ln *o = user;
+    Place p = {.o = user, .lanes = lanes, .n = n};
     KB *b = &kc->b;
-    for (int i = 0; i < o->t->rank; i++)
-        o->coord[i] = coord[i];
-    o->lanes = lanes, o->n = n;
+    for (int i = 0; i < p.o->t->rank; i++)
+        p.coord[i] = coord[i];
     const Expr *mean, *of[2];
-    means_of(kc, o, "sum", add_input, 1, &mean);
-    o->mean = kc_reg(kc, "mean", mean);
-    means_of(kc, o, "sums", add_difference, 2, of);
+    means_of(kc, p, "sum", add_input, 1, &mean);
+    p.mean = kc_reg(kc, "mean", mean);
+    means_of(kc, p, "sums", add_difference, 2, of);
     const Expr *off = kc_reg(kc, "off", of[1]), *zero = x_const(b, off->type, 0);
     const Expr *var = x_bin(b, X_max, zero, x_bin(b, X_sub, of[0], x_bin(b, X_mul, off, off)));
     const Expr *sd = x_un(b, X_sqrt, x_bin(b, X_add, var, x_const(b, var->type, kc->n->attr.eps)));
-    o->scale = kc_reg(kc, "scale", x_bin(b, X_div, x_const(b, var->type, 1), sd));
-    o->shift = kc_reg(kc, "shift", x_un(b, X_neg, x_bin(b, X_mul, off, o->scale)));
-    results(kc, o);
+    p.scale = kc_reg(kc, "scale", x_bin(b, X_div, x_const(b, var->type, 1), sd));
+    p.shift = kc_reg(kc, "shift", x_un(b, X_neg, x_bin(b, X_mul, off, p.scale)));
+    results(kc, p);
 }
 
 void lower_layer_norm(KC *kc)
@@ -130,8 +137,8 @@ void lower_layer_norm(KC *kc)
     Ln o = {.in = n->in[0], .out = kc_out(kc), .weight = n->nin > 1 ? n->in[1] : -1, .bias = n->nin > 2 ? n->in[2] : -1,
             .t = kc_type(kc, kc_out(kc)), .axis = (int)n->attr.axis, .along = 1};
     o.vdim = value_vdim(kc->l->g, o.out);
-    bool vector = kc_vector(kc, o.in, o.t, o.vdim), inside = o.axis == o.vdim;
-    int lanes = vector ? kc->s.lanes : 1;
+    bool inside = o.axis == o.vdim;
+    int lanes = kc->s->lanes;
     while (inside && lanes > 1 && lanes > o.t->dim[o.axis])
         lanes = lanes / 2 < kc->t->min_lanes ? 1 : lanes / 2;
     if (inside)

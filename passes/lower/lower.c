@@ -111,7 +111,7 @@ static const char *title(KC *kc)
         window = arena_printf(A, " %lldx%lld stride %lld", (long long)n->attr.kernel.v[0],
                               (long long)n->attr.kernel.v[1], (long long)n->attr.stride.v[0]);
     return arena_printf(A, "%s%s: %s -> %s%s%s%s; %s", op_info[n->op].name, window, in, out, *ep ? ", then " : "", ep,
-                        red, schedule_text(A, &kc->s));
+                        red, schedule_text(A, kc->s));
 }
 
 static int64_t type_bytes(const Type *t) { return type_elems(t) * dtype_size(t->dtype); }
@@ -132,7 +132,7 @@ static void account(KC *kc)
     c->layers = n->layers ? n->layers : n->name ? n->name : op_info[n->op].name;
     c->op = op_info[n->op].name;
     c->epilogue = epilogue_text(kc->l->A, n);
-    c->impl = schedule_text(kc->l->A, &kc->s);
+    c->impl = schedule_text(kc->l->A, kc->s);
     c->shape = types_text(kc);
     c->loc = n->loc;
     c->why = n->why;
@@ -172,9 +172,9 @@ static void build(KC *kc)
 {
     switch (kc->n->op) {
     case OP_conv2d:
-        kc->s.impl == IMPL_DEPTHWISE  ? lower_depthwise(kc)
-        : kc->s.impl == IMPL_WINOGRAD ? lower_winograd(kc)
-                                      : lower_conv(kc);
+        kc->s->impl == IMPL_DEPTHWISE  ? lower_depthwise(kc)
+        : kc->s->impl == IMPL_WINOGRAD ? lower_winograd(kc)
+                                       : lower_conv(kc);
         break;
     case OP_conv_transpose2d: lower_conv_transpose(kc); break;
     case OP_linear: case OP_matmul: lower_matmul(kc); break;
@@ -230,9 +230,8 @@ static void lower_node(Lower *l, int index)
         return;
     bug_context("lower", n->name);
     Kernel *k = NEW(l->A, Kernel, 1);
-    KC kc = {.l = l, .A = l->A, .n = n, .t = l->t, .k = k};
-    kc.s = n->sched ? *n->sched : (Schedule){.impl = IMPL_GENERIC, .lanes = l->t->lanes, .px = 1, .rows = 1, .nb = 1};
-    kc.frame = op_is(n->op, P_ANCHOR) ? node_step_type(l->g, n, 0) : l->g->value.v[n->out[0].value].type;
+    KC kc = {.l = l, .A = l->A, .n = n, .t = l->t, .s = n->sched, .k = k};
+    kc.frame = node_frame(l->g, n);
     check_outs(n, &kc.frame);
     kc.b = kb_begin(l->A, k);
     k->name = c_name(l->A, l->p->kernel.n, n->name ? n->name : op_info[n->op].name);

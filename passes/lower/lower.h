@@ -2,9 +2,14 @@
 #define DSQ_LOWER_H
 /* What the builders of loop kernels share: one kernel context (KC) per node, operands addressed by logical coordinates
    whatever their layout, the epilogue, and the register tile that convolutions and products are made of. README.md of
-   this folder explains it. */
+   this folder explains it.
+
+   A builder keeps two things apart. What the kernel computes, and how it is cut, is a const struct. Where the loops
+   stand is a small one: a function that opens a loop copies it, sets its variable and hands the copy on. Callbacks
+   get a pointer to a const one. */
 #include "../geometry/conv.h"
 #include "../geometry/values.h"
+#include "../geometry/vectors.h"
 
 typedef struct Lower {
     Arena *A;
@@ -35,7 +40,7 @@ typedef struct KC {
     Arena *A;
     const Node *n;
     const Target *t;
-    Schedule s;
+    const Schedule *s;
     Kernel *k;
     KB b;
     Call call;
@@ -88,14 +93,14 @@ bool kc_over_operand(const KC *, ValueId result);
 void kc_zero_borders(KC *);
 
 /* ---- loops (nest.c) ---- */
-typedef void BodyFn(KC *, const Ix *const *coord, int lanes, int n, void *user);
+typedef void BodyFn(KC *, const Ix *const *coord, int lanes, int n, const void *user);
 /* Opens loops over all elements of frame and calls body inside them: once for whole vectors, once for the tail. vdim is
    the innermost loop, in steps of lanes. The others go in the order of dimensions. parallel: the outermost loop may be
    parallel. */
-void kc_nest(KC *, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *, void *user);
+void kc_nest(KC *, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *, const void *user);
 /* The same, element by element, in blocks of the dimensions vdim and `across`. Use it where what is read lies side by
    side along `across` and what is written along vdim: whole lines of the cache are then used for both. */
-void kc_nest_across(KC *, const Type *frame, int vdim, int across, bool parallel, BodyFn *, void *user);
+void kc_nest_across(KC *, const Type *frame, int vdim, int across, bool parallel, BodyFn *, const void *user);
 /* The frame's dimension along which the value lies side by side, if kc_nest_across is worth it: it is not vdim, and
    what is read and written is several times as large as L1. Else -1. */
 int kc_across(const KC *, ValueId, const Type *frame, int vdim);
@@ -103,37 +108,44 @@ int kc_across(const KC *, ValueId, const Type *frame, int vdim);
 const Expr *x_gather(KB *, XOp, int reg, const Expr *x);
 /* A sum. add(i, acc) adds term i to register acc, a tile of elems elements (0: a single register), each of `lanes`.
    From `least` terms on the sum goes in blocks; 0: from LONG_SUM on. */
-typedef void AddFn(KC *, const Ix *i, int acc, void *user);
-typedef struct Terms { const char *name; AddFn *add; void *user; int elems, lanes; bool unroll; int64_t least; } Terms;
+typedef void AddFn(KC *, const Ix *i, int acc, const void *user);
+typedef struct Terms {
+    const char *name;
+    AddFn *add;
+    const void *user;
+    int elems, lanes;
+    bool unroll;
+    int64_t least;
+} Terms;
 /* for i lo..hi { add }. most: the largest number of terms. Many go in blocks, so that the rounding error grows with the
    fourth root of their number. A maximum has no rounding: give 1. */
 void kc_add_up(KC *, const Terms *, const Ix *lo, const Ix *hi, int64_t most, int acc);
 void kc_add_parts(KC *, int acc, int part, int elems); /* acc += part */
 /* Combines init with term(0) to term(n - 1) by op; returns the register. op: X_add, in blocks from FOLD_LONG terms on,
    or X_maximum. init: the neutral element; terms have its type. */
-typedef const Expr *TermFn(KC *, const Ix *i, void *user);
+typedef const Expr *TermFn(KC *, const Ix *i, const void *user);
 enum { FOLD_LONG = 64 };
-int kc_fold(KC *, const char *name, XOp op, const Expr *init, int64_t n, TermFn *, void *user);
+int kc_fold(KC *, const char *name, XOp op, const Expr *init, int64_t n, TermFn *, const void *user);
 
 Slide kc_slide(const KC *, int64_t k, int dim);
 void kc_close(KC *, int n); /* ends n loops */
+const Ix *kc_each(KC *, LoopKind, const char *name, int64_t n); /* opens a loop over n things; 0 where there is one */
 /* The taps of output o that lie inside the input: lo <= k < hi, for which 0 <= o * s + k * d - p < in. */
 void kc_clip(KC *, const Slide *, const Ix *o, const Ix **lo, const Ix **hi);
 /* Walks the outputs of a row in tiles of px pixels, and one narrower tile for the remainder. peel: outputs whose window
    leaves the input come one by one, with clip true. */
 void kc_columns(KC *, const Slide *, bool peel, int px,
-                void (*tile)(KC *, const Ix *x, int px, bool clip, void *), void *user);
+                void (*tile)(KC *, const Ix *x, int px, bool clip, const void *), const void *user);
 
 /* ---- elementwise (elem.c) ---- */
 const Expr *elem_expr(KC *, Op, const Attrs *, const Expr *const *a); /* a: the operands, then NULL */
 /* Applies the node's steps to the anchor's result at coord. Returns the values of $0, $1, ...; those that are used
    twice are registers. */
 const Expr **kc_epilogue(KC *, const Expr *acc, const Ix *const *coord, int vdim, int lanes, int n);
-bool kc_epilogue_vector(const KC *, int vdim); /* do operands of steps, and outs, lie as vectors along vdim? */
 const Expr *kc_reg(KC *, const char *name, const Expr *); /* itself if a register or constant, else a new let */
 
 /* ---- what becomes of the anchor's results (finish.c) ---- */
-typedef void CoordFn(KC *, void *user, const Ix *row, const Ix *px, int j, const Ix **coord);
+typedef void CoordFn(KC *, const void *user, const Ix *row, const Ix *px, int j, const Ix **coord);
 /* A tile of the anchor's results. acc[j]: the register tile of vector j, with element row * px + pixel. coord: fills in
    the coordinates of a pixel and vector, in the frame. twin: where each lane's result is stored a second time
    (symmetric products); NULL: nowhere. even: the steps give the same result there. */
@@ -141,8 +153,8 @@ typedef struct Finish {
     int rows, px, nb, lanes, last_n, vdim;
     const int *acc;
     CoordFn *coord;
-    void *user;
-    void (*twin)(KC *, void *user, const Ix *const *coord, int lane, const Ix **at);
+    const void *user;
+    void (*twin)(KC *, const void *user, const Ix *const *coord, int lane, const Ix **at);
     bool even;
 } Finish;
 /* Applies the steps, stores plain outs and windows, and adds up outs that are reduced over the map. */
@@ -162,8 +174,8 @@ void kc_begin_columns(KC *);
 void kc_end_columns(KC *);
 /* Loops over n rows from `first` on, in steps. If something is reduced, rows go in blocks whose sums are added up
    apart. tiles: how many there are in a row. */
-typedef void RowFn(KC *, const Ix *y, void *user);
-void kc_rows(KC *, LoopKind, const Ix *first, int64_t n, int64_t step, int64_t tiles, RowFn *, void *user);
+typedef void RowFn(KC *, const Ix *y, const void *user);
+void kc_rows(KC *, LoopKind, const Ix *first, int64_t n, int64_t step, int64_t tiles, RowFn *, const void *user);
 
 /* ---- contraction in register tiles (tile.c) ---- */
 /* A loop of the reduction. most: its turns, at most. step: of a loop over blocks. in: the loop runs over one block of
@@ -179,17 +191,20 @@ typedef struct Contract {
     int vdim;
     bool pairs;                           /* two pixels share the last vector: conv_pairs */
     int mask;                             /* pairs: a parameter of `lanes` numbers, positive in the upper half */
-    void *user;
-    const Expr *(*init)(KC *, void *, int j);                                             /* bias of vector j, or 0 */
-    const Expr *(*x)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red);    /* scalar input */
+    const void *user;
+    const Expr *(*init)(KC *, const void *, int j);                                       /* bias of vector j, or 0 */
+    /* What the inputs of a step share. Asked once a step, before its weights and inputs. NULL: nothing. */
+    const Ix *(*shared)(KC *, const void *, const Ix *const *red);
+    /* A scalar input. */
+    const Expr *(*x)(KC *, const void *, const Ix *row, const Ix *px, const Ix *const *red, const Ix *shared);
     /* n scalar inputs as a vector: of that step of the innermost loop and of those after it. The loop has a multiple of
-       the target's lanes of steps. NULL: inputs do not lie side by side. */
-    const Expr *(*xs)(KC *, void *, const Ix *row, const Ix *px, const Ix *const *red, int n);
-    const Expr *(*w)(KC *, void *, int j, const Ix *const *red);                          /* vector of weights */
+       the target's lanes of steps. NULL: inputs do not lie side by side, or share something. */
+    const Expr *(*xs)(KC *, const void *, const Ix *row, const Ix *px, const Ix *const *red, int n);
+    const Expr *(*w)(KC *, const void *, int j, const Ix *const *red);                    /* vector of weights */
     CoordFn *coord;                                                                       /* of the output */
-    void (*twin)(KC *, void *, const Ix *const *coord, int lane, const Ix **at);          /* as Finish.twin */
+    void (*twin)(KC *, const void *, const Ix *const *coord, int lane, const Ix **at);    /* as Finish.twin */
     bool even;
-    void (*store)(KC *, void *, const Ix *row, const Ix *px, int j, const Expr *sum);     /* NULL: kc_finish follows */
+    void (*store)(KC *, const void *, const Ix *row, const Ix *px, int j, const Expr *sum); /* NULL: kc_finish */
 } Contract;
 void kc_contract(KC *, const Contract *);
 /* Adds loops over blocks of loop l, and over blocks of blocks, so that each has fewer than LONG_SUM turns. l->most must
@@ -204,6 +219,10 @@ void kc_apart(Contract *, int inner);
    kc_blocked computes the term's index from the loops' variables. */
 int kc_blocks(KC *, Contract *, const char *name, int64_t n);
 const Ix *kc_blocked(KC *, int loops, const Ix *const *red);
+/* Output channels, or columns, from `first` on in blocks of nb vectors, the last of which has last_n. weights: their
+   parameter. Most are whole blocks; what is left is a second segment of one narrower block. */
+typedef struct Segment { int64_t first; int blocks, nb, last_n, weights; } Segment;
+int kc_segments(const KC *, int64_t channels, int lanes, Segment *); /* returns how many there are */
 /* Packed weights, [panels][steps][wide] floats. Each panel is read by `passes` passes. */
 typedef struct Panels { int param; int64_t panels, steps, wide, passes; } Panels;
 /* In step `step` of pass `pass` over a panel: prefetches this step's share of the next panel. */

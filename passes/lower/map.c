@@ -2,47 +2,47 @@
    of channels are outermost and rows are walked in tiles of pixels. */
 #include "lower.h"
 
-static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    int vdim = *(int *)user;
+    int vdim = *(const int *)user;
     kc_store_results(kc, kc_load(kc, kc->n->in[0], &kc->frame, coord, vdim, lanes, n), coord, vdim, lanes, n);
 }
 
 typedef struct Walk { const Ix *n, *ch, *y, *x; int lanes, valid; } Walk;
 
-static void coord_at(KC *kc, void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
+static void coord_at(KC *kc, const void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
 {
     (void)j;
-    Walk *w = user;
+    const Walk *w = user;
     coord[0] = w->n, coord[1] = w->ch, coord[2] = ADD(w->y, r), coord[3] = ADD(w->x, q);
 }
 
-static void tile(KC *kc, const Ix *x, int px, bool clip, void *user)
+static void tile(KC *kc, const Ix *x, int px, bool clip, const void *user)
 {
     (void)clip;
-    Walk *w = user;
+    Walk w = *(const Walk *)user;
     KB *b = &kc->b;
-    w->x = x;
-    int acc = kb_tile(b, "v", px, 0, x_const(b, vt(DT_F32, w->lanes), 0));
+    w.x = x;
+    int acc = kb_tile(b, "v", px, 0, x_const(b, vt(DT_F32, w.lanes), 0));
     const Ix *q = IXV(kb_for(b, LOOP_UNROLL, "q", IXC(0), IXC(px), 1)), *coord[4];
-    coord_at(kc, w, IXC(0), q, 0, coord);
-    kb_set(b, acc, q, NULL, kc_load(kc, kc->n->in[0], &kc->frame, coord, 1, w->lanes, w->valid));
+    coord_at(kc, &w, IXC(0), q, 0, coord);
+    kb_set(b, acc, q, NULL, kc_load(kc, kc->n->in[0], &kc->frame, coord, 1, w.lanes, w.valid));
     kb_end(b);
-    kc_finish(kc, &(Finish){.rows = 1, .px = px, .nb = 1, .lanes = w->lanes, .last_n = w->valid, .vdim = 1, .acc = &acc,
-                            .coord = coord_at, .user = w});
+    kc_finish(kc, &(Finish){.rows = 1, .px = px, .nb = 1, .lanes = w.lanes, .last_n = w.valid, .vdim = 1, .acc = &acc,
+                            .coord = coord_at, .user = &w});
 }
 
 enum { PIXELS = 4 };
 
-static void row(KC *kc, const Ix *y, void *user)
+static void row(KC *kc, const Ix *y, const void *user)
 {
-    Walk *w = user;
-    w->y = y;
+    Walk w = *(const Walk *)user;
+    w.y = y;
     Slide s = {.in = kc->frame.dim[3], .out = kc->frame.dim[3], .k = 1, .s = 1, .d = 1};
-    kc_columns(kc, &s, false, PIXELS, tile, w);
+    kc_columns(kc, &s, false, PIXELS, tile, &w);
 }
 
-static void channels(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void channels(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
     (void)user;
     Walk w = {.n = coord[0], .ch = coord[1], .lanes = lanes, .valid = n};
@@ -55,7 +55,6 @@ void lower_map(KC *kc)
 {
     bool reduces = node_reduces(kc->n);
     int vdim = reduces ? 1 : value_vdim(kc->l->g, kc_out(kc));
-    bool vector = kc_vector(kc, kc->n->in[0], &kc->frame, vdim) && kc_epilogue_vector(kc, vdim);
     kc_zero_borders(kc);
     Type t = kc->frame;
     if (reduces)
@@ -64,5 +63,5 @@ void lower_map(KC *kc)
     if (across >= 0)
         kc_nest_across(kc, &t, vdim, across, true, body, &vdim);
     else
-        kc_nest(kc, &t, vdim, vector ? kc->s.lanes : 1, true, reduces ? channels : body, &vdim);
+        kc_nest(kc, &t, vdim, kc->s->lanes, true, reduces ? channels : body, &vdim);
 }

@@ -11,61 +11,79 @@
    rows, those on it are computed whole, those below it not at all. The node's cost stays what the graph says. */
 #include "lower.h"
 
+/* What the product is: settled before the loops begin. */
 typedef struct Mm {
     ValueId a, b, bias;
     Type at, bt, ot;
     int64_t M, K, cols;
     bool ta, tb;
-    int blocked;               /* loops of a sum in blocks, 0: it is one loop */
-    int wparam, lanes, last_n;
-    int packed[2];             /* parameters with the weights of whole blocks and of the rest, -1: not yet */
-    const Ix *lo, *hi;         /* the rows at work, in tiles of `step`; NULL: all */
-    int64_t step;
+    int lanes, along;          /* vectors along the columns, or along the sum; the other one is 1 */
+    int64_t block;             /* columns of a whole block */
+    Segment seg[2];
+    int nseg;
     const int64_t *order;      /* linear, by a table: the terms of the sum in the order in which they lie, else NULL */
     KcRun run;
-    int along;                 /* lanes of vectors along the sum, 1: none */
-    int64_t first, wide;       /* first column of the segment, columns of a block */
-    const Ix *lead[MAX_RANK];  /* coordinates of the result but the row and the column */
     int at_row;                /* the dimension of the row */
-    bool lead_inside;          /* their loops are inside that over blocks of columns */
-    const Ix *row, *blk;
-    bool mirrored;             /* the tile lies above the diagonal of a symmetric result */
+    bool lead_inside;          /* the loops over leading dimensions are inside that over blocks of columns */
     bool even;                 /* what the steps read is the same at [i][j] and [j][i] */
 } Mm;
 
-static const Ix *sum_index(KC *kc, const Mm *m, const Ix *const *red)
+/* Where the loops around a tile stand. */
+typedef struct Walk {
+    const Mm *m;
+    int *packed;               /* per segment: the parameter with its weights, -1: not yet */
+    const Ix *lead[MAX_RANK];  /* coordinates of the result but the row and the column */
+    const Ix *lo, *hi;         /* the rows at work, in tiles of `step`; NULL: all */
+    int64_t step;
+    const Segment *s;          /* block blk of these columns */
+    const Ix *blk;
+    int weights;               /* parameter, -1: none */
+    const Ix *row;
+    bool mirrored;             /* the tile lies above the diagonal of a symmetric result */
+} Walk;
+
+/* A tile. blocked: loops of a sum in blocks, 0: it is one loop. */
+typedef struct Tile { const Walk *w; int blocked; } Tile;
+
+static const Ix *sum_index(KC *kc, const Tile *t, const Ix *const *red)
 {
-    return m->blocked ? kc_blocked(kc, m->blocked, red) : red[0];
+    return t->blocked ? kc_blocked(kc, t->blocked, red) : red[0];
 }
 
-static const Ix *column(KC *kc, const Mm *m, int j)
+static int64_t wide(const Walk *w) { return (int64_t)w->s->nb * w->m->lanes; }
+
+static const Ix *column(KC *kc, const Walk *w, int j)
 {
-    return ADD(MULC(m->blk, m->wide), IXC(m->first + (int64_t)j * m->lanes));
+    return ADD(MULC(w->blk, wide(w)), IXC(w->s->first + (int64_t)j * w->m->lanes));
 }
 
-static const Expr *mm_init(KC *kc, void *user, int j)
+/* Valid lanes of vector j. */
+static int valid(const Walk *w, int j) { return j == w->s->nb - 1 ? w->s->last_n : w->m->lanes; }
+
+static const Expr *mm_init(KC *kc, const void *user, int j)
 {
-    Mm *m = user;
+    const Walk *w = ((const Tile *)user)->w;
+    const Mm *m = w->m;
     if (m->bias < 0)
         return x_const(&kc->b, vt(DT_F32, m->lanes), 0);
-    return kc_load_param(kc, m->bias, column(kc, m, j), true, m->lanes,
-                         (j + 1) * m->lanes == m->wide ? m->last_n : m->lanes);
+    return kc_load_param(kc, m->bias, column(kc, w, j), true, m->lanes, valid(w, j));
 }
 
 /* The coordinates of a row but that of the column. */
-static void lead(const Mm *m, const Ix *row, const Ix **coord)
+static void lead(const Walk *w, const Ix *row, const Ix **coord)
 {
-    for (int i = 0; i < m->ot.rank - 1; i++)
-        coord[i] = i == m->at_row ? row : m->lead[i];
+    for (int i = 0; i < w->m->ot.rank - 1; i++)
+        coord[i] = i == w->m->at_row ? row : w->lead[i];
 }
 
 /* a[row + q][k], or the vector of n valid lanes from k on. */
-static const Expr *left(KC *kc, const Mm *m, const Ix *q, const Ix *k, int lanes, int n)
+static const Expr *left(KC *kc, const Walk *w, const Ix *q, const Ix *k, int lanes, int n)
 {
-    const Ix *coord[MAX_RANK], *row = ADD(m->row, q);
+    const Mm *m = w->m;
+    const Ix *coord[MAX_RANK], *row = ADD(w->row, q);
     int R = m->ot.rank, ra = m->at.rank;
     Type frame = m->ot; /* the operand's own coordinates in a frame of the result's rank */
-    lead(m, row, coord);
+    lead(w, row, coord);
     coord[R - 1] = k;
     if (m->ta)
         coord[R - 2] = k, coord[R - 1] = row;
@@ -77,48 +95,50 @@ static const Expr *left(KC *kc, const Mm *m, const Ix *q, const Ix *k, int lanes
 }
 
 /* b[k][col], b being transposed where matmul says so, or the vector from there on along its last dimension. */
-static const Expr *right(KC *kc, const Mm *m, const Ix *k, const Ix *col, int lanes, int n)
+static const Expr *right(KC *kc, const Walk *w, const Ix *k, const Ix *col, int lanes, int n)
 {
+    const Mm *m = w->m;
     const Ix *coord[MAX_RANK];
     int R = m->ot.rank, vdim = m->tb && m->along == 1 ? R - 2 : R - 1;
     Type frame = m->ot;
     for (int i = 0; i < R - 2; i++)
-        coord[i] = m->lead[i];
+        coord[i] = w->lead[i];
     coord[R - 2] = m->tb ? col : k;
     coord[R - 1] = m->tb ? k : col;
     frame.dim[R - 2] = m->bt.dim[m->bt.rank - 2], frame.dim[R - 1] = m->bt.dim[m->bt.rank - 1];
     return kc_load(kc, m->b, &frame, coord, vdim, lanes, n);
 }
 
-static const Expr *mm_x(KC *kc, void *user, const Ix *r, const Ix *q, const Ix *const *red)
+static const Expr *mm_x(KC *kc, const void *user, const Ix *r, const Ix *q, const Ix *const *red, const Ix *shared)
 {
-    (void)r;
-    return left(kc, user, q, sum_index(kc, user, red), 1, 1);
+    const Tile *t = user;
+    (void)r, (void)shared;
+    return left(kc, t->w, q, sum_index(kc, t, red), 1, 1);
 }
 
-static const Expr *mm_w(KC *kc, void *user, int j, const Ix *const *red)
+static const Expr *mm_w(KC *kc, const void *user, int j, const Ix *const *red)
 {
-    Mm *m = user;
-    const Ix *k = sum_index(kc, m, red);
-    if (m->wparam >= 0) {
-        const Ix *ix[3] = {m->blk, k, IXC((int64_t)j * m->lanes)};
-        return x_load(&kc->b, m->wparam, ix, m->lanes, 0);
-    }
-    return right(kc, m, k, column(kc, m, j), m->lanes, (j + 1) * m->lanes == m->wide ? m->last_n : m->lanes);
+    const Tile *t = user;
+    const Walk *w = t->w;
+    int lanes = w->m->lanes;
+    const Ix *k = sum_index(kc, t, red);
+    if (w->weights < 0)
+        return right(kc, w, k, column(kc, w, j), lanes, valid(w, j));
+    return x_load(&kc->b, w->weights, (const Ix *[]){w->blk, k, IXC((int64_t)j * lanes)}, lanes, 0);
 }
 
-static void mm_coord(KC *kc, void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
+static void mm_coord(KC *kc, const void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
 {
-    Mm *m = user;
+    const Walk *w = ((const Tile *)user)->w;
     (void)r;
-    lead(m, ADD(m->row, q), coord);
-    coord[m->ot.rank - 1] = column(kc, m, j);
+    lead(w, ADD(w->row, q), coord);
+    coord[w->m->ot.rank - 1] = column(kc, w, j);
 }
 
 /* [column][row] for [row][column] */
-static void mirror(KC *kc, void *user, const Ix *const *coord, int lane, const Ix **at)
+static void mirror(KC *kc, const void *user, const Ix *const *coord, int lane, const Ix **at)
 {
-    int R = ((Mm *)user)->ot.rank;
+    int R = ((const Tile *)user)->w->m->ot.rank;
     for (int i = 0; i < R - 2; i++)
         at[i] = coord[i];
     at[R - 2] = ADDC(coord[R - 1], lane);
@@ -153,8 +173,8 @@ static void close_rows(KC *kc, int px)
         kb_end(&kc->b);
 }
 
-/* The tile of px x nb sums at work. */
-typedef struct Dots { Mm *m; int px, nb; } Dots;
+/* A tile of px x nb sums, each of a vector of terms. */
+typedef struct Dots { const Walk *w; int px, nb; } Dots;
 
 static const Ix *dot(KC *kc, const Dots *d, const Ix *q, int j) { return ADDC(MULC(q, d->nb), j); }
 
@@ -162,12 +182,12 @@ static const Ix *dot(KC *kc, const Dots *d, const Ix *q, int j) { return ADDC(MU
 static void multiply(KC *kc, const Dots *d, int acc, const Ix *k, int n)
 {
     KB *b = &kc->b;
-    Mm *m = d->m;
+    int along = d->w->m->along;
     const Expr *w[8];
     for (int j = 0; j < d->nb; j++)
-        w[j] = kc_reg(kc, arena_printf(kc->A, "w%d", j), right(kc, m, k, column(kc, m, j), m->along, n));
+        w[j] = kc_reg(kc, arena_printf(kc->A, "w%d", j), right(kc, d->w, k, column(kc, d->w, j), along, n));
     const Ix *q = tile_rows(kc, d->px);
-    const Expr *x = kc_reg(kc, "x", left(kc, m, q, k, m->along, n));
+    const Expr *x = kc_reg(kc, "x", left(kc, d->w, q, k, along, n));
     for (int j = 0; j < d->nb; j++) {
         const Ix *at = dot(kc, d, q, j);
         kb_set(b, acc, at, NULL, x_fma(b, kc->t->fma, x, w[j], x_tile(b, acc, at, NULL)));
@@ -177,25 +197,27 @@ static void multiply(KC *kc, const Dots *d, int acc, const Ix *k, int n)
 
 static int zero_tile(KC *kc, const Dots *d, const char *name)
 {
-    return kb_tile(&kc->b, name, d->px * d->nb, 0, x_const(&kc->b, vt(DT_F32, d->m->along), 0));
+    return kb_tile(&kc->b, name, d->px * d->nb, 0, x_const(&kc->b, vt(DT_F32, d->w->m->along), 0));
 }
 
 /* SUM_BLOCK vectors along the sum. */
-static void add_block(KC *kc, const Ix *i, int acc, void *user)
+static void add_block(KC *kc, const Ix *i, int acc, const void *user)
 {
     const Dots *d = user;
-    int64_t block = (int64_t)SUM_BLOCK * d->m->along;
-    int part = zero_tile(kc, d, "part");
+    int along = d->w->m->along, part = zero_tile(kc, d, "part");
+    int64_t block = (int64_t)SUM_BLOCK * along;
     const Ix *from = MULC(i, block);
-    multiply(kc, d, part, IXV(kb_for(&kc->b, LOOP_SERIAL, "k", from, ADDC(from, block), d->m->along)), d->m->along);
+    multiply(kc, d, part, IXV(kb_for(&kc->b, LOOP_SERIAL, "k", from, ADDC(from, block), along)), along);
     kb_end(&kc->b);
     kc_add_parts(kc, acc, part, d->px * d->nb);
 }
 
-static void dots(KC *kc, Mm *m, int nb, int px)
+static void dots(KC *kc, const Walk *w, int px)
 {
     KB *b = &kc->b;
-    Dots d = {m, px, nb};
+    const Mm *m = w->m;
+    int nb = w->s->nb;
+    Dots d = {w, px, nb};
     int64_t block = (int64_t)SUM_BLOCK * m->along, whole = m->K / m->along * m->along, blocks = whole / block;
     int64_t blocked = blocks >= 2 ? blocks * block : 0;
     int acc = zero_tile(kc, &d, "acc");
@@ -217,128 +239,119 @@ static void dots(KC *kc, Mm *m, int nb, int px)
         kb_set(b, sum[j], q, NULL, x_un(b, X_hsum, x_tile(b, acc, dot(kc, &d, q, j), NULL)));
     close_rows(kc, px);
     kc_finish(kc, &(Finish){.rows = 1, .px = px, .nb = nb, .lanes = 1, .last_n = 1, .vdim = m->ot.rank - 1, .acc = sum,
-                            .coord = mm_coord, .user = m, .twin = m->mirrored ? mirror : NULL, .even = m->even});
+                            .coord = mm_coord, .user = &(Tile){.w = w}, .twin = w->mirrored ? mirror : NULL,
+                            .even = m->even});
 }
 
-static void tile(KC *kc, Mm *m, int nb, int rows)
+static void tile(KC *kc, const Walk *w, int rows)
 {
+    const Mm *m = w->m;
     if (m->along > 1) {
-        dots(kc, m, nb, rows);
+        dots(kc, w, rows);
         return;
     }
-    Contract t = {.rows = 1, .px = rows, .nb = nb, .lanes = m->lanes, .last_n = m->last_n, .vdim = m->ot.rank - 1,
-                  .user = m, .init = mm_init, .x = mm_x, .w = mm_w, .coord = mm_coord,
-                  .twin = m->mirrored ? mirror : NULL, .even = m->even};
-    m->blocked = m->K >= 2 * SUM_BLOCK ? kc_blocks(kc, &t, "k", m->K) : 0;
-    if (!m->blocked)
+    Tile in = {.w = w};
+    Contract t = {.rows = 1, .px = rows, .nb = w->s->nb, .lanes = m->lanes, .last_n = w->s->last_n,
+                  .vdim = m->ot.rank - 1, .user = &in, .init = mm_init, .x = mm_x, .w = mm_w, .coord = mm_coord,
+                  .twin = w->mirrored ? mirror : NULL, .even = m->even};
+    in.blocked = m->K >= 2 * SUM_BLOCK ? kc_blocks(kc, &t, "k", m->K) : 0;
+    if (!in.blocked)
         t.red[0] = (RedLoop){.name = "k", .lo = IXC(0), .hi = IXC(m->K)}, t.nred = 1;
     kc_contract(kc, &t);
 }
 
 /* Rows lo to hi in tiles of px rows and one of the rest. */
-static void rows(KC *kc, Mm *m, int nb, const Ix *lo, const Ix *hi, int64_t px)
+static void rows(KC *kc, Walk w, const Ix *lo, const Ix *hi, int64_t px)
 {
-    m->row = IXV(kb_for(&kc->b, LOOP_SERIAL, "m", lo, hi, px));
-    tile(kc, m, nb, (int)px);
+    w.row = IXV(kb_for(&kc->b, LOOP_SERIAL, "m", lo, hi, px));
+    tile(kc, &w, (int)px);
     kb_end(&kc->b);
 }
 
-static void all_rows(KC *kc, Mm *m, int nb, int64_t from)
+static void all_rows(KC *kc, Walk w, int64_t from)
 {
-    if (m->lo) {
-        rows(kc, m, nb, m->lo, m->hi, m->step);
+    if (w.lo) {
+        rows(kc, w, w.lo, w.hi, w.step);
         return;
     }
-    int64_t px = imin(kc->s.px, m->M - from), whole = from + (m->M - from) / px * px;
-    rows(kc, m, nb, IXC(from), IXC(whole), px);
-    if (whole < m->M)
-        rows(kc, m, nb, IXC(whole), IXC(m->M), m->M - whole);
+    int64_t M = w.m->M, px = imin(kc->s->px, M - from), whole = from + (M - from) / px * px;
+    rows(kc, w, IXC(from), IXC(whole), px);
+    if (whole < M)
+        rows(kc, w, IXC(whole), IXC(M), M - whole);
 }
 
-/* The rows of a block of columns, which begins at a multiple of `block`, or of what is left behind the last (tail): all
-   of them, or those above the diagonal and those that it crosses. */
-static void segment(KC *kc, Mm *m, int nb, int64_t block, bool tail)
+/* Of a symmetric result: the rows of a block of columns, or of what is left behind the last (tail), that lie above the
+   diagonal, and those that it crosses. */
+static void upper_rows(KC *kc, Walk w, bool tail)
 {
-    if (!kc->s.symmetric) {
-        all_rows(kc, m, nb, 0);
-        return;
-    }
-    int64_t px = imin(kc->s.px, block);
+    int64_t block = w.m->block, px = imin(kc->s->px, block), first = w.s->first;
     while (block % px)
         px--;
-    const Ix *begin = tail ? IXC(m->first) : MULC(m->blk, m->wide);
-    m->mirrored = true;
-    if (tail ? m->first > 0 : m->cols >= 2 * block)
-        rows(kc, m, nb, IXC(0), begin, px);
-    m->mirrored = false;
+    const Ix *begin = tail ? IXC(first) : MULC(w.blk, wide(&w));
+    w.mirrored = true;
+    if (tail ? first > 0 : w.m->cols >= 2 * block)
+        rows(kc, w, IXC(0), begin, px);
+    w.mirrored = false;
     if (tail)
-        all_rows(kc, m, nb, m->first);
+        all_rows(kc, w, first);
     else
-        rows(kc, m, nb, begin, ADDC(begin, block), px);
+        rows(kc, w, begin, ADDC(begin, block), px);
 }
 
-/* weight f32[O][K] to [block][K][wide] from column first on. */
-static int pack(KC *kc, Mm *m, int64_t blocks, const char *suffix)
+/* The weights of segment i, f32[O][K], as [block][K][wide]. */
+static int pack(KC *kc, const Mm *m, int i)
 {
-    int *param = &m->packed[*suffix != 0];
-    if (*param >= 0)
-        return *param;
+    const Segment *s = &m->seg[i];
     const Value *wv = &kc->l->g->value.v[m->b];
     const float *w = tensor_f32(kc->l->A, wv->tensor);
-    int64_t O = wv->type.dim[0];
-    float *p = NEW(kc->l->A, float, blocks * m->K * m->wide);
-    for (int64_t b = 0; b < blocks; b++)
-        for (int64_t j = 0; j < m->wide; j++) {
-            int64_t o = m->first + b * m->wide + j;
+    int64_t O = wv->type.dim[0], wide = (int64_t)s->nb * m->lanes;
+    float *p = NEW(kc->l->A, float, s->blocks * m->K * wide);
+    for (int64_t b = 0; b < s->blocks; b++)
+        for (int64_t j = 0; j < wide; j++) {
+            int64_t o = s->first + b * wide + j;
             if (o < O)
                 for (int64_t k = 0; k < m->K; k++)
-                    p[(b * m->K + k) * m->wide + j] = w[o * m->K + (m->order ? m->order[k] : k)];
+                    p[(b * m->K + k) * wide + j] = w[o * m->K + (m->order ? m->order[k] : k)];
         }
-    const char *name = arena_printf(kc->l->A, "%s.tile%s_%dx%d", wv->name, suffix, (int)(m->wide / m->lanes), m->lanes);
-    *param = kc_const(kc, *suffix ? "wt" : "w", name, DT_F32, 3, (int64_t[]){blocks, m->K, m->wide}, p);
-    return *param;
+    const char *name = arena_printf(kc->l->A, "%s.tile%s_%dx%d", wv->name, i ? "_tail" : "", s->nb, m->lanes);
+    return kc_const(kc, i ? "wt" : "w", name, DT_F32, 3, (int64_t[]){s->blocks, m->K, wide}, p);
 }
 
 /* Opens loops over the leading dimensions. */
-static int open_lead(KC *kc, Mm *m, bool outermost)
+static int open_lead(KC *kc, Walk *w, LoopKind kind)
 {
+    const Type *t = &w->m->ot;
     int opened = 0;
-    for (int i = 0; i < m->ot.rank - 2; i++)
-        if (m->ot.dim[i] > 1 && kc->rows < 0) {
-            LoopKind kind = outermost && !opened ? LOOP_PARALLEL : LOOP_SERIAL;
-            m->lead[i] = IXV(kb_for(&kc->b, kind, "i", IXC(0), IXC(m->ot.dim[i]), 1)), opened++;
-        }
+    for (int i = 0; i < t->rank - 2; i++)
+        if (t->dim[i] > 1 && kc->rows < 0)
+            w->lead[i] = IXV(kb_for(&kc->b, opened++ ? LOOP_SERIAL : kind, "i", IXC(0), IXC(t->dim[i]), 1));
     return opened;
 }
 
 /* One block of columns, or as many as the loop around it has. */
-static void columns(KC *kc, Mm *m, int nb, int64_t block, bool tail)
+static void columns(KC *kc, Walk w, bool tail)
 {
-    int opened = m->lead_inside ? open_lead(kc, m, false) : 0;
-    segment(kc, m, nb, block, tail);
+    int opened = w.m->lead_inside ? open_lead(kc, &w, LOOP_SERIAL) : 0;
+    if (kc->s->symmetric)
+        upper_rows(kc, w, tail);
+    else
+        all_rows(kc, w, 0);
     kc_close(kc, opened);
 }
 
-static void all_columns(KC *kc, Mm *m, LoopKind kind)
+/* What is left comes before the parallel loop over whole blocks. */
+static void all_columns(KC *kc, Walk w, LoopKind kind)
 {
-    bool constant = kc->n->op == OP_linear;
-    int64_t vec = (m->cols + m->lanes - 1) / m->lanes, nb = imin(kc->s.nb, vec), full = m->cols / (nb * m->lanes);
-    int64_t rest = m->cols - full * nb * m->lanes;
-    if (rest) { /* before the parallel loop over whole blocks */
-        int64_t nv = (rest + m->lanes - 1) / m->lanes;
-        m->first = full * nb * m->lanes, m->wide = nv * m->lanes, m->last_n = (int)(rest - (nv - 1) * m->lanes);
-        m->blk = IXC(0);
-        if (constant)
-            m->wparam = pack(kc, m, 1, full ? "_tail" : "");
-        columns(kc, m, (int)nv, nb * m->lanes, true);
-    }
-    if (full) {
-        m->first = 0, m->wide = nb * m->lanes, m->last_n = m->lanes;
-        if (constant)
-            m->wparam = pack(kc, m, full, "");
-        m->blk = IXV(kb_for(&kc->b, kind, "oc", IXC(0), IXC(full), 1));
-        columns(kc, m, (int)nb, nb * m->lanes, false);
-        kb_end(&kc->b);
+    const Mm *m = w.m;
+    for (int i = m->nseg - 1; i >= 0; i--) {
+        bool tail = i > 0 || m->seg[i].last_n < m->lanes;
+        w.s = &m->seg[i];
+        if (kc->n->op == OP_linear && w.packed[i] < 0)
+            w.packed[i] = pack(kc, m, i);
+        w.weights = w.packed[i];
+        w.blk = tail ? IXC(0) : IXV(kb_for(&kc->b, kind, "oc", IXC(0), IXC(w.s->blocks), 1));
+        columns(kc, w, tail);
+        kc_close(kc, !tail);
     }
 }
 
@@ -348,69 +361,63 @@ static bool near_weights(const KC *kc, const Mm *m) { return m->K * m->cols * 4 
 /* Rows of a block that stays in L2 beside such weights, with what is made of it. 0: all do, or the weights do not. */
 static int64_t row_block(const KC *kc, const Mm *m)
 {
-    int64_t bytes = (m->K + m->cols) * 4, px = kc->s.px;
+    int64_t bytes = (m->K + m->cols) * 4, px = kc->s->px;
     if (kc->rows < 0 || m->lanes == 1 || !near_weights(kc, m) || m->M * bytes <= kc->t->machine->l2 / 2)
         return 0;
     return imax(kc->t->machine->l2 / 4 / bytes / px, 8) * px;
 }
 
-static void blocks_of_rows(KC *kc, Mm *m, int64_t block)
+static void blocks_of_rows(KC *kc, Walk w, int64_t block)
 {
-    int64_t px = kc->s.px, whole = m->M / px * px;
-    if (whole < m->M) { /* before the parallel loop */
-        m->lo = IXC(whole), m->hi = IXC(m->M), m->step = m->M - whole;
-        all_columns(kc, m, LOOP_SERIAL);
+    int64_t M = w.m->M, px = kc->s->px, whole = M / px * px;
+    if (whole < M) { /* before the parallel loop */
+        w.lo = IXC(whole), w.hi = IXC(M), w.step = M - whole;
+        all_columns(kc, w, LOOP_SERIAL);
     }
-    m->lo = IXV(kb_for(&kc->b, LOOP_PARALLEL, "rows", IXC(0), IXC(whole), block));
-    m->hi = whole % block ? ix_min(kc->A, ADDC(m->lo, block), IXC(whole)) : ADDC(m->lo, block);
-    m->step = px;
-    all_columns(kc, m, LOOP_SERIAL);
+    w.lo = IXV(kb_for(&kc->b, LOOP_PARALLEL, "rows", IXC(0), IXC(whole), block));
+    w.hi = whole % block ? ix_min(kc->A, ADDC(w.lo, block), IXC(whole)) : ADDC(w.lo, block);
+    w.step = px;
+    all_columns(kc, w, LOOP_SERIAL);
     kb_end(&kc->b);
 }
 
-/* Vectors along the columns or, where those do not lie side by side, along the sum. */
-static void choose_vectors(const KC *kc, Mm *m)
+static Mm mm_of(KC *kc)
 {
-    int R = m->ot.rank;
-    bool vector = kc_epilogue_vector(kc, R - 1);
-    if (kc->n->op == OP_matmul)
-        vector = vector && kc_vector(kc, m->b, &m->bt, m->bt.rank - (m->tb ? 2 : 1));
-    bool along = !vector && m->tb && !m->ta && m->K > 1 && kc_vector(kc, m->a, &m->at, m->at.rank - 1) &&
-                 kc_vector(kc, m->b, &m->bt, m->bt.rank - 1);
-    m->along = along ? m->lanes : 1;
-    if (!vector)
-        m->lanes = 1;
+    const Node *n = kc->n;
+    bool linear = n->op == OP_linear, vector = product_vector(kc->l->g, n);
+    Mm m = {.a = n->in[0], .b = n->in[1], .bias = n->nin > 2 ? n->in[2] : -1, .at = *kc_type(kc, n->in[0]),
+            .bt = *kc_type(kc, n->in[1]), .ot = kc->frame, .ta = n->attr.transpose_a, .tb = n->attr.transpose_b,
+            .lanes = vector ? kc->s->lanes : 1, .along = vector ? 1 : kc->s->lanes};
+    int R = m.ot.rank;
+    m.cols = m.ot.dim[R - 1];
+    m.K = m.ta ? m.at.dim[m.at.rank - 2] : m.at.dim[m.at.rank - 1];
+    if (linear && kc->l->g->value.v[m.b].kind != VAL_CONST)
+        bug("linear's weight is not a constant");
+    m.M = kc->rows >= 0 ? type_elems(&m.ot) / m.cols : R > 1 ? m.ot.dim[R - 2] : 1;
+    m.at_row = kc->rows >= 0 ? kc->rows : R - 2;
+    if (linear)
+        m.order = kc_sort(kc, m.a, m.at.rank - 1, 1, &m.run);
+    m.nseg = kc_segments(kc, m.cols, m.lanes, m.seg);
+    m.block = imin(kc->s->nb, (m.cols + m.lanes - 1) / m.lanes) * m.lanes;
+    m.lead_inside = linear && !near_weights(kc, &m);
+    m.even = even_epilogue(kc, R);
+    return m;
 }
 
 void lower_matmul(KC *kc)
 {
-    const Node *n = kc->n;
-    bool linear = n->op == OP_linear;
-    Mm *m = NEW(kc->A, Mm, 1);
-    *m = (Mm){.a = n->in[0], .b = n->in[1], .bias = n->nin > 2 ? n->in[2] : -1, .at = *kc_type(kc, n->in[0]),
-              .bt = *kc_type(kc, n->in[1]), .ot = kc->frame, .ta = n->attr.transpose_a, .tb = n->attr.transpose_b,
-              .wparam = -1, .packed = {-1, -1}, .lanes = kc->s.lanes};
-    int R = m->ot.rank;
-    m->cols = m->ot.dim[R - 1];
-    m->K = m->ta ? m->at.dim[m->at.rank - 2] : m->at.dim[m->at.rank - 1];
-    if (linear && kc->l->g->value.v[m->b].kind != VAL_CONST)
-        bug("linear's weight is not a constant");
-    m->M = kc->rows >= 0 ? type_elems(&m->ot) / m->cols : R > 1 ? m->ot.dim[R - 2] : 1;
-    m->at_row = kc->rows >= 0 ? kc->rows : R - 2;
-    if (linear)
-        m->order = kc_sort(kc, m->a, m->at.rank - 1, 1, &m->run);
-    choose_vectors(kc, m);
-    m->even = even_epilogue(kc, R);
+    const Mm m = mm_of(kc);
+    int packed[2] = {-1, -1};
+    Walk w = {.m = &m, .packed = packed};
     kc_zero_borders(kc);
-    for (int i = 0; i < R - 1; i++)
-        m->lead[i] = IXC(0);
-    int64_t block = row_block(kc, m);
+    for (int i = 0; i < m.ot.rank - 1; i++)
+        w.lead[i] = IXC(0);
+    int64_t block = row_block(kc, &m);
     if (block) {
-        blocks_of_rows(kc, m, block);
+        blocks_of_rows(kc, w, block);
         return;
     }
-    m->lead_inside = linear && !near_weights(kc, m);
-    int opened = m->lead_inside ? 0 : open_lead(kc, m, true);
-    all_columns(kc, m, opened ? LOOP_SERIAL : LOOP_PARALLEL);
+    int opened = m.lead_inside ? 0 : open_lead(kc, &w, LOOP_PARALLEL);
+    all_columns(kc, w, opened ? LOOP_SERIAL : LOOP_PARALLEL);
     kc_close(kc, opened);
 }

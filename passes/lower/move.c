@@ -9,12 +9,12 @@ typedef struct Move {
     int64_t offset;                /* concat: where this operand starts along axis */
     int axis;
     /* Input coordinates of frame coordinates. */
-    void (*from)(KC *, struct Move *, const Ix *const *coord, const Ix **in);
+    void (*from)(KC *, const struct Move *, const Ix *const *coord, const Ix **in);
 } Move;
 
-static void copy_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void copy_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    Move *m = user;
+    const Move *m = user;
     const Type *it = kc_type(kc, m->in);
     const Ix *in[MAX_RANK];
     m->from(kc, m, coord, in);
@@ -23,9 +23,9 @@ static void copy_body(KC *kc, const Ix *const *coord, int lanes, int n, void *us
 }
 
 /* concat walks the operands: store coordinates are shifted instead. */
-static void concat_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void concat_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    Move *m = user;
+    const Move *m = user;
     const Ix *to[MAX_RANK];
     for (int i = 0; i < m->frame->rank; i++)
         to[i] = i == m->axis ? ADDC(coord[i], m->offset) : coord[i];
@@ -36,17 +36,18 @@ static void lower_concat(KC *kc)
 {
     ValueId out = kc_out(kc);
     int rank = kc_type(kc, out)->rank, axis = (int)(kc->n->attr.axis < 0 ? kc->n->attr.axis + rank : kc->n->attr.axis);
-    Move m = {.axis = axis, .vdim = value_vdim(kc->l->g, out)};
+    int64_t offset = 0;
     for (int i = 0; i < kc->n->nin; i++) {
-        m.in = kc->n->in[i];
-        m.frame = kc_type(kc, m.in);
+        ValueId in = kc->n->in[i];
+        const Move m = {.in = in, .frame = kc_type(kc, in), .axis = axis, .vdim = value_vdim(kc->l->g, out),
+                        .offset = offset};
         bool vector = kc_vector(kc, m.in, m.frame, m.vdim) && m.frame->dim[m.vdim] > 1;
-        kc_nest(kc, m.frame, m.vdim, vector ? kc->s.lanes : 1, false, concat_body, &m);
-        m.offset += m.frame->dim[axis];
+        kc_nest(kc, m.frame, m.vdim, vector ? kc->s->lanes : 1, false, concat_body, &m);
+        offset += m.frame->dim[axis];
     }
 }
 
-static void from_slice(KC *kc, Move *m, const Ix *const *coord, const Ix **in)
+static void from_slice(KC *kc, const Move *m, const Ix *const *coord, const Ix **in)
 {
     const Attrs *a = &kc->n->attr;
     const Type *it = kc_type(kc, m->in);
@@ -60,16 +61,7 @@ static void from_slice(KC *kc, Move *m, const Ix *const *coord, const Ix **in)
     }
 }
 
-static bool slice_steps(const KC *kc, int d)
-{
-    const Attrs *a = &kc->n->attr;
-    for (int k = 0; k < a->axes.n; k++)
-        if (a->axes.v[k] == d && k < a->step.n && a->step.v[k] != 1)
-            return true;
-    return false;
-}
-
-static void from_shuffle(KC *kc, Move *m, const Ix *const *coord, const Ix **in)
+static void from_shuffle(KC *kc, const Move *m, const Ix *const *coord, const Ix **in)
 {
     int64_t g = kc->n->attr.groups, n = kc_type(kc, m->in)->dim[1] / g;
     for (int i = 0; i < kc_type(kc, m->in)->rank; i++)
@@ -77,7 +69,7 @@ static void from_shuffle(KC *kc, Move *m, const Ix *const *coord, const Ix **in)
     in[1] = ADD(MULC(ix_mod(kc->A, coord[1], g), n), ix_div(kc->A, coord[1], g));
 }
 
-static void from_transpose(KC *kc, Move *m, const Ix *const *coord, const Ix **in)
+static void from_transpose(KC *kc, const Move *m, const Ix *const *coord, const Ix **in)
 {
     for (int i = 0; i < kc_type(kc, m->in)->rank; i++)
         in[kc->n->attr.perm.v[i]] = coord[i];
@@ -94,7 +86,7 @@ static int transposed_across(const KC *kc, ValueId in, int vdim)
     return -1;
 }
 
-static void from_view(KC *kc, Move *m, const Ix *const *coord, const Ix **in)
+static void from_view(KC *kc, const Move *m, const Ix *const *coord, const Ix **in)
 {
     const Type *it = kc_type(kc, m->in), *ot = kc_type(kc, kc_out(kc));
     const Ix *linear = IXC(0);
@@ -106,14 +98,14 @@ static void from_view(KC *kc, Move *m, const Ix *const *coord, const Ix **in)
     }
 }
 
-static void fill_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void fill_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    kc_store(kc, kc_out(kc), coord, *(int *)user, x_const(&kc->b, vt(DT_F32, lanes), kc->n->attr.value), n);
+    kc_store(kc, kc_out(kc), coord, *(const int *)user, x_const(&kc->b, vt(DT_F32, lanes), kc->n->attr.value), n);
 }
 
-static void pad_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void pad_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    Move *m = user;
+    const Move *m = user;
     const Ix *to[MAX_RANK];
     for (int i = 0; i < m->frame->rank; i++)
         to[i] = ADDC(coord[i], kc->n->attr.pads.v[i]);
@@ -123,11 +115,11 @@ static void pad_body(KC *kc, const Ix *const *coord, int lanes, int n, void *use
 static void lower_pad(KC *kc)
 {
     ValueId out = kc_out(kc);
-    Move m = {.in = kc->n->in[0], .vdim = value_vdim(kc->l->g, out)};
-    m.frame = kc_type(kc, m.in);
-    kc_nest(kc, kc_type(kc, out), m.vdim, kc->s.lanes, false, fill_body, &m.vdim);
+    ValueId in = kc->n->in[0];
+    const Move m = {.in = in, .frame = kc_type(kc, in), .vdim = value_vdim(kc->l->g, out)};
+    kc_nest(kc, kc_type(kc, out), m.vdim, kc->s->lanes, false, fill_body, &m.vdim);
     bool vector = kc_vector(kc, m.in, m.frame, m.vdim) && m.frame->dim[m.vdim] > 1;
-    kc_nest(kc, m.frame, m.vdim, vector ? kc->s.lanes : 1, false, pad_body, &m);
+    kc_nest(kc, m.frame, m.vdim, vector ? kc->s->lanes : 1, false, pad_body, &m);
 }
 
 void lower_move(KC *kc)
@@ -142,22 +134,12 @@ void lower_move(KC *kc)
         lower_pad(kc);
         return;
     }
-    const Type *ot = kc_type(kc, out), *it = kc_type(kc, in);
+    const Type *ot = kc_type(kc, out);
     Move m = {.in = in, .frame = ot, .vdim = value_vdim(kc->l->g, out)};
-    bool vector = false;
     switch (kc->n->op) {
-    case OP_slice:
-        m.from = from_slice;
-        vector = !slice_steps(kc, m.vdim) && kc_vector(kc, in, it, m.vdim) && it->dim[m.vdim] > 1;
-        break;
-    case OP_channel_shuffle:
-        m.from = from_shuffle;
-        vector = m.vdim != 1 && kc_vector(kc, in, it, m.vdim) && it->dim[m.vdim] > 1;
-        break;
-    case OP_transpose:
-        m.from = from_transpose;
-        vector = kc->n->attr.perm.v[m.vdim] == m.vdim && kc_vector(kc, in, it, m.vdim) && it->dim[m.vdim] > 1;
-        break;
+    case OP_slice: m.from = from_slice; break;
+    case OP_channel_shuffle: m.from = from_shuffle; break;
+    case OP_transpose: m.from = from_transpose; break;
     case OP_reshape: case OP_flatten: m.from = from_view; break;
     default: bug("no lowering for operator '%s'", op_info[kc->n->op].name);
     }
@@ -165,5 +147,5 @@ void lower_move(KC *kc)
     if (across >= 0)
         kc_nest_across(kc, ot, m.vdim, across, true, copy_body, &m);
     else
-        kc_nest(kc, ot, m.vdim, vector ? kc->s.lanes : 1, true, copy_body, &m);
+        kc_nest(kc, ot, m.vdim, kc->s->lanes, true, copy_body, &m);
 }

@@ -8,7 +8,7 @@ typedef struct Walk {
     int64_t size, whole;
     const char *name;
     BodyFn *body;
-    void *user;
+    const void *user;
 } Walk;
 
 static void whole_vectors(KC *kc, const Walk *w, LoopKind kind)
@@ -36,7 +36,7 @@ static bool over_operand(const KC *kc)
     return false;
 }
 
-void kc_nest(KC *kc, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *body, void *user)
+void kc_nest(KC *kc, const Type *frame, int vdim, int lanes, bool parallel, BodyFn *body, const void *user)
 {
     static const char *const names4[] = {"n", "c", "y", "x"};
     static const char *const names[] = {"i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7"};
@@ -85,7 +85,7 @@ static const Ix *in_block(KC *kc, const char *name, const Ix *from, int64_t bloc
     return IXV(kb_for(&kc->b, LOOP_SERIAL, name, from, size % block ? ix_min(kc->A, to, IXC(size)) : to, 1));
 }
 
-void kc_nest_across(KC *kc, const Type *frame, int vdim, int across, bool parallel, BodyFn *body, void *user)
+void kc_nest_across(KC *kc, const Type *frame, int vdim, int across, bool parallel, BodyFn *body, const void *user)
 {
     enum { ROWS = 16, COLUMNS = 8 }; /* rows a power of two apart fall into few sets of a cache, which have 8 ways */
     static const char *const names[] = {"i0", "i1", "i2", "i3", "i4", "i5", "i6", "i7"};
@@ -109,13 +109,7 @@ void kc_nest_across(KC *kc, const Type *frame, int vdim, int across, bool parall
 
 int kc_across(const KC *kc, ValueId v, const Type *frame, int vdim)
 {
-    const Value *x = &kc->l->g->value.v[v];
-    const Type *t = &x->type;
-    int d = 0, more = frame->rank - t->rank;
-    while (d < t->rank && (t->dim[d] == 1 || !layout_contiguous(&x->layout, t, d)))
-        d++;
-    bool large = kc->t->lanes > 1 && type_elems(frame) * 8 > 4 * kc->t->machine->l1;
-    return large && d < t->rank && d + more != vdim && frame->dim[vdim] > 1 ? d + more : -1;
+    return value_across(kc->l->g, kc->t, v, frame, vdim);
 }
 
 const Expr *x_gather(KB *b, XOp op, int reg, const Expr *x)
@@ -169,15 +163,15 @@ void kc_add_up(KC *kc, const Terms *t, const Ix *lo, const Ix *hi, int64_t most,
         add_blocks(kc, t, whole, hi, known % block, true, acc);
 }
 
-typedef struct Fold { XOp op; TermFn *term; void *user; } Fold;
+typedef struct Fold { XOp op; TermFn *term; const void *user; } Fold;
 
-static void fold_term(KC *kc, const Ix *i, int acc, void *user)
+static void fold_term(KC *kc, const Ix *i, int acc, const void *user)
 {
     const Fold *f = user;
     kb_set(&kc->b, acc, NULL, NULL, x_gather(&kc->b, f->op, acc, f->term(kc, i, f->user)));
 }
 
-int kc_fold(KC *kc, const char *name, XOp op, const Expr *init, int64_t n, TermFn *term, void *user)
+int kc_fold(KC *kc, const char *name, XOp op, const Expr *init, int64_t n, TermFn *term, const void *user)
 {
     Fold f = {op, term, user};
     Terms t = {.name = "i", .add = fold_term, .user = &f, .lanes = init->type.lanes, .least = FOLD_LONG};
@@ -194,6 +188,11 @@ void kc_close(KC *kc, int n)
         kb_end(&kc->b);
 }
 
+const Ix *kc_each(KC *kc, LoopKind kind, const char *name, int64_t n)
+{
+    return n > 1 ? IXV(kb_for(&kc->b, kind, name, IXC(0), IXC(n), 1)) : IXC(0);
+}
+
 void kc_clip(KC *kc, const Slide *w, const Ix *o, const Ix **lo, const Ix **hi)
 {
     const Ix *at = ADDC(MULC(o, w->s), -w->p), *back = MULC(at, -1);
@@ -208,7 +207,7 @@ void kc_clip(KC *kc, const Slide *w, const Ix *o, const Ix **lo, const Ix **hi)
 }
 
 void kc_columns(KC *kc, const Slide *w, bool peel, int px,
-                void (*tile)(KC *, const Ix *, int, bool, void *), void *user)
+                void (*tile)(KC *, const Ix *, int, bool, const void *), const void *user)
 {
     int64_t x0 = 0, x1 = w->out;
     if (peel) { /* outputs [x0, x1) have whole windows */

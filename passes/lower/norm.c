@@ -9,32 +9,43 @@ typedef struct Norm {
     const Type *t;
     int vdim, axis;
     bool along;            /* axis is vdim */
-    const Ix *coord[MAX_RANK];
-    int lanes, n;          /* of the vectors across the axis */
-    const Expr *m, *s;     /* maximum and sum */
 } Norm;
 
-static const Expr *load(KC *kc, Norm *o, ValueId v, int lanes, int n)
+/* An element of the axis, or a vector of elements across it, of which n are valid. */
+typedef struct Place {
+    const Norm *o;
+    const Ix *coord[MAX_RANK];
+    int lanes, n;
+    const Expr *m, *s;     /* maximum and sum over the axis */
+} Place;
+
+static const Expr *load(KC *kc, const Place *p, ValueId v, int lanes, int n)
 {
-    return kc_load(kc, v, o->t, o->coord, o->vdim, lanes, n);
+    return kc_load(kc, v, p->o->t, p->coord, p->o->vdim, lanes, n);
 }
 
-static const Expr *score(KC *kc, Norm *o, int lanes, int n)
+static const Expr *score(KC *kc, const Place *p, int lanes, int n)
 {
-    const Expr *x = load(kc, o, o->in, lanes, n);
+    const Expr *x = load(kc, p, p->o->in, lanes, n);
     return kc->n->op == OP_softmin ? x_un(&kc->b, X_neg, x) : x;
 }
 
-typedef void StepFn(KC *, Norm *, int lanes, int n, int acc);
+typedef void StepFn(KC *, const Place *, int lanes, int n, int acc);
 
 /* A walk along the axis from element `from` on, `by` elements at a time. */
-typedef struct Steps { Norm *o; StepFn *step; int64_t from, by; int lanes, n; } Steps;
+typedef struct Steps { const Place *p; StepFn *step; int64_t from, by; int lanes, n; } Steps;
 
-static void one_step(KC *kc, const Ix *i, int acc, void *user)
+static void step_at(KC *kc, const Steps *s, const Ix *at, int acc)
 {
-    Steps *s = user;
-    s->o->coord[s->o->axis] = ADDC(MULC(i, s->by), s->from);
-    s->step(kc, s->o, s->lanes, s->n, acc);
+    Place p = *s->p;
+    p.coord[p.o->axis] = at;
+    s->step(kc, &p, s->lanes, s->n, acc);
+}
+
+static void one_step(KC *kc, const Ix *i, int acc, const void *user)
+{
+    const Steps *s = user;
+    step_at(kc, s, ADDC(MULC(i, s->by), s->from), acc);
 }
 
 static void steps(KC *kc, Steps s, int64_t to, XOp combine, int acc)
@@ -45,32 +56,30 @@ static void steps(KC *kc, Steps s, int64_t to, XOp combine, int acc)
         kc_add_up(kc, &t, IXC(0), IXC(count), count, acc);
         return;
     }
-    s.o->coord[s.o->axis] = IXV(kb_for(&kc->b, LOOP_SERIAL, "i", IXC(s.from), IXC(to), s.by));
-    s.step(kc, s.o, s.lanes, s.n, acc);
+    step_at(kc, &s, IXV(kb_for(&kc->b, LOOP_SERIAL, "i", IXC(s.from), IXC(to), s.by)), acc);
     kb_end(&kc->b);
 }
 
 /* Runs step over the axis with an accumulator; returns the folded scalar (along) or the vector of results (across). */
-static const Expr *walk(KC *kc, Norm *o, const char *name, double zero, XOp combine, XOp fold, StepFn *step)
+static const Expr *walk(KC *kc, const Place *p, const char *name, double zero, XOp combine, XOp fold, StepFn *step)
 {
     KB *b = &kc->b;
-    int64_t size = o->t->dim[o->axis];
-    int L = o->along ? kc->s.lanes : 1;
-    if (o->along && !kc_vector(kc, o->in, o->t, o->vdim))
-        L = 1;
-    int64_t whole = o->along ? size / L * L : 0;
+    bool along = p->o->along;
+    int64_t size = p->o->t->dim[p->o->axis];
+    int L = along ? kc->s->lanes : 1;
+    int64_t whole = along ? size / L * L : 0;
     const Expr *r = NULL;
-    if (o->along && L > 1 && whole) {
+    if (along && L > 1 && whole) {
         int acc = step && combine != X_const ? kb_let(b, name, x_const(b, vt(DT_F32, L), zero)) : -1;
-        steps(kc, (Steps){o, step, 0, L, L, L}, whole, combine, acc);
+        steps(kc, (Steps){p, step, 0, L, L, L}, whole, combine, acc);
         r = acc >= 0 ? x_un(b, fold, x_reg(b, acc)) : NULL;
     } else
         whole = 0;
     if (whole == size)
         return r;
-    int lanes = o->along ? 1 : o->lanes, n = o->along ? 1 : o->n;
+    int lanes = along ? 1 : p->lanes, n = along ? 1 : p->n;
     int acc = combine != X_const ? kb_let(b, name, r ? r : x_const(b, vt(DT_F32, lanes), zero)) : -1;
-    steps(kc, (Steps){o, step, whole, 1, lanes, n}, size, combine, acc);
+    steps(kc, (Steps){p, step, whole, 1, lanes, n}, size, combine, acc);
     return acc >= 0 ? x_reg(b, acc) : NULL;
 }
 
@@ -79,33 +88,35 @@ static void add_to(KC *kc, int acc, XOp op, const Expr *x)
     kb_set(&kc->b, acc, NULL, NULL, x_bin(&kc->b, op, x_reg(&kc->b, acc), x));
 }
 
-static void max_step(KC *kc, Norm *o, int lanes, int n, int acc) { add_to(kc, acc, X_max, score(kc, o, lanes, n)); }
+static void max_step(KC *kc, const Place *p, int lanes, int n, int acc)
+{
+    add_to(kc, acc, X_max, score(kc, p, lanes, n));
+}
 
-static void exp_step(KC *kc, Norm *o, int lanes, int n, int acc)
+static void exp_step(KC *kc, const Place *p, int lanes, int n, int acc)
 {
     KB *b = &kc->b;
-    const Expr *e = x_un(b, X_exp, x_bin(b, X_sub, score(kc, o, lanes, n), x_widen(b, o->m, lanes)));
+    const Expr *e = x_un(b, X_exp, x_bin(b, X_sub, score(kc, p, lanes, n), x_widen(b, p->m, lanes)));
     e = kc_reg(kc, "e", e);
-    kc_store(kc, o->out, o->coord, o->vdim, e, n);
+    kc_store(kc, p->o->out, p->coord, p->o->vdim, e, n);
     add_to(kc, acc, X_add, e);
 }
 
-static void div_step(KC *kc, Norm *o, int lanes, int n, int acc)
+static void div_step(KC *kc, const Place *p, int lanes, int n, int acc)
 {
     (void)acc;
-    KB *b = &kc->b;
-    kc_store(kc, o->out, o->coord, o->vdim, x_bin(b, X_div, load(kc, o, o->out, lanes, n), x_widen(b, o->s, lanes)), n);
+    const Expr *x = x_bin(&kc->b, X_div, load(kc, p, p->o->out, lanes, n), x_widen(&kc->b, p->s, lanes));
+    kc_store(kc, p->o->out, p->coord, p->o->vdim, x, n);
 }
 
-static void softmax_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void softmax_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    Norm *o = user;
-    for (int i = 0; i < o->t->rank; i++)
-        o->coord[i] = coord[i];
-    o->lanes = lanes, o->n = n;
-    o->m = kc_reg(kc, "m", walk(kc, o, "m", -INFINITY, X_max, X_hmax, max_step));
-    o->s = kc_reg(kc, "s", walk(kc, o, "s", 0, X_add, X_hsum, exp_step));
-    walk(kc, o, "", 0, X_const, X_const, div_step);
+    Place p = {.o = user, .lanes = lanes, .n = n};
+    for (int i = 0; i < p.o->t->rank; i++)
+        p.coord[i] = coord[i];
+    p.m = kc_reg(kc, "m", walk(kc, &p, "m", -INFINITY, X_max, X_hmax, max_step));
+    p.s = kc_reg(kc, "s", walk(kc, &p, "s", 0, X_add, X_hsum, exp_step));
+    walk(kc, &p, "", 0, X_const, X_const, div_step);
 }
 
 void lower_softmax(KC *kc)
@@ -116,9 +127,8 @@ void lower_softmax(KC *kc)
     o.along = o.axis == o.vdim;
     Type frame = *o.t;
     frame.dim[o.axis] = 1;
-    bool vector = !o.along && kc_vector(kc, o.in, o.t, o.vdim);
     kc_zero_borders(kc);
-    kc_nest(kc, &frame, o.vdim, vector ? kc->s.lanes : 1, true, softmax_body, &o);
+    kc_nest(kc, &frame, o.vdim, o.along ? 1 : kc->s->lanes, true, softmax_body, &o);
 }
 
 /* x / max(sqrt(sum x^2), eps): the sum in vectors where all reduced elements are contiguous. */
@@ -126,104 +136,108 @@ typedef struct L2 {
     ValueId in, out;
     const Type *t;
     int vdim;
-    const Ix *outer[MAX_RANK];
     bool reduced[MAX_RANK];
     Type inner;            /* the reduced dimensions, others 1 */
-    int acc, lanes;        /* acc: the register with the sum of what square_body is called for */
-    const Expr *norm;
 } L2;
 
-static void l2_coord(L2 *o, const Ix *const *coord, const Ix **at)
+/* The elements that are normalized together. acc: the register with their squares' sum. norm: its root. */
+typedef struct Row { const L2 *o; const Ix *outer[MAX_RANK]; int acc; const Expr *norm; } Row;
+
+static void l2_coord(const Row *r, const Ix *const *coord, const Ix **at)
 {
-    for (int i = 0; i < o->t->rank; i++)
-        at[i] = o->reduced[i] ? coord[i] : o->outer[i];
+    for (int i = 0; i < r->o->t->rank; i++)
+        at[i] = r->o->reduced[i] ? coord[i] : r->outer[i];
 }
 
 /* Squares along the contiguous dimension from `first` on, `lanes` at a time. */
-typedef struct Run { L2 *o; const Ix *at[MAX_RANK]; int64_t first; int lanes; } Run;
+typedef struct Run { const L2 *o; const Ix *at[MAX_RANK]; int64_t first; int lanes; } Run;
 
-static const Expr *square_term(KC *kc, const Ix *i, void *user)
+static const Expr *square(KC *kc, const Run *r, const Ix *at)
 {
-    Run *r = user;
-    r->at[r->o->vdim] = ADDC(MULC(i, r->lanes), r->first);
-    const Expr *x = kc_reg(kc, "x", kc_load(kc, r->o->in, r->o->t, r->at, r->o->vdim, r->lanes, r->lanes));
+    const Ix *coord[MAX_RANK];
+    for (int i = 0; i < r->o->t->rank; i++)
+        coord[i] = i == r->o->vdim ? at : r->at[i];
+    const Expr *x = kc_reg(kc, "x", kc_load(kc, r->o->in, r->o->t, coord, r->o->vdim, r->lanes, r->lanes));
     return x_bin(&kc->b, X_mul, x, x);
 }
 
-static void square_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static const Expr *square_term(KC *kc, const Ix *i, const void *user)
+{
+    const Run *r = user;
+    return square(kc, r, ADDC(MULC(i, r->lanes), r->first));
+}
+
+static void square_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
     (void)lanes, (void)n;
-    L2 *o = user;
+    const Row *row = user;
+    const L2 *o = row->o;
     KB *b = &kc->b;
-    Run r = {.o = o, .lanes = o->lanes};
-    l2_coord(o, coord, r.at);
+    Run r = {.o = o, .lanes = kc->s->lanes};
+    l2_coord(row, coord, r.at);
     int64_t size = o->reduced[o->vdim] ? o->t->dim[o->vdim] : 1;
-    const Ix *outer = r.at[o->vdim];
     for (int part = 0; part < 2; part++) { /* whole vectors, then the rest one by one */
-        int64_t count = part ? size % o->lanes : size / o->lanes;
+        int64_t count = part ? size % kc->s->lanes : size / kc->s->lanes;
         if (!count)
             continue;
         if (part)
             r.first = size - count, r.lanes = 1;
         const Expr *zero = x_const(b, vt(DT_F32, r.lanes), 0), *sum;
-        if (size == 1) {
-            r.at[o->vdim] = outer;
-            const Expr *x = kc_reg(kc, "x", kc_load(kc, o->in, o->t, r.at, o->vdim, 1, 1));
-            sum = x_bin(b, X_mul, x, x);
-        } else
+        if (size == 1)
+            sum = square(kc, &r, r.at[o->vdim]);
+        else
             sum = x_reg(b, kc_fold(kc, "squares", X_add, zero, count, square_term, &r));
         if (r.lanes > 1)
             sum = x_un(b, X_hsum, sum);
-        kb_set(b, o->acc, NULL, NULL, x_bin(b, X_add, x_reg(b, o->acc), sum));
+        kb_set(b, row->acc, NULL, NULL, x_bin(b, X_add, x_reg(b, row->acc), sum));
     }
 }
 
 /* Row i of those along vdim, counted row-major over the other reduced dimensions. */
-static void add_row(KC *kc, const Ix *i, int acc, void *user)
+static void add_row(KC *kc, const Ix *i, int acc, const void *user)
 {
-    L2 *o = user;
+    Row r = *(const Row *)user;
     const Ix *coord[MAX_RANK];
-    for (int d = o->t->rank - 1; d >= 0; d--) {
-        int64_t size = d == o->vdim ? 1 : o->inner.dim[d];
+    for (int d = r.o->t->rank - 1; d >= 0; d--) {
+        int64_t size = d == r.o->vdim ? 1 : r.o->inner.dim[d];
         coord[d] = ix_mod(kc->A, i, size);
         i = ix_div(kc->A, i, size);
     }
-    o->acc = acc;
-    square_body(kc, coord, 1, 1, o);
+    r.acc = acc;
+    square_body(kc, coord, 1, 1, &r);
 }
 
-static void scale_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void scale_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    L2 *o = user;
+    const Row *r = user;
+    const L2 *o = r->o;
     const Ix *at[MAX_RANK];
-    l2_coord(o, coord, at);
+    l2_coord(r, coord, at);
     const Expr *x = kc_load(kc, o->in, o->t, at, o->vdim, lanes, n);
-    kc_store(kc, o->out, at, o->vdim, x_bin(&kc->b, X_div, x, x_widen(&kc->b, o->norm, lanes)), n);
+    kc_store(kc, o->out, at, o->vdim, x_bin(&kc->b, X_div, x, x_widen(&kc->b, r->norm, lanes)), n);
 }
 
-static void l2_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void l2_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
     (void)lanes, (void)n;
-    L2 *o = user;
+    const L2 *o = user;
+    Row r = {.o = o};
     KB *b = &kc->b;
     for (int i = 0; i < o->t->rank; i++)
-        o->outer[i] = coord[i];
-    o->acc = kb_let(b, "sum", x_const(b, vt(DT_F32, 1), 0));
-    o->lanes = o->reduced[o->vdim] && o->t->dim[o->vdim] > 1 && kc_vector(kc, o->in, o->t, o->vdim) ? kc->s.lanes : 1;
+        r.outer[i] = coord[i];
+    r.acc = kb_let(b, "sum", x_const(b, vt(DT_F32, 1), 0));
     Type rows = o->inner;
     rows.dim[o->vdim] = 1;
     int64_t count = type_elems(&rows);
     if (count < LONG_SUM) {
-        kc_nest(kc, &rows, o->vdim, 1, false, square_body, o);
+        kc_nest(kc, &rows, o->vdim, 1, false, square_body, &r);
     } else {
-        int total = o->acc;
-        Terms t = {.name = "row", .add = add_row, .user = o, .lanes = 1};
-        kc_add_up(kc, &t, IXC(0), IXC(count), count, total);
-        o->acc = total;
+        Terms t = {.name = "row", .add = add_row, .user = &r, .lanes = 1};
+        kc_add_up(kc, &t, IXC(0), IXC(count), count, r.acc);
     }
     const Expr *eps = x_const(b, vt(DT_F32, 1), kc->n->attr.eps);
-    o->norm = kc_reg(kc, "norm", x_bin(b, X_max, eps, x_un(b, X_sqrt, x_reg(b, o->acc))));
-    kc_nest(kc, &o->inner, o->vdim, o->lanes, false, scale_body, o);
+    r.norm = kc_reg(kc, "norm", x_bin(b, X_max, eps, x_un(b, X_sqrt, x_reg(b, r.acc))));
+    kc_nest(kc, &o->inner, o->vdim, kc->s->lanes, false, scale_body, &r);
 }
 
 void lower_l2(KC *kc)

@@ -9,12 +9,12 @@
 
 typedef struct Pool {
     Slide v, h;
-    int vdim, counts;      /* counts: parameter with the divisor of each (row, column), -1: the constant */
+    int vdim, lanes, counts; /* counts: parameter with the divisor of each (row, column), -1: the constant */
     double divisor;
-    /* maxima of columns */
-    const Ix *n, *y, *c;
-    int lanes, valid;
 } Pool;
+
+/* Where maxima of columns are taken: a vector of channels of a row. */
+typedef struct Walk { const Pool *p; const Ix *n, *y, *c; int valid; } Walk;
 
 /* Elements that PyTorch divides a window's sum by. */
 static int64_t covered(const Slide *w, int64_t o, int64_t pad_end, bool include_pad)
@@ -45,7 +45,7 @@ static int count_table(KC *kc, Pool *p)
 /* One window, its row at work and the loads of its elements. */
 typedef struct Window { const Pool *p; const Ix *const *coord, *ky; bool max; int lanes, n; } Window;
 
-static void add_element(KC *kc, const Ix *kx, int acc, void *user)
+static void add_element(KC *kc, const Ix *kx, int acc, const void *user)
 {
     const Window *w = user;
     const Pool *p = w->p;
@@ -55,24 +55,24 @@ static void add_element(KC *kc, const Ix *kx, int acc, void *user)
     kb_set(&kc->b, acc, NULL, NULL, x_gather(&kc->b, w->max ? X_maximum : X_add, acc, x));
 }
 
-static void add_row(KC *kc, const Ix *ky, int acc, void *user)
+static void add_row(KC *kc, const Ix *ky, int acc, const void *user)
 {
-    Window *w = user;
-    const Pool *p = w->p;
-    bool rows = !w->max && p->v.k * p->h.k >= 64; /* sums of rows are added up: fewer roundings one behind the other */
-    int row = rows ? kb_let(&kc->b, "row", x_const(&kc->b, vt(DT_F32, w->lanes), 0)) : acc;
+    Window w = *(const Window *)user;
+    const Pool *p = w.p;
+    bool rows = !w.max && p->v.k * p->h.k >= 64; /* sums of rows are added up: fewer roundings one behind the other */
+    int row = rows ? kb_let(&kc->b, "row", x_const(&kc->b, vt(DT_F32, w.lanes), 0)) : acc;
     const Ix *lo, *hi;
-    w->ky = ky;
-    kc_clip(kc, &p->h, w->coord[3], &lo, &hi);
-    Terms t = {.name = "kx", .add = add_element, .user = w, .lanes = w->lanes};
-    kc_add_up(kc, &t, lo, hi, w->max ? 1 : p->h.k, row);
+    w.ky = ky;
+    kc_clip(kc, &p->h, w.coord[3], &lo, &hi);
+    Terms t = {.name = "kx", .add = add_element, .user = &w, .lanes = w.lanes};
+    kc_add_up(kc, &t, lo, hi, w.max ? 1 : p->h.k, row);
     if (rows)
         kc_add_parts(kc, acc, row, 0);
 }
 
-static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    Pool *p = user;
+    const Pool *p = user;
     KB *b = &kc->b;
     bool max = kc->n->op == OP_max_pool;
     int acc = kb_let(b, "acc", x_const(b, vt(DT_F32, lanes), max ? -INFINITY : 0));
@@ -128,63 +128,59 @@ static int *columns(KC *kc, const Pool *p, int px)
 }
 
 /* px windows of a vector of channels. */
-static void windows(KC *kc, Pool *p, const Ix *x, int px)
+static void windows(KC *kc, const Walk *w, const Ix *x, int px)
 {
     KB *b = &kc->b;
+    const Pool *p = w->p;
     int *col = columns(kc, p, px);
     const Ix *lo, *hi;
-    kc_clip(kc, &p->v, p->y, &lo, &hi);
+    kc_clip(kc, &p->v, w->y, &lo, &hi);
     const Ix *ky = IXV(kb_for(b, LOOP_SERIAL, "ky", lo, hi, 1));
     for (int64_t j = 0; j < slide_span(&p->h, px); j++)
         if (col[j] >= 0) {
-            const Ix *ic[4] = {p->n, p->c, ADDC(ADD(MULC(p->y, p->v.s), MULC(ky, p->v.d)), -p->v.p),
+            const Ix *ic[4] = {w->n, w->c, ADDC(ADD(MULC(w->y, p->v.s), MULC(ky, p->v.d)), -p->v.p),
                                ADDC(MULC(x, p->h.s), j - p->h.p)};
-            const Expr *in = kc_load(kc, kc->n->in[0], kc_type(kc, kc->n->in[0]), ic, p->vdim, p->lanes, p->valid);
+            const Expr *in = kc_load(kc, kc->n->in[0], kc_type(kc, kc->n->in[0]), ic, p->vdim, p->lanes, w->valid);
             kb_set(b, col[j], NULL, NULL, x_gather(b, X_maximum, col[j], in));
         }
     kb_end(b);
     for (int64_t q = 0; q < px; q++)
-        kc_store_results(kc, window_max(kc, p, col, q), (const Ix *[]){p->n, p->c, p->y, ADDC(x, q)}, p->vdim, p->lanes,
-                         p->valid);
+        kc_store_results(kc, window_max(kc, p, col, q), (const Ix *[]){w->n, w->c, w->y, ADDC(x, q)}, p->vdim, p->lanes,
+                         w->valid);
 }
 
-/* Those that leave the input come one by one, without sharing. */
-static void vector(KC *kc, Pool *p, const Ix *x, int px, bool clip_x)
+/* A vector of channels. Windows that leave the input come one by one, without sharing. */
+static void vector(KC *kc, Walk w, const Ix *c, int valid, const Ix *x, int px, bool clip_x)
 {
+    w.c = c, w.valid = valid;
     if (clip_x)
-        body(kc, (const Ix *[]){p->n, p->c, p->y, x}, p->lanes, p->valid, p);
+        body(kc, (const Ix *[]){w.n, c, w.y, x}, w.p->lanes, valid, w.p);
     else
-        windows(kc, p, x, px);
+        windows(kc, &w, x, px);
 }
 
 /* All channels, which lie side by side. */
-static void max_tile(KC *kc, const Ix *x, int px, bool clip_x, void *user)
+static void max_tile(KC *kc, const Ix *x, int px, bool clip_x, const void *user)
 {
-    Pool *p = user;
-    int64_t channels = kc->frame.dim[1], whole = channels / p->lanes * p->lanes;
+    const Walk *w = user;
+    int lanes = w->p->lanes;
+    int64_t channels = kc->frame.dim[1], whole = channels / lanes * lanes;
     if (whole) {
-        p->c = IXV(kb_for(&kc->b, LOOP_SERIAL, "c", IXC(0), IXC(whole), p->lanes)), p->valid = p->lanes;
-        vector(kc, p, x, px, clip_x);
+        vector(kc, *w, IXV(kb_for(&kc->b, LOOP_SERIAL, "c", IXC(0), IXC(whole), lanes)), lanes, x, px, clip_x);
         kb_end(&kc->b);
     }
-    p->c = IXC(whole), p->valid = (int)(channels - whole);
-    if (p->valid)
-        vector(kc, p, x, px, clip_x);
+    if (whole < channels)
+        vector(kc, *w, IXC(whole), (int)(channels - whole), x, px, clip_x);
 }
 
-static void max_rows(KC *kc, Pool *p)
+static void max_rows(KC *kc, const Pool *p)
 {
-    KB *b = &kc->b;
     const int64_t *dim = kc->frame.dim;
-    bool batch = dim[0] > 1, parallel = type_elems(&kc->frame) >= kc->t->machine->parallel_elements;
-    p->n = batch ? IXV(kb_for(b, parallel ? LOOP_PARALLEL : LOOP_SERIAL, "n", IXC(0), IXC(dim[0]), 1)) : IXC(0);
-    p->y = IXV(kb_for(b, parallel && !batch ? LOOP_PARALLEL : LOOP_SERIAL, "y", IXC(0), IXC(dim[2]), 1));
-    while (p->lanes > kc->t->min_lanes && p->lanes / 2 >= dim[1])
-        p->lanes /= 2;
-    kc_columns(kc, &p->h, true, pixels(kc, p), max_tile, p);
-    kb_end(b);
-    if (batch)
-        kb_end(b);
+    LoopKind kind = type_elems(&kc->frame) >= kc->t->machine->parallel_elements ? LOOP_PARALLEL : LOOP_SERIAL;
+    Walk w = {.p = p, .n = kc_each(kc, kind, "n", dim[0])};
+    w.y = IXV(kb_for(&kc->b, dim[0] > 1 ? LOOP_SERIAL : kind, "y", IXC(0), IXC(dim[2]), 1));
+    kc_columns(kc, &p->h, true, pixels(kc, p), max_tile, &w);
+    kc_close(kc, 1 + (dim[0] > 1));
 }
 
 void lower_pool(KC *kc)
@@ -194,12 +190,12 @@ void lower_pool(KC *kc)
     if (kc->n->op == OP_avg_pool)
         p.counts = count_table(kc, &p);
     p.vdim = value_vdim(kc->l->g, kc_out(kc));
-    const Type *it = kc_type(kc, kc->n->in[0]);
-    int lanes = p.vdim == 1 && kc_vector(kc, kc->n->in[0], it, 1) && kc_epilogue_vector(kc, 1) ? kc->s.lanes : 1;
-    p.lanes = lanes;
+    p.lanes = kc->s->lanes;
+    while (p.lanes > kc->t->min_lanes && p.lanes / 2 >= kc->frame.dim[1])
+        p.lanes /= 2;
     kc_zero_borders(kc);
-    if (kc->n->op == OP_max_pool && lanes > 1 && pixels(kc, &p) > 1)
+    if (kc->n->op == OP_max_pool && p.lanes > 1 && pixels(kc, &p) > 1)
         max_rows(kc, &p);
     else
-        kc_nest(kc, &kc->frame, p.vdim, lanes, true, body, &p);
+        kc_nest(kc, &kc->frame, p.vdim, p.lanes, true, body, &p);
 }

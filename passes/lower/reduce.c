@@ -5,43 +5,53 @@
 
 typedef struct Red {
     const Type *it;
-    int vdim, axis[MAX_RANK], naxes, lanes, n;   /* vdim: of the input */
+    int vdim, axis[MAX_RANK], naxes;             /* vdim: of the input */
     bool max;
-    const Ix *coord[MAX_RANK];                   /* of the input */
     int64_t inner;                               /* elements of the folded axes */
 } Red;
 
-/* Term i of the sum over all reduced axes, i counting row-major over them. */
-static const Expr *term(KC *kc, const Ix *i, void *user)
+/* The elements of one result, or of a vector of them. coord: of the input. */
+typedef struct Place { const Red *r; const Ix *coord[MAX_RANK]; int lanes, n; } Place;
+
+static const Expr *load(KC *kc, const Place *p)
 {
-    Red *r = user;
+    return kc_load(kc, kc->n->in[0], p->r->it, p->coord, p->r->vdim, p->lanes, p->n);
+}
+
+/* Term i of the sum over all reduced axes, i counting row-major over them. */
+static const Expr *term(KC *kc, const Ix *i, const void *user)
+{
+    Place p = *(const Place *)user;
+    const Red *r = p.r;
     for (int k = r->naxes - 1; k >= 0; k--) {
         int64_t d = r->it->dim[r->axis[k]];
-        r->coord[r->axis[k]] = k ? ix_mod(kc->A, i, d) : i;
+        p.coord[r->axis[k]] = k ? ix_mod(kc->A, i, d) : i;
         i = ix_div(kc->A, i, d);
     }
-    return kc_load(kc, kc->n->in[0], r->it, r->coord, r->vdim, r->lanes, r->n);
+    return load(kc, &p);
 }
 
 /* Sums over H and W walk rows, so that no index is divided. */
-static const Expr *pixel_term(KC *kc, const Ix *x, void *user)
+static const Expr *pixel_term(KC *kc, const Ix *x, const void *user)
 {
-    Red *r = user;
-    r->coord[r->axis[1]] = x;
-    return kc_load(kc, kc->n->in[0], r->it, r->coord, r->vdim, r->lanes, r->n);
+    Place p = *(const Place *)user;
+    p.coord[p.r->axis[1]] = x;
+    return load(kc, &p);
 }
 
-static const Expr *rows_term(KC *kc, const Ix *y, void *user)
+static const Expr *rows_term(KC *kc, const Ix *y, const void *user)
 {
-    Red *r = user;
-    r->coord[r->axis[0]] = y;
-    const Expr *zero = x_const(&kc->b, vt(DT_F32, r->lanes), r->max ? -INFINITY : 0);
-    return x_reg(&kc->b, kc_fold(kc, "row", r->max ? X_maximum : X_add, zero, r->it->dim[r->axis[1]], pixel_term, r));
+    Place p = *(const Place *)user;
+    const Red *r = p.r;
+    p.coord[r->axis[0]] = y;
+    const Expr *zero = x_const(&kc->b, vt(DT_F32, p.lanes), r->max ? -INFINITY : 0);
+    return x_reg(&kc->b, kc_fold(kc, "row", r->max ? X_maximum : X_add, zero, r->it->dim[r->axis[1]], pixel_term, &p));
 }
 
-static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    Red *r = user;
+    const Red *r = user;
+    Place p = {.r = r, .lanes = lanes, .n = n};
     KB *b = &kc->b;
     bool keep = kc->n->attr.keep, two = r->naxes == 2;
     for (int i = 0, o = 0, k = 0; i < r->it->rank; i++) {
@@ -49,14 +59,13 @@ static void body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
         if (reduced)
             k++;
         else
-            r->coord[i] = coord[keep ? i : o];
+            p.coord[i] = coord[keep ? i : o];
         if (!reduced)
             o++;
     }
-    r->lanes = lanes, r->n = n;
     const Expr *zero = x_const(b, vt(DT_F32, lanes), r->max ? -INFINITY : 0);
     int acc = kc_fold(kc, "acc", r->max ? X_maximum : X_add, zero, two ? r->it->dim[r->axis[0]] : r->inner,
-                      two ? rows_term : term, r);
+                      two ? rows_term : term, &p);
     const Expr *x = x_reg(b, acc);
     if (kc->n->op == OP_mean)
         x = x_bin(b, X_div, x, x_const(b, vt(DT_F32, lanes), (double)r->inner));
@@ -68,21 +77,12 @@ void lower_reduce(KC *kc)
     ValueId in = kc->n->in[0], out = kc_out(kc);
     const Attrs *a = &kc->n->attr;
     Red r = {.it = kc_type(kc, in), .max = kc->n->op == OP_max, .naxes = a->axes.n, .inner = 1};
-    const Type *ot = &kc->frame;
-    bool reduced[MAX_RANK] = {false};
     for (int i = 0; i < a->axes.n; i++) {
         r.axis[i] = (int)a->axes.v[i];
-        reduced[r.axis[i]] = true;
         r.inner *= r.it->dim[r.axis[i]];
     }
-    int vdim = value_vdim(kc->l->g, out), o = 0;
-    r.vdim = 0;
-    for (int i = 0; i < r.it->rank; i++) { /* the input's dimension that becomes the output's vdim */
-        if (a->keep ? i == vdim : !reduced[i] && o == vdim)
-            r.vdim = i;
-        o += !reduced[i];
-    }
-    bool vector = !reduced[r.vdim] && kc_vector(kc, in, r.it, r.vdim) && kc_epilogue_vector(kc, vdim);
+    int vdim = value_vdim(kc->l->g, out);
+    r.vdim = reduce_operand_dim(kc->l->g, kc->n, vdim);
     kc_zero_borders(kc);
-    kc_nest(kc, ot, vdim, vector ? kc->s.lanes : 1, true, body, &r);
+    kc_nest(kc, &kc->frame, vdim, kc->s->lanes, true, body, &r);
 }

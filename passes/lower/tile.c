@@ -25,6 +25,17 @@ static int pixels(KC *kc, const Contract *c, const Ix **r, const Ix **q)
     return n;
 }
 
+int kc_segments(const KC *kc, int64_t channels, int lanes, Segment *s)
+{
+    int nb = (int)imin(kc->s->nb, (channels + lanes - 1) / lanes), n = 0;
+    ChannelBlocks b = channel_blocks(channels, nb, lanes);
+    if (b.full)
+        s[n++] = (Segment){.blocks = (int)b.full, .nb = nb, .last_n = lanes};
+    if (b.rest)
+        s[n++] = (Segment){.first = channels - b.rest, .blocks = 1, .nb = b.tail, .last_n = b.last};
+    return n;
+}
+
 /* The hardware does not look far enough ahead for what comes from beyond L2. There is one prefetch a step at most,
    except where few passes have to do it. Where there are many passes, the last ones fetch what is there already. */
 void kc_prefetch(KC *kc, const Panels *p, const Ix *panel, const Ix *pass, const Ix *step)
@@ -46,9 +57,9 @@ static int registers(const Contract *c, int j)
     return c->pairs && j == c->nb - 1 ? (n + 1) / 2 : n;
 }
 
-static const Expr *pair_x(KC *kc, const Contract *c, int p, const Ix *const *red)
+static const Expr *pair_x(KC *kc, const Contract *c, int p, const Ix *const *red, const Ix *shared)
 {
-    const Expr *x = c->x(kc, c->user, IXC(p / c->px), IXC(p % c->px), red);
+    const Expr *x = c->x(kc, c->user, IXC(p / c->px), IXC(p % c->px), red, shared);
     return x_reg(&kc->b, kb_let(&kc->b, "x", x_splat(&kc->b, x, c->lanes)));
 }
 
@@ -57,12 +68,13 @@ static void add_product(KC *kc, int acc, int p, const Expr *x, const Expr *w)
     kb_set(&kc->b, acc, IXC(p), NULL, x_fma(&kc->b, kc->t->fma, x, w, x_tile(&kc->b, acc, IXC(p), NULL)));
 }
 
-static void multiply_pairs(KC *kc, const Contract *c, const int *acc, const Expr *const *w, const Ix *const *red)
+static void multiply_pairs(KC *kc, const Contract *c, const int *acc, const Expr *const *w, const Ix *const *red,
+                           const Ix *shared)
 {
     KB *b = &kc->b;
     int last = c->nb - 1, n = c->rows * c->px;
     for (int p = 0; p < n; p += 2) {
-        const Expr *x = pair_x(kc, c, p, red), *y = p + 1 < n ? pair_x(kc, c, p + 1, red) : NULL;
+        const Expr *x = pair_x(kc, c, p, red, shared), *y = p + 1 < n ? pair_x(kc, c, p + 1, red, shared) : NULL;
         for (int j = 0; j < last; j++)
             add_product(kc, acc[j], p, x, w[j]);
         for (int j = 0; j < last && y; j++)
@@ -100,16 +112,17 @@ static void multiply(KC *kc, const Contract *c, const int *acc, const Ix *const 
 {
     KB *b = &kc->b;
     const Expr *w[8];
+    const Ix *shared = c->shared ? c->shared(kc, c->user, red) : NULL;
     for (int j = 0; j < c->nb; j++)
         w[j] = x_reg(b, kb_let(b, arena_printf(kc->A, "w%d", j), c->w(kc, c->user, j, red)));
     if (c->pairs) {
-        multiply_pairs(kc, c, acc, w, red);
+        multiply_pairs(kc, c, acc, w, red, shared);
         return;
     }
     const Ix *r, *q;
     int n = pixels(kc, c, &r, &q);
     const Ix *p = tile_index(kc, c, r, q);
-    const Expr *x = c->x(kc, c->user, r, q, red);
+    const Expr *x = c->x(kc, c->user, r, q, red, shared);
     x = x_splat(b, x, c->lanes);
     if (c->nb > 1)
         x = x_reg(b, kb_let(b, "x", x));

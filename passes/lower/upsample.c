@@ -5,9 +5,9 @@
 
 typedef struct Up { int vdim, row, row_w, col, col_w; } Up;
 
-static void nearest_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void nearest_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    int vdim = ((Up *)user)->vdim;
+    int vdim = ((const Up *)user)->vdim;
     const Ints *s = &kc->n->attr.scale;
     const Ix *in[4] = {coord[0], coord[1], ix_div(kc->A, coord[2], s->v[0]), ix_div(kc->A, coord[3], s->v[1])};
     kc_store(kc, kc_out(kc), coord, vdim, kc_load(kc, kc->n->in[0], kc_type(kc, kc->n->in[0]), in, vdim, lanes, n), n);
@@ -40,9 +40,9 @@ static const Expr *mix(KC *kc, const Expr *a, const Expr *b, const Expr *w)
     return x_fma(k, kc->t->fma, x_bin(k, X_sub, b, a), x_widen(k, w, a->type.lanes), a);
 }
 
-static void bilinear_body(KC *kc, const Ix *const *coord, int lanes, int n, void *user)
+static void bilinear_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    Up *u = user;
+    const Up *u = user;
     KB *b = &kc->b;
     const Type *it = kc_type(kc, kc->n->in[0]);
     const Ix *y[2], *x[2];
@@ -70,7 +70,6 @@ void lower_upsample(KC *kc)
         table(kc, "rows", it->dim[2], kc->n->attr.scale.v[0], &u.row, &u.row_w);
         table(kc, "cols", it->dim[3], kc->n->attr.scale.v[1], &u.col, &u.col_w);
     }
-    bool vector = u.vdim == 1 && kc_vector(kc, in, it, 1);
     kc_zero_borders(kc);
-    kc_nest(kc, kc_type(kc, out), u.vdim, vector ? kc->s.lanes : 1, true, bilinear ? bilinear_body : nearest_body, &u);
+    kc_nest(kc, kc_type(kc, out), u.vdim, kc->s->lanes, true, bilinear ? bilinear_body : nearest_body, &u);
 }

@@ -7,10 +7,8 @@
 /* u[n][n] = G g Gt for taps g[r][r]. */
 void winograd_weights(const Winograd *, const float *g, double *u);
 
-typedef struct Seg { int64_t first; int blocks, nb, last_n, param; } Seg; /* output channels of one block shape */
-
-/* The kernel under construction. v, m, band: its parameters for the planes of the transformed input, the planes of
-   products, and the sorted rows of the input. */
+/* What the convolution is: settled before the loops begin. v, m, band: parameters for the planes of the transformed
+   input, the planes of products, and the sorted rows of the input. */
 typedef struct Wino {
     Winograd w;
     WinoConv conv;
@@ -18,22 +16,24 @@ typedef struct Wino {
     ValueId in, bias;
     Type it, ot;
     int lanes, v, m, band;
-    Seg seg[2];
+    Segment seg[2];
     int nseg;
-    const Ix *part, *v_part;    /* which part of M, and of V, is this thread's */
-    const Ix *n, *row, *tile;   /* image, first tile row and first tile of the block */
-    const Seg *s;
-    const Ix *blk, *pos, *t;    /* of the product being written: block of channels, position, first tile */
-    int at_c;                   /* which reduction loop goes over channels */
-    const Ix *pass;             /* which of the `passes` register tiles that cover all tiles */
-    int64_t passes;
-    const Ix *ch;               /* where channels are outside the tiles: the vector at work, of ch_valid lanes */
-    int ch_valid;
 } Wino;
 
-/* Calls fn inside a loop over whole vectors of n channels, and once for the remaining channels. */
-typedef void VectorFn(KC *, const Wino *, const Ix *c, int lanes, int valid, void *);
-void wino_vectors(KC *, const Wino *, int64_t n, int lanes, VectorFn *, void *user);
+/* Where the loops stand. */
+typedef struct WinoWalk {
+    const Wino *c;
+    const Ix *part, *v_part;    /* which part of M and V is this thread's */
+    const Ix *n, *row, *tile;   /* image, tile row and tile with which the block begins */
+    const Segment *s;           /* block blk of these output channels */
+    const Ix *blk;
+    const Ix *ch;               /* vector of outputs at work where its loop is outside the tiles'; ch_valid lanes */
+    int ch_valid;
+} WinoWalk;
+
+/* Calls fn for the vectors of n channels and for the one that has fewer of them. */
+typedef void VectorFn(KC *, const Ix *c, int lanes, int valid, const void *);
+void wino_vectors(KC *, int64_t n, int lanes, VectorFn *, const void *user);
 
 /* ---- one dimension of a transform, on vectors (winograd_lines.c) ---- */
 /* Row `first` of Bt times the column d, to out[0]. pair: also row first + 1, to out[1]. */
@@ -41,13 +41,15 @@ void wino_input_rows(KC *, const Winograd *, int first, bool pair, const Expr *c
 /* Rows from, from + step, ... below `rows` of At times the column d, each to out[row]. */
 void wino_output_rows(KC *, const Winograd *, int from, int step, int rows, const Expr *const *d, const Expr **out);
 
-/* Transforms `rows` tile rows from c->row on of image c->n into V. (winograd_input.c) */
-void wino_input(KC *, Wino *, int64_t rows);
+/* Transforms `rows` tile rows from w->row on of image w->n into V. (winograd_input.c) */
+void wino_input(KC *, const WinoWalk *w, int64_t rows);
 
 /* ---- weights (winograd_weights.c) ---- */
-/* Packs the segment's weights, transformed. */
-void wino_pack(KC *, Wino *, int segment);
-/* The weights of output vector j for an input channel at position c->pos. Also prefetches weights of
-   later positions. */
-const Expr *wino_weight(KC *, const Wino *, int j, const Ix *channel);
+/* Packs the weights of segment i, transformed; returns their parameter. */
+int wino_pack(KC *, const Wino *, int i);
+/* A product: the position of its planes, the first tile of a register tile, which is number `pass` of `passes`, and the
+   loop over channels. */
+typedef struct WinoProduct { const WinoWalk *w; const Ix *pos, *t, *pass; int64_t passes; int at_c; } WinoProduct;
+/* The weights of output vector j for an input channel; fetches some that come later. */
+const Expr *wino_weight(KC *, const WinoProduct *, int j, const Ix *channel);
 #endif

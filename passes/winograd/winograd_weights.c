@@ -17,9 +17,9 @@ static void taps(const KC *kc, const Wino *c, const float *w, int64_t o, int64_t
         }
 }
 
-void wino_pack(KC *kc, Wino *c, int i)
+int wino_pack(KC *kc, const Wino *c, int i)
 {
-    Seg *s = &c->seg[i];
+    const Segment *s = &c->seg[i];
     const float *w = tensor_f32(kc->l->A, kc->l->g->value.v[kc->n->in[1]].tensor);
     int64_t ic = c->conv.groups * c->conv.inner, oc = c->ot.dim[1], wide = (int64_t)s->nb * c->lanes;
     int64_t nn = (int64_t)c->w.n * c->w.n;
@@ -36,17 +36,19 @@ void wino_pack(KC *kc, Wino *c, int i)
             }
     const char *name = arena_printf(kc->l->A, "%s.winograd%d%s_%dx%d", kc->l->g->value.v[kc->n->in[1]].name, c->w.m,
                                     i ? "_tail" : "", s->nb, c->lanes);
-    s->param = kc_const(kc, i ? "wt" : "w", name, DT_F32, 2, dim, all);
+    return kc_const(kc, i ? "wt" : "w", name, DT_F32, 2, dim, all);
 }
 
-const Expr *wino_weight(KC *kc, const Wino *c, int j, const Ix *channel)
+const Expr *wino_weight(KC *kc, const WinoProduct *a, int j, const Ix *channel)
 {
     enum { MOST_PASSES = 4 }; /* with more, the weights of a position are in L2 before the last */
-    const int64_t nn = (int64_t)c->w.n * c->w.n, wide = (int64_t)c->s->nb * c->lanes;
-    const Ix *panel = ADD(MULC(c->blk, nn), c->pos);
-    if (j == 0 && c->lanes > 1 && c->passes <= MOST_PASSES)
-        kc_prefetch(kc, &(Panels){c->s->param, c->s->blocks * nn, c->conv.groups * c->conv.inner, wide, c->passes},
-                    panel, c->pass, channel);
-    return x_load(&kc->b, c->s->param, (const Ix *[]){panel, ADDC(MULC(channel, wide), (int64_t)j * c->lanes)},
-                  c->lanes, 0);
+    const Wino *c = a->w->c;
+    const Segment *s = a->w->s;
+    const int64_t nn = (int64_t)c->w.n * c->w.n, wide = (int64_t)s->nb * c->lanes;
+    const Ix *panel = ADD(MULC(a->w->blk, nn), a->pos);
+    if (j == 0 && c->lanes > 1 && a->passes <= MOST_PASSES)
+        kc_prefetch(kc, &(Panels){s->weights, s->blocks * nn, c->conv.groups * c->conv.inner, wide, a->passes}, panel,
+                    a->pass, channel);
+    return x_load(&kc->b, s->weights, (const Ix *[]){panel, ADDC(MULC(channel, wide), (int64_t)j * c->lanes)}, c->lanes,
+                  0);
 }

@@ -268,6 +268,90 @@ static void test_machine_decides(void)
     arena_free(A);
 }
 
+/* ---- schedules for the layouts that were given ---- */
+
+/* A node that reads a map channels-last, %m, or in rows, %r, with the schedule it had (NULL: none) and has then. */
+typedef struct Legal { const char *node, *schedule, *legal; } Legal;
+
+#define NHWC " nhwc(c=16) arena"
+static const Legal legal[] = {
+    {"conv2d %m, @w : f32[1,16,6,6]" NHWC, "conv_tile lanes=8 tile=1x6x2", "conv_tile lanes=8 tile=1x6x2"},
+    {"conv2d %m, @w : f32[1,16,6,6] arena", "conv_tile lanes=8 tile=1x6x2", "conv_tile lanes=1 tile=1x6x2"},
+    {"conv2d %m, @w epilogue { add $0, %m } : f32[1,16,6,6]" NHWC, "conv_tile lanes=8 tile=1x6x2",
+     "conv_tile lanes=8 tile=1x6x2"},
+    {"conv2d %m, @w epilogue { add $0, %r } : f32[1,16,6,6]" NHWC, "conv_tile lanes=8 tile=1x6x2",
+     "conv_tile lanes=1 tile=1x6x2"},
+    {"conv2d %m, @d {groups=16} : f32[1,16,6,6]" NHWC, "depthwise lanes=16 tile=2x3x1 oc_outer",
+     "depthwise lanes=16 tile=2x3x1 oc_outer"},
+    {"conv2d %m, @d {groups=16} : f32[1,16,6,6] arena", "depthwise lanes=16 tile=2x3x1 oc_outer",
+     "depthwise lanes=1 tile=1x3x1 oc_outer"},
+    {"map %m epilogue { relu $0 } : f32[1,16,6,6]" NHWC, "generic lanes=16", "generic lanes=16"},
+    {"map %m epilogue { relu $0 } : f32[1,16,6,6] arena", "generic lanes=16", "generic lanes=1"},
+    {"map %r epilogue { relu $0 } : f32[1,16,6,6] arena", NULL, "generic lanes=16"},
+    {"mean %m {axes=[2,3], keep=true} : f32[1,16,1,1] arena", "generic lanes=16", "generic lanes=16"},
+    {"mean %m {axes=[1], keep=true} : f32[1,1,6,6] arena", "generic lanes=16", "generic lanes=1"},
+    {"max_pool %m {kernel=[2,2]} : f32[1,16,3,3]" NHWC, "generic lanes=16", "generic lanes=16"},
+    {"max_pool %r {kernel=[2,2]} : f32[1,16,3,3] arena", "generic lanes=16", "generic lanes=1"},
+    {"softmax %m {axis=1} : f32[1,16,6,6]" NHWC, "generic lanes=16", "generic lanes=16"},
+    {"softmax %m {axis=1} : f32[1,16,6,6] arena", "generic lanes=16", "generic lanes=1"},
+    {"l2_normalize %m {axes=[2]} : f32[1,16,6,6]" NHWC, "generic lanes=16", "generic lanes=1"},
+    {"slice %m {axes=[1], start=[0], end=[16], step=[2]} : f32[1,8,6,6] nhwc(c=16) arena", "generic lanes=16",
+     "generic lanes=1"},
+    {"transpose %r {perm=[0,1,3,2]} : f32[1,16,6,6] arena", "generic lanes=16", "generic lanes=1"},
+    {"matmul %r, %r : f32[1,16,6,6] arena", "generic lanes=16 tile=1x4x1", "generic lanes=16 tile=1x4x1"},
+    {"matmul %r, %r {transpose_b=true} : f32[1,16,6,6] arena", "generic lanes=8 tile=1x4x1",
+     "generic lanes=8 tile=1x4x1"}, /* along the sum */
+    {"matmul %m, %m {transpose_b=true} : f32[1,16,6,6] arena", "generic lanes=8 tile=1x4x1",
+     "generic lanes=1 tile=1x4x1"},
+};
+
+static const char *legal_text(Arena *A, const Legal *l)
+{
+    const char *text = arena_printf(A,
+                                    "graph @g (%%x: f32[1,16,6,6] input) -> (%%y: f32[1]) {\n"
+                                    "  const @w : f32[16,16,1,1]\n  const @d : f32[16,1,1,1]\n"
+                                    "  %%m = map %%x : f32[1,16,6,6]" NHWC "\n  %%r = map %%x : f32[1,16,6,6] arena\n"
+                                    "  %%n = %s\n  %%y = sum %%n {axes=[1,2,3]} : f32[1] output\n}\n", l->node);
+    Graph *g = graph_parse(A, text, diag_file("legal", text, strlen(text)));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(g);
+    Schedule given;
+    Misread m;
+    Node *n = &g->node.v[2];
+    if (l->schedule) {
+        CU_ASSERT_FATAL(schedule_parse(A, l->schedule, &given, &m));
+        n->sched = &given;
+    }
+    PassOptions o = {.target = target_find("x86-64-v4"), .opt = 2, .passes = "legalize-schedules"};
+    CU_ASSERT_FATAL(passes_run(g, &o));
+    CU_ASSERT_PTR_NOT_EQUAL(n->sched, &given); /* another graph may have that one */
+    return schedule_text(A, n->sched);
+}
+
+static void test_legal(void)
+{
+    for (int i = 0; i < LEN(legal); i++) {
+        Arena *A = arena_new();
+        const char *text = legal_text(A, &legal[i]);
+        if (strcmp(text, legal[i].legal))
+            fail((uint64_t)i, legal[i].node, text);
+        arena_free(A);
+    }
+}
+
+/* What is legal stays so, whatever the graph. */
+static void test_legal_twice(void)
+{
+    for (uint64_t seed = 1; seed <= GRAPHS; seed++) {
+        Arena *A = arena_new();
+        const Target *t = target_of(seed);
+        Graph *g = planned(A, seed, t);
+        Pass p = {.target = t, .opt = 2, .scratch = A};
+        if (pass_info[pass_index("legalize-schedules")].fn(&p, g))
+            fail(seed, "legalize-schedules", "a legal schedule becomes another one");
+        arena_free(A);
+    }
+}
+
 void suite_schedules(void)
 {
     CU_pSuite s = CU_add_suite("schedules", NULL, NULL);
@@ -276,4 +360,6 @@ void suite_schedules(void)
     CU_add_test(s, "work cut for threads", test_threads);
     CU_add_test(s, "the cheapest is chosen", test_cheapest);
     CU_add_test(s, "machines decide", test_machine_decides);
+    CU_add_test(s, "vectors only where layouts have them", test_legal);
+    CU_add_test(s, "a legal schedule stays", test_legal_twice);
 }
