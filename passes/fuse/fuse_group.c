@@ -283,7 +283,7 @@ static void trim(Fuse *f, Group *s)
 {
     for (int i = s->node.n - 1; i >= 0; i--) {
         ValueId v = s->value.v[i + 1];
-        if (!f->inner[v] && kept_by_readers(f, s, v) && reads_stored(f, s, i))
+        if (!f->settle && !f->inner[v] && kept_by_readers(f, s, v) && reads_stored(f, s, i))
             part(f, s, i);
     }
     close_up(f, s);
@@ -465,7 +465,7 @@ static bool has_home(const Fuse *f, const Node *n)
 
 Fuse fuse_start(Pass *p, Graph *g)
 {
-    int n = g->node.n, values = g->value.n + n, nodes = 2 * n + 1; /* with room for a map of every node */
+    int n = g->node.n, values = g->value.n + 2 * n, nodes = 3 * n + 1; /* with room for two maps of every node */
     Arena *A = p->scratch;
     Fuse f = {.p = p, .g = g, .home = NEW(A, bool, nodes), .top = NEW(A, int, nodes), .at = NEW(A, int, values),
               .inner = NEW(A, int, values), .outer = NEW(A, int, values), .kept = NEW(A, bool, values),
@@ -495,7 +495,7 @@ Group group_grow(Fuse *f, int anchor, int from)
         return s;
     }
     add_readers(f, &s, from);
-    for (int i = 0; i < s.node.n; i++)
+    for (int i = 0; i < s.node.n && !f->settle; i++)
         if (other_home(f, &s, i) && leave(f, &s, i))
             i = -1;
     trim(f, &s);

@@ -16,6 +16,7 @@ typedef struct Group {
 typedef struct Fuse {
     Pass *p;
     Graph *g;
+    bool settle;           /* groups leave nothing to others any more */
     bool *home;            /* per node: an anchor will take it, and need not store for it what it reads */
     int *top;              /* per node: no node that it depends on, or fused into one of those, stood behind here */
     int *at;               /* per value of the group: its position in Group.value, from 1 on */
