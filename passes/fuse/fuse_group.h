@@ -24,8 +24,9 @@ typedef struct Fuse {
     int *outer;            /* per value from outside that the group reads: the node that asked first, from 1 on */
     bool *kept;            /* per value of the group: it is read outside, whoever joins */
     int *leaving;          /* per value: reads by nodes that may leave the group */
-    int *seen, stamp;      /* per node: the search that has been there */
+    int *seen, *reached, stamp; /* per node: the search that has been there, from below and from above */
     int *stack;
+    VEC(ValueReader) ahead;
 } Fuse;
 
 Fuse fuse_start(Pass *, Graph *);
@@ -39,6 +40,8 @@ void group_done(Fuse *, const Group *);
 static inline int group_find(const Fuse *f, const Group *s, ValueId v) { return v == s->alias ? 0 : f->at[v] - 1; }
 /* Reads of a value of the group by nodes outside, and one for each output. */
 static inline int reads_outside(const Fuse *f, ValueId v) { return value_uses(f->g, v) - f->inner[v]; }
+/* Is v, which `node` reads, made by nodes outside of a value of the group? */
+bool group_depends(Fuse *, const Group *, ValueId v, int node);
 int group_stored(const Fuse *, const Group *);
 /* The group's nodes are now fused into the anchor. */
 void group_fused(Fuse *, int anchor, const Group *);

@@ -150,7 +150,7 @@ CASES = [
     Case("relus", lambda n: ["relu"] * n, 2000),
     Case("sigmoids", sigmoids, 2000),
     Case("adds of one value", adds, 1000),
-    Case("readers of one value", readers, 1000),
+    Case("readers of one value", readers, 500),
     Case("steps behind one convolution", epilogue, 250),
     Case("one weight for all", shared, 500),
     Case("sigmoids into one concat", lambda n: sigmoids(n) + concat(n), 250),

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """What compiling takes as networks grow, stage by stage: the least of several rounds, and its ratio at every doubling.
 
-  DSQC=build/dsqc tests/bench/growth.py [--emit=c] [--rounds=5] [--from=SIZE --to=SIZE] [NAME ...]
+  DSQC=build/dsqc tests/bench/stages.py [--emit=c] [--rounds=5] [--from=SIZE --to=SIZE] [NAME ...]
 
 Names are those of tests/e2e/growth.py; without any, the two chains that are promised to grow in proportion. A stage is
 a line of --time-passes, in ms; the last lines are the CPU seconds of the whole process."""
