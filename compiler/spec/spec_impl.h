@@ -61,6 +61,7 @@ typedef struct SpecReader {
     Map module_by_name;
     const Env *env;                 /* the spec's parameters */
     Map tensor_by_name;             /* index into tensor */
+    Map output_by_name;             /* index into the graph's outputs */
     /* alone: made under `shared: true`, and no other step has it yet */
     VEC(struct SpecTensor { const char *name; Loc loc; bool alone; }) tensor;
     VEC(int) listed_pads;           /* nodes whose pad lists all four sides */

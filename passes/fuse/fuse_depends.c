@@ -1,5 +1,5 @@
-/* Whether a value is made of a group's values is asked from both ends, a step here and a step there, until one has nothing
-   left: a long chain leads to one of them, the other is often read once. */
+/* Whether a value is made of a group's values is asked from both ends, a step here and a step there, until one has
+   nothing left: a long chain leads to one of them, the other is often read once. */
 #include "fuse_group.h"
 
 typedef struct Search { const Group *s; int node, end, depth, next; bool met; } Search;

@@ -103,7 +103,8 @@ static void forget_outer(Fuse *f, Values *outer, int from)
 static bool may_read(Fuse *f, const Group *s, ValueId v, int node)
 {
     int def = value_def(f->g, v), asked = f->outer[v] - 1;
-    return group_find(f, s, v) >= 0 || def < 0 || (asked < node && f->top[def] < asked) || !group_depends(f, s, v, node);
+    return group_find(f, s, v) >= 0 || def < 0 || (asked < node && f->top[def] < asked) ||
+           !group_depends(f, s, v, node);
 }
 
 static bool joins(Fuse *f, const Group *s, Values *outer, int node)
