@@ -102,14 +102,6 @@ const Target *target_find(const char *name)
 
 /* ---- instruction sets ---- */
 
-enum RowKind { ROW_INSTR, ROW_TYPE, ROW_HELPER };
-typedef struct IsaRow {
-    enum RowKind kind;
-    XOp op;
-    VT type;
-    const char *name;      /* variant of an instruction, name of a helper */
-    const char *text[5];   /* spelling; C type, load, partial load, store, partial store */
-} IsaRow;
 typedef struct Isa { const char *name, *extends, *prelude, *gcc; const IsaRow *row; int n; } Isa;
 
 #define VT_f32 {DT_F32, 1}
@@ -121,28 +113,28 @@ typedef struct Isa { const char *name, *extends, *prelude, *gcc; const IsaRow *r
 #define VT_i32x8 {DT_I32, 8}
 #define VT_i32x16 {DT_I32, 16}
 #define OPERATORS(type)                                                                                                \
-    INSTR(add, type, "", "%a + %b", "a + b")                                                                           \
-    INSTR(sub, type, "", "%a - %b", "a - b")                                                                           \
-    INSTR(mul, type, "", "%a*%b", "a * b")                                                                             \
-    INSTR(div, type, "", "%a/%b", "a / b")                                                                             \
-    INSTR(neg, type, "", "-%a", "-a")
-#define UNSIGNED(op, sign, type, u, meaning)                                                                          \
-    INSTR(op, type, "", #op "_" #type "(%a, %b)", meaning)                                                             \
+    INSTR(add, type, "", "%a + %b")                                                                           \
+    INSTR(sub, type, "", "%a - %b")                                                                           \
+    INSTR(mul, type, "", "%a*%b")                                                                             \
+    INSTR(div, type, "", "%a/%b")                                                                             \
+    INSTR(neg, type, "", "-%a")
+#define UNSIGNED(op, sign, type, u)                                                                          \
+    INSTR(op, type, "", #op "_" #type "(%a, %b)")                                                             \
     HELPER(op##_##type, "static inline " #type " " #op "_" #type "(" #type " a, " #type " b) "                         \
                         "{ return (" #type ")((" #u ")a " sign " (" #u ")b); }\n")
 #define INTEGERS(type, u)                                                                                              \
-    UNSIGNED(add, "+", type, u, "a + b, wrapping")                                                                     \
-    UNSIGNED(sub, "-", type, u, "a - b, wrapping")                                                                     \
-    UNSIGNED(and, "&", type, u, "a & b")                                                                               \
-    UNSIGNED(or, "|", type, u, "a | b")                                                                                \
-    UNSIGNED(shl, "<<", type, u, "a << b")                                                                             \
-    UNSIGNED(shr, ">>", type, u, "a >> b, zeros come in")                                                              \
-    INSTR(bitcast, type, "", "(" #type ")%a", "the same bits")
+    UNSIGNED(add, "+", type, u)                                                                     \
+    UNSIGNED(sub, "-", type, u)                                                                     \
+    UNSIGNED(and, "&", type, u)                                                                               \
+    UNSIGNED(or, "|", type, u)                                                                                \
+    UNSIGNED(shl, "<<", type, u)                                                                             \
+    UNSIGNED(shr, ">>", type, u)                                                              \
+    INSTR(bitcast, type, "", "(" #type ")%a")
 
 #define EXTENDS(isa)
 #define PRELUDE(text)
 #define GCC(options)
-#define INSTR(op, type, variant, c, meaning) {ROW_INSTR, X_##op, VT_##type, variant, {c}},
+#define INSTR(op, type, variant, ...) {ROW_INSTR, X_##op, VT_##type, variant, {__VA_ARGS__}},
 #define TYPE(type, ...) {ROW_TYPE, NXOPS, VT_##type, NULL, {__VA_ARGS__}},
 #define HELPER(name, c) {ROW_HELPER, NXOPS, {DT_F32, 0}, #name, {c}},
 static const IsaRow generic_row[] = {
@@ -209,6 +201,15 @@ static const IsaRow *find(const char *isa, enum RowKind kind, XOp op, VT type, c
                 return r;
         }
     return NULL;
+}
+
+const IsaRow *isa_rows(int i, const char **isa, int *n)
+{
+    if (i >= LEN(isas))
+        return NULL;
+    *isa = isas[i].name;
+    *n = isas[i].n;
+    return isas[i].row;
 }
 
 const char *isa_instr(const char *isa, XOp op, VT type, const char *variant)

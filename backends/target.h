@@ -40,6 +40,17 @@ const char *isa_load(const char *isa, VT, bool partial);
 const char *isa_store(const char *isa, VT, bool partial);
 const char *isa_prelude(const char *isa);       /* #include lines */
 const char *isa_gcc_options(const char *isa);   /* text for #pragma GCC optimize */
+/* A row of an ISA's own table, as isa/<isa>.def has it. */
+typedef enum RowKind { ROW_INSTR, ROW_TYPE, ROW_HELPER } RowKind;
+typedef struct IsaRow {
+    RowKind kind;
+    XOp op;
+    VT type;
+    const char *name;      /* variant of an instruction, name of a helper */
+    const char *text[5];   /* spelling, meaning or NULL; C type, load, partial load, store, partial store; C text */
+} IsaRow;
+/* The rows of the ISA of number i, from 0 on; NULL where there is none. Sets its name and their number. */
+const IsaRow *isa_rows(int i, const char **isa, int *n);
 /* C text of the helper function of that name, which rows and other helpers may use; NULL where there is none. */
 const char *isa_helper(const char *isa, const char *name);
 #endif

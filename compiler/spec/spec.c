@@ -338,14 +338,6 @@ static bool read_inputs(Cx *cx, const Yaml *y)
 
 /* ---- outputs ---- */
 
-static int find_output(const Graph *g, const char *name)
-{
-    int i = 0;
-    while (i < g->output.n && strcmp(g->value.v[g->output.v[i]].name, name))
-        i++;
-    return i < g->output.n ? i : -1;
-}
-
 static bool is_input(const Graph *g, const char *name)
 {
     for (int i = 0; i < g->input.n; i++)
@@ -362,7 +354,8 @@ static bool add_output(const Cx *cx, const char *name, Loc loc, ValueId id)
     if (id == POISON || !check_c_name(cx, "an output's name", name, loc))
         return false;
     bool input = is_input(g, name);
-    if (!input && find_output(g, name) < 0) {
+    if (!input && map_get(&s->output_by_name, name) < 0) {
+        map_put(&s->output_by_name, name, g->output.n);
         graph_output(g, name, id, loc);
         return true;
     }
@@ -538,7 +531,8 @@ Spec *spec_parse(Arena *a, const char *name, const char *text, size_t n, const P
     int errors = diag_errors();
     bool std_in = !strcmp(name, "-");
     SpecReader s = {.arena = a, .spec = NEW(a, Spec, 1), .libdir = libdir, .file_seen = map_new(a),
-                    .module_by_name = map_new(a), .tensor_by_name = map_new(a)};
+                    .module_by_name = map_new(a), .tensor_by_name = map_new(a),
+                    .output_by_name = map_new(a)};
     int file;
     s.spec->path = arena_strndup(a, name, strlen(name));
     const Yaml *root = spec_tree(&s, std_in ? "<stdin>" : name, text, n, &file);

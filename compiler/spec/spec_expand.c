@@ -210,7 +210,7 @@ static bool count_step(Cx *cx, Loc loc)
         return false;
     if (++s->steps > SPEC_STEPS) {
         s->stop = true;
-        spec_error(cx, loc, NULL, "the network expands to more than 20,000 steps");
+        spec_error(cx, loc, NULL, "the network expands to more than 50,000 steps");
         return false;
     }
     return true;

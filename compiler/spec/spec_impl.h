@@ -16,7 +16,7 @@
 
 enum {
     SPEC_ERRORS = 20, /* those that diag prints */
-    SPEC_STEPS = 20000, SPEC_DEPTH = 64, SPEC_REPEAT = 10000, SPEC_FILES = 200, SPEC_PARAMS = 64,
+    SPEC_STEPS = 50000, SPEC_DEPTH = 64, SPEC_REPEAT = 10000, SPEC_FILES = 200, SPEC_PARAMS = 64,
     SPEC_TEXT = 1000,   /* bytes of an expanded text */
     SPEC_NAME = 255,    /* bytes of a scoped name */
     SPEC_BYTES = 4 << 20, /* of a file */
@@ -61,6 +61,7 @@ typedef struct SpecReader {
     Map module_by_name;
     const Env *env;                 /* the spec's parameters */
     Map tensor_by_name;             /* index into tensor */
+    Map output_by_name;             /* index into the graph's outputs */
     /* alone: made by a step with `shared: true`, and no other step uses it yet */
     VEC(struct SpecTensor { const char *name; Loc loc; bool alone; }) tensor;
     VEC(int) listed_pads;           /* nodes whose pad lists all four sides */

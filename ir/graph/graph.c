@@ -228,6 +228,24 @@ static void visit(Sort *s, int root)
     }
 }
 
+/* Node order.v[i] becomes node i. Where none moves behind another, each goes to its place at once: a copy of all nodes is
+   megabytes of fresh memory. */
+static void move_nodes(Sort *s)
+{
+    Node *v = s->g->node.v;
+    bool rising = true;
+    for (int i = 1; i < s->order.n; i++)
+        rising = rising && s->order.v[i] > s->order.v[i - 1];
+    Node *from = v;
+    if (!rising) {
+        from = NEW(s->arena, Node, s->g->node.n);
+        memcpy(from, v, (size_t)s->g->node.n * sizeof *v);
+    }
+    for (int i = 0; i < s->order.n; i++)
+        if (from != v || s->order.v[i] != i)
+            v[i] = from[s->order.v[i]];
+}
+
 void graph_compact(Graph *g)
 {
     Sort s = {.g = g, .arena = arena_new()};
@@ -235,14 +253,10 @@ void graph_compact(Graph *g)
     for (int i = 0; i < g->node.n; i++)
         if (g->node.v[i].op != OP_NONE && s.state[i] == NEW_NODE)
             visit(&s, i);
-    Node *sorted = NEW(s.arena, Node, s.order.n + 1);
-    for (int i = 0; i < s.order.n; i++) {
-        sorted[i] = g->node.v[s.order.v[i]];
-        for (int k = 0; k < sorted[i].nout; k++)
-            g->value.v[sorted[i].out[k].value].node = i;
-    }
-    if (s.order.n)
-        memcpy(g->node.v, sorted, (size_t)s.order.n * sizeof *sorted);
+    move_nodes(&s);
+    for (int i = 0; i < s.order.n; i++)
+        for (int k = 0; k < g->node.v[i].nout; k++)
+            g->value.v[g->node.v[i].out[k].value].node = i;
     g->node.n = s.order.n;
     readers_forget(g);
     arena_free(s.arena);

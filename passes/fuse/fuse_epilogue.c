@@ -118,6 +118,29 @@ static bool fuse(Fuse *f, int anchor, Group s)
     return s.node.n;
 }
 
+/* A node alone, or with others that read what it reads, in a map. Where the group leaves it to its readers there is no
+   map. */
+static bool fuse_in_map(Fuse *f, int node)
+{
+    ValueId first = f->g->node.v[node].in[0];
+    int map = start_map(f, node);
+    if (fuse(f, map, group_grow(f, map, node)))
+        return true;
+    if (f->g->node.v[node].in[0] != first)
+        node_set_operand(f->g, node, 0, first);
+    node_remove(f->g, map);
+    return false;
+}
+
+static bool fuse_rest(Fuse *f, int n)
+{
+    bool changed = false;
+    for (int i = 0; i < n; i++)
+        if (elementwise(&f->g->node.v[i]))
+            changed |= fuse_in_map(f, i);
+    return changed;
+}
+
 bool pass_fuse_epilogue(Pass *p, Graph *g)
 {
     bool changed = false;
@@ -127,11 +150,9 @@ bool pass_fuse_epilogue(Pass *p, Graph *g)
     for (int i = n - 1; i >= 0; i--)
         if (bare_anchor(&g->node.v[i]))
             changed |= fuse(&f, i, group_grow(&f, i, i + 1));
-    for (int i = 0; i < n; i++)
-        if (elementwise(&g->node.v[i])) {
-            int map = start_map(&f, i);
-            changed |= fuse(&f, map, group_grow(&f, map, i));
-        }
+    changed |= fuse_rest(&f, n);
+    f.settle = true; /* what was left to readers that had no room for it */
+    changed |= fuse_rest(&f, n);
     graph_compact(g);
     return changed;
 }

@@ -83,34 +83,6 @@ int group_stored(const Fuse *f, const Group *s)
 
 /* ---- what may be in a group ---- */
 
-static void visit(Fuse *f, const Group *s, ValueId v, int *depth)
-{
-    int def = v >= 0 ? value_def(f->g, v) : -1;
-    if (def >= 0 && f->top[def] >= s->low && f->seen[def] != f->stamp) {
-        f->seen[def] = f->stamp;
-        f->stack[(*depth)++] = def;
-    }
-}
-
-/* Is v made, by nodes outside, of a value of the group? */
-static bool depends(Fuse *f, const Group *s, ValueId v)
-{
-    int depth = 0;
-    f->stamp++;
-    visit(f, s, v, &depth);
-    while (depth) {
-        const Node *n = &f->g->node.v[f->stack[--depth]];
-        if (f->at[n->out[0].value])
-            return true;
-        for (int k = 0; k < n->nin; k++)
-            visit(f, s, n->in[k], &depth);
-        for (int t = 0; t < n->nstep; t++)
-            for (int k = 0; k < n->step[t].nin; k++)
-                visit(f, s, n->step[t].in[k], &depth);
-    }
-    return false;
-}
-
 static void add_outer(Fuse *f, Values *outer, ValueId v, int node)
 {
     if (f->outer[v])
@@ -131,7 +103,8 @@ static void forget_outer(Fuse *f, Values *outer, int from)
 static bool may_read(Fuse *f, const Group *s, ValueId v, int node)
 {
     int def = value_def(f->g, v), asked = f->outer[v] - 1;
-    return group_find(f, s, v) >= 0 || def < 0 || (asked < node && f->top[def] < asked) || !depends(f, s, v);
+    return group_find(f, s, v) >= 0 || def < 0 || (asked < node && f->top[def] < asked) ||
+           !group_depends(f, s, v, node);
 }
 
 static bool joins(Fuse *f, const Group *s, Values *outer, int node)
@@ -283,7 +256,7 @@ static void trim(Fuse *f, Group *s)
 {
     for (int i = s->node.n - 1; i >= 0; i--) {
         ValueId v = s->value.v[i + 1];
-        if (!f->inner[v] && kept_by_readers(f, s, v) && reads_stored(f, s, i))
+        if (!f->settle && !f->inner[v] && kept_by_readers(f, s, v) && reads_stored(f, s, i))
             part(f, s, i);
     }
     close_up(f, s);
@@ -465,11 +438,12 @@ static bool has_home(const Fuse *f, const Node *n)
 
 Fuse fuse_start(Pass *p, Graph *g)
 {
-    int n = g->node.n, values = g->value.n + n, nodes = 2 * n + 1; /* with room for a map of every node */
+    int n = g->node.n, values = g->value.n + 2 * n, nodes = 3 * n + 1; /* with room for two maps of every node */
     Arena *A = p->scratch;
     Fuse f = {.p = p, .g = g, .home = NEW(A, bool, nodes), .top = NEW(A, int, nodes), .at = NEW(A, int, values),
               .inner = NEW(A, int, values), .outer = NEW(A, int, values), .kept = NEW(A, bool, values),
-              .leaving = NEW(A, int, values), .seen = NEW(A, int, nodes), .stack = NEW(A, int, nodes)};
+              .leaving = NEW(A, int, values), .seen = NEW(A, int, nodes), .reached = NEW(A, int, nodes),
+              .stack = NEW(A, int, nodes)};
     for (int i = 0; i < n; i++) {
         f.top[i] = i;
         f.home[i] = has_home(&f, &g->node.v[i]);
@@ -505,7 +479,7 @@ Group group_grow(Fuse *f, int anchor, int from)
 {
     Group s = group_begin(f, anchor, from);
     add_readers(f, &s, from);
-    for (int i = 0; i < s.node.n; i++)
+    for (int i = 0; i < s.node.n && !f->settle; i++)
         if (other_home(f, &s, i) && leave(f, &s, i))
             i = -1;
     trim(f, &s);

@@ -16,15 +16,17 @@ typedef struct Group {
 typedef struct Fuse {
     Pass *p;
     Graph *g;
+    bool settle;           /* groups leave nothing to others any more */
     bool *home;            /* per node: an anchor will take it, so what it reads need not be stored for it */
-    int *top;              /* per node: the last position of what it depends on, fused nodes included */
+    int *top;              /* per node: no node that it depends on, or fused into one of those, stood behind here */
     int *at;               /* per value of the group: its position in Group.value, from 1 on */
     int *inner;            /* per value: reads by nodes of the group */
     int *outer;            /* per value from outside that the group reads: the node that asked first, from 1 on */
     bool *kept;            /* per value of the group: it is read outside, whichever nodes join */
     int *leaving;          /* per value: reads by nodes that may leave the group */
-    int *seen, stamp;      /* per node: the search that has been there */
+    int *seen, *reached, stamp; /* per node: the search that has been there, from below and from above */
     int *stack;
+    VEC(ValueReader) ahead;
 } Fuse;
 
 Fuse fuse_start(Pass *, Graph *);
@@ -39,6 +41,8 @@ void group_done(Fuse *, const Group *);
 static inline int group_find(const Fuse *f, const Group *s, ValueId v) { return v == s->alias ? 0 : f->at[v] - 1; }
 /* How often a value of the group is read outside it; outputs count as reads. */
 static inline int reads_outside(const Fuse *f, ValueId v) { return value_uses(f->g, v) - f->inner[v]; }
+/* Is v, which `node` reads, made by nodes outside of a value of the group? */
+bool group_depends(Fuse *, const Group *, ValueId v, int node);
 int group_stored(const Fuse *, const Group *); /* how many of its values must be stored */
 /* The group's nodes are now fused into the anchor. */
 void group_fused(Fuse *, int anchor, const Group *);

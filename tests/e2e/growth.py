@@ -92,46 +92,97 @@ def one_number(n):
     return path
 
 
-CASES = [  # name, steps, outputs, length, and, where they are not random, weights
-    ("conv, batch_norm, relu", conv_bn_relu, None, 500),
-    ("residuals", residual, None, 400),
-    ("relus", lambda n: ["relu"] * n, None, 2000),
-    ("sigmoids", sigmoids, None, 2000),
-    ("adds of one value", adds, None, 1000),
-    ("sigmoids into one concat", lambda n: sigmoids(n) + concat(n), None, 250),
-    ("sigmoids that are outputs", sigmoids, names, 250),
-    ("convolutions into one concat", lambda n: fan(n) + concat(n), None, 250),
-    ("convolutions that are outputs", fan, names, 250),
-    ("slices of one value", slices, None, 250),
-    ("concats of a value with itself", doubled, None, 20),
-    ("views of views", views, None, 500),
-    ("movements that are no views", refused, None, 100),
-    ("weights that differ in one number", factors, None, 400, one_number),
+def blocks(n):
+    """DenseNets: in a block, every layer reads all layers before it."""
+    steps = []
+    for i in range(0, n, 8):
+        steps += ["{op: conv2d, name: t%d, out: 8, kernel: 1, as: q%d}" % (i, i)]
+        for j in range(i + 1, i + 8):
+            inp = "[%s]" % ", ".join(f"q{k}" for k in range(i, j))
+            steps += [f"{{op: concat, axis: 1, in: {inp}, as: d}}" if j > i + 1 else f"{{op: relu, in: q{i}, as: d}}",
+                      conv(j, "d", 8, 1)]
+    return steps
+
+
+def epilogue(n):
+    """One convolution, and behind it steps that read operands of their own."""
+    return fan(n) + ["{op: conv2d, name: last, in: x, out: 4, kernel: 1, as: s}"] + \
+           [f"{{op: add, in: [s, q{i}], as: s}}" for i in range(n)]
+
+
+def readers(n):
+    """One value that all read, and a sum of what they make of it."""
+    return ["{op: sigmoid, as: a}"] + [f"{{op: {('tanh', 'exp')[i % 2]}, in: a, as: q{i}}}" for i in range(n)] + \
+           ["{op: relu, as: s}"] + [f"{{op: add, in: [s, q{i}], as: s}}" for i in range(n - 1)]
+
+
+def shared(n):
+    """One weight that all layers have."""
+    return ["{op: parameter, name: p, shape: [8, 8, 8], as: p}", "{op: relu, in: x, as: y}"] + \
+           n * ["{op: mul, in: [y, p], as: y}", "{op: sigmoid, as: y}"]
+
+
+def diamonds(n):
+    return [t for i in range(n) for t in (f"{{op: sigmoid, as: a}}", conv(i, "a"), "{op: tanh, in: a, as: b}",
+                                          f"{{op: mul, in: [q{i}, b]}}")]
+
+
+class Case:
+    def __init__(self, name, steps, n, outputs=None, weights=None):
+        self.name, self.steps, self.n = name, steps, n
+        self.outputs, self.weights = outputs, weights
+
+    def write(self, n):
+        """Spec and weights of a network of length n."""
+        path = os.path.join(WORK, "net.yaml")
+        body = "\n".join("  - " + s for s in self.steps(n))
+        outputs = self.outputs(n) if self.outputs else "y"
+        with open(path, "w") as f:
+            f.write(f"name: net\ninput: {{x: 'f32[1,8,8,8]'}}\nnetwork:\n{body}\noutput: {outputs}\n")
+        return path, self.weights(n) if self.weights else "random:1"
+
+
+CASES = [
+    Case("conv, batch_norm, relu", conv_bn_relu, 500),
+    Case("residuals", residual, 400),
+    Case("dense blocks", blocks, 200),
+    Case("diamonds", diamonds, 200),
+    Case("relus", lambda n: ["relu"] * n, 2000),
+    Case("sigmoids", sigmoids, 2000),
+    Case("adds of one value", adds, 1000),
+    Case("readers of one value", readers, 500),
+    Case("steps behind one convolution", epilogue, 250),
+    Case("one weight for all", shared, 500),
+    Case("sigmoids into one concat", lambda n: sigmoids(n) + concat(n), 250),
+    Case("sigmoids that are outputs", sigmoids, 250, names),
+    Case("convolutions into one concat", lambda n: fan(n) + concat(n), 250),
+    Case("convolutions that are outputs", fan, 250, names),
+    Case("slices of one value", slices, 250),
+    Case("concats of a value with itself", doubled, 20),
+    Case("views of views", views, 500),
+    Case("movements that are no views", refused, 100),
+    Case("weights that differ in one number", factors, 400, weights=one_number),
 ]
 
 
-def cpu(n, steps, outputs, weights=None):
-    """CPU seconds of one compilation, None where it takes more than a minute."""
-    path = os.path.join(WORK, "net.yaml")
-    body = "\n".join("  - " + s for s in steps(n))
-    with open(path, "w") as f:
-        f.write(f"name: net\ninput: {{x: 'f32[1,8,8,8]'}}\nnetwork:\n{body}\noutput: {outputs(n) if outputs else 'y'}\n")
-    given = weights(n) if weights else "random:1"
-    args = [DSQC, "compile", path, "--weights", given, "--target=x86-64-v3", "-q", "-o", os.path.join(WORK, "out")]
+def build(case, n, *more):
+    """CPU seconds of one compilation and what it says; None where it takes more than a minute."""
+    path, weights = case.write(n)
+    args = [DSQC, "compile", path, "--weights", weights, "--target=x86-64-v3", "-q", "-o", os.path.join(WORK, "out"), *more]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     limit = lambda: resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
     done = subprocess.run(args, preexec_fn=limit, capture_output=True, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
         print("   ", done.stderr[:300].replace("\n", " ") or "more than a minute")
-        return None
-    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+        return None, ""
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, done.stderr
 
 
-def grows(steps, outputs, n, *weights):
+def grows(case):
     best = 0
     for _ in range(3):
-        short, long = cpu(n, steps, outputs, *weights), cpu(8 * n, steps, outputs, *weights)
+        short, long = build(case, case.n)[0], build(case, 8 * case.n)[0]
         if short is None or long is None:
             return "did not compile"
         best = min(best or long / short, long / short)
@@ -140,8 +191,9 @@ def grows(steps, outputs, n, *weights):
     return f"8 times as long takes {best:.1f} times the CPU time"
 
 
-for name, *case in CASES:
-    wrong = grows(*case)
-    print(f"{'not ok' if wrong else 'ok'} growth: {name}")
-    if wrong:
-        print("   ", wrong)
+if __name__ == "__main__":
+    for case in CASES:
+        wrong = grows(case)
+        print(f"{'not ok' if wrong else 'ok'} growth: {case.name}")
+        if wrong:
+            print("   ", wrong)

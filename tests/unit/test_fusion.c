@@ -239,10 +239,27 @@ static void test_split(void)
     CU_ASSERT(split >= CASES / 4);
 }
 
+/* More readers than a group may have nodes. What leaves its group for them finds a map in the end. */
+static void test_many_readers(void)
+{
+    for (int n = 20; n <= 180; n += 40) {
+        Buf text = {0};
+        buf_puts(&text, "graph @g (%x: f32[1,2,4,4]) -> (%y: f32[1,2,4,4]) {\n  %a = sigmoid %x : f32[1,2,4,4]\n");
+        for (int i = 0; i < n; i++)
+            buf_printf(&text, "  %%q%d = %s %%a : f32[1,2,4,4]\n", i, i % 2 ? "tanh" : "exp");
+        for (int i = 1; i < n; i++)
+            buf_printf(&text, "  %%%c%d = add %%%c%d, %%q%d : f32[1,2,4,4]\n", 's', i, i > 1 ? 's' : 'q', i - 1, i);
+        buf_printf(&text, "  %%y = relu %%s%d : f32[1,2,4,4]\n}\n", n - 1);
+        check(text.s, (uint64_t)n, false);
+        buf_free(&text);
+    }
+}
+
 void suite_fusion(void)
 {
     CU_pSuite s = CU_add_suite("fusion", NULL, NULL);
     CU_add_test(s, "sums over the map", test_maps);
     CU_add_test(s, "windows", test_windows);
+    CU_add_test(s, "more readers than a group takes", test_many_readers);
     CU_add_test(s, "sums by rows", test_split);
 }

@@ -390,9 +390,9 @@ static void test_limits(void)
     CU_ASSERT(refused("", "{repeat: 20000, body: []}", "0 to 10,000"));
     CU_ASSERT_PTR_NOT_NULL(load_steps("", "{repeat: 9998, body: [relu]}"));
     CU_ASSERT_PTR_NOT_NULL(load_steps("", "{repeat: 9990, body: []}, relu"));
-    CU_ASSERT(refused("", "{repeat: 10000, body: [relu, relu]}", "more than 20,000 steps"));
+    CU_ASSERT(refused("", "{repeat: 10000, body: [relu, relu, relu, relu, relu]}", "more than 50,000 steps"));
     CU_ASSERT(refused("params: {l: [1, 2]}", "{each: a, of: [$l, $l, $l], body: [{each: b, of: $a, body: "
-                      "[{repeat: 10000, body: []}]}]}", "more than 20,000 steps"));
+                      "[{repeat: 10000, body: []}]}]}", "more than 50,000 steps"));
     CU_ASSERT(refused("modules: {a: [{op: b}], b: [{op: c}], c: [{op: a}]}", "a",
                       "module 'a' uses itself: a -> b -> c -> a"));
     CU_ASSERT(refused("", "{op: reshape, shape: [1, 1, 1, 1, 1, 1, 1, 1, 2048]}", "at most 8"));
