@@ -2,7 +2,7 @@
 
    Frames hold what does not fit into registers. At most that is everything that is live at once, counted here as if
    there were no registers. What a function saves on entry comes on top. At most three functions are under way at a
-   time: NAME_run, a kernel, and a helper or a routine of the compiler for arithmetic in software. tests/e2e/stack.sh
+   time: NAME_run, a kernel, and a helper or a routine of the compiler for arithmetic in software. tests/e2e/code/stack.sh
    holds the bound against gcc's and clang's -fstack-usage. */
 #include "stack.h"
 
