@@ -11,7 +11,7 @@ static bool marks_kernel(const char *s, size_t n)
     return n > 0 && *s == 'k' && 1 + strspn(s + 1, "0123456789") == n;
 }
 
-static bool is_ours(const char *s, size_t n)
+static bool is_reserved_word(const char *s, size_t n)
 {
     static const char *const word[] = {"w",         "run",  "mt",   "trace", "weights", "selftest",
                                        "arguments", "head", "args", "part"};
@@ -31,7 +31,7 @@ static const char *inner(CFile *c, const char *mark, const char *name)
     for (const char *p = name; *p;) {
         size_t n = strcspn(p, "_");
         if (n)
-            buf_printf(&b, "_%s%.*s", is_ours(p, n) && (*mark || p > name) ? "x" : "", (int)n, p);
+            buf_printf(&b, "_%s%.*s", is_reserved_word(p, n) && (*mark || p > name) ? "x" : "", (int)n, p);
         p += n + (p[n] == '_');
     }
     const char *s = names_take(&c->global, b.s);
@@ -174,7 +174,7 @@ static bool weights_header(CFile *c, const Buf *arrays, OutDir *dir)
     return ok;
 }
 
-static bool source(CFile *c, OutDir *dir)
+static bool write_source(CFile *c, OutDir *dir)
 {
     Buf body = {0}, all = {0}, arrays = {0};
     c_constants(c, c->o->weights_as == WEIGHTS_C ? &arrays : &body);
@@ -231,7 +231,7 @@ bool backend_c(const Program *p, const BackendOptions *o, OutDir *dir)
 {
     Arena *A = arena_new();
     CFile c = c_file(A, p, o);
-    bool ok = source(&c, dir) && header(&c, dir) && runtime(&c, dir) && c_blob(&c, dir);
+    bool ok = write_source(&c, dir) && header(&c, dir) && runtime(&c, dir) && c_blob(&c, dir);
     c_file_free(&c);
     arena_free(A);
     return ok;

@@ -90,7 +90,7 @@ static void close_scope(KPrint *k)
 }
 
 /* Definitions of one type share it: f32x8 w0 = ..., w1 = ...; */
-static void define(KPrint *k, const char *type, const char *list)
+static void print_definition(KPrint *k, const char *type, const char *list)
 {
     size_t room = (size_t)(COLUMNS - 4 * k->depth);
     if (k->line.n && k->group == GROUP_LET && !strcmp(k->defined_type, type) && k->line.n + 1 + strlen(list) <= room) {
@@ -170,7 +170,7 @@ static void let(KPrint *k, const Stmt *s)
     }
     buf_putc(&b, ';');
     if (first)
-        define(k, type, b.s);
+        print_definition(k, type, b.s);
     else
         put(k, b.s, GROUP_SET);
     buf_free(&b);
@@ -197,7 +197,7 @@ static const Expr *increment(KPrint *k, const Stmt *s)
     return same_element(e->a[0], s) ? e->a[1] : same_element(e->a[1], s) ? e->a[0] : NULL;
 }
 
-static void set(KPrint *k, const Stmt *s)
+static void print_set(KPrint *k, const Stmt *s)
 {
     Buf b = {0};
     const Expr *by = increment(k, s);
@@ -207,7 +207,7 @@ static void set(KPrint *k, const Stmt *s)
     put_buf(k, &b, GROUP_SET);
 }
 
-static void store(KPrint *k, const Stmt *s)
+static void print_store(KPrint *k, const Stmt *s)
 {
     Buf b = {0}, v = {0}, p = {0};
     const Ix *at = linear_offset(k->A, k->k, s->ref, s->nix, s->ix);
@@ -229,7 +229,7 @@ static void store(KPrint *k, const Stmt *s)
     buf_free(&p);
 }
 
-static void result(KPrint *k, const Stmt *s)
+static void print_return(KPrint *k, const Stmt *s)
 {
     Buf b = {0};
     buf_puts(&b, "return ");
@@ -280,9 +280,9 @@ static void pointer(KPrint *k, const Stmt *s)
     put_buf(k, &b, GROUP_POINTER);
 }
 
-static void block(KPrint *k, const Block *b);
+static void print_block(KPrint *k, const Block *b);
 
-static void loop(KPrint *k, const Stmt *s, const char *begin, const char *end)
+static void print_loop(KPrint *k, const Stmt *s, const char *begin, const char *end)
 {
     if (ix_is_const(s->lo) && ix_is_const(s->hi) && s->lo->c >= s->hi->c)
         return;
@@ -306,7 +306,7 @@ static void loop(KPrint *k, const Stmt *s, const char *begin, const char *end)
     loop_range(k->range, s);
     k->depth++;
     k->var_at[s->var] = k->depth;
-    block(k, &s->body);
+    print_block(k, &s->body);
     close_scope(k);
     buf_printf(k->out, "%*s}\n", 4 * k->depth, "");
 }
@@ -319,30 +319,30 @@ static void comment(KPrint *k, const char *text)
     buf_puts(k->out, " */\n");
 }
 
-static void statement(KPrint *k, const Stmt *s)
+static void print_statement(KPrint *k, const Stmt *s)
 {
     if (!live_stmt(&k->live, k->k, s))
         return;
     switch (s->kind) {
-    case ST_FOR: loop(k, s, NULL, NULL); break;
+    case ST_FOR: print_loop(k, s, NULL, NULL); break;
     case ST_LET: let(k, s); break;
-    case ST_SET: set(k, s); break;
-    case ST_STORE: store(k, s); break;
+    case ST_SET: print_set(k, s); break;
+    case ST_STORE: print_store(k, s); break;
     case ST_INDEX: index_var(k, s); break;
     case ST_PTR: pointer(k, s); break;
     case ST_PREFETCH: prefetch(k, s); break;
     case ST_COMMENT: comment(k, s->text); break;
-    case ST_RETURN: result(k, s); break;
+    case ST_RETURN: print_return(k, s); break;
     }
 }
 
-static void block(KPrint *k, const Block *b)
+static void print_block(KPrint *k, const Block *b)
 {
     const Block *held = k->held;
     bool fresh = k->fresh;
     c_hold_begin(k, b);
     for (int i = 0; i < b->n; i++)
-        statement(k, b->v[i]);
+        print_statement(k, b->v[i]);
     flush(k);
     k->held = held, k->fresh = fresh;
 }
@@ -370,7 +370,7 @@ static KPrint begin(CFile *c, Buf *out, const Kernel *m, const Block *body)
     return k;
 }
 
-static void signature(KPrint *k, const char *name, const char *more)
+static void print_signature(KPrint *k, const char *name, const char *more)
 {
     buf_printf(k->out, "static void %s(", name);
     int indent = (int)strlen(name) + 13;
@@ -406,7 +406,7 @@ void c_function(CFile *c, Buf *out, const char *name, XOp op, int lanes)
         buf_printf(out, "%s%s %s", i ? ", " : "", c_typename(c, f->reg.v[i].type), k.elem[i][0]);
     }
     buf_puts(out, ")\n{\n");
-    block(&k, &f->body);
+    print_block(&k, &f->body);
     end(&k);
 }
 
@@ -427,8 +427,8 @@ static void part_function(CFile *c, Buf *out, int kernel, const Shared *s)
     t->iterations = s->iterations, t->head = s->head, t->beside = s->beside;
     if (s->head) {
         KPrint h = begin(c, out, m, &s->before);
-        signature(&h, t->head_name, "");
-        block(&h, &s->before);
+        print_signature(&h, t->head_name, "");
+        print_block(&h, &s->before);
         end(&h);
         buf_putc(out, '\n');
     }
@@ -438,9 +438,9 @@ static void part_function(CFile *c, Buf *out, int kernel, const Shared *s)
     KPrint k = begin(c, out, m, &whole);
     const char *first = names_take(&k.local, "begin"), *last = names_take(&k.local, "end");
     t->index = index_type(&k);
-    signature(&k, t->name, arena_printf(c->A, "%s %s, %s %s", t->index, first, t->index, last));
-    block(&k, &s->again);
-    loop(&k, s->loop, bound(&k, s->loop, first), bound(&k, s->loop, last));
+    print_signature(&k, t->name, arena_printf(c->A, "%s %s, %s %s", t->index, first, t->index, last));
+    print_block(&k, &s->again);
+    print_loop(&k, s->loop, bound(&k, s->loop, first), bound(&k, s->loop, last));
     end(&k);
     c_part_function(c, out, kernel);
 }
@@ -455,8 +455,8 @@ void c_kernel(CFile *c, Buf *out, int kernel)
         part_function(c, out, kernel, &s);
     else {
         KPrint k = begin(c, out, m, &m->body);
-        signature(&k, c->kernel[kernel].name, "");
-        block(&k, &m->body);
+        print_signature(&k, c->kernel[kernel].name, "");
+        print_block(&k, &m->body);
         end(&k);
     }
     bug_context(NULL, NULL);

@@ -24,7 +24,7 @@ static bool parallel(const LMod *m, RunKind kind) { return kind == RUN_MT || (ki
 
 static int extra(const LMod *m, RunKind kind) { return parallel(m, kind) + (kind == RUN_TRACE ? 2 : 0); }
 
-static LLVMTypeRef signature(LMod *m, RunKind kind)
+static LLVMTypeRef run_type(LMod *m, RunKind kind)
 {
     int n = ports(m->p) + 1 + by_argument(m) + extra(m, kind);
     LLVMTypeRef *t = NEW(m->A, LLVMTypeRef, n);
@@ -87,7 +87,7 @@ static void return_if(Run *r, LLVMValueRef bad)
     LLVMPositionBuilderAtEnd(m->b, yes);
 }
 
-static void check(Run *r)
+static void emit_check(Run *r)
 {
     LMod *m = r->m;
     LLVMValueRef bad = LLVMConstInt(m->i1, 0, false);
@@ -181,14 +181,14 @@ static const char *run_name(LMod *m, RunKind kind)
 static void run_function(LMod *m, RunKind kind)
 {
     const char *name = run_name(m, kind);
-    Run r = {.m = m, .kind = kind, .fn = l_function(m, name, signature(m, kind), true)};
+    Run r = {.m = m, .kind = kind, .fn = l_function(m, name, run_type(m, kind), true)};
     LLVMPositionBuilderAtEnd(m->b, LLVMAppendBasicBlockInContext(m->ctx, r.fn, ""));
     l_debug_function(m, r.fn, name, 1);
     take_parameters(&r);
     LLVMValueRef args = NULL; /* of parts, one after the other */
     if (parallel(m, kind))
         args = LLVMBuildAlloca(m->b, LLVMArrayType2(m->ptr, (uint64_t)imax(1, most_arguments(m->p))), "args");
-    check(&r);
+    emit_check(&r);
     hook(&r, -1);
     LLVMValueRef mode = l_flush_begin(m);
     for (int i = 0; i < m->p->call.n; i++) {
@@ -230,7 +230,7 @@ static void adapter(LMod *m, RunKind kind, const char *name)
     for (int i = 0; i < 1 + more; i++)
         arg[n + i] = LLVMGetParam(fn, (unsigned)(1 + i));
     LLVMValueRef run = LLVMGetNamedFunction(m->mod, run_name(m, kind));
-    LLVMBuildRet(m->b, l_call(m, signature(m, kind), run, arg, n + 1 + more));
+    LLVMBuildRet(m->b, l_call(m, run_type(m, kind), run, arg, n + 1 + more));
 }
 
 void l_adapters(LMod *m)

@@ -20,7 +20,7 @@ const char *image_alloc(Arena *a, int64_t w, int64_t h, int c, Image *im)
 typedef struct Cursor { const uint8_t *p, *end; } Cursor;
 
 /* The next number, past blanks and comments; -1 where there is none or it is beyond 65535. */
-static int number(Cursor *c)
+static int pnm_number(Cursor *c)
 {
     while (c->p < c->end && (*c->p == ' ' || (*c->p >= '\t' && *c->p <= '\r') || *c->p == '#')) {
         if (*c->p == '#')
@@ -43,7 +43,7 @@ const char *pnm_decode(Arena *a, const uint8_t *data, size_t n, Image *im)
     Cursor c = {data + 2, data + n};
     const bool text = data[1] == '2' || data[1] == '3';
     const int channels = data[1] == '3' || data[1] == '6' ? 3 : 1;
-    int w = number(&c), h = number(&c), max = number(&c);
+    int w = pnm_number(&c), h = pnm_number(&c), max = pnm_number(&c);
     if (w < 1 || h < 1 || max < 1)
         return "its header is not that of a PPM or PGM picture";
     size_t samples = (size_t)w * (size_t)h * (size_t)channels, bytes = max > 255 ? 2 : 1;
@@ -55,7 +55,7 @@ const char *pnm_decode(Arena *a, const uint8_t *data, size_t n, Image *im)
     for (size_t i = 0; !err && i < samples; i++) {
         int v;
         if (text) {
-            v = number(&c);
+            v = pnm_number(&c);
         } else {
             v = bytes == 2 ? c.p[0] << 8 | c.p[1] : c.p[0];
             c.p += bytes;

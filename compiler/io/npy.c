@@ -73,7 +73,7 @@ static const char *read_descr(Arena *a, Cursor *c, Header *h)
     return NULL;
 }
 
-static const char *read_shape(Arena *a, Cursor *c, Header *h)
+static const char *npy_shape(Arena *a, Cursor *c, Header *h)
 {
     if (!eat(c, '('))
         return "its header has no shape";
@@ -120,7 +120,7 @@ static const char *read_header(Arena *a, Cursor *c, Header *h)
         if (which == DESCR)
             err = read_descr(a, c, h);
         else if (which == SHAPE)
-            err = read_shape(a, c, h);
+            err = npy_shape(a, c, h);
         else if (!(h->fortran = eat_word(c, "True")) && !eat_word(c, "False"))
             err = "its 'fortran_order' is neither True nor False";
         if (err)
@@ -219,7 +219,7 @@ static const char *parse(Arena *a, const uint8_t *data, size_t n, int64_t whole,
     return NULL;
 }
 
-static bool report(const char *path, const char *err)
+static bool npy_error(const char *path, const char *err)
 {
     if (err)
         error_at(loc_file(diag_file(path, NULL, 0)), "%s", err);
@@ -228,12 +228,12 @@ static bool report(const char *path, const char *err)
 
 bool npy_read(Arena *a, const uint8_t *data, size_t n, const char *path, Type *type, const void **data_out)
 {
-    return report(path, parse(a, data, n, (int64_t)n, type, data_out));
+    return npy_error(path, parse(a, data, n, (int64_t)n, type, data_out));
 }
 
 bool npy_type(Arena *a, const uint8_t *data, size_t n, int64_t whole, const char *path, Type *type)
 {
-    return report(path, parse(a, data, n, whole, type, NULL));
+    return npy_error(path, parse(a, data, n, whole, type, NULL));
 }
 
 void npy_write(Buf *b, const Type *t, const float *x)

@@ -31,7 +31,7 @@ static void on_warning(png_structp png, png_const_charp what)
 }
 
 /* Memory that does not fail: libpng would call it an error of the picture. */
-static png_voidp take(png_structp png, png_alloc_size_t n)
+static png_voidp png_memory(png_structp png, png_alloc_size_t n)
 {
     (void)png;
     return mem_alloc(n);
@@ -89,7 +89,7 @@ static void decode(Reader *r)
 const char *png_decode(Arena *a, const uint8_t *data, size_t n, Image *im)
 {
     Reader r = {.arena = a, .at = data, .left = n, .im = im};
-    r.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &r, on_error, on_warning, NULL, take, give_back);
+    r.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &r, on_error, on_warning, NULL, png_memory, give_back);
     r.info = r.png ? png_create_info_struct(r.png) : NULL;
     if (!r.info)
         out_of_memory();

@@ -32,10 +32,10 @@ static volatile float numbers[3] = {0.999999f, 1e-6f, 2};
         EACH_CHAIN(ADVANCE)                                                                                            \
     }                                                                                                                  \
     EACH_CHAIN(GATHER)                                                                                                 \
-    sink(&sum);
+    keep_result(&sum);
 
 /* The compiler must believe that the result is wanted. */
-static void sink(const void *p)
+static void keep_result(const void *p)
 {
     __asm__ volatile("" : : "r"(p) : "memory");
 }
@@ -108,7 +108,7 @@ static int find_isas(Isa isa[4])
 typedef struct Load { const Isa *isa; pthread_barrier_t *begin; double gflops; } Load;
 
 /* The best of several short stretches: others use the machine too. */
-static void *measure(void *arg)
+static void *run_stretches(void *arg)
 {
     enum { STRETCHES = 12, CALLS = 10 };
     Load *l = arg;
@@ -135,7 +135,7 @@ static double measure_isa(const Isa *isa, int threads)
     pthread_barrier_init(&begin, NULL, (unsigned)threads);
     for (int i = 0; i < threads; i++)
         load[i] = (Load){isa, &begin, 0};
-    run_together(threads, measure, load, sizeof *load);
+    run_together(threads, run_stretches, load, sizeof *load);
     pthread_barrier_destroy(&begin);
     for (int i = 0; i < threads; i++)
         sum += load[i].gflops;

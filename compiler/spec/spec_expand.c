@@ -75,7 +75,7 @@ bool read_in(const Cx *cx, const Yaml *y, const ValueId **in, int *n)
 
 /* The step's results become the current value and get the names in `as`; of a step that is left out, all of them name
    the value that passes by: its one input, or the previous result. */
-static void finish(Cx *cx, const Yaml *as, const Results *r, bool left_out)
+static void finish_step(Cx *cx, const Yaml *as, const Results *r, bool left_out)
 {
     cx->cur = r->n ? r->v[0] : POISON;
     if (!as)
@@ -412,7 +412,7 @@ static void step_map(Cx *cx, const Yaml *step)
         step_block(cx, step, found->val, *found->key == 's', &r);
     else if (!out)
         step_loop(cx, step, found->key, found->val, &r);
-    finish(cx, yaml_get(step, "as"), &r, out);
+    finish_step(cx, yaml_get(step, "as"), &r, out);
 }
 
 void expand_body(Cx *cx, const Yaml *list)
@@ -437,7 +437,7 @@ void expand_body(Cx *cx, const Yaml *list)
         } else if (step->kind == YAML_SCALAR && *step->text) {
             Results r;
             step_op(cx, step, step, &r);
-            finish(cx, NULL, &r, false);
+            finish_step(cx, NULL, &r, false);
         } else {
             spec_error(cx, step->loc, NULL, "expected a step, found %s", spec_found(cx->s->arena, step));
             cx->cur = POISON;

@@ -57,7 +57,7 @@ static void space(Expr *e)
         e->p++;
 }
 
-static bool take(Expr *e, const char *op)
+static bool take_op(Expr *e, const char *op)
 {
     space(e);
     size_t n = strlen(op);
@@ -155,7 +155,7 @@ static bool arith(Expr *e, const char *at, char op, Pval *a, const Pval *b)
     return true;
 }
 
-static bool compare(Expr *e, const char *at, const char *op, Pval *a, const Pval *b)
+static bool eval_compare(Expr *e, const char *at, const char *op, Pval *a, const Pval *b)
 {
     if (e->skip)
         return true;
@@ -182,7 +182,7 @@ static bool compare(Expr *e, const char *at, const char *op, Pval *a, const Pval
 
 static bool expr_or(Expr *, Pval *);
 
-static bool number(Expr *e, Pval *v)
+static bool eval_number(Expr *e, Pval *v)
 {
     const char *p = e->p, *start = p;
     while (isdigit((unsigned char)*p))
@@ -280,19 +280,19 @@ static bool shape_call(Expr *e, const char *at, bool channels, Pval *v)
                 id = value_find(e->cx, name, expr_loc(e, e->p, end));
         }
         e->p = end;
-        if (!channels && !take(e, ","))
+        if (!channels && !take_op(e, ","))
             return expected(e, "',' and the dimension");
     }
     if (!channels && !expr_or(e, &k))
         return false;
-    if (!take(e, ")"))
+    if (!take_op(e, ")"))
         return expected(e, "')'");
     if (!e->skip && k.kind != PV_INT)
         return type_error(e, at, "dim", &k, NULL);
     return check_dim(e, at, id, e->skip ? 0 : k.as.i, v);
 }
 
-static bool call(Expr *e, const char *at, const char *name, Pval *v)
+static bool eval_call(Expr *e, const char *at, const char *name, Pval *v)
 {
     static const char *const function[] = {"min", "max", "channels", "dim"};
     if (!strcmp(name, "channels") || !strcmp(name, "dim"))
@@ -305,7 +305,7 @@ static bool call(Expr *e, const char *at, const char *name, Pval *v)
     }
     if (!expr_or(e, v))
         return false;
-    if (!take(e, ","))
+    if (!take_op(e, ","))
         return expected(e, "','");
     do {
         Pval b = {0};
@@ -318,8 +318,8 @@ static bool call(Expr *e, const char *at, const char *name, Pval *v)
         bool less = v->kind == PV_INT && b.kind == PV_INT ? b.as.i < v->as.i : pval_num(&b) < pval_num(v);
         if (less == smaller)
             *v = b;
-    } while (take(e, ","));
-    return take(e, ")") || expected(e, "',' or ')'");
+    } while (take_op(e, ","));
+    return take_op(e, ")") || expected(e, "',' or ')'");
 }
 
 static bool primary(Expr *e, Pval *v)
@@ -328,16 +328,16 @@ static bool primary(Expr *e, Pval *v)
     const char *at = e->p;
     *v = (Pval){.kind = PV_INT};
     if (isdigit((unsigned char)*at) || (*at == '.' && isdigit((unsigned char)at[1])))
-        return number(e, v);
+        return eval_number(e, v);
     if (*at == '\'' || *at == '"')
         return text_literal(e, v);
     if (*at == '$') {
         e->p++;
         return param_ref(e, at, v);
     }
-    if (take(e, "("))
-        return expr_or(e, v) && (take(e, ")") || expected(e, "')'"));
-    if (take(e, "true") || take(e, "false")) {
+    if (take_op(e, "("))
+        return expr_or(e, v) && (take_op(e, ")") || expected(e, "')'"));
+    if (take_op(e, "true") || take_op(e, "false")) {
         *v = (Pval){.kind = PV_BOOL, .as.b = *at == 't'};
         return true;
     }
@@ -347,7 +347,7 @@ static bool primary(Expr *e, Pval *v)
         space(e);
         if (*e->p == '(') {
             e->p++;
-            return call(e, at, arena_strndup(e->cx->s->arena, at, (size_t)(end - at)), v);
+            return eval_call(e, at, arena_strndup(e->cx->s->arena, at, (size_t)(end - at)), v);
         }
         e->p = at;
     }
@@ -362,8 +362,8 @@ static bool unary(Expr *e, Pval *v)
         spec_error(e->cx, expr_loc(e, at, at + 1), NULL, "expression nested more than %d deep", EXPR_DEPTH);
         return false;
     }
-    bool ok, minus = take(e, "-");
-    if (minus || take(e, "+")) {
+    bool ok, minus = take_op(e, "-");
+    if (minus || take_op(e, "+")) {
         ok = unary(e, v);
         if (ok && !e->skip && !pval_is_num(v))
             ok = type_error(e, at, minus ? "-" : "+", v, NULL);
@@ -378,7 +378,7 @@ static bool unary(Expr *e, Pval *v)
     return ok;
 }
 
-static bool term(Expr *e, Pval *v)
+static bool eval_term(Expr *e, Pval *v)
 {
     bool ok = unary(e, v);
     for (space(e); ok && *e->p && strchr("*/%", *e->p); space(e)) {
@@ -391,11 +391,11 @@ static bool term(Expr *e, Pval *v)
 
 static bool sum(Expr *e, Pval *v)
 {
-    bool ok = term(e, v);
+    bool ok = eval_term(e, v);
     for (space(e); ok && (*e->p == '+' || *e->p == '-'); space(e)) {
         const char *at = e->p++;
         Pval b;
-        ok = term(e, &b) && arith(e, at, *at, v, &b);
+        ok = eval_term(e, &b) && arith(e, at, *at, v, &b);
     }
     return ok;
 }
@@ -409,8 +409,8 @@ static bool relation(Expr *e, Pval *v)
     for (int i = 0; i < LEN(ops); i++) {
         const char *at = e->p;
         Pval b;
-        if (take(e, ops[i]))
-            return sum(e, &b) && compare(e, at, ops[i], v, &b);
+        if (take_op(e, ops[i]))
+            return sum(e, &b) && eval_compare(e, at, ops[i], v, &b);
     }
     return true;
 }
@@ -424,7 +424,7 @@ static bool expr_not(Expr *e, Pval *v)
 {
     space(e);
     const char *at = e->p;
-    if (!take(e, "not"))
+    if (!take_op(e, "not"))
         return relation(e, v);
     if (++e->depth > EXPR_DEPTH) {
         spec_error(e->cx, expr_loc(e, at, at + 3), NULL, "expression nested more than %d deep", EXPR_DEPTH);
@@ -445,7 +445,7 @@ static bool chain(Expr *e, Pval *v, const char *op, bool stops_at, bool (*operan
     bool ok = true;
     for (space(e); ok; space(e)) {
         const char *at = e->p;
-        if (!take(e, op))
+        if (!take_op(e, op))
             break;
         Pval b;
         ok = want_bool(e, at, op, v);
@@ -501,7 +501,7 @@ static bool interpolate(Expr *e, Pval *v)
         return param_ref(e, start, v);
     const char *end = word_end(++e->p);
     bool ok = *end == '}' && end > e->p && !isdigit((unsigned char)*e->p) ? param_ref(e, start, v) : expr_or(e, v);
-    return ok && (take(e, "}") || expected(e, "'}'"));
+    return ok && (take_op(e, "}") || expected(e, "'}'"));
 }
 
 const char *eval_text(const Cx *cx, const Yaml *y)

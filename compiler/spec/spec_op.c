@@ -461,7 +461,7 @@ static int add_node(Call *c, ValueId *out)
 
 /* ---- constant and parameter ---- */
 
-static bool read_shape(const Cx *cx, const Yaml *y, Type *t)
+static bool eval_shape(const Cx *cx, const Yaml *y, Type *t)
 {
     Ints shape;
     if (!eval_ints(cx, y, &shape))
@@ -510,7 +510,7 @@ static ValueId expand_constant(const Cx *cx, const OpStep *step)
     if (!read_numbers(cx, value, &v, &n))
         return POISON;
     Type t = type_make(DT_F32, 1, (const int64_t[]){n});
-    if (n < 1 || (shape && !read_shape(cx, shape, &t))) {
+    if (n < 1 || (shape && !eval_shape(cx, shape, &t))) {
         if (n < 1)
             spec_error(cx, value->loc, NULL, "the list of values is empty");
         return POISON;
@@ -544,7 +544,7 @@ static ValueId expand_parameter(const Cx *cx, const OpStep *step)
         spec_error(cx, step->loc, NULL, "'%s' is missing", shape ? "name" : "shape");
         return POISON;
     }
-    if (!read_shape(cx, shape, &t) || !(own = eval_text(cx, name)))
+    if (!eval_shape(cx, shape, &t) || !(own = eval_text(cx, name)))
         return POISON;
     return make_tensor(cx, whole ? "" : cx->scope, own, whole || cx->shared, name->loc, t);
 }

@@ -11,7 +11,7 @@ enum {
 
 typedef VEC(const char *) Names;
 
-static const char *place(Arena *a, Loc loc, Loc *last)
+static const char *declared_at(Arena *a, Loc loc, Loc *last)
 {
     if (!loc.line || (loc.file == last->file && loc.line == last->line))
         return "";
@@ -211,7 +211,7 @@ static void print_expected(const Differences *d, const Tensor *const *v, int n, 
     }
     Loc last = {0};
     for (int i = 0; i < rows; i++) {
-        const char *where = place(a, v[i]->loc, &last);
+        const char *where = declared_at(a, v[i]->loc, &last);
         const char *like = pairs && d->o->extra_ok && pairs->of[i] >= 0 ? d->unused.v[pairs->of[i]]->name : NULL;
         Buf row = {0};
         buf_printf(&row, "  %-9s %-*s  %-*s  %s", kind, name_width, v[i]->name, width, type[i], where);
@@ -237,7 +237,7 @@ static void print_unused(const Differences *d, const Pairs *p)
         error_more("  not used  %d more", d->unused.n - MAX_ROWS);
 }
 
-static void count(Buf *b, int n, const char *one, const char *many)
+static void append_count(Buf *b, int n, const char *one, const char *many)
 {
     const char *noun = b->n ? "" : n == 1 ? "tensor " : "tensors ";
     if (n)
@@ -248,9 +248,9 @@ static void print_table(const Differences *d, const Pairs *p)
 {
     const bool unused = !d->o->extra_ok && d->unused.n;
     Buf head = {0};
-    count(&head, d->missing.n, "is missing", "are missing");
-    count(&head, d->shape.n, "has another shape", "have another shape");
-    count(&head, unused ? d->unused.n : 0, "is not used", "are not used");
+    append_count(&head, d->missing.n, "is missing", "are missing");
+    append_count(&head, d->shape.n, "has another shape", "have another shape");
+    append_count(&head, unused ? d->unused.n : 0, "is not used", "are not used");
     error_at(loc_file(d->f->file), "%s", head.s);
     buf_free(&head);
     int width = 0;

@@ -10,7 +10,7 @@ Map map_new(Arena *a)
 }
 
 /* The slot that holds key, or the free one where it belongs. */
-static struct MapSlot *find(struct MapSlot *slot, int cap, const char *key)
+static struct MapSlot *find_slot(struct MapSlot *slot, int cap, const char *key)
 {
     unsigned mask = (unsigned)cap - 1, i = (unsigned)hash_bytes(key, strlen(key), 0) & mask;
     while (slot[i].key && strcmp(slot[i].key, key))
@@ -22,7 +22,7 @@ int map_get(const Map *m, const char *key)
 {
     if (!m->n)
         return -1;
-    const struct MapSlot *s = find(m->slot, m->cap, key);
+    const struct MapSlot *s = find_slot(m->slot, m->cap, key);
     return s->key ? s->val : -1;
 }
 
@@ -34,7 +34,7 @@ static void grow(Map *m)
     struct MapSlot *slot = NEW(m->arena, struct MapSlot, cap);
     for (int i = 0; i < m->cap; i++)
         if (m->slot[i].key)
-            *find(slot, cap, m->slot[i].key) = m->slot[i];
+            *find_slot(slot, cap, m->slot[i].key) = m->slot[i];
     m->slot = slot;
     m->cap = cap;
 }
@@ -43,7 +43,7 @@ void map_put(Map *m, const char *key, int val)
 {
     if (m->n >= m->cap / 4 * 3)
         grow(m);
-    struct MapSlot *s = find(m->slot, m->cap, key);
+    struct MapSlot *s = find_slot(m->slot, m->cap, key);
     if (!s->key) {
         s->key = arena_strndup(m->arena, key, strlen(key));
         m->n++;

@@ -206,7 +206,7 @@ static void need(Sort *s, ValueId id)
         PUSH(s->arena, &s->stack, node);
 }
 
-static void visit(Sort *s, int root)
+static void sort_from(Sort *s, int root)
 {
     PUSH(s->arena, &s->stack, root);
     while (s->stack.n) {
@@ -234,7 +234,7 @@ void graph_compact(Graph *g)
     s.state = NEW(s.arena, char, g->node.n + 1);
     for (int i = 0; i < g->node.n; i++)
         if (g->node.v[i].op != OP_NONE && s.state[i] == NEW_NODE)
-            visit(&s, i);
+            sort_from(&s, i);
     Node *sorted = NEW(s.arena, Node, s.order.n + 1);
     for (int i = 0; i < s.order.n; i++) {
         sorted[i] = g->node.v[s.order.v[i]];

@@ -63,7 +63,7 @@ static bool stored(Parse *s, Stored *out)
     return true;
 }
 
-static void place(Value *v, const Stored *st)
+static void set_stored(Value *v, const Stored *st)
 {
     v->layout = st->layout;
     v->region = st->region;
@@ -86,7 +86,7 @@ static bool value_key(Parse *s, const char **key, const char **plain)
     return true;
 }
 
-static bool define(Parse *s, Loc at, const char *key, ValueId id)
+static bool define_value(Parse *s, Loc at, const char *key, ValueId id)
 {
     if (map_get(&s->values, key) >= 0) {
         error_at(at, "%%%s is made twice", key);
@@ -109,7 +109,7 @@ static bool unknown_value(Parse *s, Loc at, const char *sigil, const char *what,
 }
 
 /* An operand; *more is false where none stands here. */
-static bool operand(Parse *s, bool steps, Ref *out, bool *more)
+static bool parse_operand(Parse *s, bool steps, Ref *out, bool *more)
 {
     lex_skip(&s->lex);
     Loc at = lex_here(&s->lex, 1);
@@ -146,17 +146,17 @@ static bool operand(Parse *s, bool steps, Ref *out, bool *more)
 
 typedef VEC(Ref) Refs;
 
-static bool operands(Parse *s, bool steps, Refs *out)
+static bool parse_operands(Parse *s, bool steps, Refs *out)
 {
     Ref r;
     bool more;
-    if (!operand(s, steps, &r, &more))
+    if (!parse_operand(s, steps, &r, &more))
         return false;
     while (more) {
         PUSH(s->arena, out, r);
         if (!lex_eat(&s->lex, ","))
             return true;
-        if (!operand(s, steps, &r, &more))
+        if (!parse_operand(s, steps, &r, &more))
             return false;
         if (!more)
             return lex_expected(&s->lex, "an operand");
@@ -166,7 +166,7 @@ static bool operands(Parse *s, bool steps, Refs *out)
 
 /* ---- attributes ---- */
 
-static bool attributes(Parse *s, Op op, Loc op_at, Attrs *t)
+static bool parse_attributes(Parse *s, Op op, Loc op_at, Attrs *t)
 {
     unsigned given = 0;
     attrs_default(op, t);
@@ -184,12 +184,12 @@ static bool attributes(Parse *s, Op op, Loc op_at, Attrs *t)
 
 /* ---- nodes ---- */
 
-static bool step(Parse *s, int k, Step *out)
+static bool parse_step(Parse *s, int k, Step *out)
 {
     Refs in = {0};
     *out = (Step){.origin = -1};
-    if (!text_operator(&s->lex, &out->op, &out->loc) || !operands(s, true, &in) ||
-        !attributes(s, out->op, out->loc, &out->attr))
+    if (!text_operator(&s->lex, &out->op, &out->loc) || !parse_operands(s, true, &in) ||
+        !parse_attributes(s, out->op, out->loc, &out->attr))
         return false;
     bool understood = in.n + 1 == op_info[out->op].min_in;
     out->nin = in.n + understood;
@@ -225,7 +225,7 @@ static bool epilogue(Parse *s, Node *n)
     s->lex.semicolon = true;
     do {
         Step st;
-        if (!step(s, steps.n + 1, &st) || !normalize_step(s, n, &st, steps.n + 1))
+        if (!parse_step(s, steps.n + 1, &st) || !normalize_step(s, n, &st, steps.n + 1))
             return false;
         PUSH(s->arena, &steps, st);
     } while (lex_eat(&s->lex, ";"));
@@ -343,7 +343,7 @@ static bool result_types(Parse *s, const Node *n)
                      type_text(s->arena, &st.type));
             return false;
         }
-        place(v, &st);
+        set_stored(v, &st);
     }
     return true;
 }
@@ -386,8 +386,8 @@ static bool node(Parse *s)
     Loc at;
     Attrs t;
     const char *err;
-    if (!result_names(s, &names) || !text_operator(&s->lex, &op, &at) || !operands(s, false, &in) ||
-        !attributes(s, op, at, &t))
+    if (!result_names(s, &names) || !text_operator(&s->lex, &op, &at) || !parse_operands(s, false, &in) ||
+        !parse_attributes(s, op, at, &t))
         return false;
     int i = graph_add(s->g, op, &t, in.v, in.n, NULL, at, &err);
     if (i < 0) {
@@ -406,7 +406,7 @@ static bool node(Parse *s)
         return false;
     for (int k = 0; k < names.n; k++) {
         s->g->value.v[n->out[k].value].loc = names.v[k].at;
-        if (!define(s, names.v[k].at, names.v[k].key, n->out[k].value))
+        if (!define_value(s, names.v[k].at, names.v[k].key, n->out[k].value))
             return false;
     }
     return true;
@@ -441,7 +441,7 @@ static bool constant_data(Parse *s, Tensor *t, Loc at)
     return true;
 }
 
-static bool constant(Parse *s)
+static bool parse_constant(Parse *s)
 {
     const char *key;
     Stored st;
@@ -459,11 +459,11 @@ static bool constant(Parse *s)
         return false;
     ValueId id = graph_const(s->g, key, st.type, at);
     Value *v = &s->g->value.v[id];
-    place(v, &st);
+    set_stored(v, &st);
     return !lex_eat(&s->lex, "=") || constant_data(s, v->tensor, at);
 }
 
-static bool input(Parse *s)
+static bool parse_input(Parse *s)
 {
     const char *key, *plain;
     Stored st;
@@ -479,15 +479,15 @@ static bool input(Parse *s)
     if (!lex_expect(&s->lex, ":") || !stored(s, &st))
         return false;
     ValueId id = graph_input(s->g, plain, st.type, at);
-    place(&s->g->value.v[id], &st);
-    return define(s, at, key, id);
+    set_stored(&s->g->value.v[id], &st);
+    return define_value(s, at, key, id);
 }
 
 /* Outputs are named before they are made. */
 typedef struct Output { bool constant; const char *key, *plain; Type type; Loc at; } Output;
 typedef VEC(Output) Outputs;
 
-static bool output(Parse *s, Outputs *out)
+static bool parse_output(Parse *s, Outputs *out)
 {
     Output o = {0};
     o.constant = lex_peek(&s->lex, "@");
@@ -537,13 +537,13 @@ static bool head(Parse *s, Outputs *outputs)
         return false;
     if (!lex_peek(&s->lex, ")"))
         do {
-            if (!input(s))
+            if (!parse_input(s))
                 return false;
         } while (lex_eat(&s->lex, ","));
     if (!lex_expect(&s->lex, ")") || !lex_expect(&s->lex, "->") || !lex_expect(&s->lex, "("))
         return false;
     do {
-        if (!output(s, outputs))
+        if (!parse_output(s, outputs))
             return false;
     } while (lex_eat(&s->lex, ","));
     if (!lex_expect(&s->lex, ")"))
@@ -560,7 +560,7 @@ static bool graph(Parse *s)
     if (!head(s, &outputs))
         return false;
     while (!lex_eat(&s->lex, "}"))
-        if (!(lex_eat_word(&s->lex, "const") ? constant(s) : node(s)))
+        if (!(lex_eat_word(&s->lex, "const") ? parse_constant(s) : node(s)))
             return false;
     lex_skip(&s->lex);
     if (*s->lex.p)

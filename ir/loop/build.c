@@ -323,7 +323,7 @@ const Expr *x_cast(KB *b, XOp op, DType to, const Expr *a)
 }
 
 /* x where `a op c` is exactly x for every x, NaN and signed zeros included; NULL elsewhere. */
-static const Expr *identity(XOp op, const Expr *a, const Expr *c)
+static const Expr *neutral_operand(XOp op, const Expr *a, const Expr *c)
 {
     double nothing = is_float(a) ? -0.0 : 0.0;
     switch (op) {
@@ -351,7 +351,7 @@ const Expr *x_bin(KB *b, XOp op, const Expr *a, const Expr *c)
     double r;
     if (fold_bin(op, a, c, &r))
         return x_const(b, a->type, r);
-    const Expr *same = identity(op, a, c);
+    const Expr *same = neutral_operand(op, a, c);
     if (same)
         return same;
     Expr *e = make(b, op, a->type);

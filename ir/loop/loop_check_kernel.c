@@ -27,8 +27,8 @@ typedef struct Check {
     int64_t lanes;          /* of all registers so far */
 } Check;
 
-static void fail(Check *c, const char *fmt, ...) PRINTF(2, 3);
-static void fail(Check *c, const char *fmt, ...)
+static void kernel_error(Check *c, const char *fmt, ...) PRINTF(2, 3);
+static void kernel_error(Check *c, const char *fmt, ...)
 {
     if (c->error)
         return;
@@ -47,17 +47,17 @@ static void check_atom(Check *c, const Atom *a)
     if (a->kind == ATOM_VAR) {
         bool exists = a->var >= 0 && a->var < c->k->var.n;
         if (!exists || !c->var[a->var])
-            fail(c, "variable %s is not defined here", exists ? c->k->var.v[a->var].name : "without a name");
+            kernel_error(c, "variable %s is not defined here", exists ? c->k->var.v[a->var].name : "without a name");
         return;
     }
     check_ix(c, a->a);
     if (a->kind == ATOM_MIN || a->kind == ATOM_MAX)
         check_ix(c, a->b);
     else if (a->k < 1)
-        fail(c, "division of an index by %lld", (long long)a->k);
+        kernel_error(c, "division of an index by %lld", (long long)a->k);
 }
 
-static int64_t magnitude(Range r)
+static int64_t range_magnitude(Range r)
 {
     return imax(-r.lo, r.hi);
 }
@@ -73,11 +73,11 @@ static void check_ix(Check *c, const Ix *x)
             return;
         Range a = ix_range(c->range, &(Ix){0, 1, &(Term){1, x->t[i].atom}});
         int64_t k = x->t[i].k, m;
-        fits = a.known && k >= -MAX_INDEX && k <= MAX_INDEX && mul_ok(k < 0 ? -k : k, imax(1, magnitude(a)), &m) &&
-               add_ok(sum, m, &sum) && sum <= MAX_INDEX;
+        fits = a.known && k >= -MAX_INDEX && k <= MAX_INDEX &&
+               mul_ok(k < 0 ? -k : k, imax(1, range_magnitude(a)), &m) && add_ok(sum, m, &sum) && sum <= MAX_INDEX;
     }
     if (!fits)
-        fail(c, "an index may be larger than 2^47");
+        kernel_error(c, "an index may be larger than 2^47");
 }
 
 /* Every value of x lies in it. */
@@ -102,9 +102,9 @@ static const KParam *check_ref(Check *c, int ref)
 {
     const Kernel *k = c->k;
     if (ref >= k->param.n || (ref < 0 && ~ref >= k->ptr.n))
-        fail(c, "an access to nothing");
+        kernel_error(c, "an access to nothing");
     else if (ref < 0 && !c->ptr[~ref])
-        fail(c, "pointer %s is not defined here", k->ptr.v[~ref].name);
+        kernel_error(c, "pointer %s is not defined here", k->ptr.v[~ref].name);
     return c->error ? NULL : &k->param.v[ref_param(k, ref)];
 }
 
@@ -116,12 +116,12 @@ static const KParam *check_at(Check *c, int ref, int n, const Ix *const *ix, int
         return NULL;
     int rank = ref_rank(c->k, ref);
     if (n != rank)
-        fail(c, "%d indices for %s of rank %d", n, ref >= 0 ? p->name : c->k->ptr.v[~ref].name, rank);
+        kernel_error(c, "%d indices for %s of rank %d", n, ref >= 0 ? p->name : c->k->ptr.v[~ref].name, rank);
     int64_t stride = 1, address = ref < 0 ? c->far[~ref] : 0, b;
     for (int i = n - 1; i >= 0 && !c->error; i--) {
-        int64_t m = magnitude(index_range(c, ix[i]));
+        int64_t m = range_magnitude(index_range(c, ix[i]));
         if (!mul_ok(m, stride, &b) || !add_ok(address, b, &address) || address > MAX_ADDRESS)
-            fail(c, "an address in %s may be larger than 2^60", p->name);
+            kernel_error(c, "an address in %s may be larger than 2^60", p->name);
         stride *= ref >= 0 ? p->dim[i] : 1;
     }
     *far = address;
@@ -131,38 +131,38 @@ static const KParam *check_at(Check *c, int ref, int n, const Ix *const *ix, int
 static void check_tile(Check *c, int reg, int n, const Ix *const *ix)
 {
     if (reg < 0 || reg >= c->k->reg.n) {
-        fail(c, "an access to a register that does not exist");
+        kernel_error(c, "an access to a register that does not exist");
         return;
     }
     const Reg *r = &c->k->reg.v[reg];
     if (!c->reg[reg])
-        fail(c, "register %s is not defined here", r->name);
+        kernel_error(c, "register %s is not defined here", r->name);
     else if (n != r->rank)
-        fail(c, "%d indices for register %s of rank %d", n, r->name, r->rank);
+        kernel_error(c, "%d indices for register %s of rank %d", n, r->name, r->rank);
     for (int i = 0; i < n && !c->error; i++) {
         Range v = index_range(c, ix[i]);
         if (c->error)
             return;
         if (!is_fixed(c, ix[i]))
-            fail(c, "an index of register %s stays variable: only unrolled loops may count in it", r->name);
+            kernel_error(c, "an index of register %s stays variable: only unrolled loops may count in it", r->name);
         else if (v.lo < 0 || v.hi >= r->dim[i])
-            fail(c, "index %d of register %s may be %lld, dimension %lld", i, r->name,
-                 (long long)(v.lo < 0 ? v.lo : v.hi), (long long)r->dim[i]);
+            kernel_error(c, "index %d of register %s may be %lld, dimension %lld", i, r->name,
+                         (long long)(v.lo < 0 ? v.lo : v.hi), (long long)r->dim[i]);
     }
 }
 
 static void check_type(Check *c, VT t)
 {
     if (t.elem != DT_F32 && t.elem != DT_I32)
-        fail(c, "values of this element type cannot be computed with: f32 and i32 can");
+        kernel_error(c, "values of this element type cannot be computed with: f32 and i32 can");
     else if (t.lanes < 1 || t.lanes > MAX_LANES || (t.lanes & (t.lanes - 1)))
-        fail(c, "%d lanes: a power of two up to %d is possible", t.lanes, MAX_LANES);
+        kernel_error(c, "%d lanes: a power of two up to %d is possible", t.lanes, MAX_LANES);
 }
 
 static void check_count(Check *c, int n, int lanes)
 {
     if (n < 1 || n > lanes)
-        fail(c, "%d elements of a value with %d lanes", n, lanes);
+        kernel_error(c, "%d elements of a value with %d lanes", n, lanes);
 }
 
 /* ---- expressions ---- */
@@ -176,18 +176,18 @@ static void check_load(Check *c, const Expr *e)
     if (!p)
         return;
     if (p->access == ACC_WO)
-        fail(c, "load from %s, which is write-only", p->name);
+        kernel_error(c, "load from %s, which is write-only", p->name);
     if (p->elem != e->type.elem)
-        fail(c, "load of %s elements from %s", dtype_name(e->type.elem), p->name);
+        kernel_error(c, "load of %s elements from %s", dtype_name(e->type.elem), p->name);
     check_count(c, e->n, e->type.lanes);
 }
 
 static void check_const(Check *c, const Expr *e)
 {
     if (e->type.elem == DT_I32 && !(e->imm >= INT32_MIN && e->imm <= INT32_MAX && e->imm == trunc(e->imm)))
-        fail(c, "a constant that is not an i32");
+        kernel_error(c, "a constant that is not an i32");
     if (e->type.elem == DT_F32 && e->imm == e->imm && (double)(float)e->imm != e->imm)
-        fail(c, "a constant that is not an f32");
+        kernel_error(c, "a constant that is not an f32");
 }
 
 /* Operands and result of an operation that is not a leaf. */
@@ -198,7 +198,7 @@ static void check_op(Check *c, const Expr *e)
     XClass cls = xop_info[e->op].cls;
     for (int i = 0; i < expr_arity(e) && !c->error; i++) {
         if (!e->a[i]) {
-            fail(c, "%s without operand %d", name, i);
+            kernel_error(c, "%s without operand %d", name, i);
             return;
         }
         check_expr(c, e->a[i]);
@@ -210,28 +210,28 @@ static void check_op(Check *c, const Expr *e)
         else if (cls == XC_fold)
             want.lanes = got.lanes;
         if (!vt_eq(got, want))
-            fail(c, "operand %d of %s is %s of %d lanes, not %s of %d", i, name, dtype_name(got.elem), got.lanes,
-                 dtype_name(want.elem), want.lanes);
+            kernel_error(c, "operand %d of %s is %s of %d lanes, not %s of %d", i, name, dtype_name(got.elem),
+                         got.lanes, dtype_name(want.elem), want.lanes);
     }
     if (c->error)
         return;
     if (cls == XC_bits && e->type.elem != DT_I32)
-        fail(c, "%s of floats", name);
+        kernel_error(c, "%s of floats", name);
     bool floats = cls == XC_math || e->op == X_convert || e->op == X_div || e->op == X_sqrt || e->op == X_fma;
     if (floats && e->type.elem != DT_F32)
-        fail(c, "%s of integers", name);
+        kernel_error(c, "%s of integers", name);
     if (cls == XC_splat && e->type.lanes < 2)
-        fail(c, "splat to a scalar");
+        kernel_error(c, "splat to a scalar");
     if (cls == XC_fold && (e->type.lanes != 1 || e->a[0]->type.lanes < 2))
-        fail(c, "%s wants a vector and gives a scalar", name);
+        kernel_error(c, "%s wants a vector and gives a scalar", name);
     if (e->op == X_lane && !(e->imm >= 0 && e->imm < e->a[0]->type.lanes && e->imm == trunc(e->imm)))
-        fail(c, "lane %g of %d", e->imm, e->a[0]->type.lanes);
+        kernel_error(c, "lane %g of %d", e->imm, e->a[0]->type.lanes);
 }
 
 static void check_expr(Check *c, const Expr *e)
 {
     if ((int)e->op < 0 || e->op >= NXOPS) {
-        fail(c, "an expression of unknown kind");
+        kernel_error(c, "an expression of unknown kind");
         return;
     }
     check_type(c, e->type);
@@ -244,14 +244,14 @@ static void check_expr(Check *c, const Expr *e)
     case X_reg:
         check_tile(c, e->ref, e->nix, e->ix);
         if (!c->error && !vt_eq(e->type, c->k->reg.v[e->ref].type))
-            fail(c, "register %s read as another type", c->k->reg.v[e->ref].name);
+            kernel_error(c, "register %s read as another type", c->k->reg.v[e->ref].name);
         return;
     case X_load:
         check_load(c, e);
         return;
     case X_index:
         if (e->nix != 1 || !vt_eq(e->type, vt(DT_I32, 1)))
-            fail(c, "index() is a scalar of type i32");
+            kernel_error(c, "index() is a scalar of type i32");
         else
             check_ix(c, e->ix[0]);
         return;
@@ -275,12 +275,12 @@ static void check_for(Check *c, const Stmt *s)
 {
     const char *name = s->var == c->nvar && s->var < c->k->var.n ? c->k->var.v[s->var].name : "";
     if (!*name) {
-        fail(c, "variables are not numbered in the order of their definitions");
+        kernel_error(c, "variables are not numbered in the order of their definitions");
         return;
     }
     c->nvar++;
     if (s->step < 1 || s->step > MAX_INDEX)
-        fail(c, "loop %s steps by %lld", name, (long long)s->step);
+        kernel_error(c, "loop %s steps by %lld", name, (long long)s->step);
     Range lo = index_range(c, s->lo);
     check_ix(c, s->hi);
     if (c->error)
@@ -291,9 +291,9 @@ static void check_for(Check *c, const Stmt *s)
         loop_range(c->range, s);
     bool outside_fixed = is_fixed(c, s->lo) && is_fixed(c, s->hi);
     if (s->loop == LOOP_UNROLL && !outside_fixed)
-        fail(c, "unrolled loop %s has variable bounds", name);
+        kernel_error(c, "unrolled loop %s has variable bounds", name);
     if (++c->depth >= MAX_DEPTH)
-        fail(c, "loops nested deeper than %d", MAX_DEPTH);
+        kernel_error(c, "loops nested deeper than %d", MAX_DEPTH);
     c->var[s->var] = true;
     c->fixed[s->var] = s->loop == LOOP_UNROLL || (s->loop == LOOP_SERIAL && outside_fixed && runs_once(c, s));
     check_block(c, &s->body);
@@ -304,22 +304,22 @@ static void check_for(Check *c, const Stmt *s)
 static void check_let(Check *c, const Stmt *s)
 {
     if (s->ref != c->nreg || s->ref >= c->k->reg.n) {
-        fail(c, "registers are not numbered in the order of their definitions");
+        kernel_error(c, "registers are not numbered in the order of their definitions");
         return;
     }
     const Reg *r = &c->k->reg.v[s->ref];
     int64_t n = 1;
     if (r->rank < 0 || r->rank > LEN(r->dim))
-        fail(c, "register %s has rank %d", r->name, r->rank);
+        kernel_error(c, "register %s has rank %d", r->name, r->rank);
     for (int i = 0; i < r->rank && !c->error; i++)
         if (r->dim[i] < 1 || !mul_ok(n, r->dim[i], &n) || n > MAX_TILE)
-            fail(c, "register %s must have 1 to %d elements", r->name, MAX_TILE);
+            kernel_error(c, "register %s must have 1 to %d elements", r->name, MAX_TILE);
     if (!c->error)
         check_expr(c, s->val);
     if (!c->error && !vt_eq(r->type, s->val->type))
-        fail(c, "register %s begins with a value of another type", r->name);
+        kernel_error(c, "register %s begins with a value of another type", r->name);
     if ((c->lanes += n * r->type.lanes) > MAX_REGISTER_LANES && !c->error)
-        fail(c, "registers of more than %d lanes", MAX_REGISTER_LANES);
+        kernel_error(c, "registers of more than %d lanes", MAX_REGISTER_LANES);
     c->nreg++;
     c->reg[s->ref] = true;
 }
@@ -332,9 +332,9 @@ static void check_set(Check *c, const Stmt *s)
     check_expr(c, s->val);
     const Reg *r = &c->k->reg.v[s->ref];
     if (!c->error && !vt_eq(r->type, s->val->type))
-        fail(c, "register %s set to a value of another type", r->name);
+        kernel_error(c, "register %s set to a value of another type", r->name);
     if (c->outside && c->outside[s->ref])
-        fail(c, "register %s is set inside the parallel loop and declared outside", r->name);
+        kernel_error(c, "register %s is set inside the parallel loop and declared outside", r->name);
 }
 
 static void check_store(Check *c, const Stmt *s)
@@ -344,12 +344,12 @@ static void check_store(Check *c, const Stmt *s)
     if (!p)
         return;
     if (p->access != ACC_WO && p->access != ACC_RW)
-        fail(c, "store to %s, which is read-only", p->name);
+        kernel_error(c, "store to %s, which is read-only", p->name);
     check_expr(c, s->val);
     if (c->error)
         return;
     if (s->val->type.elem != p->elem)
-        fail(c, "store of %s elements to %s", dtype_name(s->val->type.elem), p->name);
+        kernel_error(c, "store of %s elements to %s", dtype_name(s->val->type.elem), p->name);
     check_count(c, s->n, s->val->type.lanes);
 }
 
@@ -360,9 +360,9 @@ static void check_index(Check *c, const Stmt *s)
     if (!p)
         return;
     if (p->elem != DT_I32 || p->access == ACC_WO)
-        fail(c, "index from %s, which is not a readable buffer of i32", p->name);
+        kernel_error(c, "index from %s, which is not a readable buffer of i32", p->name);
     if (s->var != c->nvar || s->var >= c->k->var.n) {
-        fail(c, "variables are not numbered in the order of their definitions");
+        kernel_error(c, "variables are not numbered in the order of their definitions");
         return;
     }
     c->nvar++;
@@ -377,11 +377,11 @@ static void check_ptr(Check *c, const Stmt *s)
     if (!p)
         return;
     if (s->ptr != c->nptr || s->ptr >= c->k->ptr.n) {
-        fail(c, "pointers are not numbered in the order of their definitions");
+        kernel_error(c, "pointers are not numbered in the order of their definitions");
         return;
     }
     if (c->k->ptr.v[s->ptr].param != ref_param(c->k, s->ref))
-        fail(c, "pointer %s does not point into its parameter", c->k->ptr.v[s->ptr].name);
+        kernel_error(c, "pointer %s does not point into its parameter", c->k->ptr.v[s->ptr].name);
     c->nptr++;
     c->far[s->ptr] = far;
     c->ptr[s->ptr] = true;
@@ -399,16 +399,16 @@ static void check_stmt(Check *c, const Stmt *s)
     case ST_PREFETCH: check_at(c, s->ref, s->nix, s->ix, &(int64_t){0}); return;
     case ST_COMMENT:
         if (!s->text)
-            fail(c, "a comment without text");
+            kernel_error(c, "a comment without text");
         return;
     case ST_RETURN:
         if (c->depth > 0 || s != c->k->body.v[c->k->body.n - 1])
-            fail(c, "a return that is not the last statement");
+            kernel_error(c, "a return that is not the last statement");
         else
             check_expr(c, s->val);
         return;
     }
-    fail(c, "a statement of unknown kind");
+    kernel_error(c, "a statement of unknown kind");
 }
 
 static void check_block(Check *c, const Block *b)
@@ -417,7 +417,7 @@ static void check_block(Check *c, const Block *b)
         const Stmt *s = b->v[i];
         bool parallel = s->kind == ST_FOR && s->loop == LOOP_PARALLEL;
         if (parallel && (c->depth > 0 || i + 1 < b->n)) {
-            fail(c, "a parallel loop must be the last statement of the kernel");
+            kernel_error(c, "a parallel loop must be the last statement of the kernel");
             return;
         }
         if (parallel) {
@@ -444,19 +444,19 @@ static void check_name(Check *c, Map *names, const char *what, const char *name)
 {
     const char *wrong = name_refused(names, what, name);
     if (wrong)
-        fail(c, "%s", wrong);
+        kernel_error(c, "%s", wrong);
 }
 
 static void check_param(Check *c, const KParam *p)
 {
     int64_t n = 1;
     if (p->rank < 1 || p->rank > MAX_IX)
-        fail(c, "parameter %s has rank %d", p->name, p->rank);
+        kernel_error(c, "parameter %s has rank %d", p->name, p->rank);
     for (int i = 0; i < p->rank && !c->error; i++)
         if (p->dim[i] < 1 || !mul_ok(n, p->dim[i], &n) || n > MAX_ELEMS)
-            fail(c, "parameter %s: dimension %d is %lld", p->name, i, (long long)p->dim[i]);
+            kernel_error(c, "parameter %s: dimension %d is %lld", p->name, i, (long long)p->dim[i]);
     if ((int)p->elem < 0 || p->elem >= NDTYPES || (int)p->access < 0 || p->access > ACC_CONST)
-        fail(c, "parameter %s has an unknown type or access", p->name);
+        kernel_error(c, "parameter %s has an unknown type or access", p->name);
 }
 
 const char *kernel_check(Arena *A, const Kernel *k)
@@ -484,10 +484,10 @@ const char *kernel_check(Arena *A, const Kernel *k)
         c->reg[i] = true;
     const Stmt *last = k->body.n ? k->body.v[k->body.n - 1] : NULL;
     if (!(last && last->kind == ST_RETURN) != !k->args)
-        fail(c, "a function ends with a return, and nothing else does");
+        kernel_error(c, "a function ends with a return, and nothing else does");
     if (!c->error)
         check_block(c, &k->body);
     if (c->nvar < k->var.n || c->nreg < k->reg.n || c->nptr < k->ptr.n)
-        fail(c, "a variable, register or pointer without a definition");
+        kernel_error(c, "a variable, register or pointer without a definition");
     return c->error;
 }

@@ -157,7 +157,7 @@ static void mark_store(Interp *in, const At *at, const char *p, int n)
 
 static void run_block(Interp *in, const SNode *v, int n);
 
-static void call(Interp *in, const XNode *x, const void *const *a)
+static void call_math(Interp *in, const XNode *x, const void *const *a)
 {
     Ready *caller = in->r, *f = x->function;
     for (int i = 0; i < xop_info[x->op].arity; i++)
@@ -199,7 +199,7 @@ static const void *eval(Interp *in, const XNode *x)
             a[i] = lanes_flush(flushed[i], a[i], x->a[i]->lanes);
     }
     if (x->function) {
-        call(in, x, a);
+        call_math(in, x, a);
     } else if (x->op == X_lane) {
         memcpy(x->out, (const char *)a[0] + 4 * x->n, 4);
     } else if (xop_info[x->op].cls == XC_cast) {

@@ -4,7 +4,7 @@
 
 typedef struct Mark { Live *l; const Kernel *k; bool changed; } Mark;
 
-static void set(Mark *m, bool *flag)
+static void set_flag(Mark *m, bool *flag)
 {
     m->changed |= !*flag;
     *flag = true;
@@ -15,7 +15,7 @@ static void mark_ix(Mark *m, const Ix *x)
     for (int i = 0; i < x->n; i++) {
         const Atom *a = &x->t[i].atom;
         if (a->kind == ATOM_VAR) {
-            set(m, &m->l->var[a->var]);
+            set_flag(m, &m->l->var[a->var]);
             continue;
         }
         mark_ix(m, a->a);
@@ -26,7 +26,7 @@ static void mark_ix(Mark *m, const Ix *x)
 
 static void mark_access(Mark *m, int ref, int nix, const Ix *const *ix)
 {
-    set(m, ref < 0 ? &m->l->ptr[~ref] : &m->l->param[ref]);
+    set_flag(m, ref < 0 ? &m->l->ptr[~ref] : &m->l->param[ref]);
     for (int i = 0; i < nix; i++)
         mark_ix(m, ix[i]);
 }
@@ -34,7 +34,7 @@ static void mark_access(Mark *m, int ref, int nix, const Ix *const *ix)
 static void mark_expr(Mark *m, const Expr *e)
 {
     if (e->op == X_reg)
-        set(m, &m->l->elem[e->ref][reg_offset(&m->k->reg.v[e->ref], e->nix, e->ix)]);
+        set_flag(m, &m->l->elem[e->ref][reg_offset(&m->k->reg.v[e->ref], e->nix, e->ix)]);
     else if (e->op == X_load)
         mark_access(m, e->ref, e->nix, e->ix);
     else if (e->op == X_index)

@@ -80,7 +80,7 @@ void lp_expect(Parser *P, const char *word)
 }
 
 /* Consumes the next token, which must be a number or a name. */
-static Tok take(Parser *P, bool number, const char *what)
+static Tok take_token(Parser *P, bool number, const char *what)
 {
     Tok t = lp_tok(P);
     bool digit = isdigit((unsigned char)*t.s);
@@ -93,14 +93,14 @@ static Tok take(Parser *P, bool number, const char *what)
 
 const char *lp_name(Parser *P)
 {
-    Tok t = take(P, false, "a name");
+    Tok t = take_token(P, false, "a name");
     return P->failed ? "" : arena_strndup(P->A, t.s, (size_t)t.n);
 }
 
 int64_t lp_int(Parser *P, int64_t max)
 {
     int64_t r = 0;
-    Tok t = take(P, true, "an integer");
+    Tok t = take_token(P, true, "an integer");
     for (int i = 0; i < t.n && !P->failed; i++) {
         if (!isdigit((unsigned char)t.s[i]))
             lp_fail(P, t, "expected an integer, found %s", lp_text(P, t));

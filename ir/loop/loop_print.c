@@ -89,7 +89,7 @@ static void print_atom(Buf *b, const Kernel *k, const Atom *a)
     }
 }
 
-static uint64_t magnitude(int64_t x)
+static uint64_t unsigned_magnitude(int64_t x)
 {
     return x < 0 ? -(uint64_t)x : (uint64_t)x;
 }
@@ -107,11 +107,11 @@ void ix_print(Buf *b, const Kernel *k, const Ix *x)
         else if (f < 0)
             buf_putc(b, '-');
         print_atom(b, k, &x->t[i].atom);
-        if (magnitude(f) != 1)
-            buf_printf(b, "*%llu", (unsigned long long)magnitude(f));
+        if (unsigned_magnitude(f) != 1)
+            buf_printf(b, "*%llu", (unsigned long long)unsigned_magnitude(f));
     }
     if (!const_first && x->c)
-        buf_printf(b, x->c < 0 ? " - %llu" : " + %llu", (unsigned long long)magnitude(x->c));
+        buf_printf(b, x->c < 0 ? " - %llu" : " + %llu", (unsigned long long)unsigned_magnitude(x->c));
 }
 
 static void print_indices(Out *o, int n, const Ix *const *ix)

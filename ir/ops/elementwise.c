@@ -136,7 +136,7 @@ void cost_map(const OpCall *c, Cost *cost)
 
 /* ---- per-channel constants ---- */
 
-static const char *per_channel(const OpCall *c, const char *first, Type *out, int *nout)
+static const char *infer_per_channel(const OpCall *c, const char *first, Type *out, int *nout)
 {
     const Type *x = &c->in[0];
     int64_t size = x->dim[c->attr->axis];
@@ -150,7 +150,7 @@ static const char *per_channel(const OpCall *c, const char *first, Type *out, in
 
 /* The channel of element i is i / inner % dim[axis]. */
 #define CHANNEL(name, first, work, formula)                                                                            \
-    const char *infer_##name(const OpCall *c, Type *out, int *nout) { return per_channel(c, first, out, nout); }       \
+    const char *infer_##name(const OpCall *c, Type *out, int *nout) { return infer_per_channel(c, first, out, nout); } \
     void ref_##name(const OpCall *c, const double *const *in, double *const *out)                                      \
     {                                                                                                                  \
         const Type *t = &c->in[0];                                                                                     \

@@ -219,7 +219,8 @@ const char *infer_upsample(const OpCall *c, Type *out, int *nout)
 }
 
 /* Where result index o lies in the input: between *i0 and *i1, *part of the way. */
-static void source(const Attrs *a, int64_t o, int64_t scale, int64_t size, int64_t *i0, int64_t *i1, double *part)
+static void resize_source(const Attrs *a, int64_t o, int64_t scale, int64_t size, int64_t *i0, int64_t *i1,
+                          double *part)
 {
     double at;
     if (a->align_corners)
@@ -242,8 +243,8 @@ void ref_upsample(const OpCall *c, const double *const *in, double *const *out)
             for (int64_t ox = 0; ox < w * a->scale.v[1]; ox++) {
                 int64_t y0, y1, x0, x1;
                 double fy, fx;
-                source(a, oy, a->scale.v[0], h, &y0, &y1, &fy);
-                source(a, ox, a->scale.v[1], w, &x0, &x1, &fx);
+                resize_source(a, oy, a->scale.v[0], h, &y0, &y1, &fy);
+                resize_source(a, ox, a->scale.v[1], w, &x0, &x1, &fx);
                 *y++ = a->mode == NEAREST ? x[y0 * w + x0]
                                           : (1 - fy) * ((1 - fx) * x[y0 * w + x0] + fx * x[y0 * w + x1]) +
                                                 fy * ((1 - fx) * x[y1 * w + x0] + fx * x[y1 * w + x1]);
