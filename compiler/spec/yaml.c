@@ -5,7 +5,7 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { MAX_BYTES = 4 << 20, MAX_NODES = 100000, MAX_DEPTH = 64, SMALL_MAP = 16 };
+enum { MAX_BYTES = 4 << 20, MAX_DEPTH = 64, SMALL_MAP = 16 };
 
 typedef struct Cursor { size_t index, byte, line_start; int line; } Cursor; /* index counts characters */
 typedef struct Anchor { Yaml *node; int nodes, height; } Anchor;            /* nodes as if every alias were a copy */
@@ -19,7 +19,7 @@ typedef struct Reader {
     Cursor begin, at;
     VEC(Anchor) anchor;
     Map anchor_by_name;
-    int nodes;
+    int nodes, thousands; /* how many there are; how many there may be */
 } Reader;
 
 /* ---- places ---- */
@@ -133,8 +133,8 @@ static bool next(Reader *r, yaml_event_t *e)
 
 static bool count_nodes(Reader *r, int more, Loc loc)
 {
-    if (more > MAX_NODES - r->nodes) {
-        error_at(loc, "more than 100,000 nodes (an alias counts as a copy of what it names)");
+    if (more > 1000 * r->thousands - r->nodes) {
+        error_at(loc, "more than %d,000 nodes (an alias counts as a copy of what it names)", r->thousands);
         return false;
     }
     r->nodes += more;
@@ -340,9 +340,10 @@ static Yaml *read_document(Reader *r)
     return root;
 }
 
-Yaml *yaml_parse(Arena *a, const char *text, size_t n, int file)
+Yaml *yaml_parse_up_to(Arena *a, const char *text, size_t n, int file, int thousands)
 {
-    Reader r = {.arena = a, .text = text, .n = n, .file = file, .begin = {.line = 1}, .anchor_by_name = map_new(a)};
+    Reader r = {.arena = a, .text = text, .n = n, .file = file, .begin = {.line = 1}, .anchor_by_name = map_new(a),
+                .thousands = thousands};
     if (n > MAX_BYTES) {
         error_at(loc_file(file), "the file has more than 4 MiB");
         return NULL;
@@ -360,6 +361,8 @@ Yaml *yaml_parse(Arena *a, const char *text, size_t n, int file)
     yaml_parser_delete(&r.parser);
     return root;
 }
+
+Yaml *yaml_parse(Arena *a, const char *text, size_t n, int file) { return yaml_parse_up_to(a, text, n, file, 100); }
 
 Yaml *yaml_get(const Yaml *map, const char *key)
 {

@@ -17,5 +17,7 @@ struct Yaml {
 /* Parses one document. Aliases share subtrees and are counted as if copied: more than 100,000 nodes, a depth beyond
    64 or a file beyond 4 MiB is an error, as are tags, several documents, non-scalar keys. NULL on error. */
 Yaml *yaml_parse(Arena *, const char *text, size_t n, int file);
+/* The same for another number of nodes, in thousands. */
+Yaml *yaml_parse_up_to(Arena *, const char *text, size_t n, int file, int thousands);
 Yaml *yaml_get(const Yaml *map, const char *key);
 #endif
