@@ -2,10 +2,10 @@
    of the right type and size. */
 #include "loop_impl.h"
 
-typedef struct Check { const Program *p; const char *error; } Check;
+typedef struct ProgramCheck { const Program *p; const char *error; } ProgramCheck;
 
-static void program_error(Check *c, const char *fmt, ...) PRINTF(2, 3);
-static void program_error(Check *c, const char *fmt, ...)
+static void program_error(ProgramCheck *c, const char *fmt, ...) PRINTF(2, 3);
+static void program_error(ProgramCheck *c, const char *fmt, ...)
 {
     if (c->error)
         return;
@@ -20,7 +20,7 @@ static bool power_of_two(int64_t x)
     return x > 0 && (x & (x - 1)) == 0;
 }
 
-static void check_buffer(Check *c, const PBuf *b)
+static void check_buffer(ProgramCheck *c, const PBuf *b)
 {
     if (!type_valid(&b->type))
         program_error(c, "buffer %s has an impossible type", b->name);
@@ -43,7 +43,7 @@ static bool writes(const KParam *p)
     return p->access == ACC_WO || p->access == ACC_RW;
 }
 
-static void check_arg(Check *c, const Kernel *k, const KParam *q, const Arg *a)
+static void check_arg(ProgramCheck *c, const Kernel *k, const KParam *q, const Arg *a)
 {
     const Program *p = c->p;
     int64_t n = param_elems(q), end, size = dtype_size(q->elem);
@@ -72,7 +72,7 @@ static void check_arg(Check *c, const Kernel *k, const KParam *q, const Arg *a)
 }
 
 /* Where one of two arguments is written, they lie apart or both parameters say alias. */
-static void check_overlap(Check *c, const Kernel *k, const Call *call, int i, int j)
+static void check_overlap(ProgramCheck *c, const Kernel *k, const Call *call, int i, int j)
 {
     const KParam *p = &k->param.v[i], *q = &k->param.v[j];
     const Arg *a = &call->arg.v[i], *b = &call->arg.v[j];
@@ -87,7 +87,7 @@ static void check_overlap(Check *c, const Kernel *k, const Call *call, int i, in
         program_error(c, "call of %s: %s and %s share memory and do not say alias", k->name, p->name, q->name);
 }
 
-static void check_call(Check *c, const Call *call)
+static void check_call(ProgramCheck *c, const Call *call)
 {
     if (call->kernel < 0 || call->kernel >= c->p->kernel.n) {
         program_error(c, "a call of no kernel");
@@ -105,7 +105,7 @@ static void check_call(Check *c, const Call *call)
             check_overlap(c, k, call, i, j);
 }
 
-static void check_name(Check *c, Map *names, const char *what, const char *name)
+static void check_name(ProgramCheck *c, Map *names, const char *what, const char *name)
 {
     const char *wrong = name_refused(names, what, name);
     if (wrong)
@@ -114,7 +114,7 @@ static void check_name(Check *c, Map *names, const char *what, const char *name)
 
 const char *program_check(const Program *p)
 {
-    Check c = {.p = p};
+    ProgramCheck c = {.p = p};
     Map buffers = map_new(p->arena), kernels = map_new(p->arena);
     if (!name_valid(p->name))
         program_error(&c, "the program's name '%s' is not a free C identifier", p->name ? p->name : "");

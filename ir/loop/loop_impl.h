@@ -16,6 +16,10 @@ const char *name_unique(Map *, const char *name);
 const Ix *ix_subst_all(Arena *, const Ix *x, const Ix *const *by);
 void ix_print(Buf *, const Kernel *, const Ix *);
 
+/* The indices of a tile's element, and of an element of a parameter or pointer; how many (loop_build.c). */
+int kb_tile_index(KB *, int reg, const Ix *i, const Ix *j, const Ix **ix);
+int kb_buffer_index(KB *, int ref, const Ix *const *ix, const Ix **out);
+
 /* The parameter that a reference (parameter or ~pointer) leads to. */
 static inline int ref_param(const Kernel *k, int ref) { return ref >= 0 ? ref : k->ptr.v[~ref].param; }
 /* Indices that an access through ref has: the parameter's rank, 1 through a pointer. */

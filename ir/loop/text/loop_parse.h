@@ -1,10 +1,10 @@
 #ifndef DSQ_LOOP_PARSE_H
 #define DSQ_LOOP_PARSE_H
-/* The parser of the loop IR's text: what stands in statements (loop_parse_expr.c), statements and programs
-   (loop_parse.c). After the first error every function returns at once, with something harmless; loops end because no
+/* The parser of the loop IR's text: words, types and numbers (loop_parse_word.c), expressions
+   (loop_parse_expr.c), statements and programs (loop_parse.c). After the first error every function returns at once, with something harmless; loops end because no
    word is accepted any more. */
-#include "../lex.h"
-#include "loop_impl.h"
+#include "../../lex.h"
+#include "../loop_impl.h"
 
 #define LP_MAX_NUMBER ((int64_t)1 << 40) /* in indices, dims and steps */
 
@@ -37,6 +37,7 @@ void lp_expect(Parser *, const char *word);
 const char *lp_name(Parser *);
 int64_t lp_int(Parser *, int64_t max);  /* 0 .. max */
 const char *lp_string(Parser *);
+bool lp_nest(Parser *);                 /* one level deeper, until --nesting; false after an error */
 
 /* name means this entity until the block ends. */
 void lp_scope_set(Parser *, const char *name, Entity, int number);
@@ -49,7 +50,10 @@ int lp_at(Parser *, int *ref, const Ix **ix);   /* buffer[i, j] */
 int lp_first(Parser *);                         /* "first 10"; 0 without */
 VT lp_vt(Parser *);
 int lp_type(Parser *, DType *, int64_t *dim);   /* f32[2,3]; the rank */
-/* A number with its sign as the bits of an element, right-aligned; false after an error. */
+bool lp_at_number(Parser *);
+Tok lp_number_token(Parser *);                  /* digits, inf or nan, with a sign right before them */
+/* That token as the bits of an element, right-aligned; false after an error. */
+bool lp_number_bits(Parser *, Tok, DType, uint64_t *bits);
 bool lp_number(Parser *, DType, uint64_t *bits);
 /* An expression with all its types; elem -1 and lanes 0 where the context does not say. */
 const Expr *lp_value(Parser *, int elem, int lanes);
