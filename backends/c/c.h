@@ -100,6 +100,13 @@ typedef struct KPrint {
     const Block *held;               /* the block at work, where loads must stay in registers; else NULL */
     bool fresh;                      /* it has such a block inside: its loads must not stay */
 } KPrint;
+/* Statements that belong together share a line (line.c): of one kind, or settings behind the definition that they use.
+   c_put_buf frees its buffer. */
+enum { GROUP_LET = 1, GROUP_SET, GROUP_STORE, GROUP_POINTER };
+void c_put(KPrint *, const char *, int group);
+void c_put_buf(KPrint *, Buf *, int group);
+void c_put_definition(KPrint *, const char *type, const char *list); /* "f32x8" and "w0 = ...;" */
+void c_end_line(KPrint *);
 /* Sets held and fresh for a block (hold.c). */
 void c_hold_begin(KPrint *, const Block *);
 /* The spelling of a let's load where the compiler is told what stays in a register: of its text or, address, of where

@@ -3,68 +3,6 @@
 
 #include <string.h>
 
-/* ---- lines ---- */
-
-static void flush(KPrint *k)
-{
-    if (k->line.n)
-        buf_printf(k->out, "%*s%s\n", 4 * k->depth, "", k->line.s);
-    k->line.n = 0;
-}
-
-/* Where to break a line that is longer than room: behind a comma or before a sign, outside as many parentheses as can
-   be without leaving half of the line empty. 0: nowhere. */
-static size_t break_at(const char *s, size_t room)
-{
-    size_t best = 0;
-    int depth = 0, least = 1000;
-    for (size_t i = 1; s[i] && i < room; i++) {
-        depth += (s[i] == '(' || s[i] == '[') - (s[i] == ')' || s[i] == ']');
-        bool sign = (s[i + 1] == '+' || s[i + 1] == '-') && s[i + 2] == ' ';
-        bool may = s[i] == ' ' && (s[i - 1] == ',' || s[i - 1] == ';' || sign);
-        if (may && (depth <= least || best < room / 2)) {
-            best = i;
-            least = depth;
-        }
-    }
-    return best;
-}
-
-static void long_line(KPrint *k, const char *s)
-{
-    int indent = 4 * k->depth;
-    size_t at;
-    while (strlen(s) + (size_t)indent > COLUMNS && (at = break_at(s, (size_t)imax(COLUMNS - indent, 40)))) {
-        buf_printf(k->out, "%*s%.*s\n", indent, "", (int)at, s);
-        s += at + 1;
-        indent = 4 * k->depth + 4;
-    }
-    buf_printf(k->out, "%*s%s\n", indent, "", s);
-}
-
-enum { GROUP_LET = 1, GROUP_SET, GROUP_STORE, GROUP_POINTER };
-
-/* Statements that belong together share a line: of one kind, or settings behind the definition that they use. */
-static void put(KPrint *k, const char *s, int group)
-{
-    size_t room = (size_t)(COLUMNS - 4 * k->depth);
-    bool together = group == k->group || (group == GROUP_SET && k->group == GROUP_LET && strstr(s, k->defined));
-    if (!together || k->line.n + 1 + strlen(s) > room)
-        flush(k);
-    k->group = group;
-    if (strlen(s) > room) {
-        long_line(k, s);
-        return;
-    }
-    buf_printf(&k->line, "%s%s", k->line.n ? " " : "", s);
-}
-
-static void put_buf(KPrint *k, Buf *b, int group)
-{
-    put(k, b->s, group);
-    buf_free(b);
-}
-
 /* ---- statements ---- */
 
 /* Is this where the thing is declared? Its scope is the block that is open. */
@@ -78,7 +16,7 @@ static bool declares(KPrint *k, int *at)
 
 static void close_scope(KPrint *k)
 {
-    flush(k);
+    c_end_line(k);
     k->depth--;
     names_release(&k->local, k->scope.v[--k->scope.n]);
     for (int i = 0; i < k->k->var.n; i++)
@@ -87,20 +25,6 @@ static void close_scope(KPrint *k)
         k->ptr_at[i] = k->ptr_at[i] > k->depth ? 0 : k->ptr_at[i];
     for (int i = 0; i < k->k->reg.n; i++)
         k->reg_at[i] = k->reg_at[i] > k->depth ? 0 : k->reg_at[i];
-}
-
-/* Definitions of one type share it: f32x8 w0 = ..., w1 = ...; */
-static void print_definition(KPrint *k, const char *type, const char *list)
-{
-    size_t room = (size_t)(COLUMNS - 4 * k->depth);
-    if (k->line.n && k->group == GROUP_LET && !strcmp(k->defined_type, type) && k->line.n + 1 + strlen(list) <= room) {
-        k->line.n--; /* the semicolon */
-        buf_printf(&k->line, ", %s", list);
-    } else {
-        flush(k);
-        put(k, arena_printf(k->A, "%s %s", type, list), GROUP_LET);
-    }
-    k->defined_type = type;
 }
 
 /* acc, acc3 and acc3_1, or acc0_3 where the name ends in a digit. */
@@ -170,9 +94,9 @@ static void let(KPrint *k, const Stmt *s)
     }
     buf_putc(&b, ';');
     if (first)
-        print_definition(k, type, b.s);
+        c_put_definition(k, type, b.s);
     else
-        put(k, b.s, GROUP_SET);
+        c_put(k, b.s, GROUP_SET);
     buf_free(&b);
     buf_free(&init);
 }
@@ -204,7 +128,7 @@ static void print_set(KPrint *k, const Stmt *s)
     buf_printf(&b, "%s %s ", c_reg(k, s->ref, s->nix, s->ix), by ? "+=" : "=");
     c_expr(k, &b, by ? by : s->val, PREC_ANY);
     buf_putc(&b, ';');
-    put_buf(k, &b, GROUP_SET);
+    c_put_buf(k, &b, GROUP_SET);
 }
 
 static void print_store(KPrint *k, const Stmt *s)
@@ -224,7 +148,7 @@ static void print_store(KPrint *k, const Stmt *s)
         c_pattern(k, &b, row, &(Operands){.text = {v.s}, .p = p.s, .n = s->n});
     }
     buf_putc(&b, ';');
-    put_buf(k, &b, GROUP_STORE);
+    c_put_buf(k, &b, GROUP_STORE);
     buf_free(&v);
     buf_free(&p);
 }
@@ -235,7 +159,7 @@ static void print_return(KPrint *k, const Stmt *s)
     buf_puts(&b, "return ");
     c_expr(k, &b, s->val, PREC_ANY);
     buf_putc(&b, ';');
-    put_buf(k, &b, GROUP_STORE);
+    c_put_buf(k, &b, GROUP_STORE);
 }
 
 static void prefetch(KPrint *k, const Stmt *s)
@@ -244,7 +168,7 @@ static void prefetch(KPrint *k, const Stmt *s)
     buf_puts(&b, "__builtin_prefetch(");
     c_address(k, &b, s->ref, linear_offset(k->A, k->k, s->ref, s->nix, s->ix));
     buf_puts(&b, ", 0, 2);"); /* to be read; into L2 */
-    put_buf(k, &b, GROUP_STORE);
+    c_put_buf(k, &b, GROUP_STORE);
 }
 
 static const char *index_type(const KPrint *k)
@@ -263,7 +187,7 @@ static void index_var(KPrint *k, const Stmt *s)
     c_element(k, &b, s->ref, linear_offset(k->A, k->k, s->ref, s->nix, s->ix));
     buf_putc(&b, ';');
     k->range[s->var] = (Range){0};
-    put_buf(k, &b, GROUP_POINTER);
+    c_put_buf(k, &b, GROUP_POINTER);
 }
 
 static void pointer(KPrint *k, const Stmt *s)
@@ -277,7 +201,7 @@ static void pointer(KPrint *k, const Stmt *s)
     buf_printf(&b, "%s = ", k->ptr[s->ptr]);
     c_address(k, &b, s->ref, linear_offset(k->A, k->k, s->ref, s->nix, s->ix));
     buf_putc(&b, ';');
-    put_buf(k, &b, GROUP_POINTER);
+    c_put_buf(k, &b, GROUP_POINTER);
 }
 
 static void print_block(KPrint *k, const Block *b);
@@ -286,7 +210,7 @@ static void print_loop(KPrint *k, const Stmt *s, const char *begin, const char *
 {
     if (ix_is_const(s->lo) && ix_is_const(s->hi) && s->lo->c >= s->hi->c)
         return;
-    flush(k);
+    c_end_line(k);
     Buf b = {0};
     PUSH(k->A, &k->scope, k->local.order.n);
     const char *v = k->var[s->var] = names_take_local(&k->local, k->k->var.v[s->var].name);
@@ -301,8 +225,8 @@ static void print_loop(KPrint *k, const Stmt *s, const char *begin, const char *
     else
         c_ix(k, &b, s->hi, PREC_ANY);
     buf_printf(&b, s->step == 1 ? "; %s++) {" : "; %s += %lld) {", v, (long long)s->step);
-    put_buf(k, &b, GROUP_POINTER);
-    flush(k);
+    c_put_buf(k, &b, GROUP_POINTER);
+    c_end_line(k);
     loop_range(k->range, s);
     k->depth++;
     k->var_at[s->var] = k->depth;
@@ -313,7 +237,7 @@ static void print_loop(KPrint *k, const Stmt *s, const char *begin, const char *
 
 static void comment(KPrint *k, const char *text)
 {
-    flush(k);
+    c_end_line(k);
     buf_printf(k->out, "%*s/* ", 4 * k->depth, "");
     c_comment_text(k->out, text, 4 * k->depth + 3);
     buf_puts(k->out, " */\n");
@@ -343,7 +267,7 @@ static void print_block(KPrint *k, const Block *b)
     c_hold_begin(k, b);
     for (int i = 0; i < b->n; i++)
         print_statement(k, b->v[i]);
-    flush(k);
+    c_end_line(k);
     k->held = held, k->fresh = fresh;
 }
 
@@ -390,7 +314,7 @@ static void print_signature(KPrint *k, const char *name, const char *more)
 
 static void end(KPrint *k)
 {
-    flush(k);
+    c_end_line(k);
     buf_puts(k->out, "}\n");
     buf_free(&k->line);
 }

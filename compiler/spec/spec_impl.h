@@ -1,15 +1,22 @@
 #ifndef DSQ_SPEC_IMPL_H
 #define DSQ_SPEC_IMPL_H
 /* What the files of the spec reader share. The way of a spec:
-     spec.c         the spec's own keys: inputs, outputs, labels; errors
-     spec_file.c    files, includes, digest
-     spec_param.c   declared parameters of specs and modules, --set
-     spec_expr.c    expressions and texts with $name
-     spec_value.c   scalars and lists by the type that is wanted
-     spec_module.c  modules: their definition and their use
-     spec_expand.c  bodies: steps, repetition, scopes, named values
-     spec_op.c      one operator: attributes and parameter tensors from the operator table
-     spec_pad.c     a note on the order of a pad
+     spec.c            the spec's own keys: name, labels, weights
+     spec_interface.c  inputs and outputs
+     spec_error.c      errors, hints, keys of maps, limits
+     spec_file.c       files, includes, digest
+     spec_param.c      declared parameters of specs and modules, --set
+     expr/spec_expr.c  expressions: grammar
+     expr/spec_arith.c expressions: arithmetic and comparisons
+     expr/spec_text.c  texts with $name and ${expression}
+     expr/spec_value.c scalars and lists by the type that is wanted
+     spec_module.c     modules: their definition and their use
+     spec_expand.c     bodies: steps, scopes, named values
+     spec_loop.c       repetition: repeat and each
+     spec_op.c         one operator, from the operator table
+     spec_attr.c       its attributes and the words for its tensors
+     spec_tensor.c     its tensors: types, names, sharing
+     spec_pad.c        a note on the order of a pad
    Every function that fails has said why, unless the reason was said before (a poisoned value). */
 #include "spec.h"
 #include "yaml.h"
@@ -89,7 +96,7 @@ typedef struct Cx {
     const char *about, *key; /* what messages begin with: "conv2d 'conv1'" and the attribute at work, or NULL */
 } Cx;
 
-/* ---- spec.c ---- */
+/* ---- spec_error.c ---- */
 /* An error with notes for the modules in use. What a step says at a place, the same step in another use of its module
    does not say again. cx may be NULL. */
 void spec_error(const Cx *, Loc, const char *hint, const char *fmt, ...) PRINTF(4, 5);
@@ -106,6 +113,10 @@ const char *key_hint(Arena *, const char *name, const char *const *key, int n);
 bool spec_keys(const Cx *, const Yaml *map, const char *what, const char *const *key, int n);
 bool spec_work(const Cx *, Loc, size_t bytes); /* counts an evaluation; false once the budget is used up */
 bool spec_full(void);                          /* enough errors: give up */
+
+/* ---- spec_interface.c ---- */
+bool spec_inputs(Cx *, const Yaml *);                        /* the first one becomes the current value */
+bool spec_outputs(const Cx *, const Yaml *, Loc network);    /* of `output`, or NULL: the last result */
 
 /* ---- spec_file.c ---- */
 /* name beside file, unless it is absolute. */
@@ -129,7 +140,7 @@ bool params_read(SpecReader *, const Yaml *map, const Param *set, int nset);
 const char *decl_doc(const Decl *); /* "an integer" */
 bool param_bind(const Cx *cx, const Cx *inner, const Decl *, const Yaml *arg, Pval *);
 
-/* ---- spec_expr.c ---- */
+/* ---- spec_expr.c, spec_text.c ---- */
 /* The value of an expression; what: "an integer" and the like, for messages. */
 bool eval_expr(const Cx *, const Yaml *, const char *what, Pval *);
 const char *eval_text(const Cx *, const Yaml *);              /* NULL after an error */
@@ -164,8 +175,13 @@ const Yaml *step_key(const Yaml *step, const char *key); /* NULL where a step is
 /* The values that `in` or `output` names. False after an error or where one of them is poisoned. */
 bool read_in(const Cx *, const Yaml *, const ValueId **in, int *n);
 void expand_body(Cx *, const Yaml *list);
+bool count_step(Cx *, Loc);                              /* false once there are too many */
 ValueId value_find(const Cx *, const char *name, Loc); /* POISON after an error too */
 const char *scope_join(const Cx *, const char *scope, const char *name, Loc); /* NULL after an error */
+
+/* ---- spec_loop.c ---- */
+/* kind: "repeat" or "each"; what: its value. */
+void step_loop(Cx *, const Yaml *step, const char *kind, const Yaml *what, Results *);
 
 /* ---- spec_op.c ---- */
 typedef struct OpStep {

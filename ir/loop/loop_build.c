@@ -2,7 +2,6 @@
    that would be hard to find later (unbalanced loops, operands of different types) are bugs here already. */
 #include "loop_impl.h"
 
-#include <math.h>
 #include <string.h>
 
 /* ---- statements ---- */

@@ -3,7 +3,6 @@
 #include "loop_impl.h"
 
 #include <math.h>
-#include <string.h>
 
 static Expr *make(KB *b, XOp op, VT type)
 {

@@ -1,8 +1,8 @@
 #ifndef DSQ_LOOP_PARSE_H
 #define DSQ_LOOP_PARSE_H
-/* The parser of the loop IR's text: words, types and numbers (loop_parse_word.c), expressions
-   (loop_parse_expr.c), statements and programs (loop_parse.c). After the first error every function returns at once, with something harmless; loops end because no
-   word is accepted any more. */
+/* The parser of the loop IR's text: words, types and numbers (loop_parse_word.c), expressions (loop_parse_expr.c),
+   statements and programs (loop_parse.c). After the first error every function returns at once, with something
+   harmless; loops end because no word is accepted any more. */
 #include "../../lex.h"
 #include "../loop_impl.h"
 

@@ -1,6 +1,7 @@
 #ifndef DSQ_LOOP_PRINT_H
 #define DSQ_LOOP_PRINT_H
-/* The printer of the loop IR's text: programs and statements (loop_print.c), what stands in them (loop_print_expr.c). */
+/* The printer of the loop IR's text: programs and statements (loop_print.c), what stands in them
+   (loop_print_expr.c). */
 #include "../loop_impl.h"
 
 /* Where statements stand; lines NULL: nobody asks. */

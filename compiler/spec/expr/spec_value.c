@@ -1,5 +1,5 @@
 /* Evaluated scalars and lists: what an integer, a number, a list, ... may be in a spec; parameters by name. */
-#include "spec_impl.h"
+#include "../spec_impl.h"
 
 #include <ctype.h>
 #include <math.h>
