@@ -50,7 +50,7 @@ SRC      := $(filter-out $(if $(LLVM_CONFIG),$(NO_LLVM),$(filter-out $(NO_LLVM),
 OBJ      := $(SRC:%.c=$(B)/%.o) $(B)/onnx.pb-c.o
 UNIT     := $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c))
 # Every other .c of the tests is a program, but for those with a header, which are linked to all.
-SUPPORT  := $(patsubst %.h,$(B)/%.o,$(wildcard tests/exec/*.h))
+SUPPORT  := $(patsubst %.c,$(B)/%.o,$(wildcard $(patsubst %.h,%.c,$(wildcard tests/exec/*.h))))
 FUZZ     := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 EXEC     := $(filter-out $(SUPPORT:.o=),$(patsubst %.c,$(B)/%,$(sort $(wildcard tests/exec/*.c tests/e2e/*/*.c tests/bench/*.c))))
 UNIT_OBJ := $(UNIT:%.c=$(B)/%.o)
