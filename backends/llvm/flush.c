@@ -4,15 +4,15 @@
 
 #include <string.h>
 
-typedef struct FlushMode { const char *get, *set; unsigned bits, width; } FlushMode;
+typedef struct LFlushMode { const char *get, *set; unsigned bits, width; } LFlushMode;
 
-static const FlushMode modes[] = {
+static const LFlushMode modes[] = {
     [FLUSH_MXCSR] = {"llvm.x86.sse.stmxcsr", "llvm.x86.sse.ldmxcsr", 0x8040, 32}, /* FTZ, DAZ; by way of memory */
     [FLUSH_FPCR] = {"llvm.aarch64.get.fpcr", "llvm.aarch64.set.fpcr", 1 << 24, 64},
     [FLUSH_FPSCR] = {"llvm.arm.get.fpscr", "llvm.arm.set.fpscr", 1 << 24, 32},
 };
 
-static const FlushMode *mode_of(const LMod *m)
+static const LFlushMode *mode_of(const LMod *m)
 {
     if (m->o->target->flush == FLUSH_NONE)
         bug("LLVM backend: %s has no mode that flushes to zero", m->o->target->name);

@@ -79,8 +79,8 @@ static size_t put_json_char(Buf *b, const char *s, size_t n)
 {
     unsigned code;
     size_t len = utf8_char(s, n, &code);
-    bool escaped = (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfeff || code == 0xfffe ||
-                   code == 0xffff;
+    bool escaped = (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfeff ||
+                   code == 0xfffe || code == 0xffff;
     if (escaped)
         buf_printf(b, "\\u%04x", code);
     else

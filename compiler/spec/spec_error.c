@@ -35,7 +35,7 @@ void spec_error(const Cx *cx, Loc loc, const char *hint, const char *fmt, ...)
     error_hint(loc, hint, "%s", text.s);
     buf_free(&text);
     int n = 0;
-    for (const Use *u = cx ? cx->use : NULL; u; u = u->up)
+    for (const ModuleUse *u = cx ? cx->use : NULL; u; u = u->up)
         if (++n <= NOTES)
             note_at(u->loc, "in module '%s', used here", u->module->name);
     if (n > NOTES)

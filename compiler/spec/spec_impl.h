@@ -78,7 +78,7 @@ typedef struct SpecReader {
 } SpecReader;
 
 /* A module at work, for cycles and for the notes behind an error. */
-typedef struct Use { const Module *module; Loc loc; const struct Use *up; } Use;
+typedef struct ModuleUse { const Module *module; Loc loc; const struct ModuleUse *up; } ModuleUse;
 
 enum { NO_VALUE = -1, POISON = -2 }; /* ValueId: nothing here; the result of a step that failed */
 
@@ -91,7 +91,7 @@ typedef struct Cx {
     int *number;         /* next child of a sequential, NULL outside one */
     ValueId cur;         /* what the next step takes */
     bool shared;         /* tensors may be those of earlier steps: `shared: true` here or around */
-    const Use *use;
+    const ModuleUse *use;
     int depth;
     const char *about, *key; /* what messages begin with: "conv2d 'conv1'" and the attribute at work, or NULL */
 } Cx;

@@ -99,14 +99,14 @@ bool module_define(SpecReader *s, const char *name, Loc loc, const Yaml *y)
 static bool check_cycle(const Cx *cx, const Module *m, Loc loc)
 {
     Buf cycle = {0};
-    const Use *u = cx->use;
+    const ModuleUse *u = cx->use;
     while (u && u->module != m)
         u = u->up;
     if (!u)
         return true;
     const Module *chain[SPEC_DEPTH + 1];
     int n = 0;
-    for (const Use *w = cx->use; w != u->up && n < LEN(chain); w = w->up)
+    for (const ModuleUse *w = cx->use; w != u->up && n < LEN(chain); w = w->up)
         chain[n++] = w->module;
     while (n-- > 0)
         buf_printf(&cycle, "%s -> ", chain[n]->name);
@@ -178,7 +178,7 @@ void module_use(const Cx *cx, const Module *m, const Yaml *step, Loc loc, const 
                 Results *r)
 {
     Map value = map_new(cx->s->arena);
-    Use use = {m, loc, cx->use};
+    ModuleUse use = {m, loc, cx->use};
     Cx inner = {.s = cx->s, .value = &value, .scope = cx->scope, .cur = cx->cur, .shared = cx->shared, .use = &use,
                 .depth = cx->depth + 1};
     r->n = 0;

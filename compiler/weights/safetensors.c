@@ -17,7 +17,7 @@ static const struct { const char *name; DType d; } dtype[] = {
     {"BOOL", DT_BOOL},
 };
 
-typedef struct Span { int64_t begin, end; const char *name; } Span;
+typedef struct ByteSpan { int64_t begin, end; const char *name; } ByteSpan;
 
 /* The numbers of the file: [0, size). */
 typedef struct Body { const uint8_t *data; int64_t size; } Body;
@@ -61,12 +61,12 @@ static bool read_dtype(const WeightFile *f, const char *name, const json_t *j, T
 }
 
 static bool read_offsets(const WeightFile *f, const char *name, const json_t *j, const Body *body, const Type *t,
-                         Span *s)
+                         ByteSpan *s)
 {
     const json_t *b = json_array_get(j, 0), *e = json_array_get(j, 1);
     if (json_array_size(j) != 2 || !json_is_integer(b) || !json_is_integer(e))
         return tensor_error(f, name, "its 'data_offsets' are not two numbers");
-    *s = (Span){json_integer_value(b), json_integer_value(e), name};
+    *s = (ByteSpan){json_integer_value(b), json_integer_value(e), name};
     const char *range = arena_printf(f->arena, "[%lld, %lld]", (long long)s->begin, (long long)s->end);
     if (s->begin < 0 || s->begin > s->end)
         return tensor_error(f, name, arena_printf(f->arena, "its data_offsets %s are not a range", range));
@@ -81,7 +81,7 @@ static bool read_offsets(const WeightFile *f, const char *name, const json_t *j,
     return true;
 }
 
-static bool read_tensor(WeightFile *f, const char *key, json_t *j, const Body *body, Span *span)
+static bool read_tensor(WeightFile *f, const char *key, json_t *j, const Body *body, ByteSpan *span)
 {
     const char *name = arena_strndup(f->arena, key, strlen(key));
     Type t = {0};
@@ -96,13 +96,13 @@ static bool read_tensor(WeightFile *f, const char *key, json_t *j, const Body *b
 
 static int by_begin(const void *a, const void *b)
 {
-    const Span *x = a, *y = b;
+    const ByteSpan *x = a, *y = b;
     if (x->begin != y->begin)
         return x->begin < y->begin ? -1 : 1;
     return (x->end > y->end) - (x->end < y->end);
 }
 
-static bool check_overlaps(const WeightFile *f, Span *s, int n)
+static bool check_overlaps(const WeightFile *f, ByteSpan *s, int n)
 {
     qsort(s, (size_t)n, sizeof *s, by_begin);
     for (int i = 1; i < n; i++)
@@ -113,7 +113,7 @@ static bool check_overlaps(const WeightFile *f, Span *s, int n)
 
 static bool read_tensors(WeightFile *f, json_t *root, const Body *body)
 {
-    Span *span = NEW(f->arena, Span, json_object_size(root));
+    ByteSpan *span = NEW(f->arena, ByteSpan, json_object_size(root));
     int n = 0;
     bool ok = true;
     const char *key;

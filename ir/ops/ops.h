@@ -22,9 +22,9 @@ int64_t elems_between(const Type *, int from, int to); /* product of dim[from..t
 
 /* Visits a shape in row-major order and keeps the offset of the visited element in another tensor, which is laid out
    by stride from off on. */
-typedef struct Walk { int rank; int64_t dim[MAX_RANK], stride[MAX_RANK], at[MAX_RANK], off; } Walk;
-Walk walk_over(const Type *shape); /* all strides zero */
-static inline void walk_next(Walk *w)
+typedef struct ElemWalk { int rank; int64_t dim[MAX_RANK], stride[MAX_RANK], at[MAX_RANK], off; } ElemWalk;
+ElemWalk walk_over(const Type *shape); /* all strides zero */
+static inline void walk_next(ElemWalk *w)
 {
     for (int d = w->rank - 1; d >= 0; d--) {
         w->off += w->stride[d];
