@@ -13,7 +13,7 @@ const char *c_macro_part(Arena *, const char *);  /* what an input or output is 
 /* Identifiers taken in a scope of C; those of the scopes around it count too, for shadowing is a warning. */
 typedef struct Names {
     Arena *A;
-    Map used, next;        /* 1: taken; number that the next namesake gets */
+    Dict used, next;       /* 1: taken; number that the next namesake gets */
     VEC(const char *) order;
     const struct Names *outer;
     const char *isa;
@@ -52,7 +52,7 @@ typedef struct CFile {
     const char *arena, *weights, *executor, *hook, *user, *mem, *mode; /* names in NAME_run and its siblings */
     KernelText *kernel;
     Blob blob;                      /* where constants lie in NAME.bin, where they are not arrays */
-    Map needed;                     /* types and helpers that are printed already */
+    Dict needed;                    /* types and helpers that are printed already */
     Buf types, helpers;
     bool special;                   /* DSQ_INF or DSQ_NAN is used */
 } CFile;

@@ -130,7 +130,7 @@ static bool read_spec(SpecReader *s, const char *path, const Yaml *root, Loc fil
     }
     if (!params_read(s, yaml_get(root, "params"), set, nset))
         return false;
-    Map value = map_new(s->arena);
+    Dict value = dict_new(s->arena);
     Cx cx = {.s = s, .env = s->env, .value = &value, .scope = "", .cur = NO_VALUE};
     ok = read_name(&cx, yaml_get(root, "name"), path) && ok;
     ok = spec_modules(&cx, path, root) && ok;
@@ -155,8 +155,8 @@ Spec *spec_parse(Arena *a, const char *name, const char *text, size_t n, const P
 {
     int errors = diag_errors();
     bool std_in = !strcmp(name, "-");
-    SpecReader s = {.arena = a, .spec = NEW(a, Spec, 1), .libdir = libdir, .file_seen = map_new(a),
-                    .module_by_name = map_new(a), .tensor_by_name = map_new(a)};
+    SpecReader s = {.arena = a, .spec = NEW(a, Spec, 1), .libdir = libdir, .file_seen = dict_new(a),
+                    .module_by_name = dict_new(a), .tensor_by_name = dict_new(a)};
     int file;
     s.spec->path = arena_strndup(a, name, strlen(name));
     const Yaml *root = spec_tree(&s, std_in ? "<stdin>" : name, text, n, &file);

@@ -33,7 +33,7 @@ ValueId value_find(const Cx *cx, const char *name, Loc loc)
 {
     if (!spec_work(cx, loc, 0))
         return POISON;
-    ValueId id = map_get(cx->value, name);
+    ValueId id = dict_get(cx->value, name);
     if (id != -1)
         return id;
     spec_error(cx, loc, value_hint(cx, name), "no value %s here", spec_show(cx->s->arena, name));
@@ -53,7 +53,7 @@ static bool put_value(const Cx *cx, const char *name, Loc loc, ValueId id)
         spec_error(cx, loc, NULL, "'x' is the input of the body: choose another name");
         return false;
     }
-    map_put(cx->value, name, id);
+    dict_put(cx->value, name, id);
     return true;
 }
 

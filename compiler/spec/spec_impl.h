@@ -62,12 +62,12 @@ typedef struct SpecReader {
     Spec *spec;
     Graph *graph;
     const char *libdir;
-    Map file_seen;
+    Dict file_seen;
     Buf digest;                     /* all texts read, before hashing */
     VEC(Module) module;
-    Map module_by_name;
+    Dict module_by_name;
     const Env *env;                 /* the spec's parameters */
-    Map tensor_by_name;             /* index into tensor */
+    Dict tensor_by_name;            /* index into tensor */
     /* alone: made under `shared: true`, and no other step has it yet */
     VEC(struct SpecTensor { const char *name; Loc loc; bool alone; }) tensor;
     VEC(int) listed_pads;           /* nodes whose pad lists all four sides */
@@ -86,7 +86,7 @@ enum { NO_VALUE = -1, POISON = -2 }; /* ValueId: nothing here; the result of a s
 typedef struct Cx {
     SpecReader *s;
     const Env *env;
-    Map *value;          /* named values of the module body: ValueId or POISON */
+    Dict *value;         /* named values of the module body: ValueId or POISON */
     const char *scope;   /* "layer1.0", "" at the top */
     int *number;         /* next child of a sequential, NULL outside one */
     ValueId cur;         /* what the next step takes */

@@ -137,10 +137,10 @@ bool spec_inputs(Cx *cx, const Yaml *y)
             spec_error(cx, y->pair[i].key_loc, NULL, "'x' stands for the first input: choose another name");
             ok = false;
         }
-        map_put(cx->value, in->name, id);
+        dict_put(cx->value, in->name, id);
         if (cx->cur == NO_VALUE) {
             cx->cur = id;
-            map_put(cx->value, "x", id);
+            dict_put(cx->value, "x", id);
         }
     }
     return ok;
@@ -230,7 +230,7 @@ bool spec_outputs(const Cx *cx, const Yaml *y, Loc network)
         const char *name = eval_text(cx, item);
         if (!name)
             return false;
-        ValueId id = list || map_get(cx->value, name) != -1 ? value_find(cx, name, item->loc) : cx->cur;
+        ValueId id = list || dict_get(cx->value, name) != -1 ? value_find(cx, name, item->loc) : cx->cur;
         ok = is_made(cx, name, item->loc, id) &&
              add_output(cx, arena_strndup(a, name, strlen(name)), item->loc, id) && ok;
     }

@@ -98,7 +98,7 @@ bool op_tensor_type(const OpCase *c, const SpecWord *w, Type *t)
 
 void tensor_note(SpecReader *s, const char *name, Loc loc, bool alone)
 {
-    map_put(&s->tensor_by_name, name, s->tensor.n);
+    dict_put(&s->tensor_by_name, name, s->tensor.n);
     PUSH(s->arena, &s->tensor, ((struct SpecTensor){name, loc, alone}));
 }
 
@@ -106,9 +106,9 @@ void tensor_note(SpecReader *s, const char *name, Loc loc, bool alone)
 static ValueId earlier_tensor(const Cx *cx, const char *name, bool shared, Loc loc, Type t)
 {
     const SpecReader *s = cx->s;
-    ValueId id = map_get(&s->graph->consts, name);
+    ValueId id = dict_get(&s->graph->consts, name);
     const Type *made = &s->graph->value.v[id].type;
-    struct SpecTensor *first = &s->tensor.v[map_get(&s->tensor_by_name, name)];
+    struct SpecTensor *first = &s->tensor.v[dict_get(&s->tensor_by_name, name)];
     first->alone = false;
     if (shared && type_eq(made, &t))
         return id;
@@ -127,7 +127,7 @@ ValueId tensor_make(const Cx *cx, const char *scope, const char *name, bool shar
     const char *full = scope_join(cx, scope, name, loc);
     if (!full)
         return POISON;
-    if (map_get(&s->tensor_by_name, full) >= 0)
+    if (dict_get(&s->tensor_by_name, full) >= 0)
         return earlier_tensor(cx, full, shared, loc, t);
     tensor_note(s, full, loc, cx->shared);
     return graph_const(s->graph, full, t, loc);

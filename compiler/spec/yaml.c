@@ -18,7 +18,7 @@ typedef struct YamlReader {
     int file;
     YamlCursor begin, at;
     VEC(Anchor) anchor;
-    Map anchor_by_name;
+    Dict anchor_by_name;
     int nodes, thousands; /* how many there are; how many there may be */
 } YamlReader;
 
@@ -143,7 +143,7 @@ static bool count_nodes(YamlReader *r, int more, Loc loc)
 
 static void put_anchor(YamlReader *r, const char *name, Anchor a)
 {
-    map_put(&r->anchor_by_name, name, r->anchor.n);
+    dict_put(&r->anchor_by_name, name, r->anchor.n);
     PUSH(r->arena, &r->anchor, a);
 }
 
@@ -152,7 +152,7 @@ static Yaml *read_node(YamlReader *r, yaml_event_t *e, int depth, int *height);
 static Yaml *read_alias(YamlReader *r, const yaml_event_t *e, Loc loc, int depth, int *height)
 {
     const char *name = (const char *)e->data.alias.anchor;
-    int i = map_get(&r->anchor_by_name, name);
+    int i = dict_get(&r->anchor_by_name, name);
     if (i < 0) {
         error_at(loc, "alias '*%s' names no anchor that ends before it", name);
         return NULL;
@@ -206,10 +206,10 @@ static Yaml *read_list(YamlReader *r, Yaml *y, int depth, int *height)
 }
 
 /* The pair with that key, or -1; large maps are searched through index. */
-static int find_pair(const YamlPair *pair, int n, const Map *index, const char *key)
+static int find_pair(const YamlPair *pair, int n, const Dict *index, const char *key)
 {
     if (n > SMALL_MAP)
-        return map_get(index, key);
+        return dict_get(index, key);
     for (int i = 0; i < n; i++)
         if (!strcmp(pair[i].key, key))
             return i;
@@ -219,7 +219,7 @@ static int find_pair(const YamlPair *pair, int n, const Map *index, const char *
 static Yaml *read_map(YamlReader *r, Yaml *y, bool flow, int depth, int *height)
 {
     VEC(YamlPair) pair = {0};
-    Map index = map_new(r->arena);
+    Dict index = dict_new(r->arena);
     y->kind = YAML_MAP;
     y->loc.len = 1;
     for (;;) {
@@ -254,9 +254,9 @@ static Yaml *read_map(YamlReader *r, Yaml *y, bool flow, int depth, int *height)
         PUSH(r->arena, &pair, (YamlPair){key->text, key->loc, val});
         if (pair.n == SMALL_MAP + 1)
             for (int i = 0; i < pair.n; i++)
-                map_put(&index, pair.v[i].key, i);
+                dict_put(&index, pair.v[i].key, i);
         else if (pair.n > SMALL_MAP)
-            map_put(&index, key->text, pair.n - 1);
+            dict_put(&index, key->text, pair.n - 1);
     }
     y->pair = pair.v;
     y->npair = pair.n;
@@ -342,7 +342,7 @@ static Yaml *read_document(YamlReader *r)
 
 Yaml *yaml_parse_up_to(Arena *a, const char *text, size_t n, int file, int thousands)
 {
-    YamlReader r = {.arena = a, .text = text, .n = n, .file = file, .begin = {.line = 1}, .anchor_by_name = map_new(a),
+    YamlReader r = {.arena = a, .text = text, .n = n, .file = file, .begin = {.line = 1}, .anchor_by_name = dict_new(a),
                 .thousands = thousands};
     if (n > MAX_BYTES) {
         error_at(loc_file(file), "the file has more than 4 MiB");

@@ -52,7 +52,7 @@ static Loc misread_loc(const char *file_text, Loc loc, const char *schedule, con
 }
 
 /* known: index in `all` by name and shape */
-static bool read_layer(Arena *A, const char *file_text, const Yaml *y, Schedules *all, Map *known)
+static bool read_layer(Arena *A, const char *file_text, const Yaml *y, Schedules *all, Dict *known)
 {
     Chosen c = {0};
     if (y->kind != YAML_MAP) {
@@ -69,13 +69,13 @@ static bool read_layer(Arena *A, const char *file_text, const Yaml *y, Schedules
         return false;
     }
     const char *key = arena_printf(A, "%s\n%s", c.layer, c.shape);
-    int before = map_get(known, key);
+    int before = dict_get(known, key);
     if (before >= 0) {
         error_at(c.layer_at, "layer '%s' stands twice", c.layer);
         note_at(all->layer.v[before].layer_at, "here for the first time");
         return false;
     }
-    map_put(known, key, all->layer.n);
+    dict_put(known, key, all->layer.n);
     PUSH(A, &all->layer, c);
     return true;
 }
@@ -84,7 +84,7 @@ static bool read_layers(Arena *A, const char *file_text, const Yaml *root, Sched
 {
     const Yaml *list = list_of(root, "layers");
     bool ok = list;
-    Map known = map_new(A);
+    Dict known = dict_new(A);
     for (int i = 0; list && i < list->n && !diag_full(); i++)
         ok = read_layer(A, file_text, list->item[i], &f->layers, &known) && ok;
     return ok;

@@ -71,11 +71,11 @@ static void find_pair(Pairs *p, int missing, bool any_shape)
 static void pair_by_prefix(Pairs *p, const char *prefix)
 {
     const Differences *d = p->d;
-    Map unused = map_new(p->arena);
+    Dict unused = dict_new(p->arena);
     for (int i = 0; i < d->unused.n; i++)
-        map_put(&unused, d->unused.v[i]->name, i);
+        dict_put(&unused, d->unused.v[i]->name, i);
     for (int i = 0; i < d->missing.n; i++) {
-        int k = map_get(&unused, name_in_file(p->arena, prefix, d->missing.v[i]->name));
+        int k = dict_get(&unused, name_in_file(p->arena, prefix, d->missing.v[i]->name));
         if (k >= 0)
             pair_up(p, i, k);
     }
@@ -132,7 +132,7 @@ static void more_in_file(const Differences *d, Arena *a, const char *name, Names
 static void less_in_file(const Differences *d, Arena *a, const char *name, Names *out)
 {
     for (const char *p = name; *p; p++)
-        if (is_separator(*p) && map_get(&d->f->index, p + 1) >= 0)
+        if (is_separator(*p) && dict_get(&d->f->index, p + 1) >= 0)
             add_candidate(a, out, arena_printf(a, "-%.*s", (int)(p + 1 - name), name));
 }
 
@@ -142,7 +142,7 @@ static int found_with(const Differences *d, Arena *a, const char *prefix)
     int count = 0;
     for (int i = 0; i < d->wanted.n; i++) {
         const Tensor *t = d->wanted.v[i];
-        int k = map_get(&d->f->index, name_in_file(a, prefix, t->name));
+        int k = dict_get(&d->f->index, name_in_file(a, prefix, t->name));
         count += k >= 0 && same_dims(&d->f->entry.v[k].type, &t->type);
     }
     return count;
@@ -203,7 +203,7 @@ static void print_expected(const Differences *d, const Tensor *const *v, int n, 
     for (int i = 0; i < rows; i++) {
         type[i] = type_text(a, &v[i]->type);
         if (!pairs) {
-            Type have = d->f->entry.v[map_get(&d->f->index, name_in_file(a, d->o->prefix, v[i]->name))].type;
+            Type have = d->f->entry.v[dict_get(&d->f->index, name_in_file(a, d->o->prefix, v[i]->name))].type;
             have.dtype = v[i]->type.dtype; /* the shape is what differs */
             type[i] = arena_printf(a, "%s in the file, %s expected", type_text(a, &have), type[i]);
         }

@@ -44,11 +44,11 @@ void buf_free(Buf *);
 size_t utf8_char(const char *s, size_t n, unsigned *code);
 void buf_clean(Buf *, const char *s, size_t n); /* every byte that is not UTF-8 as \xff is */
 
-/* Names to integers. map_get returns -1 where the name is absent. Keys are copied. */
-typedef struct Map { struct MapSlot { const char *key; int val; } *slot; int n, cap; Arena *arena; } Map;
-Map map_new(Arena *);
-int map_get(const Map *, const char *key);
-void map_put(Map *, const char *key, int val);
+/* Names to integers. dict_get returns -1 where the name is absent. Keys are copied. */
+typedef struct Dict { struct DictSlot { const char *key; int val; } *slot; int n, cap; Arena *arena; } Dict;
+Dict dict_new(Arena *);
+int dict_get(const Dict *, const char *key);
+void dict_put(Dict *, const char *key, int val);
 
 /* Checked arithmetic: false on overflow, *r untouched then. */
 bool mul_ok(int64_t a, int64_t b, int64_t *r);

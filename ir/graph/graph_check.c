@@ -200,7 +200,7 @@ static const char *check_node(const GraphCheck *c, int node)
     return err;
 }
 
-static const char *check_value(const GraphCheck *c, ValueId id, Map *names)
+static const char *check_value(const GraphCheck *c, ValueId id, Dict *names)
 {
     const Value *v = &c->g->value.v[id];
     if (v->origin < -1 || v->origin >= c->g->value.n)
@@ -213,14 +213,14 @@ static const char *check_value(const GraphCheck *c, ValueId id, Map *names)
     if (err)
         FAIL(c, "value %d: %s", id, err);
     if (v->kind == VAL_CONST) {
-        if (!v->name || map_get(&c->g->consts, v->name) != id)
+        if (!v->name || dict_get(&c->g->consts, v->name) != id)
             FAIL(c, "constant %d ('%s') is not the one of that name", id, v->name ? v->name : "");
         if (!v->tensor || !type_eq(&v->tensor->type, &v->type))
             FAIL(c, "constant '%s' and its tensor differ in type", v->name);
     } else if (v->name) {
-        if (map_get(names, v->name) >= 0)
+        if (dict_get(names, v->name) >= 0)
             FAIL(c, "two values are called '%s'", v->name);
-        map_put(names, v->name, id);
+        dict_put(names, v->name, id);
     } else if (v->kind == VAL_INPUT) {
         FAIL(c, "input %d has no name", id);
     }
@@ -232,7 +232,7 @@ static const char *check_graph(const GraphCheck *c)
 {
     const Graph *g = c->g;
     const char *err = NULL;
-    Map names = map_new(c->arena);
+    Dict names = dict_new(c->arena);
     for (int i = 0; i < g->value.n && !err; i++)
         err = check_value(c, i, &names);
     for (int i = 0; i < g->input.n && !err; i++)

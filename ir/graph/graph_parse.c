@@ -77,15 +77,15 @@ bool gp_value_key(GraphParse *s, const char **key, const char **plain)
 
 bool gp_define(GraphParse *s, Loc at, const char *key, ValueId id)
 {
-    if (map_get(&s->values, key) >= 0) {
+    if (dict_get(&s->values, key) >= 0) {
         error_at(at, "%%%s is made twice", key);
         return false;
     }
-    map_put(&s->values, key, id);
+    dict_put(&s->values, key, id);
     return true;
 }
 
-static bool unknown_value(GraphParse *s, Loc at, const char *sigil, const char *what, const Map *in)
+static bool unknown_value(GraphParse *s, Loc at, const char *sigil, const char *what, const Dict *in)
 {
     VEC(const char *) cand = {0};
     for (int i = 0; i < in->cap; i++)
@@ -108,14 +108,14 @@ static bool parse_operand(GraphParse *s, bool steps, Ref *out, bool *more)
         if (!gp_value_key(s, &key, &plain))
             return false;
         at.len = (int)(s->lex.p - s->lex.start) + 1 - at.col;
-        *out = map_get(&s->values, key);
+        *out = dict_get(&s->values, key);
         return *out >= 0 || unknown_value(s, at, "%", key, &s->values);
     }
     if (lex_eat(&s->lex, "@")) {
         if (!lex_name(&s->lex, &key))
             return false;
         at.len = (int)(s->lex.p - s->lex.start) + 1 - at.col;
-        *out = map_get(&s->g->consts, key);
+        *out = dict_get(&s->g->consts, key);
         return *out >= 0 || unknown_value(s, at, "@", key, &s->g->consts);
     }
     if (steps && lex_eat(&s->lex, "$")) {
@@ -190,7 +190,7 @@ static bool parse_constant(GraphParse *s)
     if (!lex_name(&s->lex, &key))
         return false;
     at.len = (int)(s->lex.p - s->lex.start) + 1 - at.col;
-    if (map_get(&s->g->consts, key) >= 0) {
+    if (dict_get(&s->g->consts, key) >= 0) {
         error_at(at, "constant @%s stands twice", key);
         return false;
     }
@@ -246,7 +246,7 @@ static bool bind_outputs(GraphParse *s, const Outputs *outputs)
 {
     for (int i = 0; i < outputs->n; i++) {
         const Output *o = &outputs->v[i];
-        ValueId id = map_get(o->constant ? &s->g->consts : &s->values, o->key);
+        ValueId id = dict_get(o->constant ? &s->g->consts : &s->values, o->key);
         if (id < 0) {
             error_at(o->at, "output %s is never made", o->key);
             return false;
@@ -309,6 +309,6 @@ static bool parse_graph(GraphParse *s)
 
 Graph *graph_parse(Arena *arena, const char *text, int file)
 {
-    GraphParse s = {.lex = lex_new(arena, text, file), .arena = arena, .values = map_new(arena)};
+    GraphParse s = {.lex = lex_new(arena, text, file), .arena = arena, .values = dict_new(arena)};
     return parse_graph(&s) ? s.g : NULL;
 }

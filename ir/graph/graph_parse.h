@@ -8,7 +8,7 @@ typedef struct GraphParse {
     Lex lex;
     Arena *arena;
     Graph *g;
-    Map values;             /* "%" names -> ValueId */
+    Dict values;            /* "%" names -> ValueId */
 } GraphParse;
 typedef struct Stored { Type type; Layout layout; Region region; int64_t offset, bytes; } Stored;
 typedef VEC(Ref) Refs;

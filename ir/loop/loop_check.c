@@ -105,7 +105,7 @@ static void check_call(ProgramCheck *c, const Call *call)
             check_overlap(c, k, call, i, j);
 }
 
-static void check_name(ProgramCheck *c, Map *names, const char *what, const char *name)
+static void check_name(ProgramCheck *c, Dict *names, const char *what, const char *name)
 {
     const char *wrong = name_refused(names, what, name);
     if (wrong)
@@ -115,7 +115,7 @@ static void check_name(ProgramCheck *c, Map *names, const char *what, const char
 const char *program_check(const Program *p)
 {
     ProgramCheck c = {.p = p};
-    Map buffers = map_new(p->arena), kernels = map_new(p->arena);
+    Dict buffers = dict_new(p->arena), kernels = dict_new(p->arena);
     if (!name_valid(p->name))
         program_error(&c, "the program's name '%s' is not a free C identifier", p->name ? p->name : "");
     if (p->arena_bytes < 0 || !power_of_two(p->arena_align))

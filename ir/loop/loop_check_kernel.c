@@ -188,7 +188,7 @@ static void check_block(KernelCheck *c, const Block *b)
 
 /* ---- the whole kernel ---- */
 
-static void check_name(KernelCheck *c, Map *names, const char *what, const char *name)
+static void check_name(KernelCheck *c, Dict *names, const char *what, const char *name)
 {
     const char *wrong = name_refused(names, what, name);
     if (wrong)
@@ -209,7 +209,7 @@ static void check_param(KernelCheck *c, const KParam *p)
 
 const char *kernel_check(Arena *A, const Kernel *k)
 {
-    Map names = map_new(A);
+    Dict names = dict_new(A);
     KernelCheck kc = {.A = A, .k = k}, *c = &kc;
     c->var = NEW(A, bool, k->var.n + 1);
     c->fixed = NEW(A, bool, k->var.n + 1);

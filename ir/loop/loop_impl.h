@@ -6,11 +6,11 @@
 enum { MAX_LANES = 64 };
 
 /* Takes name; or why it cannot be had. what: the kind of thing it is for. */
-const char *name_refused(Map *, const char *what, const char *name);
+const char *name_refused(Dict *, const char *what, const char *name);
 /* Names taken so far, each with the number that its next namesake gets. */
-Map names_of(Arena *, const Kernel *);
+Dict names_of(Arena *, const Kernel *);
 /* name itself where it is free, else name_1, name_2, ...; taken from then on. */
-const char *name_unique(Map *, const char *name);
+const char *name_unique(Dict *, const char *name);
 
 /* x with every variable v for which by[v] is not NULL replaced by that, all at once. */
 const Ix *ix_subst_all(Arena *, const Ix *x, const Ix *const *by);
@@ -46,7 +46,7 @@ typedef struct Copy {
     Kernel to;
     const Ix **var;         /* what stands for a variable of from */
     int *reg, *ptr;         /* numbers in to */
-    Map names;
+    Dict names;
     const char *suffix;     /* of names defined now, "" outside unrolled loops */
     int64_t statements;     /* copied so far */
 } Copy;

@@ -11,9 +11,9 @@ typedef struct Lower {
     const Target *t;
     Program *p;
     int *buf;              /* per value: its PBuf, -1 none yet */
-    Map numbers;           /* constants by a hash of their numbers */
-    Map names;             /* of buffers */
-    Map kernels;           /* hash of a kernel, as text -> the last kernel made that has it */
+    Dict numbers;          /* constants by a hash of their numbers */
+    Dict names;            /* of buffers */
+    Dict kernels;          /* hash of a kernel, as text -> the last kernel made that has it */
     VEC(int) earlier;      /* per kernel: the one before it of its hash, -1: none */
     bool strict;           /* functions to the last bits */
     bool weights_far;      /* they outgrow L2: in every run, each comes from beyond it */

@@ -189,15 +189,15 @@ static void parse_param(Parser *P)
     lp_scope_set(P, name, E_PARAM, P->k->param.n - 1);
 }
 
-static void parse_kernel(Parser *P, const Map *kernels)
+static void parse_kernel(Parser *P, const Dict *kernels)
 {
     Kernel k = {0};
     P->k = &k;
-    P->taken = map_new(P->A);
+    P->taken = dict_new(P->A);
     lp_expect(P, "@");
     Tok t = lp_tok(P);
     k.name = lp_name(P);
-    if (map_get(kernels, k.name) >= 0)
+    if (dict_get(kernels, k.name) >= 0)
         lp_fail(P, t, "kernel @%s is defined twice", k.name);
     if (lp_peek(P, "\""))
         k.title = lp_string(P);
@@ -227,7 +227,7 @@ static void parse_argument(Parser *P)
 static const Kernel *parse_function(Parser *P)
 {
     Kernel *k = P->k = NEW(P->A, Kernel, 1);
-    P->taken = map_new(P->A);
+    P->taken = dict_new(P->A);
     lp_expect(P, "function");
     lp_expect(P, "@");
     k->name = lp_name(P);
@@ -248,7 +248,7 @@ const Kernel *xop_function(Arena *A, XOp op, int lanes)
 {
     const struct EmbeddedFile *f = &functions_text[0];
     const char *text = (const char *)f->text;
-    Parser P = {.A = A, .x = lex_new(A, text, diag_file(f->name, text, f->n)), .scope = map_new(A), .widen = lanes};
+    Parser P = {.A = A, .x = lex_new(A, text, diag_file(f->name, text, f->n)), .scope = dict_new(A), .widen = lanes};
     const Kernel *k = NULL;
     while (lp_tok(&P).n && !P.failed && (!k || strcmp(k->name, xop_info[op].name)))
         k = parse_function(&P);
@@ -284,13 +284,13 @@ static void parse_data(Parser *P, PBuf *b)
     buf_free(&data);
 }
 
-static void parse_buffer(Parser *P, Map *buffers, bool constant)
+static void parse_buffer(Parser *P, Dict *buffers, bool constant)
 {
     PBuf b = {.kind = BUF_CONST};
     lp_expect(P, constant ? "@" : "%");
     Tok t = lp_tok(P);
     b.name = lp_name(P);
-    if (map_get(buffers, b.name) >= 0)
+    if (dict_get(buffers, b.name) >= 0)
         lp_fail(P, t, "buffer %s is defined twice", b.name);
     lp_expect(P, ":");
     t = lp_tok(P);
@@ -305,11 +305,11 @@ static void parse_buffer(Parser *P, Map *buffers, bool constant)
         b.align = (int)lp_int(P, 1 << 30);
     if (constant && lp_accept(P, "="))
         parse_data(P, &b);
-    map_put(buffers, b.name, P->prog->buf.n);
+    dict_put(buffers, b.name, P->prog->buf.n);
     PUSH(P->A, &P->prog->buf, b);
 }
 
-static Arg parse_arg(Parser *P, const Map *buffers)
+static Arg parse_arg(Parser *P, const Dict *buffers)
 {
     Arg a = {.buf = ARG_ARENA};
     if (!lp_accept(P, "arena")) {
@@ -318,7 +318,7 @@ static Arg parse_arg(Parser *P, const Map *buffers)
             lp_expect(P, "%");
         Tok t = lp_tok(P);
         const char *name = lp_name(P);
-        a.buf = map_get(buffers, name);
+        a.buf = dict_get(buffers, name);
         if (a.buf < 0 || (P->prog->buf.v[a.buf].kind == BUF_CONST) != constant)
             lp_fail(P, t, "there is no buffer %c%s", constant ? '@' : '%', name);
     }
@@ -327,14 +327,14 @@ static Arg parse_arg(Parser *P, const Map *buffers)
     return a;
 }
 
-static void parse_prog_call(Parser *P, const Map *buffers, const Map *kernels)
+static void parse_prog_call(Parser *P, const Dict *buffers, const Dict *kernels)
 {
     Call c = {0};
     lp_expect(P, "@");
     Tok t = lp_tok(P);
     const char *name = lp_name(P);
     c.loc = t.loc;
-    c.kernel = map_get(kernels, name);
+    c.kernel = dict_get(kernels, name);
     if (c.kernel < 0)
         lp_fail(P, t, "there is no kernel @%s", name);
     lp_expect(P, "(");
@@ -347,8 +347,8 @@ static void parse_prog_call(Parser *P, const Map *buffers, const Map *kernels)
 Program *program_parse(Arena *A, const char *text, int file)
 {
     Program *prog = NEW(A, Program, 1);
-    Parser P = {.A = A, .x = lex_new(A, text, file), .prog = prog, .scope = map_new(A)};
-    Map buffers = map_new(A), kernels = map_new(A);
+    Parser P = {.A = A, .x = lex_new(A, text, file), .prog = prog, .scope = dict_new(A)};
+    Dict buffers = dict_new(A), kernels = dict_new(A);
     prog->arena = A;
     lp_expect(&P, "program");
     lp_expect(&P, "@");
@@ -365,7 +365,7 @@ Program *program_parse(Arena *A, const char *text, int file)
             parse_buffer(&P, &buffers, constant);
         } else if (lp_accept(&P, "kernel")) {
             parse_kernel(&P, &kernels);
-            map_put(&kernels, prog->kernel.v[prog->kernel.n - 1].name, prog->kernel.n - 1);
+            dict_put(&kernels, prog->kernel.v[prog->kernel.n - 1].name, prog->kernel.n - 1);
         } else if (lp_accept(&P, "call")) {
             parse_prog_call(&P, &buffers, &kernels);
         } else {

@@ -10,7 +10,7 @@
 
 typedef struct Tok { Loc loc; const char *s; int n; } Tok; /* n 0: the end */
 
-/* What a name stands for: kind and number, packed for a Map. */
+/* What a name stands for: kind and number, packed for a Dict. */
 typedef enum Entity { E_PARAM, E_VAR, E_REG, E_PTR, NENTITIES } Entity;
 typedef struct Shadow { const char *name; int before; } Shadow;
 
@@ -23,7 +23,7 @@ typedef struct Parser {
     VT result;              /* of the function that is being read */
     Program *prog;
     Kernel *k;
-    Map scope, taken;       /* names as written to entities; names given */
+    Dict scope, taken;      /* names as written to entities; names given */
     VEC(Shadow) shadow;     /* what to restore when a block ends */
 } Parser;
 

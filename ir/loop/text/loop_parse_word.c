@@ -129,22 +129,22 @@ bool lp_nest(Parser *P)
 
 void lp_scope_set(Parser *P, const char *name, Entity kind, int number)
 {
-    PUSH(P->A, &P->shadow, (Shadow){name, map_get(&P->scope, name)});
-    map_put(&P->scope, name, number * NENTITIES + (int)kind);
+    PUSH(P->A, &P->shadow, (Shadow){name, dict_get(&P->scope, name)});
+    dict_put(&P->scope, name, number * NENTITIES + (int)kind);
 }
 
 void lp_scope_restore(Parser *P, int mark)
 {
     while (P->shadow.n > mark) {
         Shadow s = P->shadow.v[--P->shadow.n];
-        map_put(&P->scope, s.name, s.before);
+        dict_put(&P->scope, s.name, s.before);
     }
 }
 
 /* The number of the entity of this kind that name stands for; -1 where it is another thing or nothing. */
 int lp_scope_find(const Parser *P, const char *name, Entity kind)
 {
-    int v = map_get(&P->scope, name);
+    int v = dict_get(&P->scope, name);
     return v >= 0 && v % NENTITIES == (int)kind ? v / NENTITIES : -1;
 }
 

@@ -94,12 +94,12 @@ static void test_constants(void)
     SAME(constants(s), "constant weight gamma");
     SAME(output_type(s, 0), "f32[3,1,1]");
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    const Tensor *t = s->graph->value.v[map_get(&s->graph->consts, "constant")].tensor;
+    const Tensor *t = s->graph->value.v[dict_get(&s->graph->consts, "constant")].tensor;
     CU_ASSERT_EQUAL(tensor_at(t, 1), 2.5);
     CU_ASSERT_EQUAL(tensor_at(t, 2), -3.0);
     s = load_steps("", "{op: constant, value: 'dim(x, 2) * 2.0', shape: [1, 2], as: c}, {op: neg, in: c}");
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    CU_ASSERT_EQUAL(tensor_at(s->graph->value.v[map_get(&s->graph->consts, "constant")].tensor, 1), 32.0);
+    CU_ASSERT_EQUAL(tensor_at(s->graph->value.v[dict_get(&s->graph->consts, "constant")].tensor, 1), 32.0);
 }
 
 /* ---- operators ---- */
@@ -113,15 +113,15 @@ static void test_tensors(void)
     Spec *s = load_steps("", "{op: conv2d, out: 4, kernel: [3, 5], groups: 2, pad: [1, 2], stride: [2, 1]}");
     SAME(output_type(s, 0), "f32[1,4,8,16]");
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    SAME(type_text(arena, &s->graph->value.v[map_get(&s->graph->consts, "weight")].type), "f32[4,4,3,5]");
+    SAME(type_text(arena, &s->graph->value.v[dict_get(&s->graph->consts, "weight")].type), "f32[4,4,3,5]");
     SAME(output_type(load_steps("params: {p: [1, 2, 3, 4]}", "{op: max_pool, kernel: 5, stride: 1, pad: $p}"), 0),
          "f32[1,8,16,18]");
     s = load_steps("", "{op: conv_transpose2d, out: 6, kernel: 2, stride: 2, groups: 2, bias: false}");
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    SAME(type_text(arena, &s->graph->value.v[map_get(&s->graph->consts, "weight")].type), "f32[8,3,2,2]");
+    SAME(type_text(arena, &s->graph->value.v[dict_get(&s->graph->consts, "weight")].type), "f32[8,3,2,2]");
     s = load_steps("", "{op: scale, axis: -1}");
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    SAME(type_text(arena, &s->graph->value.v[map_get(&s->graph->consts, "weight")].type), "f32[16]");
+    SAME(type_text(arena, &s->graph->value.v[dict_get(&s->graph->consts, "weight")].type), "f32[16]");
     s = load_steps("", "{op: gelu, approximate: tanh}, {op: leaky_relu, alpha: 0.5 / 2}, "
                        "{op: mean, axes: [2, 3], keep: true}");
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);

@@ -78,7 +78,7 @@ static inline Graph *graph(const char *names, ...)
 
 static inline const Tensor *constant(const Graph *g, const char *name)
 {
-    int v = map_get(&g->consts, name);
+    int v = dict_get(&g->consts, name);
     return v < 0 ? NULL : g->value.v[v].tensor;
 }
 

@@ -116,24 +116,24 @@ static void test_vec_buf(void)
 static void test_map(void)
 {
     Arena *a = arena_new();
-    Map m = map_new(a);
+    Dict m = dict_new(a);
     char key[20];
-    CU_ASSERT_EQUAL(map_get(&m, "x"), -1);
+    CU_ASSERT_EQUAL(dict_get(&m, "x"), -1);
     for (int i = 0; i < 5000; i++) {
         sprintf(key, "k%d", i);
-        map_put(&m, key, i);
-        if (map_get(&m, "absent") != -1)
+        dict_put(&m, key, i);
+        if (dict_get(&m, "absent") != -1)
             CU_FAIL("map found an absent key");
     }
-    map_put(&m, "k77", -5);
+    dict_put(&m, "k77", -5);
     CU_ASSERT_EQUAL(m.n, 5000);
     for (int i = 0; i < 5000; i++) {
         sprintf(key, "k%d", i);
-        if (map_get(&m, key) != (i == 77 ? -5 : i))
+        if (dict_get(&m, key) != (i == 77 ? -5 : i))
             CU_FAIL("map lost a key");
     }
-    CU_ASSERT_EQUAL(map_get(&m, "k5000"), -1);
-    CU_ASSERT_EQUAL(map_get(&m, ""), -1);
+    CU_ASSERT_EQUAL(dict_get(&m, "k5000"), -1);
+    CU_ASSERT_EQUAL(dict_get(&m, ""), -1);
     arena_free(a);
 }
 

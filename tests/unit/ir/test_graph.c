@@ -152,7 +152,7 @@ static void test_clone(void)
     c->node.v[0].attr.groups = 3;
     c->value.v[0].type.dim[0] = 7;
     CU_ASSERT(!graph_diff(a, g, must_parse(a, fused)));
-    CU_ASSERT(c->value.v[map_get(&c->consts, "k")].tensor->data == g->value.v[map_get(&g->consts, "k")].tensor->data);
+    CU_ASSERT(c->value.v[dict_get(&c->consts, "k")].tensor->data == g->value.v[dict_get(&g->consts, "k")].tensor->data);
     arena_free(b);
     arena_free(a);
 }
@@ -265,7 +265,7 @@ static void test_eval(void)
     CU_ASSERT(s.calls[g->output.v[0]] == 1 && s.calls[g->output.v[1]] == 1 && s.calls[g->output.v[2]] == 1);
     CU_ASSERT_EQUAL(s.v[g->output.v[1]][8], 8);
     CU_ASSERT_EQUAL(s.v[g->output.v[2]][1], -1);
-    CU_ASSERT_EQUAL(s.calls[map_get(&g->consts, "w")], 0);
+    CU_ASSERT_EQUAL(s.calls[dict_get(&g->consts, "w")], 0);
     arena_free(a);
 }
 
@@ -300,7 +300,7 @@ static void test_eval_epilogue(void)
     for (int i = 0; i < 2; i++) {
         g[i] = must_parse(a, arena_printf(a, "graph @g %s%s", head, i ? plain : fused_text));
         CU_ASSERT(!graph_check(g[i]));
-        g[i]->value.v[map_get(&g[i]->consts, "w")].tensor->data = w;
+        g[i]->value.v[dict_get(&g[i]->consts, "w")].tensor->data = w;
         s[i] = eval(a, g[i], (const double *const[]){x, r});
     }
     for (int i = 0; i < g[0]->output.n; i++) {
@@ -325,8 +325,8 @@ static void test_eval_big_linear(void)
         w[i] = (float)(i % 11 - 5);
     for (int i = 0; i < OUT; i++)
         b[i] = (float)i;
-    g->value.v[map_get(&g->consts, "w")].tensor->data = w;
-    g->value.v[map_get(&g->consts, "b")].tensor->data = b;
+    g->value.v[dict_get(&g->consts, "w")].tensor->data = w;
+    g->value.v[dict_get(&g->consts, "b")].tensor->data = b;
     Seen s = eval(a, g, (const double *const[]){x});
     int wrong = 0;
     for (int r = 0; r < 2; r++)

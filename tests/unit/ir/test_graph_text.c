@@ -28,13 +28,13 @@ static void test_text(void)
     float data[108];
     for (int i = 0; i < 108; i++)
         data[i] = (float)i / 7;
-    Tensor *t = g->value.v[map_get(&g->consts, "conv1.weight")].tensor;
+    Tensor *t = g->value.v[dict_get(&g->consts, "conv1.weight")].tensor;
     t->data = data;
     expect_text(print(a, g, PRINT_LAYOUT), fused);
     CU_ASSERT(!graph_diff(a, g, must_parse(a, fused)));
     Graph *full = must_parse(a, print(a, g, PRINT_LAYOUT | PRINT_DATA));
     CU_ASSERT(!graph_diff(a, g, full));
-    CU_ASSERT_EQUAL(tensor_at(full->value.v[map_get(&full->consts, "conv1.weight")].tensor, 5), (double)data[5]);
+    CU_ASSERT_EQUAL(tensor_at(full->value.v[dict_get(&full->consts, "conv1.weight")].tensor, 5), (double)data[5]);
     data[5] = 0;
     CU_ASSERT(strstr(graph_diff(a, g, full), "constant 'conv1.weight' differs at element 5") != NULL);
     arena_free(a);
