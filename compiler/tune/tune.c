@@ -39,9 +39,9 @@ static bool build_base(Tune *t)
 }
 
 /* A network under test; its memory goes with it. */
-typedef struct Trial { Job job; Model *model; const int *group; Schedules schedules; } Trial;
+typedef struct TuneBuild { Job job; Model *model; const int *group; Schedules schedules; } TuneBuild;
 
-static bool build_trial(const Tune *t, Trial *b)
+static bool build_trial(const Tune *t, TuneBuild *b)
 {
     Arena *A = arena_new();
     b->job = *t->job;
@@ -60,7 +60,7 @@ static bool build_trial(const Tune *t, Trial *b)
     return b->model;
 }
 
-static void build_close(Trial *b)
+static void build_close(TuneBuild *b)
 {
     if (b->model)
         model_close(b->model);
@@ -94,7 +94,7 @@ static Times summary(double *base, double *ratio, int n)
 }
 
 /* Per group, and behind the last the whole network. NULL where it was interrupted. */
-static Times *measure_groups(const Tune *t, Trial *b, int stretches)
+static Times *measure_groups(const Tune *t, TuneBuild *b, int stretches)
 {
     Arena *A = b->job.arena;
     int n = t->group.n, calls = t->job->program->call.n, other = b->job.program->call.n;
@@ -125,7 +125,7 @@ static Times *measure_groups(const Tune *t, Trial *b, int stretches)
 /* ---- steps ---- */
 
 /* Messages of a compiler that an interrupt has ended with us are nobody's business. */
-static bool build_or_say(const Tune *t, Trial *b)
+static bool build_or_say(const Tune *t, TuneBuild *b)
 {
     Buf log = {0};
     diag_capture(&log);
@@ -149,7 +149,7 @@ static bool all_best(const Tune *t)
 /* One build and its times, of which the groups that tried something learn. last: all have their best. */
 static bool tune_step(Tune *t, bool last)
 {
-    Trial b = {0};
+    TuneBuild b = {0};
     bool ok = build_or_say(t, &b);
     const Times *times = ok ? measure_groups(t, &b, last ? LAST_STRETCHES : STRETCHES) : NULL;
     for (int i = 0; times && i < t->group.n; i++) {
