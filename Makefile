@@ -41,18 +41,18 @@ RUNTIME  := $(sort $(wildcard runtime_min/*.[ch]))
 # What explore --html writes, but for the numbers.
 PAGE     := $(addprefix compiler/share/explore/,page.html style.css data.js inspect.js passes.js graph.js kernels.js \
                 memory.js page.js)
-SRC      := $(sort $(wildcard $(foreach d,compiler ir passes backends,$(d)/*.c $(d)/*/*.c))) runtime_min/dsq_pool.c
+SRC      := $(sort $(wildcard $(foreach d,compiler ir passes backends,$(d)/*.c $(d)/*/*.c $(d)/*/*/*.c))) runtime_min/dsq_pool.c
 # Without LLVM (LLVM_CONFIG= says so, too) there is the C backend alone, and none.c in place of the other.
 LLVM_CONFIG ?= $(shell command -v llvm-config-19)
 LLVM_SRC := $(filter backends/llvm/%,$(SRC))
 NO_LLVM  := backends/llvm/none.c
 SRC      := $(filter-out $(if $(LLVM_CONFIG),$(NO_LLVM),$(filter-out $(NO_LLVM),$(LLVM_SRC))),$(SRC))
 OBJ      := $(SRC:%.c=$(B)/%.o) $(B)/onnx.pb-c.o
-UNIT     := $(sort $(wildcard tests/unit/*.c))
+UNIT     := $(sort $(wildcard tests/unit/*.c tests/unit/*/*.c))
 # Every other .c of the tests is a program, but for those with a header, which are linked to all.
-SUPPORT  := $(patsubst %.h,$(B)/%.o,$(wildcard tests/exec/*.h))
+SUPPORT  := $(patsubst %.c,$(B)/%.o,$(wildcard $(patsubst %.h,%.c,$(wildcard tests/exec/*.h))))
 FUZZ     := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
-EXEC     := $(filter-out $(SUPPORT:.o=),$(patsubst %.c,$(B)/%,$(sort $(wildcard tests/exec/*.c tests/e2e/*.c tests/bench/*.c))))
+EXEC     := $(filter-out $(SUPPORT:.o=),$(patsubst %.c,$(B)/%,$(sort $(wildcard tests/exec/*.c tests/e2e/*/*.c tests/bench/*.c))))
 UNIT_OBJ := $(UNIT:%.c=$(B)/%.o)
 
 # These goals need no library, or call make again once the packages are there.
@@ -125,10 +125,10 @@ $(B)/onnx.pb-c.o: $(B)/onnx.pb-c.c $(B)/flags
 
 $(patsubst %.c,$(B)/%.o,$(wildcard compiler/onnx/*.c)): | $(B)/onnx.pb-c.h
 
-# ---- tests: tests/unit/test_X.c defines suite_X ----
+# ---- tests: tests/unit/*/test_X.c defines suite_X ----
 $(B)/tests/suites.def: $(UNIT)
 	@mkdir -p $(@D)
-	@printf 'SUITE(%s)\n' $(patsubst tests/unit/test_%.c,%,$(filter tests/unit/test_%,$^)) > $@
+	@printf 'SUITE(%s)\n' $(sort $(patsubst test_%.c,%,$(filter test_%,$(notdir $^)))) > $@
 
 $(B)/tests/unit/%.o: ALL_C += -I$(B)/tests
 $(UNIT_OBJ): | $(B)/tests/suites.def

@@ -42,7 +42,7 @@ const char *target_doc(const char *name)
     return "";
 }
 
-static const Target *row(const char *name)
+static const Target *target_row(const char *name)
 {
     for (int i = 0; i < ntargets; i++)
         if (!strcmp(targets[i].name, name))
@@ -77,7 +77,7 @@ static const Target *native(void)
 {
     static Target t;
     static Machine m;
-    t = *row(host_row());
+    t = *target_row(host_row());
     m = *t.machine;
     t.machine = &m;
     t.name = "native";
@@ -97,7 +97,7 @@ static const Target *native(void)
 
 const Target *target_find(const char *name)
 {
-    return strcmp(name, "native") ? row(name) : native();
+    return strcmp(name, "native") ? target_row(name) : native();
 }
 
 /* ---- instruction sets ---- */
@@ -191,7 +191,7 @@ static const Isa *isa_find(const char *name)
     return NULL;
 }
 
-static const IsaRow *find(const char *isa, enum RowKind kind, XOp op, VT type, const char *name)
+static const IsaRow *find_isa_row(const char *isa, enum RowKind kind, XOp op, VT type, const char *name)
 {
     for (const Isa *s = isa_find(isa); s; s = isa_find(s->extends))
         for (int i = 0; i < s->n; i++) {
@@ -214,13 +214,13 @@ const IsaRow *isa_rows(int i, const char **isa, int *n)
 
 const char *isa_instr(const char *isa, XOp op, VT type, const char *variant)
 {
-    const IsaRow *r = find(isa, ROW_INSTR, op, type, variant);
+    const IsaRow *r = find_isa_row(isa, ROW_INSTR, op, type, variant);
     return r ? r->text[0] : NULL;
 }
 
 static const char *type_text_of(const char *isa, VT type, int which)
 {
-    const IsaRow *r = find(isa, ROW_TYPE, NXOPS, type, NULL);
+    const IsaRow *r = find_isa_row(isa, ROW_TYPE, NXOPS, type, NULL);
     return r ? r->text[which] : NULL;
 }
 
@@ -241,7 +241,7 @@ const char *isa_store(const char *isa, VT type, bool partial)
 
 const char *isa_helper(const char *isa, const char *name)
 {
-    const IsaRow *r = find(isa, ROW_HELPER, NXOPS, (VT){DT_F32, 0}, name);
+    const IsaRow *r = find_isa_row(isa, ROW_HELPER, NXOPS, (VT){DT_F32, 0}, name);
     return r ? r->text[0] : NULL;
 }
 

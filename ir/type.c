@@ -118,7 +118,7 @@ int type_parse(const char *s, Type *out)
 
 /* ---- numbers ---- */
 
-static uint64_t load(const uint8_t *p, int n)
+static uint64_t load_bits(const uint8_t *p, int n)
 {
     uint64_t v = 0;
     for (int i = 0; i < n; i++)
@@ -147,24 +147,24 @@ double tensor_at(const Tensor *t, int64_t i)
 {
     const uint8_t *p = (const uint8_t *)t->data + i * dtype_info[t->stored].size;
     switch (t->stored) {
-    case DT_F32: return bits_f32((uint32_t)load(p, 4));
+    case DT_F32: return bits_f32((uint32_t)load_bits(p, 4));
     case DT_F64: {
-        uint64_t b = load(p, 8);
+        uint64_t b = load_bits(p, 8);
         double d;
         memcpy(&d, &b, sizeof d);
         return d;
     }
-    case DT_F16: return bits_f16((uint32_t)load(p, 2));
-    case DT_BF16: return bits_f32((uint32_t)load(p, 2) << 16);
+    case DT_F16: return bits_f16((uint32_t)load_bits(p, 2));
+    case DT_BF16: return bits_f32((uint32_t)load_bits(p, 2) << 16);
     case DT_I8: return (int8_t)*p;
     case DT_U8: return *p;
     case DT_BOOL: return *p != 0;
-    case DT_I16: return (int16_t)load(p, 2);
-    case DT_U16: return (uint16_t)load(p, 2);
-    case DT_I32: return (int32_t)load(p, 4);
-    case DT_U32: return (uint32_t)load(p, 4);
-    case DT_I64: return (double)(int64_t)load(p, 8);
-    case DT_U64: return (double)load(p, 8);
+    case DT_I16: return (int16_t)load_bits(p, 2);
+    case DT_U16: return (uint16_t)load_bits(p, 2);
+    case DT_I32: return (int32_t)load_bits(p, 4);
+    case DT_U32: return (uint32_t)load_bits(p, 4);
+    case DT_I64: return (double)(int64_t)load_bits(p, 8);
+    case DT_U64: return (double)load_bits(p, 8);
     case NDTYPES: break;
     }
     bug("tensor '%s' is stored as dtype %d", t->name, (int)t->stored);
@@ -174,9 +174,9 @@ double tensor_at(const Tensor *t, int64_t i)
 static float element_f32(const Tensor *t, int64_t i)
 {
     if (t->stored == DT_I64)
-        return (float)(int64_t)load((const uint8_t *)t->data + i * 8, 8);
+        return (float)(int64_t)load_bits((const uint8_t *)t->data + i * 8, 8);
     if (t->stored == DT_U64)
-        return (float)load((const uint8_t *)t->data + i * 8, 8);
+        return (float)load_bits((const uint8_t *)t->data + i * 8, 8);
     return (float)tensor_at(t, i);
 }
 

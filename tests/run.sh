@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
 # Runs the tests and closes with one line, "N passed, N failed, N skipped".
 #
-#   tests/run.sh BUILD [GROUP or FILE ...]      BUILD holds dsqc and the test programs ("make tests")
+#   tests/run.sh BUILD [GROUP, FOLDER or FILE ...]      BUILD holds dsqc and the test programs ("make tests")
 #
 # Groups:
-#   unit   tests/unit/test_*.c, CUnit
+#   unit   tests/unit/*/test_*.c, CUnit
 #   ir     tests/ir/*.dsq: "; run: OPTIONS" of dsqc opt, the input, "; expect:", the output
 #   err    tests/err/*.yaml: compiled with random weights, or "# run: ARGUMENTS" in the first line with % for the file;
 #          tests/err/*.sh: any other command. NAME.expect beside it has the messages and the status. $WORK/out, where
 #          outputs go, may not be there afterwards.
 #   exec   executable scripts in tests/exec: numbers of reference, loop interpreter and C compared
 #   fuzz   tests/fuzz/fuzz_*.c on their corpora and on mutations of those
-#   e2e    executable scripts in tests/e2e: whole networks and the command line
+#   e2e    executable scripts in the folders of tests/e2e: whole networks and the command line
 #
 # Scripts print a line for every case, "ok NAME", "not ok NAME" or "skip NAME: reason"; lines of explanation are
 # indented. They find DSQC (the binary), BUILD and WORK (a folder of their own) in the environment and run at the top of
 # the repository. A skipped case is a failure where CI is set. UPDATE_GOLDEN=1 rewrites what ir and err expect.
 set -u
 cd "$(dirname "$0")/.."
-build=${1:?usage: tests/run.sh BUILD [GROUP or FILE ...]}
+build=${1:?usage: tests/run.sh BUILD [GROUP, FOLDER or FILE ...]}
 shift
 case $build in /*) ;; *) build=$PWD/$build ;; esac
 export BUILD=$build DSQC=$build/dsqc LC_ALL=C NO_COLOR=1
@@ -95,31 +95,42 @@ case_err()
 
 # ---- programs ----
 
+log_of() { echo "$scratch/${1//\//_}.log"; }
+
 # A program that ends badly without having said which case failed is itself the case.
 run_program()
 {
-    local name=$1 status began=$SECONDS
+    local name=$1 status began=$SECONDS log
+    log=$(log_of "$1")
     shift
-    WORK=$(mktemp -d "$scratch/XXXXXX") timeout "${TEST_TIMEOUT:-1200}" "$@" >"$scratch/$name.log" 2>&1 </dev/null
+    WORK=$(mktemp -d "$scratch/XXXXXX") timeout "${TEST_TIMEOUT:-1200}" "$@" >"$log" 2>&1 </dev/null
     status=$?
-    if [ $status != 0 ] && ! grep -q '^not ok ' "$scratch/$name.log"; then
-        echo "not ok $name: exit status $status" >>"$scratch/$name.log"
-    elif ! grep -qE '^(not ok|ok|skip) ' "$scratch/$name.log"; then
-        echo "not ok $name: no case ran" >>"$scratch/$name.log"
+    if [ $status != 0 ] && ! grep -q '^not ok ' "$log"; then
+        echo "not ok $name: exit status $status" >>"$log"
+    elif ! grep -qE '^(not ok|ok|skip) ' "$log"; then
+        echo "not ok $name: no case ran" >>"$log"
     fi
     echo "  $name: $((SECONDS - began)) s"
 }
 
-# The programs of a group, each by the name that its log has.
+# Those of some files that are executable.
+scripts()
+{
+    local f
+    for f; do [ ! -f "$f" ] || [ ! -x "$f" ] || echo "$f"; done
+}
+
+# The programs of a group or folder: paths, but for those of unit and fuzz.
 programs()
 {
     local f
     case $1 in
     unit) echo unit ;;
     fuzz) for f in tests/fuzz/fuzz_*.c; do basename "$f" .c; done ;;
-    exec | e2e) for f in "tests/$1"/*; do [ ! -f "$f" ] || [ ! -x "$f" ] || echo "${f##*/}"; done ;;
+    exec) scripts tests/exec/* ;;
+    e2e) scripts tests/e2e/*/* ;;
     tests/ir/* | tests/err/* | ir | err) ;;
-    *) basename "$1" ;;
+    *) if [ -d "$1" ]; then scripts "${1%/}"/*; else echo "$1"; fi ;;
     esac
 }
 
@@ -132,8 +143,7 @@ start()
         # shellcheck disable=SC2046
         run_program "$name" "$BUILD/tests/fuzz/$name" "${FUZZ_MUTATIONS:-300}" $(find "$CORPUS/${name#fuzz_}" -type f | sort)
         ;;
-    exec | e2e) run_program "$name" "tests/$group/$name" ;;
-    *) run_program "$name" "$group" ;;
+    *) run_program "$name" "$name" ;;
     esac
 }
 
@@ -161,7 +171,7 @@ run_programs()
     while read -r group name; do
         while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
         start "$group" "$name" &
-    done < <(for name in $longest; do grep " $name\$" <<<"$all"; done; grep -vE " (${longest// /|})\$" <<<"${all%$'\n'}")
+    done < <(for name in $longest; do grep "[ /]$name\$" <<<"$all"; done; grep -vE "[ /](${longest// /|})\$" <<<"${all%$'\n'}")
     wait
 }
 
@@ -176,7 +186,7 @@ report_group()
     *)
         for name in $(programs "$group"); do
             echo "  $name"
-            cat "$scratch/$name.log"
+            cat "$(log_of "$name")"
         done
         ;;
     esac

@@ -14,7 +14,7 @@ const char *c_macro_part(Arena *, const char *);  /* what an input or output is 
    of shadowing. */
 typedef struct Names {
     Arena *A;
-    Map used, next;        /* names taken (1); the number of the next namesake */
+    Dict used, next;        /* names taken (1); the number of the next namesake */
     VEC(const char *) order;
     const struct Names *outer;
     const char *isa;
@@ -53,7 +53,7 @@ typedef struct CFile {
     const char *arena, *weights, *executor, *hook, *user, *mem, *mode; /* names in NAME_run and its siblings */
     KernelText *kernel;
     Blob blob;                      /* where constants lie in NAME.bin, if they are not arrays */
-    Map needed;                     /* types and helpers that were printed */
+    Dict needed;                     /* types and helpers that were printed */
     Buf types, helpers;
     bool special;                   /* DSQ_INF or DSQ_NAN is used */
 } CFile;
@@ -101,6 +101,13 @@ typedef struct KPrint {
     const Block *held;               /* the block at work, if its loads must stay in registers; else NULL */
     bool fresh;                      /* such a block is inside this one: loads of this one must not stay */
 } KPrint;
+/* Statements that belong together share a line (line.c): of one kind, or settings behind the definition that they use.
+   c_put_buf frees its buffer. */
+enum { GROUP_LET = 1, GROUP_SET, GROUP_STORE, GROUP_POINTER };
+void c_put(KPrint *, const char *, int group);
+void c_put_buf(KPrint *, Buf *, int group);
+void c_put_definition(KPrint *, const char *type, const char *list); /* "f32x8" and "w0 = ...;" */
+void c_end_line(KPrint *);
 /* Sets held and fresh for a block (hold.c). */
 void c_hold_begin(KPrint *, const Block *);
 /* The pattern for a let's load that tells the compiler what to keep in a register. Its operand is the load's text or,

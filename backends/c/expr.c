@@ -31,7 +31,7 @@ static int operand_prec(const char *pattern, const char *at, int prec)
     return at == pattern || prec == PREC_POSTFIX ? prec : prec + 1;
 }
 
-static void operand(KPrint *k, Buf *b, const Operands *o, int i, int prec)
+static void print_operand(KPrint *k, Buf *b, const Operands *o, int i, int prec)
 {
     if (o->text[i])
         buf_puts(b, o->text[i]);
@@ -52,7 +52,7 @@ void c_pattern(KPrint *k, Buf *b, const char *pattern, const Operands *o)
         const char *at = p++;
         switch (*p) {
         case 'a': case 'b': case 'c': case 'd':
-            operand(k, b, o, *p - 'a', operand_prec(pattern, at, prec));
+            print_operand(k, b, o, *p - 'a', operand_prec(pattern, at, prec));
             break;
         case 'p': buf_puts(b, o->p); break;
         case 'n': case 'i': buf_printf(b, "%d", o->n); break;
@@ -63,7 +63,7 @@ void c_pattern(KPrint *k, Buf *b, const char *pattern, const Operands *o)
 }
 
 /* A spelling in its place, with parentheses where it binds less than it must. */
-static void place(KPrint *k, Buf *b, const char *pattern, const Operands *o, int prec)
+static void print_spelling(KPrint *k, Buf *b, const char *pattern, const Operands *o, int prec)
 {
     int mine = pattern_prec(pattern);
     c_need(k->c, pattern);
@@ -79,19 +79,19 @@ const char *c_reg(const KPrint *k, int reg, int nix, const Ix *const *ix)
     return k->elem[reg][reg_offset(&k->k->reg.v[reg], nix, ix)];
 }
 
-static void constant(KPrint *k, Buf *b, const Expr *e, int prec)
+static void print_constant(KPrint *k, Buf *b, const Expr *e, int prec)
 {
     Buf s = {0};
     c_number(k->c, &s, e->type.elem, e->imm);
     if (e->type.lanes > 1) {
         c_typename(k->c, e->type);
-        place(k, b, isa_instr(k->c->isa, X_splat, e->type, ""), &(Operands){.text = {s.s}}, prec);
+        print_spelling(k, b, isa_instr(k->c->isa, X_splat, e->type, ""), &(Operands){.text = {s.s}}, prec);
     } else
         buf_printf(b, *s.s == '-' && prec > PREC_UNARY ? "(%s)" : "%s", s.s);
     buf_free(&s);
 }
 
-static void load(KPrint *k, Buf *b, const Expr *e, int prec)
+static void print_load(KPrint *k, Buf *b, const Expr *e, int prec)
 {
     const Ix *at = linear_offset(k->A, k->k, e->ref, e->nix, e->ix);
     if (e->type.lanes == 1) {
@@ -105,7 +105,7 @@ static void load(KPrint *k, Buf *b, const Expr *e, int prec)
         row = arena_printf(k->A, "%s(%%p, %%n)", c_part(k->c, e->type, false));
     Buf p = {0};
     c_address(k, &p, e->ref, at);
-    place(k, b, row, &(Operands){.p = p.s, .n = e->n}, prec);
+    print_spelling(k, b, row, &(Operands){.p = p.s, .n = e->n}, prec);
     buf_free(&p);
 }
 
@@ -139,20 +139,20 @@ static void operation(KPrint *k, Buf *b, const Expr *e, int prec)
         static const char *const operands[] = {"", "%a", "%a, %b", "%a, %b, %c", "%a, %b, %c, %d"};
         row = arena_printf(k->A, "%s(%s)", c_lanewise(k->c, e->op, t), operands[xop_info[e->op].arity]);
     }
-    place(k, b, row, &(Operands){.e = a, .n = (int)e->imm}, prec);
+    print_spelling(k, b, row, &(Operands){.e = a, .n = (int)e->imm}, prec);
 }
 
 void c_expr(KPrint *k, Buf *b, const Expr *e, int prec)
 {
     switch (e->op) {
     case X_const:
-        constant(k, b, e, prec);
+        print_constant(k, b, e, prec);
         break;
     case X_reg:
         buf_puts(b, c_reg(k, e->ref, e->nix, e->ix));
         break;
     case X_load:
-        load(k, b, e, prec);
+        print_load(k, b, e, prec);
         break;
     case X_index:
         if (k->wide) {

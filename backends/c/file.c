@@ -11,7 +11,7 @@ static bool marks_kernel(const char *s, size_t n)
     return n > 0 && *s == 'k' && 1 + strspn(s + 1, "0123456789") == n;
 }
 
-static bool is_ours(const char *s, size_t n)
+static bool is_reserved_word(const char *s, size_t n)
 {
     static const char *const word[] = {"w",         "run",  "mt",   "trace", "weights", "selftest",
                                        "arguments", "head", "args", "part"};
@@ -31,7 +31,7 @@ static const char *inner(CFile *c, const char *mark, const char *name)
     for (const char *p = name; *p;) {
         size_t n = strcspn(p, "_");
         if (n)
-            buf_printf(&b, "_%s%.*s", is_ours(p, n) && (*mark || p > name) ? "x" : "", (int)n, p);
+            buf_printf(&b, "_%s%.*s", is_reserved_word(p, n) && (*mark || p > name) ? "x" : "", (int)n, p);
         p += n + (p[n] == '_');
     }
     const char *s = names_take(&c->global, b.s);
@@ -63,12 +63,12 @@ static void name_kernels(CFile *c)
 }
 
 /* SQUARE_IMAGE_ELEMS; inputs and outputs whose names differ in case or underscores alone are numbered. */
-static const char *port_macro(CFile *c, Map *taken, const char *name)
+static const char *port_macro(CFile *c, Dict *taken, const char *name)
 {
     const char *part = c_macro_part(c->A, name), *unique = part;
-    for (int i = 2; map_get(taken, unique) > 0; i++)
+    for (int i = 2; dict_get(taken, unique) > 0; i++)
         unique = arena_printf(c->A, "%s%d", part, i);
-    map_put(taken, unique, 1);
+    dict_put(taken, unique, 1);
     return arena_printf(c->A, "%s_%s_ELEMS", c->MODEL, unique);
 }
 
@@ -81,7 +81,7 @@ static void name_buffers(CFile *c)
         if (p->buf.v[i].kind == BUF_CONST)
             c->buf[i] = inner(c, "_w", p->buf.v[i].name);
     Names run = names_new(c->A, c->isa, &c->global);
-    Map macro = map_new(c->A);
+    Dict macro = dict_new(c->A);
     names_take(&run, "args"); /* a variable in NAME_run_mt */
     for (int i = 0; i < p->buf.n; i++)
         if (p->buf.v[i].kind != BUF_CONST) {
@@ -100,7 +100,7 @@ static void name_buffers(CFile *c)
 CFile c_file(Arena *A, const Program *p, const BackendOptions *o)
 {
     const char *why;
-    CFile c = {.A = A, .p = p, .o = o, .isa = o->target->isa, .needed = map_new(A)};
+    CFile c = {.A = A, .p = p, .o = o, .isa = o->target->isa, .needed = dict_new(A)};
     if (!c_model_name_is_free(A, p->name, &why))
         bug("a model cannot be called '%s' in C: it %s", p->name, why);
     c.global = names_new(A, c.isa, NULL);
@@ -109,9 +109,9 @@ CFile c_file(Arena *A, const Program *p, const BackendOptions *o)
     c.arguments = arena_printf(A, "%s_bad_arguments", c.model);
     static const char *const mine[] = {"run", "run_mt", "run_trace", "weights", "selftest", "bad_arguments"};
     for (int i = 0; i < LEN(mine); i++)
-        map_put(&c.global.used, arena_printf(A, "%s_%s", c.model, mine[i]), 1);
-    map_put(&c.global.used, "flush_begin", 1);
-    map_put(&c.global.used, "flush_set", 1);
+        dict_put(&c.global.used, arena_printf(A, "%s_%s", c.model, mine[i]), 1);
+    dict_put(&c.global.used, "flush_begin", 1);
+    dict_put(&c.global.used, "flush_set", 1);
     name_kernels(&c);
     name_buffers(&c);
     if (o->weights_as != WEIGHTS_C)
@@ -174,7 +174,7 @@ static bool weights_header(CFile *c, const Buf *arrays, OutDir *dir)
     return ok;
 }
 
-static bool source(CFile *c, OutDir *dir)
+static bool write_source(CFile *c, OutDir *dir)
 {
     Buf body = {0}, all = {0}, arrays = {0};
     c_constants(c, c->o->weights_as == WEIGHTS_C ? &arrays : &body);
@@ -231,7 +231,7 @@ bool backend_c(const Program *p, const BackendOptions *o, OutDir *dir)
 {
     Arena *A = arena_new();
     CFile c = c_file(A, p, o);
-    bool ok = source(&c, dir) && header(&c, dir) && runtime(&c, dir) && c_blob(&c, dir);
+    bool ok = write_source(&c, dir) && header(&c, dir) && runtime(&c, dir) && c_blob(&c, dir);
     c_file_free(&c);
     arena_free(A);
     return ok;

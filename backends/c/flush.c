@@ -4,9 +4,9 @@
    last. */
 #include "c.h"
 
-typedef struct FlushMode { const char *type, *read, *set; const char *bits; } FlushMode;
+typedef struct CFlushMode { const char *type, *read, *set; const char *bits; } CFlushMode;
 
-static const FlushMode modes[] = {
+static const CFlushMode modes[] = {
     /* FTZ and DAZ: Intel SDM vol. 1, 10.2.3 */
     [FLUSH_MXCSR] = {"unsigned", "__asm__ volatile(\"stmxcsr %0\" : \"=m\"(mode))",
                      "__asm__ volatile(\"ldmxcsr %0\" : : \"m\"(mode) : \"memory\")", "0x8040u"},
@@ -18,7 +18,7 @@ static const FlushMode modes[] = {
                      "__asm__ volatile(\"vmsr fpscr, %0\" : : \"r\"(mode) : \"memory\")", "0x1000000u"},
 };
 
-static const FlushMode *mode_of(const CFile *c) { return &modes[c->o->target->flush]; }
+static const CFlushMode *mode_of(const CFile *c) { return &modes[c->o->target->flush]; }
 
 const char *c_flush_type(const CFile *c) { return c->p->flush_to_zero ? mode_of(c)->type : NULL; }
 
@@ -28,7 +28,7 @@ void c_flush_helpers(const CFile *c, Buf *b)
         return;
     if (c->o->target->flush == FLUSH_NONE)
         bug("C backend: %s has no mode that flushes to zero", c->o->target->name);
-    const FlushMode *m = mode_of(c);
+    const CFlushMode *m = mode_of(c);
     buf_puts(b, "#ifndef DSQ_HAS_flush_begin\n#define DSQ_HAS_flush_begin\n"); /* several models in one unit */
     buf_printf(b, "static inline void flush_set(%s mode)\n{\n    %s;\n}\n\n", m->type, m->set);
     buf_printf(b, "/* Subnormal operands and results are zeros from now on. The mode that was. */\n"

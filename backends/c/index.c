@@ -51,7 +51,7 @@ static bool is_product(const KPrint *p, const Term *t)
            ((t->atom.kind == ATOM_DIV || t->atom.kind == ATOM_MOD) && plain_division(p, &t->atom));
 }
 
-static int64_t magnitude(int64_t k)
+static int64_t abs_factor(int64_t k)
 {
     return k < 0 ? -k : k;
 }
@@ -62,7 +62,7 @@ static const Term **readable(KPrint *p, const Ix *x)
     const Term **t = NEW(p->A, const Term *, x->n + 1);
     for (int i = 0; i < x->n; i++) {
         int j = i;
-        for (; j > 0 && magnitude(t[j - 1]->k) < magnitude(x->t[i].k); j--)
+        for (; j > 0 && abs_factor(t[j - 1]->k) < abs_factor(x->t[i].k); j--)
             t[j] = t[j - 1];
         t[j] = &x->t[i];
     }
@@ -91,11 +91,11 @@ void c_ix(KPrint *p, Buf *b, const Ix *x, int prec)
         int64_t k = t[i]->k;
         buf_puts(b, i == 0 && !const_first ? k < 0 ? "-" : "" : k < 0 ? " - " : " + ");
         c_atom(p, b, &t[i]->atom);
-        if (magnitude(k) != 1)
-            buf_printf(b, "*%lld", (long long)magnitude(k));
+        if (abs_factor(k) != 1)
+            buf_printf(b, "*%lld", (long long)abs_factor(k));
     }
     if ((x->c || !x->n) && !const_first)
-        buf_printf(b, x->n ? x->c < 0 ? " - %lld" : " + %lld" : "%lld", (long long)(x->n ? magnitude(x->c) : x->c));
+        buf_printf(b, x->n ? x->c < 0 ? " - %lld" : " + %lld" : "%lld", (long long)(x->n ? abs_factor(x->c) : x->c));
     if (mine < prec)
         buf_putc(b, ')');
 }

@@ -3,68 +3,6 @@
 
 #include <string.h>
 
-/* ---- lines ---- */
-
-static void flush(KPrint *k)
-{
-    if (k->line.n)
-        buf_printf(k->out, "%*s%s\n", 4 * k->depth, "", k->line.s);
-    k->line.n = 0;
-}
-
-/* Where to break a line that is longer than room: behind a comma or before a sign, outside as many parentheses as can
-   be without leaving half of the line empty. 0: nowhere. */
-static size_t break_at(const char *s, size_t room)
-{
-    size_t best = 0;
-    int depth = 0, least = 1000;
-    for (size_t i = 1; s[i] && i < room; i++) {
-        depth += (s[i] == '(' || s[i] == '[') - (s[i] == ')' || s[i] == ']');
-        bool sign = (s[i + 1] == '+' || s[i + 1] == '-') && s[i + 2] == ' ';
-        bool may = s[i] == ' ' && (s[i - 1] == ',' || s[i - 1] == ';' || sign);
-        if (may && (depth <= least || best < room / 2)) {
-            best = i;
-            least = depth;
-        }
-    }
-    return best;
-}
-
-static void long_line(KPrint *k, const char *s)
-{
-    int indent = 4 * k->depth;
-    size_t at;
-    while (strlen(s) + (size_t)indent > COLUMNS && (at = break_at(s, (size_t)imax(COLUMNS - indent, 40)))) {
-        buf_printf(k->out, "%*s%.*s\n", indent, "", (int)at, s);
-        s += at + 1;
-        indent = 4 * k->depth + 4;
-    }
-    buf_printf(k->out, "%*s%s\n", indent, "", s);
-}
-
-enum { GROUP_LET = 1, GROUP_SET, GROUP_STORE, GROUP_POINTER };
-
-/* Statements that belong together share a line: of one kind, or settings behind the definition that they use. */
-static void put(KPrint *k, const char *s, int group)
-{
-    size_t room = (size_t)(COLUMNS - 4 * k->depth);
-    bool together = group == k->group || (group == GROUP_SET && k->group == GROUP_LET && strstr(s, k->defined));
-    if (!together || k->line.n + 1 + strlen(s) > room)
-        flush(k);
-    k->group = group;
-    if (strlen(s) > room) {
-        long_line(k, s);
-        return;
-    }
-    buf_printf(&k->line, "%s%s", k->line.n ? " " : "", s);
-}
-
-static void put_buf(KPrint *k, Buf *b, int group)
-{
-    put(k, b->s, group);
-    buf_free(b);
-}
-
 /* ---- statements ---- */
 
 /* Is this where the thing is declared? Its scope is the block that is open. */
@@ -78,7 +16,7 @@ static bool declares(KPrint *k, int *at)
 
 static void close_scope(KPrint *k)
 {
-    flush(k);
+    c_end_line(k);
     k->depth--;
     names_release(&k->local, k->scope.v[--k->scope.n]);
     for (int i = 0; i < k->k->var.n; i++)
@@ -87,20 +25,6 @@ static void close_scope(KPrint *k)
         k->ptr_at[i] = k->ptr_at[i] > k->depth ? 0 : k->ptr_at[i];
     for (int i = 0; i < k->k->reg.n; i++)
         k->reg_at[i] = k->reg_at[i] > k->depth ? 0 : k->reg_at[i];
-}
-
-/* Definitions of one type share it: f32x8 w0 = ..., w1 = ...; */
-static void define(KPrint *k, const char *type, const char *list)
-{
-    size_t room = (size_t)(COLUMNS - 4 * k->depth);
-    if (k->line.n && k->group == GROUP_LET && !strcmp(k->defined_type, type) && k->line.n + 1 + strlen(list) <= room) {
-        k->line.n--; /* the semicolon */
-        buf_printf(&k->line, ", %s", list);
-    } else {
-        flush(k);
-        put(k, arena_printf(k->A, "%s %s", type, list), GROUP_LET);
-    }
-    k->defined_type = type;
 }
 
 /* acc, acc3 and acc3_1, or acc0_3 where the name ends in a digit. */
@@ -170,9 +94,9 @@ static void let(KPrint *k, const Stmt *s)
     }
     buf_putc(&b, ';');
     if (first)
-        define(k, type, b.s);
+        c_put_definition(k, type, b.s);
     else
-        put(k, b.s, GROUP_SET);
+        c_put(k, b.s, GROUP_SET);
     buf_free(&b);
     buf_free(&init);
 }
@@ -197,17 +121,17 @@ static const Expr *increment(KPrint *k, const Stmt *s)
     return same_element(e->a[0], s) ? e->a[1] : same_element(e->a[1], s) ? e->a[0] : NULL;
 }
 
-static void set(KPrint *k, const Stmt *s)
+static void print_set(KPrint *k, const Stmt *s)
 {
     Buf b = {0};
     const Expr *by = increment(k, s);
     buf_printf(&b, "%s %s ", c_reg(k, s->ref, s->nix, s->ix), by ? "+=" : "=");
     c_expr(k, &b, by ? by : s->val, PREC_ANY);
     buf_putc(&b, ';');
-    put_buf(k, &b, GROUP_SET);
+    c_put_buf(k, &b, GROUP_SET);
 }
 
-static void store(KPrint *k, const Stmt *s)
+static void print_store(KPrint *k, const Stmt *s)
 {
     Buf b = {0}, v = {0}, p = {0};
     const Ix *at = linear_offset(k->A, k->k, s->ref, s->nix, s->ix);
@@ -224,18 +148,18 @@ static void store(KPrint *k, const Stmt *s)
         c_pattern(k, &b, row, &(Operands){.text = {v.s}, .p = p.s, .n = s->n});
     }
     buf_putc(&b, ';');
-    put_buf(k, &b, GROUP_STORE);
+    c_put_buf(k, &b, GROUP_STORE);
     buf_free(&v);
     buf_free(&p);
 }
 
-static void result(KPrint *k, const Stmt *s)
+static void print_return(KPrint *k, const Stmt *s)
 {
     Buf b = {0};
     buf_puts(&b, "return ");
     c_expr(k, &b, s->val, PREC_ANY);
     buf_putc(&b, ';');
-    put_buf(k, &b, GROUP_STORE);
+    c_put_buf(k, &b, GROUP_STORE);
 }
 
 static void prefetch(KPrint *k, const Stmt *s)
@@ -244,7 +168,7 @@ static void prefetch(KPrint *k, const Stmt *s)
     buf_puts(&b, "__builtin_prefetch(");
     c_address(k, &b, s->ref, linear_offset(k->A, k->k, s->ref, s->nix, s->ix));
     buf_puts(&b, ", 0, 2);"); /* to be read; into L2 */
-    put_buf(k, &b, GROUP_STORE);
+    c_put_buf(k, &b, GROUP_STORE);
 }
 
 static const char *index_type(const KPrint *k)
@@ -263,7 +187,7 @@ static void index_var(KPrint *k, const Stmt *s)
     c_element(k, &b, s->ref, linear_offset(k->A, k->k, s->ref, s->nix, s->ix));
     buf_putc(&b, ';');
     k->range[s->var] = (Range){0};
-    put_buf(k, &b, GROUP_POINTER);
+    c_put_buf(k, &b, GROUP_POINTER);
 }
 
 static void pointer(KPrint *k, const Stmt *s)
@@ -277,16 +201,16 @@ static void pointer(KPrint *k, const Stmt *s)
     buf_printf(&b, "%s = ", k->ptr[s->ptr]);
     c_address(k, &b, s->ref, linear_offset(k->A, k->k, s->ref, s->nix, s->ix));
     buf_putc(&b, ';');
-    put_buf(k, &b, GROUP_POINTER);
+    c_put_buf(k, &b, GROUP_POINTER);
 }
 
-static void block(KPrint *k, const Block *b);
+static void print_block(KPrint *k, const Block *b);
 
-static void loop(KPrint *k, const Stmt *s, const char *begin, const char *end)
+static void print_loop(KPrint *k, const Stmt *s, const char *begin, const char *end)
 {
     if (ix_is_const(s->lo) && ix_is_const(s->hi) && s->lo->c >= s->hi->c)
         return;
-    flush(k);
+    c_end_line(k);
     Buf b = {0};
     PUSH(k->A, &k->scope, k->local.order.n);
     const char *v = k->var[s->var] = names_take_local(&k->local, k->k->var.v[s->var].name);
@@ -301,49 +225,49 @@ static void loop(KPrint *k, const Stmt *s, const char *begin, const char *end)
     else
         c_ix(k, &b, s->hi, PREC_ANY);
     buf_printf(&b, s->step == 1 ? "; %s++) {" : "; %s += %lld) {", v, (long long)s->step);
-    put_buf(k, &b, GROUP_POINTER);
-    flush(k);
+    c_put_buf(k, &b, GROUP_POINTER);
+    c_end_line(k);
     loop_range(k->range, s);
     k->depth++;
     k->var_at[s->var] = k->depth;
-    block(k, &s->body);
+    print_block(k, &s->body);
     close_scope(k);
     buf_printf(k->out, "%*s}\n", 4 * k->depth, "");
 }
 
 static void comment(KPrint *k, const char *text)
 {
-    flush(k);
+    c_end_line(k);
     buf_printf(k->out, "%*s/* ", 4 * k->depth, "");
     c_comment_text(k->out, text, 4 * k->depth + 3);
     buf_puts(k->out, " */\n");
 }
 
-static void statement(KPrint *k, const Stmt *s)
+static void print_statement(KPrint *k, const Stmt *s)
 {
     if (!live_stmt(&k->live, k->k, s))
         return;
     switch (s->kind) {
-    case ST_FOR: loop(k, s, NULL, NULL); break;
+    case ST_FOR: print_loop(k, s, NULL, NULL); break;
     case ST_LET: let(k, s); break;
-    case ST_SET: set(k, s); break;
-    case ST_STORE: store(k, s); break;
+    case ST_SET: print_set(k, s); break;
+    case ST_STORE: print_store(k, s); break;
     case ST_INDEX: index_var(k, s); break;
     case ST_PTR: pointer(k, s); break;
     case ST_PREFETCH: prefetch(k, s); break;
     case ST_COMMENT: comment(k, s->text); break;
-    case ST_RETURN: result(k, s); break;
+    case ST_RETURN: print_return(k, s); break;
     }
 }
 
-static void block(KPrint *k, const Block *b)
+static void print_block(KPrint *k, const Block *b)
 {
     const Block *held = k->held;
     bool fresh = k->fresh;
     c_hold_begin(k, b);
     for (int i = 0; i < b->n; i++)
-        statement(k, b->v[i]);
-    flush(k);
+        print_statement(k, b->v[i]);
+    c_end_line(k);
     k->held = held, k->fresh = fresh;
 }
 
@@ -370,7 +294,7 @@ static KPrint begin(CFile *c, Buf *out, const Kernel *m, const Block *body)
     return k;
 }
 
-static void signature(KPrint *k, const char *name, const char *more)
+static void print_signature(KPrint *k, const char *name, const char *more)
 {
     buf_printf(k->out, "static void %s(", name);
     int indent = (int)strlen(name) + 13;
@@ -390,7 +314,7 @@ static void signature(KPrint *k, const char *name, const char *more)
 
 static void end(KPrint *k)
 {
-    flush(k);
+    c_end_line(k);
     buf_puts(k->out, "}\n");
     buf_free(&k->line);
 }
@@ -406,7 +330,7 @@ void c_function(CFile *c, Buf *out, const char *name, XOp op, int lanes)
         buf_printf(out, "%s%s %s", i ? ", " : "", c_typename(c, f->reg.v[i].type), k.elem[i][0]);
     }
     buf_puts(out, ")\n{\n");
-    block(&k, &f->body);
+    print_block(&k, &f->body);
     end(&k);
 }
 
@@ -427,8 +351,8 @@ static void part_function(CFile *c, Buf *out, int kernel, const Shared *s)
     t->iterations = s->iterations, t->head = s->head, t->beside = s->beside;
     if (s->head) {
         KPrint h = begin(c, out, m, &s->before);
-        signature(&h, t->head_name, "");
-        block(&h, &s->before);
+        print_signature(&h, t->head_name, "");
+        print_block(&h, &s->before);
         end(&h);
         buf_putc(out, '\n');
     }
@@ -438,9 +362,9 @@ static void part_function(CFile *c, Buf *out, int kernel, const Shared *s)
     KPrint k = begin(c, out, m, &whole);
     const char *first = names_take(&k.local, "begin"), *last = names_take(&k.local, "end");
     t->index = index_type(&k);
-    signature(&k, t->name, arena_printf(c->A, "%s %s, %s %s", t->index, first, t->index, last));
-    block(&k, &s->again);
-    loop(&k, s->loop, bound(&k, s->loop, first), bound(&k, s->loop, last));
+    print_signature(&k, t->name, arena_printf(c->A, "%s %s, %s %s", t->index, first, t->index, last));
+    print_block(&k, &s->again);
+    print_loop(&k, s->loop, bound(&k, s->loop, first), bound(&k, s->loop, last));
     end(&k);
     c_part_function(c, out, kernel);
 }
@@ -455,8 +379,8 @@ void c_kernel(CFile *c, Buf *out, int kernel)
         part_function(c, out, kernel, &s);
     else {
         KPrint k = begin(c, out, m, &m->body);
-        signature(&k, c->kernel[kernel].name, "");
-        block(&k, &m->body);
+        print_signature(&k, c->kernel[kernel].name, "");
+        print_block(&k, &m->body);
         end(&k);
     }
     bug_context(NULL, NULL);

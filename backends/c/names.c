@@ -23,7 +23,7 @@ static const char *const word[] = {
 
 Names names_new(Arena *A, const char *isa, const Names *outer)
 {
-    return (Names){.A = A, .used = map_new(A), .next = map_new(A), .outer = outer, .isa = isa};
+    return (Names){.A = A, .used = dict_new(A), .next = dict_new(A), .outer = outer, .isa = isa};
 }
 
 static bool taken_word(const Names *n, const char *s)
@@ -54,7 +54,7 @@ static bool like_others(const char *s)
 bool names_taken(const Names *n, const char *s)
 {
     for (const Names *m = n; m; m = m->outer)
-        if (map_get(&m->used, s) > 0)
+        if (dict_get(&m->used, s) > 0)
             return true;
     return false;
 }
@@ -76,13 +76,13 @@ const char *names_take(Names *n, const char *want)
 {
     const char *s = harmless(n, want), *unique = s;
     if (names_taken(n, s)) {
-        int i = map_get(&n->next, s);
+        int i = dict_get(&n->next, s);
         for (i = i < 1 ? 1 : i; names_taken(n, unique = arena_printf(n->A, "%s_%d", s, i)); i++)
             continue;
-        map_put(&n->next, s, i + 1);
+        dict_put(&n->next, s, i + 1);
     } else
-        map_put(&n->next, s, 1);
-    map_put(&n->used, unique, 1);
+        dict_put(&n->next, s, 1);
+    dict_put(&n->used, unique, 1);
     PUSH(n->A, &n->order, unique);
     return unique;
 }
@@ -108,5 +108,5 @@ const char *names_take_local(Names *n, const char *want)
 void names_release(Names *n, int mark)
 {
     while (n->order.n > mark)
-        map_put(&n->used, n->order.v[--n->order.n], 0);
+        dict_put(&n->used, n->order.v[--n->order.n], 0);
 }

@@ -78,7 +78,7 @@ static void check_function(CFile *c, Buf *b)
     buf_free(&bits);
 }
 
-static void check(CFile *c, Buf *b, RunKind kind)
+static void print_check(CFile *c, Buf *b, RunKind kind)
 {
     int indent = (int)strlen(c->arguments) + 9;
     buf_printf(b, "    if (%s(", c->arguments);
@@ -163,7 +163,7 @@ static void run_function(CFile *c, Buf *b, RunKind kind)
 {
     c_prototype(c, b, kind);
     buf_puts(b, "\n{\n");
-    check(c, b, kind);
+    print_check(c, b, kind);
     if (uses_arena(c->p))
         buf_printf(b, "    float *const %s = (float *)%s;\n", c->mem, c->arena);
     if (kind == RUN_TRACE)

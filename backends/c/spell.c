@@ -36,11 +36,11 @@ const char *c_typename(CFile *c, VT t)
     if (t.lanes == 1)
         return c_dtype(t.elem);
     const char *name = arena_printf(c->A, "%sx%d", lane_name(t.elem), t.lanes);
-    if (map_get(&c->needed, name) < 0) {
+    if (dict_get(&c->needed, name) < 0) {
         const char *type = isa_type(c->isa, t);
         if (!type)
             bug("C backend: %s has no type for %s", c->isa, name);
-        map_put(&c->needed, name, 1);
+        dict_put(&c->needed, name, 1);
         const char *attribute = strstr(type, " __attribute__");
         int n = attribute ? (int)(attribute - type) : (int)strlen(type);
         once(&c->types, name, arena_printf(c->A, "typedef %.*s %s%s;\n", n, type, name, type + n));
@@ -60,13 +60,13 @@ static void need_type(CFile *c, const char *name)
 
 static void need_word(CFile *c, const char *name)
 {
-    if (map_get(&c->needed, name) >= 0)
+    if (dict_get(&c->needed, name) >= 0)
         return;
     const char *text = isa_helper(c->isa, name);
     if (!strcmp(name, "sqrt_soft_f32")) {
         c_lanewise(c, X_sqrt_soft, vt(DT_F32, 1));
     } else if (text) {
-        map_put(&c->needed, name, 1);
+        dict_put(&c->needed, name, 1);
         c_need(c, text);
         once(&c->helpers, name, text);
     } else
@@ -128,9 +128,9 @@ const char *c_lanewise(CFile *c, XOp op, VT t)
 {
     const char *lanes = t.lanes > 1 ? arena_printf(c->A, "x%d", t.lanes) : "";
     const char *name = arena_printf(c->A, "%s_%s%s", xop_info[op].name, lane_name(t.elem), lanes);
-    if (map_get(&c->needed, name) >= 0)
+    if (dict_get(&c->needed, name) >= 0)
         return name;
-    map_put(&c->needed, name, 1);
+    dict_put(&c->needed, name, 1);
     Buf b = {0};
     if (xop_info[op].cls == XC_math)
         c_function(c, &b, name, op, t.lanes);
@@ -147,9 +147,9 @@ const char *c_part(CFile *c, VT t, bool store)
 {
     const char *type = c_typename(c, t), *elem = c_dtype(t.elem);
     const char *name = arena_printf(c->A, "%s_part_%s", store ? "store" : "load", type);
-    if (map_get(&c->needed, name) >= 0)
+    if (dict_get(&c->needed, name) >= 0)
         return name;
-    map_put(&c->needed, name, 1);
+    dict_put(&c->needed, name, 1);
     Buf b = {0};
     if (store)
         buf_printf(&b, "static inline void %s(%s *p, int n, %s a)\n{\n    union { %s v; %s e[%d]; } x = {a};\n"

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static void member(Buf *b, const char *name, size_t size)
+static void member_header(Buf *b, const char *name, size_t size)
 {
     buf_printf(b, "%-16s%-12d%-6d%-6d%-8s%-10zu`\n", name, 0, 0, 0, *name == '/' ? "0" : "644", size);
 }
@@ -43,17 +43,17 @@ bool llvm_archive(const char *object, const char *name, OutDir *dir, const char 
     size_t longer = entry == file ? 0 : strlen(file) + 1, index = 4 + 4 * count + names.n;
     size_t at = 8 + 60 + index + (longer ? 60 + longer + longer % 2 : 0);
     buf_puts(&b, "!<arch>\n");
-    member(&b, "/", index);
+    member_header(&b, "/", index);
     big32(&b, count);
     for (size_t i = 0; i < count; i++)
         big32(&b, at);
     buf_write(&b, names.s, names.n);
     if (longer) {
-        member(&b, "//", longer);
+        member_header(&b, "//", longer);
         buf_printf(&b, "%s\n", file);
         pad(&b);
     }
-    member(&b, entry, n);
+    member_header(&b, entry, n);
     buf_write(&b, data, n);
     pad(&b);
     bool ok = outdir_add(dir, lib, b.s, b.n);

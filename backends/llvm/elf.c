@@ -47,7 +47,7 @@ static bool open_file(const uint8_t *data, size_t n, File *f, int *names)
            inside(f, f->table, f->entry * (uint64_t)f->sections);
 }
 
-static const char *text(Arena *A, const File *f, const Section *strings, uint64_t at)
+static const char *elf_string(Arena *A, const File *f, const Section *strings, uint64_t at)
 {
     if (at >= strings->size)
         return "";
@@ -69,7 +69,7 @@ static void symbols(Arena *A, const File *f, const Section *table, const Section
             memcpy(&s, f->data + table->offset + at, sizeof s);
             name = s.st_name, info = s.st_info, where = s.st_shndx;
         }
-        ElfSymbol e = {text(A, f, strings, name), where == SHN_UNDEF, ELF64_ST_BIND(info) != STB_LOCAL};
+        ElfSymbol e = {elf_string(A, f, strings, name), where == SHN_UNDEF, ELF64_ST_BIND(info) != STB_LOCAL};
         PUSH(A, &out->symbol, e);
     }
 }
@@ -88,7 +88,7 @@ bool elf_read(Arena *A, const uint8_t *data, size_t n, const char *weights, Elf 
             return false;
         if (s.type == SHT_SYMTAB && section(&f, (int)s.link, &of))
             symbols(A, &f, &s, &of, out);
-        else if (s.type == SHT_PROGBITS && !strcmp(text(A, &f, &strings, s.name), weights)) {
+        else if (s.type == SHT_PROGBITS && !strcmp(elf_string(A, &f, &strings, s.name), weights)) {
             out->weights_at = (int64_t)s.offset;
             out->weights_bytes = (int64_t)s.size;
         }

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static LLVMValueRef constant(LMod *m, VT t, double x)
+static LLVMValueRef build_constant(LMod *m, VT t, double x)
 {
     LLVMValueRef c = t.elem == DT_F32 ? LLVMConstReal(m->f32, (double)(float)x)
                                       : LLVMConstInt(m->i32, (unsigned long long)(int64_t)x, true);
@@ -132,7 +132,7 @@ static LLVMValueRef or_nan(LMod *m, bool real, LLVMValueRef a, LLVMValueRef othe
     return real ? LLVMBuildSelect(m->b, LLVMBuildFCmp(m->b, LLVMRealUNO, a, a, ""), a, other, "") : other;
 }
 
-static LLVMValueRef add(LMod *m, bool real, LLVMValueRef a, LLVMValueRef b)
+static LLVMValueRef build_add(LMod *m, bool real, LLVMValueRef a, LLVMValueRef b)
 {
     return real ? LLVMBuildFAdd(m->b, a, b, "") : LLVMBuildAdd(m->b, a, b, "");
 }
@@ -149,7 +149,7 @@ static LLVMValueRef fold(LMod *m, bool sum, bool real, LLVMValueRef x, int lanes
         LLVMValueRef none = LLVMGetPoison(LLVMTypeOf(x));
         LLVMValueRef a = LLVMBuildShuffleVector(m->b, x, none, lanes_constant(m, low, n), "");
         LLVMValueRef b = LLVMBuildShuffleVector(m->b, x, none, lanes_constant(m, high, n), "");
-        x = sum ? add(m, real, a, b) : larger(m, real, a, b);
+        x = sum ? build_add(m, real, a, b) : larger(m, real, a, b);
     }
     return lanes > 1 ? LLVMBuildExtractElement(m->b, x, l_int(m, 0), "") : x;
 }
@@ -189,7 +189,7 @@ static LLVMValueRef operation(LKern *k, const Expr *e)
         return l_math(m, e->op, e->type.lanes, a);
     switch (e->op) {
     case X_splat: return l_splat(m, a[0], e->type.lanes);
-    case X_add: return add(m, real, a[0], a[1]);
+    case X_add: return build_add(m, real, a[0], a[1]);
     case X_sub: return real ? LLVMBuildFSub(b, a[0], a[1], "") : LLVMBuildSub(b, a[0], a[1], "");
     case X_mul: return real ? LLVMBuildFMul(b, a[0], a[1], "") : LLVMBuildMul(b, a[0], a[1], "");
     case X_div: return LLVMBuildFDiv(b, a[0], a[1], "");
@@ -221,7 +221,7 @@ LLVMValueRef l_expr(LKern *k, const Expr *e)
     LMod *m = k->m;
     switch (e->op) {
     case X_const:
-        return constant(m, e->type, e->imm);
+        return build_constant(m, e->type, e->imm);
     case X_reg:
         return LLVMBuildLoad2(m->b, l_type(m, e->type), l_element(k, e->ref, e->nix, e->ix), "");
     case X_load: {

@@ -4,15 +4,15 @@
 
 #include <string.h>
 
-typedef struct FlushMode { const char *get, *set; unsigned bits, width; } FlushMode;
+typedef struct LFlushMode { const char *get, *set; unsigned bits, width; } LFlushMode;
 
-static const FlushMode modes[] = {
+static const LFlushMode modes[] = {
     [FLUSH_MXCSR] = {"llvm.x86.sse.stmxcsr", "llvm.x86.sse.ldmxcsr", 0x8040, 32}, /* FTZ, DAZ; by way of memory */
     [FLUSH_FPCR] = {"llvm.aarch64.get.fpcr", "llvm.aarch64.set.fpcr", 1 << 24, 64},
     [FLUSH_FPSCR] = {"llvm.arm.get.fpscr", "llvm.arm.set.fpscr", 1 << 24, 32},
 };
 
-static const FlushMode *mode_of(const LMod *m)
+static const LFlushMode *mode_of(const LMod *m)
 {
     if (m->o->target->flush == FLUSH_NONE)
         bug("LLVM backend: %s has no mode that flushes to zero", m->o->target->name);
@@ -21,7 +21,7 @@ static const FlushMode *mode_of(const LMod *m)
 
 static LLVMTypeRef mode_type(LMod *m) { return LLVMIntTypeInContext(m->ctx, mode_of(m)->width); }
 
-static LLVMValueRef call(LMod *m, const char *name, LLVMValueRef *arg, int n)
+static LLVMValueRef call_intrinsic(LMod *m, const char *name, LLVMValueRef *arg, int n)
 {
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
     LLVMValueRef fn = LLVMGetIntrinsicDeclaration(m->mod, id, NULL, 0);
@@ -35,7 +35,7 @@ void l_flush_end(LMod *m, LLVMValueRef before)
     if (!before)
         return;
     LLVMValueRef arg = by_memory(m) ? before : LLVMBuildLoad2(m->b, mode_type(m), before, "");
-    call(m, mode_of(m)->set, &arg, 1);
+    call_intrinsic(m, mode_of(m)->set, &arg, 1);
 }
 
 /* The second of the modes in memory is the one with the bits set. */
@@ -70,9 +70,9 @@ LLVMValueRef l_flush_begin(LMod *m)
     LLVMTypeRef t = mode_type(m);
     LLVMValueRef before = two_modes(m);
     if (by_memory(m))
-        call(m, mode_of(m)->get, &before, 1);
+        call_intrinsic(m, mode_of(m)->get, &before, 1);
     else
-        LLVMBuildStore(m->b, call(m, mode_of(m)->get, NULL, 0), before);
+        LLVMBuildStore(m->b, call_intrinsic(m, mode_of(m)->get, NULL, 0), before);
     LLVMValueRef bits = LLVMConstInt(t, mode_of(m)->bits, false);
     LLVMBuildStore(m->b, LLVMBuildOr(m->b, LLVMBuildLoad2(m->b, t, before, ""), bits, ""), flushing(m, before));
     l_flush_again(m, before);

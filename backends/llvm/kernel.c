@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static void block(LKern *k, const Block *b);
+static void emit_block(LKern *k, const Block *b);
 
 /* ---- the text's lines ---- */
 
@@ -37,7 +37,7 @@ static LLVMValueRef goes_on(LKern *k, const Stmt *s, LLVMValueRef next, LLVMValu
 }
 
 /* for var in lo..hi: tested at its end, and at its beginning where it may be empty. */
-static void loop(LKern *k, const Stmt *s, LLVMValueRef lo, LLVMValueRef hi, bool may_be_empty)
+static void emit_loop(LKern *k, const Stmt *s, LLVMValueRef lo, LLVMValueRef hi, bool may_be_empty)
 {
     LMod *m = k->m;
     LLVMBasicBlockRef before = LLVMGetInsertBlock(m->b);
@@ -50,7 +50,7 @@ static void loop(LKern *k, const Stmt *s, LLVMValueRef lo, LLVMValueRef hi, bool
     LLVMValueRef i = k->var[s->var] = LLVMBuildPhi(m->b, m->iptr, k->k->var.v[s->var].name);
     LLVMAddIncoming(i, &lo, &before, 1);
     loop_range(k->range, s);
-    block(k, &s->body);
+    emit_block(k, &s->body);
     LLVMValueRef next = LLVMBuildNSWAdd(m->b, i, l_int(m, s->step), "");
     LLVMBasicBlockRef last = LLVMGetInsertBlock(m->b);
     LLVMBuildCondBr(m->b, goes_on(k, s, next, hi), body, after);
@@ -66,7 +66,7 @@ static void for_loop(LKern *k, const Stmt *s)
     if (known && lo.lo >= hi.hi)
         skip_lines(k, &s->body);
     else
-        loop(k, s, l_ix(k, s->lo), l_ix(k, s->hi), !known || lo.hi >= hi.lo);
+        emit_loop(k, s, l_ix(k, s->lo), l_ix(k, s->hi), !known || lo.hi >= hi.lo);
 }
 
 static void let(LKern *k, const Stmt *s)
@@ -76,13 +76,13 @@ static void let(LKern *k, const Stmt *s)
         LLVMBuildStore(k->m->b, x, k->elem[s->ref][i]);
 }
 
-static void set(LKern *k, const Stmt *s)
+static void emit_set(LKern *k, const Stmt *s)
 {
     LLVMValueRef x = l_expr(k, s->val);
     LLVMBuildStore(k->m->b, x, l_element(k, s->ref, s->nix, s->ix));
 }
 
-static void store(LKern *k, const Stmt *s)
+static void emit_store(LKern *k, const Stmt *s)
 {
     LLVMValueRef x = l_expr(k, s->val);
     l_store_value(k, x, s->val->type, l_address(k, s->ref, s->nix, s->ix), s->n);
@@ -106,16 +106,16 @@ static void index_var(LKern *k, const Stmt *s)
     k->range[s->var] = (Range){0};
 }
 
-static void statement(LKern *k, const Stmt *s)
+static void emit_statement(LKern *k, const Stmt *s)
 {
     at_line(k);
     switch (s->kind) {
     case ST_FOR: for_loop(k, s); break;
     case ST_LET: let(k, s); break;
-    case ST_SET: set(k, s); break;
+    case ST_SET: emit_set(k, s); break;
     case ST_STORE:
         if (!k->no_stores)
-            store(k, s);
+            emit_store(k, s);
         break;
     case ST_PREFETCH:
         if (!k->no_stores)
@@ -128,15 +128,15 @@ static void statement(LKern *k, const Stmt *s)
     }
 }
 
-static void block(LKern *k, const Block *b)
+static void emit_block(LKern *k, const Block *b)
 {
     for (int i = 0; i < b->n; i++)
-        statement(k, b->v[i]);
+        emit_statement(k, b->v[i]);
 }
 
 /* ---- functions ---- */
 
-static LLVMTypeRef signature(LMod *m, const Kernel *k, int more)
+static LLVMTypeRef kernel_type(LMod *m, const Kernel *k, int more)
 {
     LLVMTypeRef *t = NEW(m->A, LLVMTypeRef, k->param.n + more + 1);
     for (int i = 0; i < k->param.n + more; i++)
@@ -198,7 +198,7 @@ static void end(LKern *k)
 
 /* ---- operations of class math ---- */
 
-static void define(LMod *m, MathFn *f, const char *name)
+static void define_math(LMod *m, MathFn *f, const char *name)
 {
     const Kernel *src = xop_function(m->A, f->op, f->lanes);
     LLVMTypeRef *arg = NEW(m->A, LLVMTypeRef, src->args);
@@ -209,7 +209,7 @@ static void define(LMod *m, MathFn *f, const char *name)
     f->fn = k.fn;
     for (int i = 0; i < src->args; i++)
         LLVMBuildStore(m->b, LLVMGetParam(k.fn, (unsigned)i), k.elem[i][0]);
-    block(&k, &src->body);
+    emit_block(&k, &src->body);
     /* What has loops stays a function. */
     l_attribute(m, k.fn, LLVMCountBasicBlocks(k.fn) > 1 ? "noinline" : "alwaysinline", NULL);
 }
@@ -222,7 +222,7 @@ static const MathFn *math_function(LMod *m, XOp op, int lanes)
     MathFn f = {.op = op, .lanes = lanes};
     LLVMBuilderRef outside = m->b;
     m->b = LLVMCreateBuilderInContext(m->ctx);
-    define(m, &f, arena_printf(m->A, lanes > 1 ? "dsq_%s_f32x%d" : "dsq_%s_f32", xop_info[op].name, lanes));
+    define_math(m, &f, arena_printf(m->A, lanes > 1 ? "dsq_%s_f32x%d" : "dsq_%s_f32", xop_info[op].name, lanes));
     LLVMDisposeBuilder(m->b);
     m->b = outside;
     PUSH(m->A, &m->math, f);
@@ -292,20 +292,20 @@ static void divided(LMod *m, int kernel, const Shared *s)
     LKernel *l = &m->kernel[kernel];
     l->iterations = s->iterations, l->beside = s->beside;
     if (s->head) {
-        l->head_type = signature(m, src, 0);
+        l->head_type = kernel_type(m, src, 0);
         LKern h = begin(m, kernel, kernel_name(m, kernel, "_head"), l->head_type);
         l->head = h.fn;
-        block(&h, &s->before);
+        emit_block(&h, &s->before);
         end(&h);
     }
-    l->type = signature(m, src, 2);
+    l->type = kernel_type(m, src, 2);
     LKern k = begin(m, kernel, kernel_name(m, kernel, ""), l->type);
     l->fn = k.fn;
     k.no_stores = true;
-    block(&k, &s->before);
+    emit_block(&k, &s->before);
     k.no_stores = false;
     at_line(&k);
-    loop(&k, s->loop, bound(&k, s->loop, 0), bound(&k, s->loop, 1), true);
+    emit_loop(&k, s->loop, bound(&k, s->loop, 0), bound(&k, s->loop, 1), true);
     end(&k);
     part_function(m, kernel);
 }
@@ -319,9 +319,9 @@ void l_kernel(LMod *m, int kernel)
         return;
     }
     LKernel *l = &m->kernel[kernel];
-    l->type = signature(m, src, 0);
+    l->type = kernel_type(m, src, 0);
     LKern k = begin(m, kernel, kernel_name(m, kernel, ""), l->type);
     l->fn = k.fn;
-    block(&k, &src->body);
+    emit_block(&k, &src->body);
     end(&k);
 }

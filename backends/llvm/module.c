@@ -45,7 +45,7 @@ LLVMBasicBlockRef l_block(LMod *m, const char *name)
     return LLVMAppendBasicBlockInContext(m->ctx, fn, name);
 }
 
-static LLVMAttributeRef attribute(const LMod *m, const char *name, const char *value)
+static LLVMAttributeRef make_attribute(const LMod *m, const char *name, const char *value)
 {
     if (value)
         return LLVMCreateStringAttribute(m->ctx, name, (unsigned)strlen(name), value, (unsigned)strlen(value));
@@ -54,12 +54,12 @@ static LLVMAttributeRef attribute(const LMod *m, const char *name, const char *v
 
 void l_attribute(LMod *m, LLVMValueRef fn, const char *name, const char *value)
 {
-    LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, attribute(m, name, value));
+    LLVMAddAttributeAtIndex(fn, LLVMAttributeFunctionIndex, make_attribute(m, name, value));
 }
 
 void l_param_attribute(LMod *m, LLVMValueRef fn, int param, const char *name)
 {
-    LLVMAddAttributeAtIndex(fn, (LLVMAttributeIndex)(1 + param), attribute(m, name, NULL));
+    LLVMAddAttributeAtIndex(fn, (LLVMAttributeIndex)(1 + param), make_attribute(m, name, NULL));
 }
 
 /* "no-builtins": no loop becomes a call of memcpy or memset. "warn-stack-size": code generation tells the frame of

@@ -70,7 +70,7 @@ static bool complete(const LMod *m, int fd, const uint8_t *data, size_t n, const
 }
 
 /* Puts the weights in their place in the file and looks at its symbols. */
-static bool finish(const LMod *m, const char *path)
+static bool finish_object(const LMod *m, const char *path)
 {
     struct stat st;
     int fd = open(path, O_RDWR);
@@ -96,7 +96,7 @@ bool llvm_object(Arena *A, const Program *p, const BackendOptions *o, const Loop
         return false;
     WeightsIn in = o->weights_as == WEIGHTS_FILE ? IN_ARGUMENT : machine.elf ? IN_OBJECT : IN_MODULE;
     bool ok = l_module(&m, A, p, o, &machine, in, lines, loops, false) && l_emit(&m, LLVMObjectFile, path, NULL) &&
-              finish(&m, path);
+              finish_object(&m, path);
     *facts = (LlvmFacts){l_stack_bytes(&m), machine.triple, machine.cpu};
     l_module_free(&m);
     machine_close(&machine);

@@ -3,11 +3,11 @@
 
 #include "../../runtime_min/dsq.h"
 
-typedef struct Run {
+typedef struct RunBuild {
     LMod *m;
     RunKind kind;
     LLVMValueRef fn, *buf, arena, weights, more[3], *hook; /* more: executor; hook and user: at `hook` */
-} Run;
+} RunBuild;
 
 static bool by_argument(const LMod *m) { return m->weights_in == IN_ARGUMENT; }
 
@@ -24,7 +24,7 @@ static bool parallel(const LMod *m, RunKind kind) { return kind == RUN_MT || (ki
 
 static int extra(const LMod *m, RunKind kind) { return parallel(m, kind) + (kind == RUN_TRACE ? 2 : 0); }
 
-static LLVMTypeRef signature(LMod *m, RunKind kind)
+static LLVMTypeRef run_type(LMod *m, RunKind kind)
 {
     int n = ports(m->p) + 1 + by_argument(m) + extra(m, kind);
     LLVMTypeRef *t = NEW(m->A, LLVMTypeRef, n);
@@ -34,7 +34,7 @@ static LLVMTypeRef signature(LMod *m, RunKind kind)
 }
 
 /* Parameters in the order of c_prototype: inputs, outputs, arena, weights, what the kind wants. */
-static void take_parameters(Run *r)
+static void take_parameters(RunBuild *r)
 {
     LMod *m = r->m;
     unsigned n = 0;
@@ -71,13 +71,13 @@ static LLVMTypeRef executor_type(LMod *m)
     return LLVMStructTypeInContext(m->ctx, member, LEN(member), false);
 }
 
-static LLVMValueRef executor_member(Run *r, unsigned i)
+static LLVMValueRef executor_member(RunBuild *r, unsigned i)
 {
     LMod *m = r->m;
     return LLVMBuildLoad2(m->b, m->ptr, LLVMBuildStructGEP2(m->b, executor_type(m), r->more[0], i, ""), "");
 }
 
-static void return_if(Run *r, LLVMValueRef bad)
+static void return_if(RunBuild *r, LLVMValueRef bad)
 {
     LMod *m = r->m;
     LLVMBasicBlockRef no = l_block(m, "refuse"), yes = l_block(m, "run");
@@ -87,7 +87,7 @@ static void return_if(Run *r, LLVMValueRef bad)
     LLVMPositionBuilderAtEnd(m->b, yes);
 }
 
-static void check(Run *r)
+static void emit_check(RunBuild *r)
 {
     LMod *m = r->m;
     LLVMValueRef bad = LLVMConstInt(m->i1, 0, false);
@@ -111,7 +111,7 @@ static LLVMValueRef byte_offset(LMod *m, LLVMValueRef p, int64_t bytes)
     return bytes ? LLVMBuildGEP2(m->b, m->i8, p, &i, 1, "") : p;
 }
 
-static LLVMValueRef argument(Run *r, const KParam *p, Arg a)
+static LLVMValueRef argument(RunBuild *r, const KParam *p, Arg a)
 {
     LMod *m = r->m;
     if (a.buf == ARG_ARENA)
@@ -124,7 +124,7 @@ static LLVMValueRef argument(Run *r, const KParam *p, Arg a)
 
 /* ---- calls ---- */
 
-static void hook(Run *r, int call)
+static void hook(RunBuild *r, int call)
 {
     LMod *m = r->m;
     LLVMTypeRef t[] = {m->ptr, m->i32};
@@ -134,7 +134,7 @@ static void hook(Run *r, int call)
 }
 
 /* executor->parallel_for(executor->ctx, iterations, part, &args) */
-static void parallel_call(Run *r, const LKernel *k, LLVMValueRef *arg, int n, LLVMValueRef args)
+static void parallel_call(RunBuild *r, const LKernel *k, LLVMValueRef *arg, int n, LLVMValueRef args)
 {
     LMod *m = r->m;
     for (int i = 0; i < n; i++)
@@ -144,7 +144,7 @@ static void parallel_call(Run *r, const LKernel *k, LLVMValueRef *arg, int n, LL
     l_call(m, LLVMFunctionType(m->none, t, 4, false), executor_member(r, 2), with, 4);
 }
 
-static void one_call(Run *r, const Call *c, LLVMValueRef args)
+static void one_call(RunBuild *r, const Call *c, LLVMValueRef args)
 {
     LMod *m = r->m;
     const Kernel *src = &m->p->kernel.v[c->kernel];
@@ -181,14 +181,14 @@ static const char *run_name(LMod *m, RunKind kind)
 static void run_function(LMod *m, RunKind kind)
 {
     const char *name = run_name(m, kind);
-    Run r = {.m = m, .kind = kind, .fn = l_function(m, name, signature(m, kind), true)};
+    RunBuild r = {.m = m, .kind = kind, .fn = l_function(m, name, run_type(m, kind), true)};
     LLVMPositionBuilderAtEnd(m->b, LLVMAppendBasicBlockInContext(m->ctx, r.fn, ""));
     l_debug_function(m, r.fn, name, 1);
     take_parameters(&r);
     LLVMValueRef args = NULL; /* of parts, one after the other */
     if (parallel(m, kind))
         args = LLVMBuildAlloca(m->b, LLVMArrayType2(m->ptr, (uint64_t)imax(1, most_arguments(m->p))), "args");
-    check(&r);
+    emit_check(&r);
     hook(&r, -1);
     LLVMValueRef mode = l_flush_begin(m);
     for (int i = 0; i < m->p->call.n; i++) {
@@ -230,7 +230,7 @@ static void adapter(LMod *m, RunKind kind, const char *name)
     for (int i = 0; i < 1 + more; i++)
         arg[n + i] = LLVMGetParam(fn, (unsigned)(1 + i));
     LLVMValueRef run = LLVMGetNamedFunction(m->mod, run_name(m, kind));
-    LLVMBuildRet(m->b, l_call(m, signature(m, kind), run, arg, n + 1 + more));
+    LLVMBuildRet(m->b, l_call(m, run_type(m, kind), run, arg, n + 1 + more));
 }
 
 void l_adapters(LMod *m)

@@ -79,7 +79,7 @@ NORETURN static void become(const char *const *argv, const char *dir, int log, i
 }
 
 /* Starts argv as `become` says. -1 with the reason in *why. */
-static pid_t start(const char *const *argv, const char *dir, int log, int *why)
+static pid_t start_child(const char *const *argv, const char *dir, int log, int *why)
 {
     int fd[2];
     if (pipe2(fd, O_CLOEXEC)) {
@@ -122,7 +122,7 @@ bool cc_run(Words *w, const char *dir)
         return false;
     }
     int why;
-    pid_t child = start(w->word.v, dir, fileno(log), &why);
+    pid_t child = start_child(w->word.v, dir, fileno(log), &why);
     int status = child > 0 ? child_wait(child) : 0;
     bool ok = child > 0 && WIFEXITED(status) && !WEXITSTATUS(status);
     if (child < 0)

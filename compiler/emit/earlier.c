@@ -69,7 +69,7 @@ static bool is_models(const char *file, const char *model)
     return false;
 }
 
-static bool is_ours(const Job *j, const char *dir, const char *file)
+static bool is_replaceable(const Job *j, const char *dir, const char *file)
 {
     size_t n;
     return !strchr(file, '/') && is_plain_file(arena_printf(j->arena, "%s/%s", dir, file)) &&
@@ -155,7 +155,7 @@ static void drop_stale(const Job *j, OutDir *out, const char *dir, const char *r
         PUSH(A, &now, name);
     add_listed(A, arena_printf(A, "%s/%s", dir, report), &before);
     for (int i = 0; i < before.n; i++)
-        if (!has(&now, before.v[i]) && !has(&stale, before.v[i]) && is_ours(j, dir, before.v[i]))
+        if (!has(&now, before.v[i]) && !has(&stale, before.v[i]) && is_replaceable(j, dir, before.v[i]))
             PUSH(A, &stale, before.v[i]);
     Files others = {0};
     if (stale.n)

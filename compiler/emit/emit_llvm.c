@@ -25,7 +25,7 @@ static bool object(const Job *j, BackendOptions *bo, const char *path, OutDir *d
     return true;
 }
 
-static bool text(const Job *j, const BackendOptions *bo, bool ir, OutDir *dir)
+static bool emit_text(const Job *j, const BackendOptions *bo, bool ir, OutDir *dir)
 {
     Buf b = {0};
     bool ok = llvm_text(j->arena, j->program, bo, ir, &b) &&
@@ -54,7 +54,7 @@ bool emit_llvm(const Job *j, BackendOptions *bo, Emit e, OutDir *dir)
     return object(j, bo, path, dir) &&
            (!e.obj || outdir_add_file(dir, name, path)) &&
            (!e.lib || llvm_archive(path, j->program->name, dir, arena_printf(A, "lib%s.a", j->program->name))) &&
-           (!e.shared || shared(j, work, name, dir)) && (!e.as || text(j, bo, false, dir)) &&
-           (!e.ir || text(j, bo, true, dir)) &&
+           (!e.shared || shared(j, work, name, dir)) && (!e.as || emit_text(j, bo, false, dir)) &&
+           (!e.ir || emit_text(j, bo, true, dir)) &&
            backend_c_interface(j->program, bo, e.as || e.ir || bo->weights_as == WEIGHTS_FILE, dir);
 }

@@ -124,7 +124,7 @@ bool model_compile(const Job *j, unsigned flags, Built *b)
     return ok && object_code_bytes(arena_printf(j->arena, "%s/%s", b->dir, object), &b->code_bytes);
 }
 
-static bool find(const Job *j, void *library, const char *name, void *function)
+static bool find_symbol(const Job *j, void *library, const char *name, void *function)
 {
     if (library_find(library, name, function))
         return true;
@@ -143,13 +143,13 @@ static bool load_weights(Model *m)
     static const uint64_t none[8] __attribute__((aligned(64)));
     const void **place;
     m->file = map_file(arena_printf(m->job->arena, "%s/%s.bin", m->dir, m->job->program->name), &m->file_bytes);
-    if (!m->file || !find(m->job, m->library, "dsqc_weights", &place))
+    if (!m->file || !find_symbol(m->job, m->library, "dsqc_weights", &place))
         return false;
     *place = m->file_bytes ? (const void *)m->file : none;
     return true;
 }
 
-static bool load(Model *m, const char *library, unsigned flags)
+static bool load_library(Model *m, const char *library, unsigned flags)
 {
     const char *why;
     m->library = library_open(library, &why);
@@ -157,9 +157,9 @@ static bool load(Model *m, const char *library, unsigned flags)
         error_at((Loc){0}, "cannot load the compiled code: %s", why);
         return false;
     }
-    if (!find(m->job, m->library, "dsqc_run", &m->run) ||
-        ((flags & MODEL_TRACE) && !find(m->job, m->library, "dsqc_trace", trace_of(m, flags))) ||
-        ((flags & MODEL_THREADS) && !find(m->job, m->library, "dsqc_run_mt", &m->run_mt)))
+    if (!find_symbol(m->job, m->library, "dsqc_run", &m->run) ||
+        ((flags & MODEL_TRACE) && !find_symbol(m->job, m->library, "dsqc_trace", trace_of(m, flags))) ||
+        ((flags & MODEL_THREADS) && !find_symbol(m->job, m->library, "dsqc_run_mt", &m->run_mt)))
         return false;
     return load_weights(m);
 }
@@ -211,7 +211,7 @@ static bool can_run(const Job *j)
     return !lacks;
 }
 
-static Model *start(Model *m, bool loaded, int threads)
+static Model *start_model(Model *m, bool loaded, int threads)
 {
     if (!loaded || !start_threads(m, threads))
         return NULL;
@@ -234,7 +234,7 @@ Model *model_load(const Job *j, const Built *b, int threads)
         return NULL;
     Model *m = model_new(j);
     m->dir = b->dir;
-    return start(m, load(m, library, b->flags), threads);
+    return start_model(m, load_library(m, library, b->flags), threads);
 }
 
 Model *model_build(const Job *j, unsigned flags, int threads)
@@ -244,7 +244,7 @@ Model *model_build(const Job *j, unsigned flags, int threads)
         return NULL;
     if (j->llvm) {
         Model *m = model_new(j);
-        return start(m, build_llvm(m, flags), threads);
+        return start_model(m, build_llvm(m, flags), threads);
     }
     return model_compile(j, flags, &b) ? model_load(j, &b, threads) : NULL;
 }

@@ -2,8 +2,8 @@
 
    Frames hold what does not fit into registers. At most that is everything that is live at once, counted here as if
    there were no registers. What a function saves on entry comes on top. At most three functions are under way at a
-   time: NAME_run, a kernel, and a helper or a routine of the compiler for arithmetic in software. tests/e2e/stack.sh
-   holds the bound against gcc's and clang's -fstack-usage. */
+   time: NAME_run, a kernel, and a helper or a routine of the compiler for arithmetic in software.
+   tests/e2e/code/stack.sh holds the bound against gcc's and clang's -fstack-usage. */
 #include "stack.h"
 
 enum { FRAMES = 3, SAVED = 48 /* words a frame: registers saved on entry, addresses, arguments on the stack */ };

@@ -80,7 +80,7 @@ static const Variant *same_program(const Explore *e, const Variant *v)
 }
 
 /* Machine code of what was compiled; the model outlives j's arena. */
-static bool build(Arena *A, const Job *j, const Explore *e, Variant *v)
+static bool build_variant(Arena *A, const Job *j, const Explore *e, Variant *v)
 {
     Job *kept = NEW(A, Job, 1);
     *kept = *j;
@@ -108,7 +108,7 @@ static bool compile_everything(Job *j, Explore *e)
         return false;
     e->figures = figures(j);
     take_figures(j, &e->figures, &e->variant[0]);
-    return j->opt->no_time || build(j->arena, j, e, &e->variant[0]);
+    return j->opt->no_time || build_variant(j->arena, j, e, &e->variant[0]);
 }
 
 static bool compile_variant(const Job *whole, Explore *e, Variant *v)
@@ -126,7 +126,7 @@ static bool compile_variant(const Job *whole, Explore *e, Variant *v)
         Figures f = figures(&j);
         take_figures(&j, &f, v);
         if (!whole->opt->no_time && same_program(e, v) == v)
-            ok = build(whole->arena, &j, e, v);
+            ok = build_variant(whole->arena, &j, e, v);
     }
     arena_free(j.arena);
     if (!ok)

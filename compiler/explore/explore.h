@@ -21,7 +21,7 @@ typedef struct Snapshots {
     VEC(Stage) stage;
     VEC(ConstInfo) constant;    /* of all stages */
     int *at;                    /* per node of the last graph: its position in the last stage, or -1 */
-    Map seen, name, constants;
+    Dict seen, name, constants;
     int *number, nnumber, next; /* names of values, the same at every stage */
 } Snapshots;
 Snapshots *snapshots_new(Arena *);

@@ -9,7 +9,7 @@
 Snapshots *snapshots_new(Arena *A)
 {
     Snapshots *s = NEW(A, Snapshots, 1);
-    *s = (Snapshots){.arena = A, .seen = map_new(A), .name = map_new(A), .constants = map_new(A), .next = 1};
+    *s = (Snapshots){.arena = A, .seen = dict_new(A), .name = dict_new(A), .constants = dict_new(A), .next = 1};
     return s;
 }
 
@@ -35,9 +35,9 @@ static void add_constants(Snapshots *s, const Graph *g)
 {
     for (int i = 0; i < g->value.n; i++) {
         const Value *v = &g->value.v[i];
-        if (v->kind != VAL_CONST || map_get(&s->constants, v->name) >= 0)
+        if (v->kind != VAL_CONST || dict_get(&s->constants, v->name) >= 0)
             continue;
-        map_put(&s->constants, v->name, 1);
+        dict_put(&s->constants, v->name, 1);
         PUSH(s->arena, &s->constant, (ConstInfo){v->name, type_text(s->arena, &v->type)});
     }
 }
@@ -58,20 +58,20 @@ static const char *place_name(Arena *A, const Node *n)
 }
 
 /* How many nodes have each name and place: only what is unique identifies an anchor. */
-static Map count_names(Arena *A, const Graph *g)
+static Dict count_names(Arena *A, const Graph *g)
 {
-    Map count = map_new(A);
+    Dict count = dict_new(A);
     for (int i = 0; i < g->node.n; i++)
         if (g->node.v[i].op != OP_NONE) {
             const char *name = place_name(A, &g->node.v[i]);
-            map_put(&count, name, (int)imax(map_get(&count, name), 0) + 1);
+            dict_put(&count, name, (int)imax(dict_get(&count, name), 0) + 1);
         }
     return count;
 }
 
 /* A node is about the values that it makes, what they and its steps were in the graph as written, and the place in the
    spec that its anchor has by itself (passes give the anchor's own result up when they fuse). */
-static void add_keys(Snapshots *s, const Graph *g, const Node *n, const Map *count, NodeRecord *r)
+static void add_keys(Snapshots *s, const Graph *g, const Node *n, const Dict *count, NodeRecord *r)
 {
     for (int k = 0; k < n->nout; k++) {
         ValueId v = n->out[k].value, origin = g->value.v[v].origin;
@@ -85,14 +85,14 @@ static void add_keys(Snapshots *s, const Graph *g, const Node *n, const Map *cou
         if (n->step[i].origin >= 0)
             PUSH(s->arena, &r->key, n->step[i].origin);
     const char *name = place_name(s->arena, n);
-    if (map_get(count, name) != 1 || n->loc.line <= 0)
+    if (dict_get(count, name) != 1 || n->loc.line <= 0)
         return;
-    if (map_get(&s->name, name) < 0)
-        map_put(&s->name, name, s->name.n);
-    PUSH(s->arena, &r->key, -1 - map_get(&s->name, name));
+    if (dict_get(&s->name, name) < 0)
+        dict_put(&s->name, name, s->name.n);
+    PUSH(s->arena, &r->key, -1 - dict_get(&s->name, name));
 }
 
-static int record_of(Snapshots *s, const Graph *g, const Node *n, const Map *count)
+static int record_of(Snapshots *s, const Graph *g, const Node *n, const Dict *count)
 {
     NodeRecord r = {.title = node_title(n)};
     Buf text = {0}, all = {0};
@@ -108,10 +108,10 @@ static int record_of(Snapshots *s, const Graph *g, const Node *n, const Map *cou
         buf_printf(&all, " %d:%d", r.loc.v[i].file, r.loc.v[i].line);
     for (int i = 0; i < r.key.n; i++)
         buf_printf(&all, " %d", r.key.v[i]);
-    int index = map_get(&s->seen, all.s);
+    int index = dict_get(&s->seen, all.s);
     if (index < 0) {
         index = s->record.n;
-        map_put(&s->seen, all.s, index);
+        dict_put(&s->seen, all.s, index);
         r.text = arena_strndup(s->arena, text.s, text.n);
         PUSH(s->arena, &s->record, r);
     }
@@ -125,7 +125,7 @@ void snapshots_take(void *user, const PassInfo *pass, const Graph *g, double ms,
     Snapshots *s = user;
     Arena *scratch = arena_new();
     Stage stage = {.pass = pass, .ms = ms, .changed = changed};
-    Map count = count_names(scratch, g);
+    Dict count = count_names(scratch, g);
     number_values(s, g);
     add_constants(s, g);
     s->at = NEW(s->arena, int, g->node.n + 1);

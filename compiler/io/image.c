@@ -17,10 +17,10 @@ const char *image_alloc(Arena *a, int64_t w, int64_t h, int c, Image *im)
 
 /* ---- PPM and PGM: netpbm's ppm(5), pgm(5) ---- */
 
-typedef struct Cursor { const uint8_t *p, *end; } Cursor;
+typedef struct PnmCursor { const uint8_t *p, *end; } PnmCursor;
 
 /* The next number, past blanks and comments; -1 where there is none or it is beyond 65535. */
-static int number(Cursor *c)
+static int pnm_number(PnmCursor *c)
 {
     while (c->p < c->end && (*c->p == ' ' || (*c->p >= '\t' && *c->p <= '\r') || *c->p == '#')) {
         if (*c->p == '#')
@@ -40,10 +40,10 @@ static int number(Cursor *c)
 
 const char *pnm_decode(Arena *a, const uint8_t *data, size_t n, Image *im)
 {
-    Cursor c = {data + 2, data + n};
+    PnmCursor c = {data + 2, data + n};
     const bool text = data[1] == '2' || data[1] == '3';
     const int channels = data[1] == '3' || data[1] == '6' ? 3 : 1;
-    int w = number(&c), h = number(&c), max = number(&c);
+    int w = pnm_number(&c), h = pnm_number(&c), max = pnm_number(&c);
     if (w < 1 || h < 1 || max < 1)
         return "its header is not that of a PPM or PGM picture";
     size_t samples = (size_t)w * (size_t)h * (size_t)channels, bytes = max > 255 ? 2 : 1;
@@ -55,7 +55,7 @@ const char *pnm_decode(Arena *a, const uint8_t *data, size_t n, Image *im)
     for (size_t i = 0; !err && i < samples; i++) {
         int v;
         if (text) {
-            v = number(&c);
+            v = pnm_number(&c);
         } else {
             v = bytes == 2 ? c.p[0] << 8 | c.p[1] : c.p[0];
             c.p += bytes;
@@ -131,12 +131,12 @@ const char *image_read(Arena *a, const uint8_t *data, size_t n, int channels, Im
 
 enum { WEIGHT_BITS = 32 - 8 - 2 };
 /* Output element i is the sum of n[i] source elements from first[i], with weights w[i * stride...]. */
-typedef struct Taps { int count, stride, *first, *n, *w; } Taps;
+typedef struct ResizeTaps { int count, stride, *first, *n, *w; } ResizeTaps;
 
-static Taps taps_new(Arena *a, int source, int64_t scaled, int64_t from, int count)
+static ResizeTaps taps_new(Arena *a, int source, int64_t scaled, int64_t from, int count)
 {
     double ratio = (double)source / (double)scaled, width = ratio < 1 ? 1 : ratio, inv = 1 / width;
-    Taps t = {.count = count, .stride = (int)ceil(width) * 2 + 1};
+    ResizeTaps t = {.count = count, .stride = (int)ceil(width) * 2 + 1};
     t.first = NEW(a, int, count);
     t.n = NEW(a, int, count);
     t.w = NEW(a, int, (size_t)count * (size_t)t.stride);
@@ -158,7 +158,7 @@ static Taps taps_new(Arena *a, int source, int64_t scaled, int64_t from, int cou
 }
 
 /* One pass: `count` output elements of c samples each, `step` samples apart in the source. */
-static void weigh(const Taps *t, int i, const uint8_t *from, int64_t step, int c, uint8_t *to)
+static void weigh(const ResizeTaps *t, int i, const uint8_t *from, int64_t step, int c, uint8_t *to)
 {
     const int *w = t->w + i * (int64_t)t->stride;
     for (int k = 0; k < c; k++) {
@@ -174,7 +174,7 @@ Image image_scale(Arena *a, const Image *im, int64_t scaledw, int64_t scaledh, i
                   int outh)
 {
     const int c = im->c;
-    Taps tx = taps_new(a, im->w, scaledw, x0, outw), ty = taps_new(a, im->h, scaledh, y0, outh);
+    ResizeTaps tx = taps_new(a, im->w, scaledw, x0, outw), ty = taps_new(a, im->h, scaledh, y0, outh);
     int top = ty.first[0], bottom = ty.first[outh - 1] + ty.n[outh - 1];
     int64_t row = (int64_t)outw * c;
     uint8_t *wide = NEW(a, uint8_t, (bottom - top) * row);

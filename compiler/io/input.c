@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static Loc place(const char *path)
+static Loc input_loc(const char *path)
 {
     return loc_file(diag_file(strcmp(path, "-") ? path : "<stdin>", NULL, 0));
 }
@@ -139,7 +139,7 @@ static void warn_bytes(const char *path, const Type *t, const InputSpec *in)
     for (int i = 0; i < LEN(in->mean); i++)
         normalized = normalized || in->mean[i] != 0 || in->std[i] != 1;
     if (normalized && (t->dtype == DT_U8 || t->dtype == DT_I8))
-        warn_at(place(path), "it holds bytes, which are taken as they are; mean and std of the input '%s' are for "
+        warn_at(input_loc(path), "it holds bytes, which are taken as they are; mean and std of the input '%s' are for "
                 "pictures: save ((x / 255 - mean) / std).astype('float32')", in->name);
 }
 
@@ -150,7 +150,7 @@ static bool read_npy(Arena *a, const uint8_t *data, size_t n, const char *path, 
         return false;
     if (!same_shape(&t.type, &in->type)) {
         const char *hint = shape_hint(a, &t.type, &in->type);
-        error_at(place(path), "has the shape %s, the input '%s' expects %s%s%s", type_text(a, &t.type), in->name,
+        error_at(input_loc(path), "has the shape %s, the input '%s' expects %s%s%s", type_text(a, &t.type), in->name,
                  type_text(a, &in->type), hint ? "; " : "", hint ? hint : "");
         return false;
     }
@@ -224,9 +224,9 @@ bool input_read(Arena *a, const char *path, const InputSpec *in, float *x)
         const char *err = read_picture(a, data, n, in, x);
         ok = !err;
         if (err)
-            error_at(place(path), "%s", err);
+            error_at(input_loc(path), "%s", err);
     } else {
-        error_at(place(path), "%s is neither .npy nor a PNG, JPEG, PPM or PGM picture", n ? "it" : "an empty file");
+        error_at(input_loc(path), "%s is neither .npy nor a PNG, JPEG, PPM or PGM picture", n ? "it" : "an empty file");
     }
     unmap_file(data, n);
     return ok;

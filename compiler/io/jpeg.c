@@ -15,17 +15,17 @@ enum { MAX_COEFFICIENT_BYTES = 192 << 20 };
 /* And what it needs besides; where it asks for more, it says so in its own words. */
 enum { MAX_MEMORY = MAX_COEFFICIENT_BYTES + (32 << 20) };
 
-typedef struct Reader {
+typedef struct JpegReader {
     struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
     jmp_buf jump;
     Arena *arena;
     const char *err;
-} Reader;
+} JpegReader;
 
 static void on_error(j_common_ptr c)
 {
-    Reader *r = (Reader *)c->err;
+    JpegReader *r = (JpegReader *)c->err;
     char text[JMSG_LENGTH_MAX];
     if (c->err->msg_code == JERR_OUT_OF_MEMORY)
         out_of_memory();
@@ -43,7 +43,7 @@ static void on_message(j_common_ptr c, int level)
 
 static void on_progress(j_common_ptr c)
 {
-    Reader *r = (Reader *)c->err;
+    JpegReader *r = (JpegReader *)c->err;
     const j_decompress_ptr d = (j_decompress_ptr)c;
     int64_t pixels = (int64_t)d->image_width * d->image_height;
     int64_t most = imin(MAX_SCANS, imax(USUAL_SCANS, MAX_SCAN_PIXELS / imax(pixels, 1)));
@@ -79,7 +79,7 @@ static const char *too_many_coefficients(Arena *a, const j_decompress_ptr c)
                         MAX_COEFFICIENT_BYTES);
 }
 
-static void decode(Reader *r, j_decompress_ptr c, const uint8_t *data, size_t n, Image *im)
+static void decode(JpegReader *r, j_decompress_ptr c, const uint8_t *data, size_t n, Image *im)
 {
     jpeg_mem_src(c, data, (unsigned long)n);
     jpeg_read_header(c, TRUE);
@@ -105,7 +105,7 @@ static void decode(Reader *r, j_decompress_ptr c, const uint8_t *data, size_t n,
 const char *jpeg_decode(Arena *a, const uint8_t *data, size_t n, Image *im)
 {
     struct jpeg_decompress_struct c = {0};
-    Reader r = {.arena = a, .progress = {.progress_monitor = on_progress}};
+    JpegReader r = {.arena = a, .progress = {.progress_monitor = on_progress}};
     c.err = jpeg_std_error(&r.errors);
     r.errors.error_exit = on_error;
     r.errors.emit_message = on_message;

@@ -74,12 +74,27 @@ void js_add(json_t *list, json_t *v)
         bug("Jansson takes no further value");
 }
 
+/* YAML takes some characters raw for line breaks or for none of a text: they are escaped, so that all JSON is YAML. */
+static size_t put_json_char(Buf *b, const char *s, size_t n)
+{
+    unsigned code;
+    size_t len = utf8_char(s, n, &code);
+    bool escaped = (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfeff ||
+                   code == 0xfffe || code == 0xffff;
+    if (escaped)
+        buf_printf(b, "\\u%04x", code);
+    else
+        buf_write(b, s, len);
+    return len;
+}
+
 void js_print(Buf *b, json_t *root, size_t flags)
 {
     char *s = json_dumps(root, flags);
     if (!s)
         bug("Jansson does not print its own values");
-    buf_puts(b, s);
+    for (const char *p = s, *end = s + strlen(s); p < end;)
+        p += put_json_char(b, p, (size_t)(end - p));
     free(s);
     json_decref(root);
 }

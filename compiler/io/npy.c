@@ -6,15 +6,15 @@
 
 /* The header is a Python dictionary literal with exactly these three keys. */
 typedef struct Header { int dtype, width; bool big, fortran; int rank; int64_t dim[MAX_RANK]; } Header;
-typedef struct Cursor { const char *p, *end; } Cursor;
+typedef struct NpyCursor { const char *p, *end; } NpyCursor;
 
-static void blanks(Cursor *c)
+static void blanks(NpyCursor *c)
 {
     while (c->p < c->end && (*c->p == ' ' || *c->p == '\n' || *c->p == '\t' || *c->p == '\r'))
         c->p++;
 }
 
-static bool eat(Cursor *c, char ch)
+static bool eat(NpyCursor *c, char ch)
 {
     blanks(c);
     if (c->p == c->end || *c->p != ch)
@@ -23,7 +23,7 @@ static bool eat(Cursor *c, char ch)
     return true;
 }
 
-static bool eat_word(Cursor *c, const char *word)
+static bool eat_word(NpyCursor *c, const char *word)
 {
     size_t n = strlen(word);
     blanks(c);
@@ -33,7 +33,7 @@ static bool eat_word(Cursor *c, const char *word)
     return true;
 }
 
-static bool quoted(Cursor *c, const char **s, int *n)
+static bool quoted(NpyCursor *c, const char **s, int *n)
 {
     blanks(c);
     if (c->p == c->end || (*c->p != '\'' && *c->p != '"'))
@@ -59,7 +59,7 @@ static int dtype_of(char kind, int bytes)
     return -1;
 }
 
-static const char *read_descr(Arena *a, Cursor *c, Header *h)
+static const char *read_descr(Arena *a, NpyCursor *c, Header *h)
 {
     const char *s;
     int n;
@@ -73,7 +73,7 @@ static const char *read_descr(Arena *a, Cursor *c, Header *h)
     return NULL;
 }
 
-static const char *read_shape(Arena *a, Cursor *c, Header *h)
+static const char *npy_shape(Arena *a, NpyCursor *c, Header *h)
 {
     if (!eat(c, '('))
         return "its header has no shape";
@@ -99,7 +99,7 @@ static const char *read_shape(Arena *a, Cursor *c, Header *h)
     return NULL;
 }
 
-static const char *read_header(Arena *a, Cursor *c, Header *h)
+static const char *read_header(Arena *a, NpyCursor *c, Header *h)
 {
     enum { DESCR = 1, ORDER = 2, SHAPE = 4 };
     int seen = 0;
@@ -120,7 +120,7 @@ static const char *read_header(Arena *a, Cursor *c, Header *h)
         if (which == DESCR)
             err = read_descr(a, c, h);
         else if (which == SHAPE)
-            err = read_shape(a, c, h);
+            err = npy_shape(a, c, h);
         else if (!(h->fortran = eat_word(c, "True")) && !eat_word(c, "False"))
             err = "its 'fortran_order' is neither True nor False";
         if (err)
@@ -180,7 +180,7 @@ int64_t npy_bytes(const uint8_t *data, size_t n)
         return ASK_AGAIN;
     Arena *A = arena_new();
     Header h = {0};
-    Cursor c = {(const char *)data + start, (const char *)data + head};
+    NpyCursor c = {(const char *)data + start, (const char *)data + head};
     bool ok = !read_header(A, &c, &h);
     arena_free(A);
     Type t = type_make((DType)h.dtype, h.rank, h.dim);
@@ -200,7 +200,7 @@ static const char *parse(Arena *a, const uint8_t *data, size_t n, int64_t whole,
         return "ends within its header";
     size_t len = (size_t)npy_header_bytes(data, n) - start;
     Header h = {0};
-    Cursor c = {(const char *)data + start, (const char *)data + start + len};
+    NpyCursor c = {(const char *)data + start, (const char *)data + start + len};
     const char *err = read_header(a, &c, &h);
     if (err)
         return err;
@@ -219,7 +219,7 @@ static const char *parse(Arena *a, const uint8_t *data, size_t n, int64_t whole,
     return NULL;
 }
 
-static bool report(const char *path, const char *err)
+static bool npy_error(const char *path, const char *err)
 {
     if (err)
         error_at(loc_file(diag_file(path, NULL, 0)), "%s", err);
@@ -228,12 +228,12 @@ static bool report(const char *path, const char *err)
 
 bool npy_read(Arena *a, const uint8_t *data, size_t n, const char *path, Type *type, const void **data_out)
 {
-    return report(path, parse(a, data, n, (int64_t)n, type, data_out));
+    return npy_error(path, parse(a, data, n, (int64_t)n, type, data_out));
 }
 
 bool npy_type(Arena *a, const uint8_t *data, size_t n, int64_t whole, const char *path, Type *type)
 {
-    return report(path, parse(a, data, n, whole, type, NULL));
+    return npy_error(path, parse(a, data, n, whole, type, NULL));
 }
 
 void npy_write(Buf *b, const Type *t, const float *x)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Reader {
+typedef struct PngReader {
     Arena *arena;
     const uint8_t *at;
     size_t left;
@@ -14,11 +14,11 @@ typedef struct Reader {
     Image *im;
     png_structp png;
     png_infop info;
-} Reader;
+} PngReader;
 
 static void on_error(png_structp png, png_const_charp what)
 {
-    Reader *r = png_get_error_ptr(png);
+    PngReader *r = png_get_error_ptr(png);
     if (!r->err)
         r->err = arena_printf(r->arena, "libpng: %s", what);
     png_longjmp(png, 1);
@@ -31,7 +31,7 @@ static void on_warning(png_structp png, png_const_charp what)
 }
 
 /* Memory that does not fail: libpng would call it an error of the picture. */
-static png_voidp take(png_structp png, png_alloc_size_t n)
+static png_voidp png_memory(png_structp png, png_alloc_size_t n)
 {
     (void)png;
     return mem_alloc(n);
@@ -45,7 +45,7 @@ static void give_back(png_structp png, png_voidp p)
 
 static void on_read(png_structp png, png_bytep to, size_t n)
 {
-    Reader *r = png_get_io_ptr(png);
+    PngReader *r = png_get_io_ptr(png);
     if (n > r->left)
         png_error(png, "the file ends within the picture");
     memcpy(to, r->at, n);
@@ -62,7 +62,7 @@ static void skip_chunks(png_structp png)
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, chunks, (int)sizeof chunks / 5);
 }
 
-static void decode(Reader *r)
+static void decode(PngReader *r)
 {
     png_structp png = r->png;
     skip_chunks(png);
@@ -88,8 +88,8 @@ static void decode(Reader *r)
 
 const char *png_decode(Arena *a, const uint8_t *data, size_t n, Image *im)
 {
-    Reader r = {.arena = a, .at = data, .left = n, .im = im};
-    r.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &r, on_error, on_warning, NULL, take, give_back);
+    PngReader r = {.arena = a, .at = data, .left = n, .im = im};
+    r.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &r, on_error, on_warning, NULL, png_memory, give_back);
     r.info = r.png ? png_create_info_struct(r.png) : NULL;
     if (!r.info)
         out_of_memory();

@@ -14,7 +14,7 @@
 typedef uint64_t V __attribute__((vector_size(64)));
 enum { STEP = 8 };  /* vectors that are read side by side */
 
-static void sink(const V *v)
+static void keep_read(const V *v)
 {
     __asm__ volatile("" : : "r"(v) : "memory");
 }
@@ -32,13 +32,13 @@ static void read_all(const V *p, size_t n)
         a |= p[i + 4], b |= p[i + 5], c |= p[i + 6], d |= p[i + 7];
     }
     a |= b | c | d;
-    sink(&a);
+    keep_read(&a);
 }
 
 typedef struct Stretch { const V *p; size_t n; pthread_barrier_t *begin; double gbs; } Stretch;
 
 /* The best of several stretches of at least `least_ms`: others use the machine too. */
-static void *measure(void *arg)
+static void *read_stretches(void *arg)
 {
     enum { STRETCHES = 8 };
     static const double least_ms = 2;
@@ -65,7 +65,7 @@ static double measure_range(const V *p, int64_t bytes, int threads)
     pthread_barrier_init(&begin, NULL, (unsigned)threads);
     for (int i = 0; i < threads; i++)
         s[i] = (Stretch){p + (size_t)i * each, each, &begin, 0};
-    run_together(threads, measure, s, sizeof *s);
+    run_together(threads, read_stretches, s, sizeof *s);
     pthread_barrier_destroy(&begin);
     for (int i = 0; i < threads; i++)
         sum += s[i].gbs;

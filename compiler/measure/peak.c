@@ -32,10 +32,10 @@ static volatile float numbers[3] = {0.999999f, 1e-6f, 2};
         EACH_CHAIN(ADVANCE)                                                                                            \
     }                                                                                                                  \
     EACH_CHAIN(GATHER)                                                                                                 \
-    sink(&sum);
+    keep_result(&sum);
 
 /* The compiler must believe that the result is wanted. */
-static void sink(const void *p)
+static void keep_result(const void *p)
 {
     __asm__ volatile("" : : "r"(p) : "memory");
 }
@@ -88,27 +88,28 @@ static void chains_scalar(void)
 }
 #endif
 
-typedef struct Isa { const char *name; int lanes; void (*chains)(void); bool here; } Isa;
+typedef struct PeakIsa { const char *name; int lanes; void (*chains)(void); bool here; } PeakIsa;
 
-static int find_isas(Isa isa[4])
+static int find_isas(PeakIsa isa[4])
 {
     int n = 0;
 #if defined __x86_64__
-    isa[n++] = (Isa){"AVX-512", 16, chains_avx512, __builtin_cpu_supports("avx512f")};
-    isa[n++] = (Isa){"AVX2 and FMA", 8, chains_avx2, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")};
-    isa[n++] = (Isa){"SSE", 4, chains_sse, true};
+    isa[n++] = (PeakIsa){"AVX-512", 16, chains_avx512, __builtin_cpu_supports("avx512f")};
+    isa[n++] = (PeakIsa){"AVX2 and FMA", 8, chains_avx2,
+                          __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")};
+    isa[n++] = (PeakIsa){"SSE", 4, chains_sse, true};
 #elif defined __aarch64__
-    isa[n++] = (Isa){"Advanced SIMD", 4, chains_neon, true};
+    isa[n++] = (PeakIsa){"Advanced SIMD", 4, chains_neon, true};
 #else
-    isa[n++] = (Isa){"scalar", 1, chains_scalar, true};
+    isa[n++] = (PeakIsa){"scalar", 1, chains_scalar, true};
 #endif
     return n;
 }
 
-typedef struct Load { const Isa *isa; pthread_barrier_t *begin; double gflops; } Load;
+typedef struct Load { const PeakIsa *isa; pthread_barrier_t *begin; double gflops; } Load;
 
 /* The best of several short stretches: others use the machine too. */
-static void *measure(void *arg)
+static void *run_stretches(void *arg)
 {
     enum { STRETCHES = 12, CALLS = 10 };
     Load *l = arg;
@@ -126,7 +127,7 @@ static void *measure(void *arg)
     return NULL;
 }
 
-static double measure_isa(const Isa *isa, int threads)
+static double measure_isa(const PeakIsa *isa, int threads)
 {
     Load load[MOST_TOGETHER] = {0};
     pthread_barrier_t begin;
@@ -135,7 +136,7 @@ static double measure_isa(const Isa *isa, int threads)
     pthread_barrier_init(&begin, NULL, (unsigned)threads);
     for (int i = 0; i < threads; i++)
         load[i] = (Load){isa, &begin, 0};
-    run_together(threads, measure, load, sizeof *load);
+    run_together(threads, run_stretches, load, sizeof *load);
     pthread_barrier_destroy(&begin);
     for (int i = 0; i < threads; i++)
         sum += load[i].gflops;
@@ -144,7 +145,7 @@ static double measure_isa(const Isa *isa, int threads)
 
 Peak measure_peak(int threads, int lanes)
 {
-    Isa isa[4];
+    PeakIsa isa[4];
     Peak best = {0, ""};
     int n = find_isas(isa);
     for (int i = 0; i < n; i++) {

@@ -17,11 +17,11 @@ static char *text(Onnx *x, const char *s)
 static const char *fresh(Onnx *x, const char *wanted)
 {
     const char *name = wanted;
-    int last = (int)imax(1, map_get(&x->taken, wanted));
-    while (map_get(&x->taken, name) >= 0)
+    int last = (int)imax(1, dict_get(&x->taken, wanted));
+    while (dict_get(&x->taken, name) >= 0)
         name = arena_printf(x->arena, "%s_%d", wanted, ++last);
-    map_put(&x->taken, wanted, last);
-    map_put(&x->taken, name, 1);
+    dict_put(&x->taken, wanted, last);
+    dict_put(&x->taken, name, 1);
     return name;
 }
 
@@ -57,7 +57,7 @@ static void set_dims(Onnx *x, Onnx__TensorProto *t, const int64_t *dim, int rank
 
 static const char *add_initializer(Onnx *x, const char *key, Onnx__TensorProto *t)
 {
-    map_put(&x->made, key, x->initializer.n);
+    dict_put(&x->made, key, x->initializer.n);
     PUSH(x->arena, &x->initializer, t);
     return t->name;
 }
@@ -66,7 +66,7 @@ static const char *add_initializer(Onnx *x, const char *key, Onnx__TensorProto *
 static const char *weight(Onnx *x, ValueId id, int ones)
 {
     const char *key = arena_printf(x->arena, "weight %d, %d", id, ones);
-    int at = map_get(&x->made, key);
+    int at = dict_get(&x->made, key);
     if (at >= 0)
         return x->initializer.v[at]->name;
     const Value *v = &x->g->value.v[id];
@@ -118,7 +118,7 @@ static const char *numbers(Onnx *x, const double *v, int n, bool scalar)
     }
     const char *name = arena_printf(x->arena, "%s%s", key.s, scalar ? "" : "]");
     buf_free(&key);
-    int at = map_get(&x->made, name);
+    int at = dict_get(&x->made, name);
     if (at >= 0)
         return x->initializer.v[at]->name;
     Onnx__TensorProto *t = tensor(x, fresh(x, name), ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, data,
@@ -145,7 +145,7 @@ const char *onnx_ints(Onnx *x, const int64_t *v, int n)
         buf_printf(&key, "%s%lld", i ? "," : "", (long long)v[i]);
     const char *name = arena_printf(x->arena, "%s]", key.s);
     buf_free(&key);
-    int at = map_get(&x->made, name);
+    int at = dict_get(&x->made, name);
     if (at >= 0)
         return x->initializer.v[at]->name;
     int64_t *data = NEW(x->arena, int64_t, n);
@@ -265,7 +265,7 @@ static void take_names(Onnx *x)
         x->value[g->output.v[i]] = fresh(x, g->value.v[g->output.v[i]].name);
     for (int i = 0; i < g->value.n; i++)
         if (g->value.v[i].kind == VAL_CONST)
-            map_put(&x->taken, g->value.v[i].name, 0);
+            dict_put(&x->taken, g->value.v[i].name, 0);
 }
 
 static void add_graph(Onnx *x)
@@ -306,7 +306,7 @@ static bool write_model(const ProtobufCMessage *m, const char *path, int64_t byt
 
 bool onnx_write(Arena *A, const Graph *g, const char *path, OnnxSize *size)
 {
-    Onnx x = {.arena = A, .g = g, .taken = map_new(A), .made = map_new(A), .value = NEW(A, const char *, g->value.n)};
+    Onnx x = {.arena = A, .g = g, .taken = dict_new(A), .made = dict_new(A), .value = NEW(A, const char *, g->value.n)};
     add_graph(&x);
     Onnx__GraphProto graph = ONNX__GRAPH_PROTO__INIT;
     graph.name = text(&x, g->name);

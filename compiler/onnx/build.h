@@ -11,9 +11,9 @@ enum { ONNX_OPSET = 14, ONNX_IR = 7 };
 typedef struct Onnx {
     Arena *arena;
     const Graph *g;
-    Map taken;                        /* every name in use */
+    Dict taken;                       /* every name in use */
     const char **value;               /* by ValueId, NULL until asked for */
-    Map made;                         /* initializers by what is in them: index into initializer */
+    Dict made;                        /* initializers by what is in them: index into initializer */
     VEC(Onnx__TensorProto *) initializer;
     VEC(Onnx__NodeProto *) node;
     VEC(Onnx__ValueInfoProto *) input, output;

@@ -8,15 +8,15 @@
 
 /* For every node the first and the last call that it became: calls stand in the order of nodes, and the last one of a
    node completes its values. */
-typedef struct Span { int first, last; } Span;
+typedef struct NodeSpan { int first, last; } NodeSpan;
 
-static Span *node_spans(Arena *A, const Job *j, CallFigures *call)
+static NodeSpan *node_spans(Arena *A, const Job *j, CallFigures *call)
 {
     const Graph *g = j->graph;
     const Program *p = j->program;
-    Span *span = NEW(A, Span, g->node.n);
+    NodeSpan *span = NEW(A, NodeSpan, g->node.n);
     for (int n = 0; n < g->node.n; n++)
-        span[n] = (Span){-1, -1};
+        span[n] = (NodeSpan){-1, -1};
     for (int c = 0, begin = 0; c < p->call.n; c++) {
         call[c].node = -1;
         for (int k = 0; k < p->call.v[c].out.n; k++) {
@@ -65,7 +65,7 @@ static void use_until(int *last, const Graph *g, int ref, int at)
 
 /* Per value the last call that reads it. A node without a call is a view: its operands are read as long as its
    results are. The loop over the nodes from the last to the first sees to that. */
-static const int *last_calls(Arena *A, const Job *j, const Span *span)
+static const int *last_calls(Arena *A, const Job *j, const NodeSpan *span)
 {
     const Graph *g = j->graph;
     int *last = NEW(A, int, g->value.n);
@@ -87,7 +87,7 @@ static const int *last_calls(Arena *A, const Job *j, const Span *span)
     return last;
 }
 
-static void collect_uses(Arena *A, const Job *j, const Span *span, Figures *f)
+static void collect_uses(Arena *A, const Job *j, const NodeSpan *span, Figures *f)
 {
     const Graph *g = j->graph;
     const int *last = last_calls(A, j, span);

@@ -9,7 +9,7 @@
 
 typedef struct Kept { Arena *arena; const Graph *g; const bool *wanted; double **value; } Kept;
 
-static void keep(void *user, ValueId v, const double *x)
+static void keep_value(void *user, ValueId v, const double *x)
 {
     Kept *k = user;
     if (!k->wanted[v] || k->value[v])
@@ -30,9 +30,9 @@ double **reference_eval(Arena *A, const Graph *g, float *const *in, const bool *
         for (int64_t e = 0; e < n; e++)
             wide[e] = g->flush_to_zero && fabsf(in[i][e]) < FLT_MIN ? 0 : (double)in[i][e];
         x[i] = wide;
-        keep(&k, v, wide);
+        keep_value(&k, v, wide);
     }
-    graph_eval(g, x, keep, &k);
+    graph_eval(g, x, keep_value, &k);
     return k.value;
 }
 

@@ -9,7 +9,7 @@
 #include "../io/io.h"
 #include "../io/json.h"
 
-static void finish(Buf *b, json_t *root)
+static void print_json(Buf *b, json_t *root)
 {
     js_print(b, root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     buf_putc(b, '\n');
@@ -196,7 +196,7 @@ void report_json(Buf *b, const Job *j, const Figures *f, const OutDir *out, cons
     js_put(r, "arena", arena_json(f));
     if (out)
         js_put(r, "files", files_json(out, name));
-    finish(b, r);
+    print_json(b, r);
 }
 
 bool job_write_report(const Job *j)
@@ -301,7 +301,7 @@ void info_json(Buf *b, const Job *j, const Figures *f, const Roofline *roof, con
         js_put(r, "roofline", roofline_json(j, roof));
     if (costs)
         js_put(r, "costs", costs_json(j->arena, costs));
-    finish(b, r);
+    print_json(b, r);
 }
 
 void bench_json(Buf *b, const Job *j, const BenchResult *m)
@@ -338,5 +338,5 @@ void bench_json(Buf *b, const Job *j, const BenchResult *m)
     }
     if (m->costs)
         js_put(r, "costs", costs_json(j->arena, m->costs));
-    finish(b, r);
+    print_json(b, r);
 }

@@ -4,8 +4,8 @@
 #include <ctype.h>
 #include <string.h>
 
-typedef struct Row { Where where; const char *name, *ours, *say; } Row;
-static const Row rows[] = {
+typedef struct ForeignRow { Where where; const char *name, *ours, *say; } ForeignRow;
+static const ForeignRow rows[] = {
 #define FOREIGN(where, name, ours, say) {FOREIGN_##where, name, ours, say},
 #include "foreign.def"
 #undef FOREIGN
@@ -39,7 +39,7 @@ static const char *first_of(Arena *a, const char *words, const char *const *cand
     return NULL;
 }
 
-static const char *hint_of(Arena *a, const Row *r, const char *ours)
+static const char *hint_of(Arena *a, const ForeignRow *r, const char *ours)
 {
     if (!ours)
         return r->say;
@@ -62,7 +62,7 @@ const char *foreign_hint(Arena *a, Where where, const char *name, const char *co
         if (strcmp(cand[i], name) && *word && !strcmp(bare(a, cand[i]), word))
             return arena_printf(a, "did you mean '%s'?", cand[i]);
     for (int i = 0; i < LEN(rows); i++) {
-        const Row *r = &rows[i];
+        const ForeignRow *r = &rows[i];
         if (r->where != where || strcmp(r->name, word))
             continue;
         const char *ours = first_of(a, r->ours, cand, n);

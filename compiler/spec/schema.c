@@ -213,7 +213,7 @@ static json_t *module_use(void)
     return o;
 }
 
-static json_t *block(const char *kind, const char *doc)
+static json_t *block_schema(const char *kind, const char *doc)
 {
     json_t *properties = step_keys(true);
     js_put(properties, kind, ref("body"));
@@ -222,7 +222,7 @@ static json_t *block(const char *kind, const char *doc)
     return o;
 }
 
-static json_t *loop(const char *kind, json_t *what, const char *doc)
+static json_t *loop_schema(const char *kind, json_t *what, const char *doc)
 {
     bool each = *kind == 'e';
     json_t *properties = step_keys(false), *required = js_pack("[s, s]", kind, "body");
@@ -252,10 +252,10 @@ static json_t *step_schema(json_t *defs)
     js_add(any, own_op("constant", "numbers of the spec itself as a value"));
     js_add(any, own_op("parameter", "a trained tensor as a value"));
     js_add(any, module_use());
-    js_add(any, block("sequential", "children named 0, 1, 2, ... as in torch.nn.Sequential"));
-    js_add(any, block("group", "steps under a common name"));
-    js_add(any, loop("repeat", ref("int"), "body so many times; index counts from 0"));
-    js_add(any, loop("each", ref("names"), "body for every item of the list `of`"));
+    js_add(any, block_schema("sequential", "children named 0, 1, 2, ... as in torch.nn.Sequential"));
+    js_add(any, block_schema("group", "steps under a common name"));
+    js_add(any, loop_schema("repeat", ref("int"), "body so many times; index counts from 0"));
+    js_add(any, loop_schema("each", ref("names"), "body for every item of the list `of`"));
     return object("anyOf", any);
 }
 

@@ -1,4 +1,4 @@
-/* Bodies of steps, expanded into the graph: modules, repetition, scopes and named values. */
+/* Bodies of steps, expanded into the graph: operators, modules, scopes and named values. */
 #include "foreign.h"
 #include "spec_impl.h"
 
@@ -33,7 +33,7 @@ ValueId value_find(const Cx *cx, const char *name, Loc loc)
 {
     if (!spec_work(cx, loc, 0))
         return POISON;
-    ValueId id = map_get(cx->value, name);
+    ValueId id = dict_get(cx->value, name);
     if (id != -1)
         return id;
     spec_error(cx, loc, value_hint(cx, name), "no value %s here", spec_show(cx->s->arena, name));
@@ -53,7 +53,7 @@ static bool put_value(const Cx *cx, const char *name, Loc loc, ValueId id)
         spec_error(cx, loc, NULL, "'x' is the input of the body: choose another name");
         return false;
     }
-    map_put(cx->value, name, id);
+    dict_put(cx->value, name, id);
     return true;
 }
 
@@ -75,7 +75,7 @@ bool read_in(const Cx *cx, const Yaml *y, const ValueId **in, int *n)
 
 /* The step's results become the current value and get the names in `as`; of a step that is left out, all of them name
    the value that passes by: its one input, or the previous result. */
-static void finish(Cx *cx, const Yaml *as, const Results *r, bool left_out)
+static void finish_step(Cx *cx, const Yaml *as, const Results *r, bool left_out)
 {
     cx->cur = r->n ? r->v[0] : POISON;
     if (!as)
@@ -203,7 +203,7 @@ static void step_block(Cx *cx, const Yaml *step, const Yaml *body, bool numbered
     r->n = inner.cur != POISON;
 }
 
-static bool count_step(Cx *cx, Loc loc)
+bool count_step(Cx *cx, Loc loc)
 {
     SpecReader *s = cx->s;
     if (s->stop)
@@ -214,125 +214,6 @@ static bool count_step(Cx *cx, Loc loc)
         return false;
     }
     return true;
-}
-
-static bool index_name(const Cx *cx, const Yaml *y)
-{
-    if (y->kind == YAML_SCALAR && spec_identifier(y->text))
-        return true;
-    spec_error(cx, y->loc, NULL, "expected a name, found %s", spec_found(cx->s->arena, y));
-    return false;
-}
-
-/* One round of repeat or each: the bindings are visible in it, values and numbering go on. */
-static void round_of(Cx *cx, const Yaml *body, const Binding *b, int n)
-{
-    Env *env = NEW(cx->s->arena, Env, 1);
-    *env = (Env){b, n, cx->env};
-    Cx inner = *cx;
-    inner.env = env;
-    inner.depth++;
-    if (count_step(cx, body->loc))
-        expand_body(&inner, body);
-    cx->cur = inner.cur;
-}
-
-static void step_repeat(Cx *cx, const Yaml *step, const Yaml *count, const Yaml *body)
-{
-    static const char *const keys[] = {"repeat", "index", "body", "in", "as", "when"};
-    const Yaml *index = yaml_get(step, "index");
-    int64_t n;
-    bool ok = spec_keys(cx, step, "a repeat", keys, LEN(keys));
-    ok = (!index || index_name(cx, index)) && ok;
-    ok = eval_int(cx, count, &n) && ok;
-    if (ok && (n < 0 || n > SPEC_REPEAT)) {
-        spec_error(cx, count->loc, NULL, "repeat %lld; the count must be 0 to 10,000", (long long)n);
-        ok = false;
-    }
-    if (!ok)
-        cx->cur = POISON;
-    for (int64_t i = 0; ok && i < n && !cx->s->stop; i++) {
-        Binding *b = NEW(cx->s->arena, Binding, 1);
-        if (index)
-            *b = (Binding){index->text, {.kind = PV_INT, .as.i = i}, false};
-        round_of(cx, body, b, index != NULL);
-    }
-}
-
-static bool each_bind(const Cx *cx, const Yaml *each, const Yaml *of, int i, const Pval *item, Binding *b)
-{
-    if (each->kind == YAML_SCALAR) {
-        *b = (Binding){each->text, *item, false};
-        return true;
-    }
-    if (item->kind != PV_LIST || item->n != each->n) {
-        Loc loc = of->kind == YAML_LIST ? of->item[i]->loc : of->loc;
-        if (item->kind == PV_LIST)
-            spec_error(cx, loc, NULL, "item %d has %d values for %d names", i, item->n, each->n);
-        else
-            spec_error(cx, loc, NULL, "item %d is %s, not a list of %d values", i, pval_kind(item), each->n);
-        return false;
-    }
-    for (int k = 0; k < each->n; k++)
-        b[k] = (Binding){each->item[k]->text, item->as.item[k], false};
-    return true;
-}
-
-static void step_each(Cx *cx, const Yaml *step, const Yaml *each, const Yaml *body)
-{
-    static const char *const keys[] = {"each", "of", "index", "body", "in", "as", "when"};
-    const Yaml *of = yaml_get(step, "of"), *index = yaml_get(step, "index");
-    Pval list = {0};
-    bool ok = spec_keys(cx, step, "an each", keys, LEN(keys));
-    int names = each->kind == YAML_LIST ? each->n : 1;
-    if (names > SPEC_PARAMS) {
-        spec_error(cx, each->loc, NULL, "%d names; there can be at most %d", names, SPEC_PARAMS);
-        ok = false;
-    }
-    for (int i = 0; ok && i < names; i++)
-        ok = index_name(cx, each->kind == YAML_LIST ? each->item[i] : each);
-    ok = (!index || index_name(cx, index)) && ok;
-    if (!of)
-        spec_error(cx, each->loc, NULL, "'each' needs 'of', a list");
-    ok = of && eval_list(cx, of, &list) && ok;
-    if (!ok)
-        cx->cur = POISON;
-    for (int i = 0; ok && i < list.n && !cx->s->stop; i++) {
-        Binding *b = NEW(cx->s->arena, Binding, names + 1);
-        ok = each_bind(cx, each, of, i, &list.as.item[i], b);
-        if (!ok) {
-            cx->cur = POISON;
-            break;
-        }
-        if (index)
-            b[names] = (Binding){index->text, {.kind = PV_INT, .as.i = i}, false};
-        round_of(cx, body, b, names + (index != NULL));
-    }
-}
-
-/* repeat and each are no blocks of their own: the enclosing body goes on in them. */
-static void step_loop(Cx *cx, const Yaml *step, const char *kind, const Yaml *what, Results *r)
-{
-    const Yaml *body = yaml_get(step, "body"), *in = yaml_get(step, "in");
-    r->n = 0;
-    if (in) {
-        const ValueId *v = NULL;
-        int n = 0;
-        bool ok = read_in(cx, in, &v, &n);
-        if (ok && n != 1)
-            spec_error(cx, in->loc, NULL, "'%s' takes one value", kind);
-        cx->cur = ok && n == 1 ? v[0] : POISON;
-    }
-    if (!body) {
-        spec_error(cx, what->loc, NULL, "'%s' needs 'body', a list of steps", kind);
-        cx->cur = POISON;
-    } else if (*kind == 'r') {
-        step_repeat(cx, step, what, body);
-    } else {
-        step_each(cx, step, what, body);
-    }
-    r->v[0] = cx->cur;
-    r->n = cx->cur != POISON;
 }
 
 static bool left_out(const Cx *cx, const Yaml *step, bool *out)
@@ -412,7 +293,7 @@ static void step_map(Cx *cx, const Yaml *step)
         step_block(cx, step, found->val, *found->key == 's', &r);
     else if (!out)
         step_loop(cx, step, found->key, found->val, &r);
-    finish(cx, yaml_get(step, "as"), &r, out);
+    finish_step(cx, yaml_get(step, "as"), &r, out);
 }
 
 void expand_body(Cx *cx, const Yaml *list)
@@ -437,7 +318,7 @@ void expand_body(Cx *cx, const Yaml *list)
         } else if (step->kind == YAML_SCALAR && *step->text) {
             Results r;
             step_op(cx, step, step, &r);
-            finish(cx, NULL, &r, false);
+            finish_step(cx, NULL, &r, false);
         } else {
             spec_error(cx, step->loc, NULL, "expected a step, found %s", spec_found(cx->s->arena, step));
             cx->cur = POISON;

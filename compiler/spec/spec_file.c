@@ -195,9 +195,9 @@ static bool define_modules(SpecReader *s, const Yaml *map)
 static bool read_before(SpecReader *s, const struct stat *st)
 {
     char *id = arena_printf(s->arena, "%llu:%llu", (unsigned long long)st->st_dev, (unsigned long long)st->st_ino);
-    if (map_get(&s->file_seen, id) >= 0)
+    if (dict_get(&s->file_seen, id) >= 0)
         return true;
-    map_put(&s->file_seen, id, 1);
+    dict_put(&s->file_seen, id, 1);
     return false;
 }
 

@@ -1,16 +1,23 @@
 #ifndef DSQ_SPEC_IMPL_H
 #define DSQ_SPEC_IMPL_H
 /* What the files of the spec reader share. The way of a spec:
-     spec.c         the spec's own keys: inputs, outputs, labels; errors
-     spec_file.c    files, includes, digest
-     spec_param.c   declared parameters of specs and modules, --set
-     spec_expr.c    expressions and texts with $name
-     spec_value.c   scalars and lists by the type that is wanted
-     spec_module.c  modules: their definition and their use
-     spec_expand.c  bodies: steps, repetition, scopes, named values
-     spec_op.c      one operator: attributes and parameter tensors from the operator table
-     spec_pad.c     a note on the order of a pad
-   Every function that fails has reported why, except where that was reported before (a poisoned value). */
+     spec.c            the spec's own keys: name, labels, weights
+     spec_interface.c  inputs and outputs
+     spec_error.c      errors, hints, keys of maps, limits
+     spec_file.c       files, includes, digest
+     spec_param.c      declared parameters of specs and modules, --set
+     expr/spec_expr.c  expressions: grammar
+     expr/spec_arith.c expressions: arithmetic and comparisons
+     expr/spec_text.c  texts with $name and ${expression}
+     expr/spec_value.c scalars and lists by the type that is wanted
+     spec_module.c     modules: their definition and their use
+     spec_expand.c     bodies: steps, scopes, named values
+     spec_loop.c       repetition: repeat and each
+     spec_op.c         one operator, from the operator table
+     spec_attr.c       its attributes and the words for its tensors
+     spec_tensor.c     its tensors: types, names, sharing
+     spec_pad.c        a note on the order of a pad
+   Every function that fails has said why, unless the reason was said before (a poisoned value). */
 #include "spec.h"
 #include "yaml.h"
 
@@ -55,13 +62,13 @@ typedef struct SpecReader {
     Spec *spec;
     Graph *graph;
     const char *libdir;
-    Map file_seen;
+    Dict file_seen;
     Buf digest;                     /* all texts read, before hashing */
     VEC(Module) module;
-    Map module_by_name;
+    Dict module_by_name;
     const Env *env;                 /* the spec's parameters */
-    Map tensor_by_name;             /* index into tensor */
-    Map output_by_name;             /* index into the graph's outputs */
+    Dict tensor_by_name;             /* index into tensor */
+    Dict output_by_name;             /* index into the graph's outputs */
     /* alone: made by a step with `shared: true`, and no other step uses it yet */
     VEC(struct SpecTensor { const char *name; Loc loc; bool alone; }) tensor;
     VEC(int) listed_pads;           /* nodes whose pad lists all four sides */
@@ -72,7 +79,7 @@ typedef struct SpecReader {
 } SpecReader;
 
 /* A use of a module that is being expanded: to find cycles, and for notes after an error. */
-typedef struct Use { const Module *module; Loc loc; const struct Use *up; } Use;
+typedef struct ModuleUse { const Module *module; Loc loc; const struct ModuleUse *up; } ModuleUse;
 
 enum { NO_VALUE = -1, POISON = -2 }; /* ValueId: nothing here; the result of a step that failed */
 
@@ -80,12 +87,12 @@ enum { NO_VALUE = -1, POISON = -2 }; /* ValueId: nothing here; the result of a s
 typedef struct Cx {
     SpecReader *s;
     const Env *env;
-    Map *value;          /* named values of the module body: ValueId or POISON */
+    Dict *value;         /* named values of the module body: ValueId or POISON */
     const char *scope;   /* "layer1.0", "" at the top */
     int *number;         /* number of the next child of a sequential; NULL outside one */
     ValueId cur;         /* the previous result, which the next step takes */
     bool shared;         /* `shared: true` here or around: tensors may be those of earlier steps */
-    const Use *use;
+    const ModuleUse *use;
     int depth;
     const char *about, *key; /* what messages begin with: "conv2d 'conv1'" and the attribute at work, or NULL */
 } Cx;
@@ -107,6 +114,10 @@ const char *key_hint(Arena *, const char *name, const char *const *key, int n);
 bool spec_keys(const Cx *, const Yaml *map, const char *what, const char *const *key, int n);
 bool spec_work(const Cx *, Loc, size_t bytes); /* counts an evaluation; false once the budget is used up */
 bool spec_full(void);                          /* enough errors: give up */
+
+/* ---- spec_interface.c ---- */
+bool spec_inputs(Cx *, const Yaml *);                        /* the first one becomes the current value */
+bool spec_outputs(const Cx *, const Yaml *, Loc network);    /* of `output`, or NULL: the last result */
 
 /* ---- spec_file.c ---- */
 /* The path of `name` in the folder of `file`; name itself if it is absolute. */
@@ -167,8 +178,13 @@ const Yaml *step_key(const Yaml *step, const char *key); /* NULL where a step is
 /* The values that `in` or `output` names. False after an error, also where one of them is poisoned. */
 bool read_in(const Cx *, const Yaml *, const ValueId **in, int *n);
 void expand_body(Cx *, const Yaml *list);
+bool count_step(Cx *, Loc);                              /* false once there are too many */
 ValueId value_find(const Cx *, const char *name, Loc); /* POISON after an error too */
 const char *scope_join(const Cx *, const char *scope, const char *name, Loc); /* NULL after an error */
+
+/* ---- spec_loop.c ---- */
+/* kind: "repeat" or "each"; what: its value. */
+void step_loop(Cx *, const Yaml *step, const char *kind, const Yaml *what, Results *);
 
 /* ---- spec_op.c ---- */
 typedef struct OpStep {

@@ -5,7 +5,7 @@
 
 const Module *module_find(const SpecReader *s, const char *name)
 {
-    int i = map_get(&s->module_by_name, name);
+    int i = dict_get(&s->module_by_name, name);
     return i < 0 ? NULL : &s->module.v[i];
 }
 
@@ -89,7 +89,7 @@ bool module_define(SpecReader *s, const char *name, Loc loc, const Yaml *y)
     }
     if (!ok)
         return false;
-    map_put(&s->module_by_name, name, s->module.n);
+    dict_put(&s->module_by_name, name, s->module.n);
     PUSH(s->arena, &s->module, m);
     return true;
 }
@@ -99,14 +99,14 @@ bool module_define(SpecReader *s, const char *name, Loc loc, const Yaml *y)
 static bool check_cycle(const Cx *cx, const Module *m, Loc loc)
 {
     Buf cycle = {0};
-    const Use *u = cx->use;
+    const ModuleUse *u = cx->use;
     while (u && u->module != m)
         u = u->up;
     if (!u)
         return true;
     const Module *chain[SPEC_DEPTH + 1];
     int n = 0;
-    for (const Use *w = cx->use; w != u->up && n < LEN(chain); w = w->up)
+    for (const ModuleUse *w = cx->use; w != u->up && n < LEN(chain); w = w->up)
         chain[n++] = w->module;
     while (n-- > 0)
         buf_printf(&cycle, "%s -> ", chain[n]->name);
@@ -177,8 +177,8 @@ static bool module_results(const Cx *inner, const Module *m, Results *r)
 void module_use(const Cx *cx, const Module *m, const Yaml *step, Loc loc, const char *name, const ValueId *in, int nin,
                 Results *r)
 {
-    Map value = map_new(cx->s->arena);
-    Use use = {m, loc, cx->use};
+    Dict value = dict_new(cx->s->arena);
+    ModuleUse use = {m, loc, cx->use};
     Cx inner = {.s = cx->s, .value = &value, .scope = cx->scope, .cur = cx->cur, .shared = cx->shared, .use = &use,
                 .depth = cx->depth + 1};
     r->n = 0;
@@ -190,7 +190,7 @@ void module_use(const Cx *cx, const Module *m, const Yaml *step, Loc loc, const 
         return;
     }
     for (int i = 0; i < nin; i++)
-        map_put(&value, m->input[i], in[i]);
+        dict_put(&value, m->input[i], in[i]);
     inner.cur = in[0];
     if (!bind_params(cx, &inner, m, step, loc))
         return;

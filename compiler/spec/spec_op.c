@@ -3,42 +3,12 @@
      {op: constant, value: 2.5}  {op: constant, value: [...], shape: [1, 3, 1, 1]}   a constant value
      {op: parameter, name: gamma, shape: [...]}                                      a trained tensor as a value
    A tensor's name is {tensor: NAME} in place of NAME where that is the whole name, without the scopes around. */
-#include "foreign.h"
-#include "spec_impl.h"
+#include "spec_op.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *const own_op[] = {"constant", "parameter"};
-
-enum { MAX_WORDS = 8 };
-
-/* "out!", "kernel!", "weight[out,C/groups,kernel]", "bias?[out]" */
-typedef struct Word {
-    const char *name;
-    char mode;           /* '!' spec-only number(s), '?' tensor unless false, '-' tensor if true, 0 tensor */
-    const char *dims;    /* of a tensor: "out,C/groups,kernel" */
-    Loc loc;             /* where the step gives it */
-    bool given;
-    Ints ints;           /* spec-only: its numbers */
-    bool present;        /* tensor */
-    const char *tensor;  /* tensor: its own name */
-    bool whole;          /* tensor: that is the whole name, whatever the scope */
-} Word;
-
-typedef struct Call {
-    Cx cx;              /* of the step, with messages about it */
-    const OpStep *step;
-    const OpInfo *info;
-    Op op;
-    Attrs attr;
-    Word word[MAX_WORDS];
-    int nword;
-    Type in;            /* operand 0 */
-    bool same, lower;   /* pad: same or same_lower */
-    bool listed;        /* pad: all four sides */
-} Call;
 
 bool op_exists(const char *name)
 {
@@ -56,210 +26,9 @@ const char *const *op_names(Arena *a, int *n)
     return v;
 }
 
-static void read_words(Call *c)
-{
-    Arena *a = c->cx.s->arena;
-    for (const char *p = c->info->spec; *p;) {
-        size_t n = strcspn(p, " ");
-        char *text = arena_strndup(a, p, n);
-        Word w = {.present = true};
-        char *open = strchr(text, '[');
-        if (open) {
-            w.dims = arena_strndup(a, open + 1, strlen(open) - 2);
-            *open = 0;
-        }
-        size_t len = strcspn(text, "!?-");
-        w.mode = text[len];
-        w.present = w.mode != '-';
-        text[len] = 0;
-        w.name = w.tensor = text;
-        if (c->nword == MAX_WORDS)
-            bug("op.def: %s has more than %d spec words", c->info->name, MAX_WORDS);
-        c->word[c->nword++] = w;
-        p += n + strspn(p + n, " ");
-    }
-}
-
-/* ---- keys ---- */
-
-/* wanted: what may stand here besides these words, "an integer or ", or "". */
-static bool read_enum(const Call *c, const AttrInfo *info, const char *wanted, const Yaml *y, int64_t *out)
-{
-    Arena *a = c->cx.s->arena;
-    const char *text = eval_text(&c->cx, y), *cand[16];
-    int n = 0;
-    if (!text)
-        return false;
-    for (const char *p = info->choices; n < LEN(cand);) {
-        size_t len = strcspn(p, "|");
-        cand[n++] = arena_strndup(a, p, len);
-        if (!strcmp(cand[n - 1], text)) {
-            *out = n - 1;
-            return true;
-        }
-        if (!p[len])
-            break;
-        p += len + 1;
-    }
-    const char *hint = foreign_hint(a, FOREIGN_VALUE, text, cand, n);
-    spec_error(&c->cx, y->loc, hint ? hint : name_hint(a, text, cand, n), "expected %sone of %s, found %s", wanted,
-               info->choices, spec_show(a, text));
-    return false;
-}
-
-/* A word, or a parameter that is one; numbers and expressions are none. */
-static bool is_word(const Call *c, const Yaml *y)
-{
-    if (y->kind != YAML_SCALAR || !*y->text)
-        return false;
-    if (*y->text == '$' && spec_identifier(y->text + 1)) {
-        const Binding *b = env_find(c->cx.env, y->text + 1);
-        return b && b->val.kind == PV_TEXT && !b->bad;
-    }
-    return spec_identifier(y->text);
-}
-
-static bool read_pad(Call *c, const Yaml *y)
-{
-    enum { VALID, SAME, SAME_LOWER }; /* as in attr.def */
-    int64_t word;
-    if (!is_word(c, y)) {
-        bool ok = eval_ints(&c->cx, y, &c->attr.pad);
-        c->listed = c->attr.pad.n == 4;
-        return ok;
-    }
-    if (!read_enum(c, &attr_info[A_pad], "an integer, a list of them or ", y, &word))
-        return false;
-    c->same = word != VALID;
-    c->lower = word == SAME_LOWER;
-    return true;
-}
-
-static bool read_attr(Call *c, Attr attr, const Yaml *y)
-{
-    const AttrInfo *info = &attr_info[attr];
-    void *field = (char *)&c->attr + info->offset;
-    if (attr == A_pad)
-        return read_pad(c, y);
-    switch (info->kind) {
-    case ATTR_INT: return eval_int(&c->cx, y, field);
-    case ATTR_FLOAT: return eval_num(&c->cx, y, field);
-    case ATTR_BOOL: return eval_bool(&c->cx, y, field);
-    case ATTR_INTS: return eval_ints(&c->cx, y, field);
-    case ATTR_ENUM: return read_enum(c, info, "", y, field);
-    }
-    return false;
-}
-
-/* NAME of {tensor: NAME}; NULL after an error. */
-static const char *read_whole_name(const Cx *cx, const Yaml *y)
-{
-    static const char *const keys[] = {"tensor"};
-    const Yaml *name = yaml_get(y, "tensor");
-    if (!spec_keys(cx, y, "a tensor's name", keys, LEN(keys)))
-        return NULL;
-    if (!name)
-        spec_error(cx, y->loc, NULL, "expected {tensor: NAME}, found an empty map");
-    return name ? eval_text(cx, name) : NULL;
-}
-
-/* `bias: false`, `bias: true`, `weight: alpha`, `weight: {tensor: head.alpha}` */
-static bool read_tensor_word(Call *c, Word *w, const Yaml *y)
-{
-    Pval v;
-    if (y->kind == YAML_MAP) {
-        w->present = w->whole = true;
-        return (w->tensor = read_whole_name(&c->cx, y));
-    }
-    if (!eval_any(&c->cx, y, &v))
-        return false;
-    if (v.kind == PV_BOOL && (w->mode || v.as.b)) {
-        w->present = v.as.b;
-        return true;
-    }
-    if (v.kind != PV_TEXT) {
-        const char *wanted = w->mode ? "true, false or another name" : "another name";
-        spec_error(&c->cx, y->loc, NULL, "expected %s for the tensor, found %s", wanted,
-                   spec_found(c->cx.s->arena, y));
-        return false;
-    }
-    w->present = true;
-    w->tensor = v.as.text;
-    return true;
-}
-
-static bool read_word(Call *c, Word *w, const YamlPair *p)
-{
-    w->given = true;
-    w->loc = p->val->loc;
-    if (w->dims)
-        return read_tensor_word(c, w, p->val);
-    int attr = attr_by_name(w->name);
-    if (attr >= 0 && attr_info[attr].kind == ATTR_INTS)
-        return eval_ints(&c->cx, p->val, &w->ints);
-    w->ints.n = 1;
-    return eval_int(&c->cx, p->val, &w->ints.v[0]);
-}
-
-static bool unknown_key(const Call *c, const YamlPair *p)
-{
-    const char *cand[MAX_OP_ATTRS + MAX_WORDS + LEN(step_keys)];
-    int n = 0;
-    for (int i = 0; i < c->info->nattrs; i++)
-        cand[n++] = attr_info[c->info->attrs[i].attr].name;
-    for (int i = 0; i < c->nword; i++)
-        cand[n++] = c->word[i].name;
-    for (int i = 0; i < LEN(step_keys); i++)
-        cand[n++] = step_keys[i];
-    spec_error(&c->cx, p->key_loc, key_hint(c->cx.s->arena, p->key, cand, n), "unknown attribute %s",
-               spec_show(c->cx.s->arena, p->key));
-    return false;
-}
-
-static bool read_key(Call *c, const YamlPair *p)
-{
-    for (int i = 0; i < LEN(step_keys); i++)
-        if (!strcmp(p->key, step_keys[i]))
-            return true;
-    c->cx.key = p->key;
-    for (int i = 0; i < c->info->nattrs; i++)
-        if (!strcmp(p->key, attr_info[c->info->attrs[i].attr].name))
-            return read_attr(c, c->info->attrs[i].attr, p->val);
-    for (int i = 0; i < c->nword; i++)
-        if (!strcmp(p->key, c->word[i].name))
-            return read_word(c, &c->word[i], p);
-    c->cx.key = NULL;
-    return unknown_key(c, p);
-}
-
-static bool missing(const Call *c, const char *name)
-{
-    spec_error(&c->cx, c->step->loc, NULL, "'%s' is missing", name);
-    return false;
-}
-
-static bool read_keys(Call *c)
-{
-    bool ok = true;
-    const Yaml *keys = c->step->keys;
-    attrs_default(c->op, &c->attr);
-    for (int i = 0; keys && i < keys->npair; i++)
-        ok = read_key(c, &keys->pair[i]) && ok;
-    c->cx.key = NULL;
-    for (int i = 0; i < c->info->nattrs; i++) {
-        const char *name = attr_info[c->info->attrs[i].attr].name;
-        if (c->info->attrs[i].required && !(keys && yaml_get(keys, name)))
-            ok = missing(c, name);
-    }
-    for (int i = 0; i < c->nword; i++)
-        if (c->word[i].mode == '!' && !c->word[i].given)
-            ok = missing(c, c->word[i].name);
-    return ok;
-}
-
 /* ---- operands ---- */
 
-static bool check_arity(const Call *c)
+static bool check_arity(const OpCase *c)
 {
     int least = c->info->min_in, most = c->info->max_in, n = c->step->nin;
     for (int i = 0; i < c->nword; i++)
@@ -277,138 +46,7 @@ static bool check_arity(const Call *c)
     return false;
 }
 
-/* One factor of a dimension: "C", "in", an integer attribute or a spec-only word (n numbers). */
-static bool dim_factor(const Call *c, const char *name, Ints *out)
-{
-    out->n = 1;
-    if (!strcmp(name, "C") || !strcmp(name, "in")) {
-        int64_t axis = c->in.rank - 1;
-        if (*name == 'C') {
-            axis = 1;
-            for (int i = 0; i < c->info->nattrs; i++)
-                if (c->info->attrs[i].attr == A_axis)
-                    axis = c->attr.axis < 0 ? c->attr.axis + c->in.rank : c->attr.axis;
-        }
-        if (axis < 0 || axis >= c->in.rank) {
-            spec_error(&c->cx, c->step->loc, NULL, "input %s has no dimension %lld",
-                       type_text(c->cx.s->arena, &c->in), (long long)axis);
-            return false;
-        }
-        out->v[0] = c->in.dim[axis];
-        return true;
-    }
-    for (int i = 0; i < c->nword; i++)
-        if (!strcmp(name, c->word[i].name)) {
-            const Word *w = &c->word[i];
-            *out = w->ints;
-            int attr = attr_by_name(name);
-            if (attr >= 0 && attr_info[attr].kind == ATTR_INTS) { /* [height, width], one number means both */
-                if (w->ints.n != 1 && w->ints.n != 2) {
-                    spec_error(&c->cx, w->loc, NULL, "'%s' has %d numbers, 1 or 2 expected", name, w->ints.n);
-                    return false;
-                }
-                out->n = 2;
-                out->v[1] = w->ints.v[w->ints.n - 1];
-            }
-            for (int k = 0; k < out->n; k++)
-                if (out->v[k] < 1) {
-                    spec_error(&c->cx, w->loc, NULL, "'%s' is %lld, at least 1 expected", name,
-                               (long long)out->v[k]);
-                    return false;
-                }
-            return true;
-        }
-    int attr = attr_by_name(name);
-    if (attr < 0 || attr_info[attr].kind != ATTR_INT)
-        bug("op.def: %s has a tensor of unknown dimension '%s'", c->info->name, name);
-    out->v[0] = *(const int64_t *)(const void *)((const char *)&c->attr + attr_info[attr].offset);
-    if (out->v[0] >= 1)
-        return true;
-    spec_error(&c->cx, c->step->loc, NULL, "'%s' is %lld, at least 1 expected", name, (long long)out->v[0]);
-    return false;
-}
-
-/* A dimension of a tensor: a factor, or the quotient of two. */
-static bool dim_value(const Call *c, const char *text, Ints *out)
-{
-    Arena *a = c->cx.s->arena;
-    const char *slash = strchr(text, '/');
-    Ints by;
-    if (!dim_factor(c, slash ? arena_strndup(a, text, (size_t)(slash - text)) : text, out))
-        return false;
-    if (!slash)
-        return true;
-    if (!dim_factor(c, slash + 1, &by))
-        return false;
-    if (out->v[0] % by.v[0]) {
-        spec_error(&c->cx, c->step->loc, NULL, "%lld %s do not divide by '%s', which is %lld",
-                   (long long)out->v[0], *text == 'C' ? "channels" : "outputs", slash + 1, (long long)by.v[0]);
-        return false;
-    }
-    out->v[0] /= by.v[0];
-    return true;
-}
-
-static bool tensor_type(const Call *c, const Word *w, Type *t)
-{
-    Arena *a = c->cx.s->arena;
-    Ints dims = {0};
-    for (const char *p = w->dims; *p;) {
-        size_t n = strcspn(p, ",");
-        Ints d;
-        if (!dim_value(c, arena_strndup(a, p, n), &d))
-            return false;
-        for (int i = 0; i < d.n && dims.n < MAX_RANK; i++)
-            dims.v[dims.n++] = d.v[i];
-        p += n + (p[n] == ',');
-    }
-    *t = type_make(DT_F32, dims.n, dims.v);
-    if (type_valid(t))
-        return true;
-    spec_error(&c->cx, c->step->loc, NULL, "tensor '%s' would have more than 2^40 elements: %s", w->tensor,
-               type_text(a, t));
-    return false;
-}
-
-static void note_tensor(SpecReader *s, const char *name, Loc loc, bool alone)
-{
-    map_put(&s->tensor_by_name, name, s->tensor.n);
-    PUSH(s->arena, &s->tensor, ((struct SpecTensor){name, loc, alone}));
-}
-
-/* A tensor of an earlier step, where this one says that it shares it. */
-static ValueId earlier_tensor(const Cx *cx, const char *name, bool shared, Loc loc, Type t)
-{
-    const SpecReader *s = cx->s;
-    ValueId id = map_get(&s->graph->consts, name);
-    const Type *made = &s->graph->value.v[id].type;
-    struct SpecTensor *first = &s->tensor.v[map_get(&s->tensor_by_name, name)];
-    first->alone = false;
-    if (shared && type_eq(made, &t))
-        return id;
-    if (shared)
-        spec_error(cx, loc, NULL, "the shared tensor '%s' is %s here, %s where it is made", name,
-                   type_text(s->arena, &t), type_text(s->arena, made));
-    else
-        spec_error(cx, loc, "shared: true uses it again", "there is a tensor '%s' already", name);
-    note_at(first->loc, "made here");
-    return POISON;
-}
-
-/* The tensor "scope.name". Without `shared` it must be new. */
-static ValueId make_tensor(const Cx *cx, const char *scope, const char *name, bool shared, Loc loc, Type t)
-{
-    SpecReader *s = cx->s;
-    const char *full = scope_join(cx, scope, name, loc);
-    if (!full)
-        return POISON;
-    if (map_get(&s->tensor_by_name, full) >= 0)
-        return earlier_tensor(cx, full, shared, loc, t);
-    note_tensor(s, full, loc, cx->shared);
-    return graph_const(s->graph, full, t, loc);
-}
-
-static const char *pad_same(Call *c, const ValueId *in, int nin)
+static const char *pad_same(OpCase *c, const ValueId *in, int nin)
 {
     const SpecReader *s = c->cx.s;
     Type *types = NEW(s->arena, Type, nin);
@@ -417,16 +55,16 @@ static const char *pad_same(Call *c, const ValueId *in, int nin)
     return attrs_pad_same(s->arena, c->op, &c->attr, types, nin, c->lower);
 }
 
-static int add_node(Call *c, ValueId *out)
+static int add_node(OpCase *c, ValueId *out)
 {
     SpecReader *s = c->cx.s;
     ValueId *in = NEW(s->arena, ValueId, c->step->nin + MAX_WORDS);
     int nin = c->step->nin;
     memcpy(in, c->step->in, (size_t)nin * sizeof *in);
     c->in = s->graph->value.v[in[0]].type;
-    const Word *absent = NULL;
+    const SpecWord *absent = NULL;
     for (int i = 0; i < c->nword; i++) {
-        const Word *w = &c->word[i];
+        const SpecWord *w = &c->word[i];
         Type t;
         if (!w->dims || !w->present) {
             absent = w->dims ? w : absent;
@@ -437,9 +75,9 @@ static int add_node(Call *c, ValueId *out)
                        absent->name);
             return -1;
         }
-        if (!tensor_type(c, w, &t))
+        if (!op_tensor_type(c, w, &t))
             return -1;
-        in[nin] = make_tensor(&c->cx, w->whole ? "" : c->step->tensor_scope, w->tensor, c->cx.shared || w->whole,
+        in[nin] = tensor_make(&c->cx, w->whole ? "" : c->step->tensor_scope, w->tensor, c->cx.shared || w->whole,
                               w->given ? w->loc : c->step->loc, t);
         if (in[nin++] == POISON)
             return -1;
@@ -461,7 +99,7 @@ static int add_node(Call *c, ValueId *out)
 
 /* ---- constant and parameter ---- */
 
-static bool read_shape(const Cx *cx, const Yaml *y, Type *t)
+static bool eval_shape(const Cx *cx, const Yaml *y, Type *t)
 {
     Ints shape;
     if (!eval_ints(cx, y, &shape))
@@ -510,7 +148,7 @@ static ValueId expand_constant(const Cx *cx, const OpStep *step)
     if (!read_numbers(cx, value, &v, &n))
         return POISON;
     Type t = type_make(DT_F32, 1, (const int64_t[]){n});
-    if (n < 1 || (shape && !read_shape(cx, shape, &t))) {
+    if (n < 1 || (shape && !eval_shape(cx, shape, &t))) {
         if (n < 1)
             spec_error(cx, value->loc, NULL, "the list of values is empty");
         return POISON;
@@ -524,7 +162,7 @@ static ValueId expand_constant(const Cx *cx, const OpStep *step)
     for (int64_t i = 0; i < elems; i++)
         data[i] = v[n == 1 ? 0 : i];
     ValueId id = graph_const_f32(s->graph, step->node_name, t, data);
-    note_tensor(s, s->graph->value.v[id].name, step->loc, false);
+    tensor_note(s, s->graph->value.v[id].name, step->loc, false);
     return id;
 }
 
@@ -544,9 +182,9 @@ static ValueId expand_parameter(const Cx *cx, const OpStep *step)
         spec_error(cx, step->loc, NULL, "'%s' is missing", shape ? "name" : "shape");
         return POISON;
     }
-    if (!read_shape(cx, shape, &t) || !(own = eval_text(cx, name)))
+    if (!eval_shape(cx, shape, &t) || !(own = eval_text(cx, name)))
         return POISON;
-    return make_tensor(cx, whole ? "" : cx->scope, own, whole || cx->shared, name->loc, t);
+    return tensor_make(cx, whole ? "" : cx->scope, own, whole || cx->shared, name->loc, t);
 }
 
 static int expand_own(const Cx *cx, const OpStep *step, ValueId *out)
@@ -564,13 +202,13 @@ static int expand_own(const Cx *cx, const OpStep *step, ValueId *out)
 
 int op_expand(const Cx *cx, const OpStep *step, ValueId *out)
 {
-    Call c = {.cx = *cx, .step = step, .op = op_by_name(step->op_name)};
+    OpCase c = {.cx = *cx, .step = step, .op = op_by_name(step->op_name)};
     c.cx.about = arena_printf(cx->s->arena, "%s '%s'", step->op_name, step->node_name);
     if (c.op == OP_NONE)
         return expand_own(&c.cx, step, out);
     c.info = &op_info[c.op];
-    read_words(&c);
-    if (!read_keys(&c))
+    op_words(&c);
+    if (!op_keys(&c))
         return -1;
     for (int i = 0; i < step->nin; i++)
         if (step->in[i] == POISON)

@@ -5,22 +5,22 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { MAX_BYTES = 4 << 20, MAX_NODES = 100000, MAX_DEPTH = 64, SMALL_MAP = 16 };
+enum { MAX_BYTES = 4 << 20, MAX_DEPTH = 64, SMALL_MAP = 16 };
 
-typedef struct Cursor { size_t index, byte, line_start; int line; } Cursor; /* index counts characters */
+typedef struct YamlCursor { size_t index, byte, line_start; int line; } YamlCursor; /* index counts characters */
 typedef struct Anchor { Yaml *node; int nodes, height; } Anchor;            /* nodes as if every alias were a copy */
 
-typedef struct Reader {
+typedef struct YamlReader {
     Arena *arena;
     yaml_parser_t parser;
     const char *text;
     size_t n;
     int file;
-    Cursor begin, at;
+    YamlCursor begin, at;
     VEC(Anchor) anchor;
-    Map anchor_by_name;
-    int nodes;
-} Reader;
+    Dict anchor_by_name;
+    int nodes, thousands; /* how many there are; how many there may be */
+} YamlReader;
 
 /* ---- places ---- */
 
@@ -29,7 +29,7 @@ static size_t char_bytes(unsigned char c)
     return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
 }
 
-static void cursor_to(const Reader *r, Cursor *c, size_t index)
+static void cursor_to(const YamlReader *r, YamlCursor *c, size_t index)
 {
     if (index < c->index)
         *c = r->begin;
@@ -43,13 +43,13 @@ static void cursor_to(const Reader *r, Cursor *c, size_t index)
     }
 }
 
-static Loc cursor_loc(const Reader *r, const Cursor *c, int len)
+static Loc cursor_loc(const YamlReader *r, const YamlCursor *c, int len)
 {
     return (Loc){r->file, c->line, (int)(c->byte - c->line_start) + 1, len};
 }
 
 /* From start to end, cut at the end of the line. */
-static Loc span(Reader *r, yaml_mark_t start, yaml_mark_t end)
+static Loc span(YamlReader *r, yaml_mark_t start, yaml_mark_t end)
 {
     cursor_to(r, &r->at, start.index);
     size_t stop = r->at.byte;
@@ -58,14 +58,14 @@ static Loc span(Reader *r, yaml_mark_t start, yaml_mark_t end)
     return cursor_loc(r, &r->at, (int)imax((int64_t)(stop - r->at.byte), 1));
 }
 
-static Loc mark_loc(const Reader *r, yaml_mark_t mark)
+static Loc mark_loc(const YamlReader *r, yaml_mark_t mark)
 {
-    Cursor c = r->begin;
+    YamlCursor c = r->begin;
     cursor_to(r, &c, mark.index);
     return cursor_loc(r, &c, 1);
 }
 
-static Loc byte_loc(const Reader *r, size_t byte)
+static Loc byte_loc(const YamlReader *r, size_t byte)
 {
     Loc loc = {r->file, 1, 1, 1};
     size_t line_start = 0;
@@ -80,7 +80,7 @@ static Loc byte_loc(const Reader *r, size_t byte)
 
 /* ---- what libyaml would only name by its offset ---- */
 
-static bool check_text(const Reader *r)
+static bool check_text(const YamlReader *r)
 {
     unsigned u;
     for (size_t i = 0, len; i < r->n; i += len) {
@@ -100,7 +100,7 @@ static bool check_text(const Reader *r)
 
 /* ---- events ---- */
 
-static void syntax_error(const Reader *r)
+static void syntax_error(const YamlReader *r)
 {
     const yaml_parser_t *p = &r->parser;
     if (p->error == YAML_MEMORY_ERROR)
@@ -110,7 +110,7 @@ static void syntax_error(const Reader *r)
         error_at(byte_loc(r, at < r->n ? at : r->n), "YAML: %s", p->problem);
         return;
     }
-    Cursor c = r->begin;
+    YamlCursor c = r->begin;
     cursor_to(r, &c, p->problem_mark.index);
     Loc loc = cursor_loc(r, &c, 1);
     if (c.byte < r->n && r->text[c.byte] == '\t')
@@ -121,7 +121,7 @@ static void syntax_error(const Reader *r)
         note_at(mark_loc(r, p->context_mark), "%s that begins here", p->context);
 }
 
-static bool next(Reader *r, yaml_event_t *e)
+static bool next(YamlReader *r, yaml_event_t *e)
 {
     if (yaml_parser_parse(&r->parser, e))
         return true;
@@ -131,28 +131,28 @@ static bool next(Reader *r, yaml_event_t *e)
 
 /* ---- nodes ---- */
 
-static bool count_nodes(Reader *r, int more, Loc loc)
+static bool count_nodes(YamlReader *r, int more, Loc loc)
 {
-    if (more > MAX_NODES - r->nodes) {
-        error_at(loc, "more than 100,000 nodes (an alias counts as a copy of what it names)");
+    if (more > 1000 * r->thousands - r->nodes) {
+        error_at(loc, "more than %d,000 nodes (an alias counts as a copy of what it names)", r->thousands);
         return false;
     }
     r->nodes += more;
     return true;
 }
 
-static void put_anchor(Reader *r, const char *name, Anchor a)
+static void put_anchor(YamlReader *r, const char *name, Anchor a)
 {
-    map_put(&r->anchor_by_name, name, r->anchor.n);
+    dict_put(&r->anchor_by_name, name, r->anchor.n);
     PUSH(r->arena, &r->anchor, a);
 }
 
-static Yaml *read_node(Reader *r, yaml_event_t *e, int depth, int *height);
+static Yaml *read_node(YamlReader *r, yaml_event_t *e, int depth, int *height);
 
-static Yaml *read_alias(Reader *r, const yaml_event_t *e, Loc loc, int depth, int *height)
+static Yaml *read_alias(YamlReader *r, const yaml_event_t *e, Loc loc, int depth, int *height)
 {
     const char *name = (const char *)e->data.alias.anchor;
-    int i = map_get(&r->anchor_by_name, name);
+    int i = dict_get(&r->anchor_by_name, name);
     if (i < 0) {
         error_at(loc, "alias '*%s' names no anchor that ends before it", name);
         return NULL;
@@ -168,7 +168,7 @@ static Yaml *read_alias(Reader *r, const yaml_event_t *e, Loc loc, int depth, in
     return a->node;
 }
 
-static Yaml *read_scalar(Reader *r, const yaml_event_t *e, Yaml *y)
+static Yaml *read_scalar(YamlReader *r, const yaml_event_t *e, Yaml *y)
 {
     if (memchr(e->data.scalar.value, 0, e->data.scalar.length)) {
         error_at(y->loc, "text contains a NUL character");
@@ -180,7 +180,7 @@ static Yaml *read_scalar(Reader *r, const yaml_event_t *e, Yaml *y)
     return y;
 }
 
-static Yaml *read_list(Reader *r, Yaml *y, int depth, int *height)
+static Yaml *read_list(YamlReader *r, Yaml *y, int depth, int *height)
 {
     VEC(Yaml *) item = {0};
     y->kind = YAML_LIST;
@@ -206,20 +206,20 @@ static Yaml *read_list(Reader *r, Yaml *y, int depth, int *height)
 }
 
 /* The pair with that key, or -1; large maps are searched through index. */
-static int find_pair(const YamlPair *pair, int n, const Map *index, const char *key)
+static int find_pair(const YamlPair *pair, int n, const Dict *index, const char *key)
 {
     if (n > SMALL_MAP)
-        return map_get(index, key);
+        return dict_get(index, key);
     for (int i = 0; i < n; i++)
         if (!strcmp(pair[i].key, key))
             return i;
     return -1;
 }
 
-static Yaml *read_map(Reader *r, Yaml *y, bool flow, int depth, int *height)
+static Yaml *read_map(YamlReader *r, Yaml *y, bool flow, int depth, int *height)
 {
     VEC(YamlPair) pair = {0};
-    Map index = map_new(r->arena);
+    Dict index = dict_new(r->arena);
     y->kind = YAML_MAP;
     y->loc.len = 1;
     for (;;) {
@@ -254,9 +254,9 @@ static Yaml *read_map(Reader *r, Yaml *y, bool flow, int depth, int *height)
         PUSH(r->arena, &pair, (YamlPair){key->text, key->loc, val});
         if (pair.n == SMALL_MAP + 1)
             for (int i = 0; i < pair.n; i++)
-                map_put(&index, pair.v[i].key, i);
+                dict_put(&index, pair.v[i].key, i);
         else if (pair.n > SMALL_MAP)
-            map_put(&index, key->text, pair.n - 1);
+            dict_put(&index, key->text, pair.n - 1);
     }
     y->pair = pair.v;
     y->npair = pair.n;
@@ -266,7 +266,7 @@ static Yaml *read_map(Reader *r, Yaml *y, bool flow, int depth, int *height)
 }
 
 /* The node that event e begins; the caller deletes e. *height: levels of the subtree. */
-static Yaml *read_node(Reader *r, yaml_event_t *e, int depth, int *height)
+static Yaml *read_node(YamlReader *r, yaml_event_t *e, int depth, int *height)
 {
     Loc loc = span(r, e->start_mark, e->end_mark);
     if (depth > MAX_DEPTH) {
@@ -310,7 +310,7 @@ static Yaml *read_node(Reader *r, yaml_event_t *e, int depth, int *height)
     return y;
 }
 
-static Yaml *read_document(Reader *r)
+static Yaml *read_document(YamlReader *r)
 {
     Yaml *root = NULL;
     for (int documents = 0;;) {
@@ -340,9 +340,10 @@ static Yaml *read_document(Reader *r)
     return root;
 }
 
-Yaml *yaml_parse(Arena *a, const char *text, size_t n, int file)
+Yaml *yaml_parse_up_to(Arena *a, const char *text, size_t n, int file, int thousands)
 {
-    Reader r = {.arena = a, .text = text, .n = n, .file = file, .begin = {.line = 1}, .anchor_by_name = map_new(a)};
+    YamlReader r = {.arena = a, .text = text, .n = n, .file = file, .begin = {.line = 1}, .anchor_by_name = dict_new(a),
+                .thousands = thousands};
     if (n > MAX_BYTES) {
         error_at(loc_file(file), "the file has more than 4 MiB");
         return NULL;
@@ -360,6 +361,8 @@ Yaml *yaml_parse(Arena *a, const char *text, size_t n, int file)
     yaml_parser_delete(&r.parser);
     return root;
 }
+
+Yaml *yaml_parse(Arena *a, const char *text, size_t n, int file) { return yaml_parse_up_to(a, text, n, file, 100); }
 
 Yaml *yaml_get(const Yaml *map, const char *key)
 {

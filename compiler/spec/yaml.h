@@ -18,5 +18,7 @@ struct Yaml {
    than 100,000 nodes, a depth of more than 64, a file of more than 4 MiB. Aliases share subtrees and count
    as copies. */
 Yaml *yaml_parse(Arena *, const char *text, size_t n, int file);
+/* The same for another number of nodes, in thousands. */
+Yaml *yaml_parse_up_to(Arena *, const char *text, size_t n, int file, int thousands);
 Yaml *yaml_get(const Yaml *map, const char *key); /* NULL where the map lacks the key */
 #endif

@@ -1,230 +1,155 @@
-/* Reading with Jansson, which checks the text but tells no places: those are found by walking the text again. */
+/* SCHEDULE.json is read as YAML, in which every value knows its place, and written as JSON. */
 #include "schedule_file.h"
 
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../io/io.h"
 #include "../io/json.h"
+#include "../spec/yaml.h"
 
 static const char format[] = "dsqc schedule 1";
-enum { MAX_BYTES = 4 << 20, MAX_RATIO = 1000000 };
-
-/* ---- places ---- */
-
-static const char *skip_space(const char *p) { return p + strspn(p, " \t\r\n"); }
-
-static const char *skip_string(const char *p)
-{
-    for (p++; *p && *p != '"'; p++)
-        p += *p == '\\' && p[1];
-    return p + (*p == '"');
-}
-
-static const char *skip_value(const char *p)
-{
-    int depth = 0;
-    p = skip_space(p);
-    do {
-        if (*p == '"')
-            p = skip_string(p);
-        else if (*p == '{' || *p == '[')
-            depth++, p++;
-        else if (*p == '}' || *p == ']')
-            depth--, p++;
-        else
-            p += depth ? 1 : strcspn(p, ",]} \t\r\n");
-    } while (*p && depth > 0);
-    return p;
-}
-
-/* The value of a key of the object at p, or NULL. */
-static const char *member(const char *p, const char *key)
-{
-    size_t n = strlen(key);
-    p = skip_space(p);
-    for (p = skip_space(p + 1); *p == '"';) {
-        bool found = !strncmp(p + 1, key, n) && p[1 + n] == '"';
-        const char *value = skip_space(skip_space(skip_string(p)) + 1);
-        if (found)
-            return value;
-        p = skip_space(skip_value(value));
-        p = skip_space(p + (*p == ','));
-    }
-    return NULL;
-}
-
-/* The first element of the list at p, and the one behind an element. */
-static const char *first(const char *p) { return skip_space(p + 1); }
-static const char *behind(const char *p)
-{
-    p = skip_space(skip_value(p));
-    return skip_space(p + (*p == ','));
-}
-
-typedef struct Source { Arena *A; const char *text; int file; VEC(const char *) line; /* where each begins */ } Source;
-
-static Loc place(const Source *s, const char *at)
-{
-    if (!at)
-        return loc_file(s->file);
-    int lo = 0;
-    for (int hi = s->line.n; hi - lo > 1;) {
-        int mid = lo + (hi - lo) / 2;
-        if (s->line.v[mid] <= at)
-            lo = mid;
-        else
-            hi = mid;
-    }
-    return (Loc){.file = s->file, .line = lo + 1, .col = (int)(at - s->line.v[lo]) + 1,
-                 .len = (int)(skip_value(at) - at)};
-}
+enum { MAX_BYTES = 4 << 20, MAX_RATIO = 1000000, THOUSANDS_OF_NODES = 500 };
 
 /* ---- reading ---- */
 
-/* A text of the object o, which stands at `at`; NULL after a message. */
-static const char *text_of(const Source *s, const json_t *o, const char *at, const char *key, Loc *where)
+static bool is_text(const Yaml *y) { return y && y->kind == YAML_SCALAR && y->quoted; }
+static bool is_true(const Yaml *y) { return y && y->kind == YAML_SCALAR && !y->quoted && !strcmp(y->text, "true"); }
+
+/* A text of a map; NULL after a message. */
+static const char *text_of(const Yaml *map, const char *key, Loc *where)
 {
-    const json_t *v = json_object_get(o, key);
-    const char *value = v ? member(at, key) : NULL;
-    Loc loc = place(s, value ? value : at);
+    const Yaml *y = yaml_get(map, key);
+    Loc loc = y ? y->loc : map->loc;
     if (where)
         *where = loc;
-    if (json_is_string(v))
-        return arena_strndup(s->A, json_string_value(v), strlen(json_string_value(v)));
-    if (v)
-        error_at(loc, "\"%s\" is no text", key);
-    else
-        error_at(loc, "\"%s\" is missing", key);
+    if (is_text(y))
+        return y->text;
+    error_at(loc, y ? "\"%s\" is no text" : "\"%s\" is missing", key);
     return NULL;
 }
 
-static const json_t *list_of(const Source *s, const json_t *root, const char *key, const char **at)
+static const Yaml *list_of(const Yaml *root, const char *key)
 {
-    const json_t *v = json_object_get(root, key);
-    *at = v ? member(s->text, key) : NULL;
-    if (*at && json_is_array(v))
-        return v;
-    error_at(place(s, *at), *at ? "\"%s\" is no list" : "\"%s\" is missing", key);
+    const Yaml *y = yaml_get(root, key);
+    if (y && y->kind == YAML_LIST)
+        return y;
+    error_at(y ? y->loc : loc_file(root->loc.file), y ? "\"%s\" is no list" : "\"%s\" is missing", key);
     return NULL;
 }
 
-/* The bytes [from, from + len) of a text that stands at `whole`; all of it where escapes move them, or hid the text. */
-static Loc part_of(const Source *s, Loc whole, int from, int len)
+/* The words of a schedule at m, in the file's text; the whole schedule where escapes move them. */
+static Loc misread_loc(const char *file_text, Loc loc, const char *schedule, const Misread *m)
 {
-    const char *raw = s->line.v[whole.line - 1] + whole.col - 1;
-    if (*raw == '"' && len && !memchr(raw, '\\', (size_t)whole.len))
-        whole.col += 1 + from, whole.len = len;
-    return whole;
+    const char *line = file_text;
+    for (int i = 1; i < loc.line; i++)
+        line = strchr(line, '\n') + 1;
+    size_t end = (size_t)(m->at + m->len);
+    if (m->len && !strncmp(line + loc.col, schedule, end)) /* behind the quotation mark */
+        loc.col += 1 + m->at, loc.len = m->len;
+    return loc;
 }
 
 /* known: index in `all` by name and shape */
-static bool read_layer(const Source *s, const json_t *o, const char *at, Schedules *all, Map *known)
+static bool read_layer(Arena *A, const char *file_text, const Yaml *y, Schedules *all, Dict *known)
 {
     Chosen c = {0};
-    if (!json_is_object(o)) {
-        error_at(place(s, at), "a layer is {\"layer\": ..., \"shape\": ..., \"schedule\": ...}");
+    if (y->kind != YAML_MAP) {
+        error_at(y->loc, "a layer is {\"layer\": ..., \"shape\": ..., \"schedule\": ...}");
         return false;
     }
     const char *text = NULL;
-    if (!(c.layer = text_of(s, o, at, "layer", &c.layer_at)) || !(c.shape = text_of(s, o, at, "shape", &c.shape_at)) ||
-        !(text = text_of(s, o, at, "schedule", &c.at)))
+    if (!(c.layer = text_of(y, "layer", &c.layer_at)) || !(c.shape = text_of(y, "shape", &c.shape_at)) ||
+        !(text = text_of(y, "schedule", &c.at)))
         return false;
     Misread m;
-    if (!schedule_parse(s->A, text, &c.s, &m)) {
-        error_hint(part_of(s, c.at, m.at, m.len), m.hint, "layer '%s': %s", c.layer, m.wrong);
+    if (!schedule_parse(A, text, &c.s, &m)) {
+        error_hint(misread_loc(file_text, c.at, text, &m), m.hint, "layer '%s': %s", c.layer, m.wrong);
         return false;
     }
-    const char *key = arena_printf(s->A, "%s\n%s", c.layer, c.shape);
-    int before = map_get(known, key);
+    const char *key = arena_printf(A, "%s\n%s", c.layer, c.shape);
+    int before = dict_get(known, key);
     if (before >= 0) {
         error_at(c.layer_at, "layer '%s' stands twice", c.layer);
         note_at(all->layer.v[before].layer_at, "here for the first time");
         return false;
     }
-    map_put(known, key, all->layer.n);
-    PUSH(s->A, &all->layer, c);
+    dict_put(known, key, all->layer.n);
+    PUSH(A, &all->layer, c);
     return true;
 }
 
-static bool read_layers(const Source *s, const json_t *root, ScheduleFile *f)
+static bool read_layers(Arena *A, const char *file_text, const Yaml *root, ScheduleFile *f)
 {
-    const char *at;
-    const json_t *list = list_of(s, root, "layers", &at);
+    const Yaml *list = list_of(root, "layers");
     bool ok = list;
-    Map known = map_new(s->A);
-    at = list ? first(at) : NULL;
-    for (size_t i = 0; i < json_array_size(list) && !diag_full(); i++, at = behind(at))
-        ok = read_layer(s, json_array_get(list, i), at, &f->layers, &known) && ok;
+    Dict known = dict_new(A);
+    for (int i = 0; list && i < list->n && !diag_full(); i++)
+        ok = read_layer(A, file_text, list->item[i], &f->layers, &known) && ok;
     return ok;
 }
 
 /* Part of the cost model's time: no more than a person would believe, and than is written as it was read. */
-static bool read_ratio(const json_t *o, const char *key, double *out)
+static bool read_ratio(const Yaml *map, const char *key, double *out)
 {
-    const json_t *v = json_object_get(o, key);
-    *out = json_number_value(v);
-    return json_is_number(v) && *out >= 0 && *out <= MAX_RATIO;
+    const Yaml *y = yaml_get(map, key);
+    char *end = NULL;
+    bool number = y && y->kind == YAML_SCALAR && !y->quoted && isdigit((unsigned char)*y->text) &&
+                  !y->text[strspn(y->text, "0123456789+-.eE")];
+    *out = number ? strtod(y->text, &end) : -1;
+    if (number && !*end && *out <= MAX_RATIO)
+        return true;
+    error_at(y ? y->loc : map->loc, "what was measured has a \"ratio\" and a \"noise\", from 0 to %d", MAX_RATIO);
+    return false;
 }
 
-static bool read_measured(const Source *s, const json_t *root, ScheduleFile *f)
+static bool read_measured(Arena *A, const Yaml *root, ScheduleFile *f)
 {
-    const char *at;
-    if (!json_object_get(root, "measured")) /* written by a person */
+    if (!yaml_get(root, "measured")) /* written by a person */
         return true;
-    const json_t *list = list_of(s, root, "measured", &at);
-    at = list ? first(at) : NULL;
-    for (size_t i = 0; i < json_array_size(list); i++, at = behind(at)) {
-        const json_t *o = json_array_get(list, i);
-        Measured m = {.again = json_is_true(json_object_get(o, "again"))};
-        if (!read_ratio(o, "ratio", &m.ratio) || !read_ratio(o, "noise", &m.noise)) {
-            error_at(place(s, at), "what was measured has a \"ratio\" and a \"noise\", from 0 to %d", MAX_RATIO);
+    const Yaml *list = list_of(root, "measured");
+    for (int i = 0; list && i < list->n; i++) {
+        const Yaml *y = list->item[i];
+        Measured m = {.again = is_true(yaml_get(y, "again"))};
+        if (!read_ratio(y, "ratio", &m.ratio) || !read_ratio(y, "noise", &m.noise) ||
+            !(m.layer = text_of(y, "layer", NULL)) || !(m.shape = text_of(y, "shape", NULL)) ||
+            !(m.schedule = text_of(y, "schedule", NULL)))
             return false;
-        }
-        if (!(m.layer = text_of(s, o, at, "layer", NULL)) || !(m.shape = text_of(s, o, at, "shape", NULL)) ||
-            !(m.schedule = text_of(s, o, at, "schedule", NULL)))
-            return false;
-        PUSH(s->A, &f->measured, m);
+        PUSH(A, &f->measured, m);
     }
     return list;
 }
 
-static bool read_head(const Source *s, const json_t *root, ScheduleFile *f)
+static bool read_head(const Yaml *root, ScheduleFile *f)
 {
-    const json_t *kind = json_object_get(root, "format");
-    if (!json_is_string(kind) || strcmp(json_string_value(kind), format)) {
-        error_at(loc_file(s->file), "no schedules of dsqc: \"format\" is not \"%s\"", format);
+    const Yaml *kind = yaml_get(root, "format");
+    if (!is_text(kind) || strcmp(kind->text, format)) {
+        error_at(loc_file(root->loc.file), "no schedules of dsqc: \"format\" is not \"%s\"", format);
         return false;
     }
-    f->complete = json_is_true(json_object_get(root, "complete"));
-    return (f->version = text_of(s, root, s->text, "version", &f->version_at)) &&
-           (f->network = text_of(s, root, s->text, "network", &f->network_at)) &&
-           (f->target = text_of(s, root, s->text, "target", &f->target_at)) &&
-           (f->isa = text_of(s, root, s->text, "isa", NULL)) &&
-           (f->options = text_of(s, root, s->text, "options", &f->options_at));
+    f->complete = is_true(yaml_get(root, "complete"));
+    return (f->version = text_of(root, "version", &f->version_at)) &&
+           (f->network = text_of(root, "network", &f->network_at)) &&
+           (f->target = text_of(root, "target", &f->target_at)) && (f->isa = text_of(root, "isa", NULL)) &&
+           (f->options = text_of(root, "options", &f->options_at));
 }
 
 ScheduleFile *schedule_file_parse(Arena *A, const char *path, const char *text, size_t n)
 {
-    json_error_t e;
     if (!strstr(text, format)) { /* nothing of it is shown: it is not ours */
         error_at(loc_file(diag_file(path, NULL, 0)), "no schedules of dsqc: \"format\" is not \"%s\"", format);
         return NULL;
     }
-    Source s = {.A = A, .text = text, .file = diag_file(path, text, n)};
-    PUSH(A, &s.line, s.text);
-    for (const char *p = s.text; (p = strchr(p, '\n'));)
-        PUSH(A, &s.line, ++p);
-    json_t *root = js_read(s.text, n, &e);
-    if (!root)
-        error_at((Loc){.file = s.file, .line = (int)imax(e.line, 1), .col = (int)imax(e.column, 1), .len = 1}, "%s",
-                 e.text);
-    else if (!json_is_object(root))
-        error_at(loc_file(s.file), "no schedules of dsqc");
+    int file = diag_file(path, text, n);
+    const Yaml *root = yaml_parse_up_to(A, text, n, file, THOUSANDS_OF_NODES);
+    if (root && root->kind != YAML_MAP)
+        error_at(loc_file(file), "no schedules of dsqc");
+    if (!root || root->kind != YAML_MAP)
+        return NULL;
     ScheduleFile *f = NEW(A, ScheduleFile, 1);
-    bool ok = json_is_object(root) && read_head(&s, root, f) && read_layers(&s, root, f) && read_measured(&s, root, f);
-    json_decref(root);
-    sha256(s.text, n, f->layers.sha256);
-    return ok ? f : NULL;
+    sha256(text, n, f->layers.sha256);
+    return read_head(root, f) && read_layers(A, text, root, f) && read_measured(A, root, f) ? f : NULL;
 }
 
 ScheduleFile *schedule_file_read(Arena *A, const char *path)

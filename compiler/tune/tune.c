@@ -39,9 +39,9 @@ static bool build_base(Tune *t)
 }
 
 /* A network under test; its memory goes with it. */
-typedef struct Build { Job job; Model *model; const int *group; Schedules schedules; } Build;
+typedef struct TuneBuild { Job job; Model *model; const int *group; Schedules schedules; } TuneBuild;
 
-static bool build(const Tune *t, Build *b)
+static bool build_trial(const Tune *t, TuneBuild *b)
 {
     Arena *A = arena_new();
     b->job = *t->job;
@@ -60,7 +60,7 @@ static bool build(const Tune *t, Build *b)
     return b->model;
 }
 
-static void build_close(Build *b)
+static void build_close(TuneBuild *b)
 {
     if (b->model)
         model_close(b->model);
@@ -94,7 +94,7 @@ static Times summary(double *base, double *ratio, int n)
 }
 
 /* Per group, and behind the last the whole network. NULL where it was interrupted. */
-static Times *measure(const Tune *t, Build *b, int stretches)
+static Times *measure_groups(const Tune *t, TuneBuild *b, int stretches)
 {
     Arena *A = b->job.arena;
     int n = t->group.n, calls = t->job->program->call.n, other = b->job.program->call.n;
@@ -125,11 +125,11 @@ static Times *measure(const Tune *t, Build *b, int stretches)
 /* ---- steps ---- */
 
 /* Messages of a compiler that an interrupt has ended with us are nobody's business. */
-static bool build_or_say(const Tune *t, Build *b)
+static bool build_or_say(const Tune *t, TuneBuild *b)
 {
     Buf log = {0};
     diag_capture(&log);
-    bool ok = build(t, b);
+    bool ok = build_trial(t, b);
     diag_capture(NULL);
     if (!ok && !*t->stop && log.s)
         fputs(log.s, stderr);
@@ -147,11 +147,11 @@ static bool all_best(const Tune *t)
 }
 
 /* One build and its times, of which the groups that tried something learn. last: all have their best. */
-static bool step(Tune *t, bool last)
+static bool tune_step(Tune *t, bool last)
 {
-    Build b = {0};
+    TuneBuild b = {0};
     bool ok = build_or_say(t, &b);
-    const Times *times = ok ? measure(t, &b, last ? LAST_STRETCHES : STRETCHES) : NULL;
+    const Times *times = ok ? measure_groups(t, &b, last ? LAST_STRETCHES : STRETCHES) : NULL;
     for (int i = 0; times && i < t->group.n; i++) {
         TuneGroup *g = &t->group.v[i];
         const Times *m = &times[i];
@@ -174,7 +174,7 @@ static bool step(Tune *t, bool last)
 }
 
 /* Those of which nothing more is tried, a line each. */
-static void report(Tune *t)
+static void report_done(Tune *t)
 {
     for (int i = 0; i < t->group.n; i++) {
         TuneGroup *g = &t->group.v[i];
@@ -203,12 +203,12 @@ bool tune_run(Tune *t)
             g->done = !tune_next(t, g);
             any = any || !g->done;
         }
-        report(t);
+        report_done(t);
         if (!any)
             break;
         if (!t->job->opt->quiet)
             progress("[%3d %%] step %d", 100 * tune_done(t) / t->group.n, n);
-        if (*t->stop || !step(t, false))
+        if (*t->stop || !tune_step(t, false))
             return false;
     }
     tune_keep_room(t);
@@ -216,7 +216,7 @@ bool tune_run(Tune *t)
     while (ok && !t->file.complete) { /* again without those that turned out no better */
         for (int i = 0; i < t->group.n; i++)
             t->group.v[i].now = t->group.v[i].best;
-        ok = !*t->stop && step(t, true);
+        ok = !*t->stop && tune_step(t, true);
     }
     progress_end();
     return ok;

@@ -24,7 +24,7 @@ typedef struct Tune {
     const Graph *g;            /* as choose-kernels leaves it */
     Pass pass;
     VEC(TuneGroup) group;
-    Map of;                    /* a layer's name and shape -> its group */
+    Dict of;                    /* a layer's name and shape -> its group */
     struct Model *base;        /* the network with the model's schedules */
     int *call_group;           /* from tune_groups_of_calls, for base */
     float **io;

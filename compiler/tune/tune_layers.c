@@ -21,7 +21,7 @@ static const char *key_of(Arena *A, const Graph *g, const Node *n)
 
 TuneGroup *tune_group(const Tune *t, const char *layer, const char *shape)
 {
-    int i = map_get(&t->of, arena_printf(t->job->arena, "%s\n%s", layer, shape));
+    int i = dict_get(&t->of, arena_printf(t->job->arena, "%s\n%s", layer, shape));
     return i < 0 ? NULL : &t->group.v[i];
 }
 
@@ -41,15 +41,15 @@ void tune_make_groups(Tune *t)
     Arena *A = j->arena;
     const CallFigures *call = figures(j).call;
     int *of_kernel = NEW(A, int, j->program->kernel.n);
-    Map kernel_of = map_new(A);
-    t->of = map_new(A);
+    Dict kernel_of = dict_new(A);
+    t->of = dict_new(A);
     for (int c = 0; c < j->program->call.n; c++)
         if (call[c].node >= 0 && has_schedule(&j->graph->node.v[call[c].node]))
-            map_put(&kernel_of, key_of(A, j->graph, &j->graph->node.v[call[c].node]), j->program->call.v[c].kernel);
+            dict_put(&kernel_of, key_of(A, j->graph, &j->graph->node.v[call[c].node]), j->program->call.v[c].kernel);
     for (int i = 0; i < t->g->node.n; i++) {
         const Node *n = &t->g->node.v[i];
         const char *key = n->op != OP_NONE && has_schedule(n) ? key_of(A, t->g, n) : NULL;
-        int kernel = key ? map_get(&kernel_of, key) : -1;
+        int kernel = key ? dict_get(&kernel_of, key) : -1;
         if (kernel < 0)
             continue;
         if (!of_kernel[kernel]) {
@@ -61,7 +61,7 @@ void tune_make_groups(Tune *t)
         }
         int group = of_kernel[kernel] - 1;
         PUSH(A, &t->group.v[group].node, i);
-        map_put(&t->of, key, group);
+        dict_put(&t->of, key, group);
     }
 }
 
@@ -95,7 +95,7 @@ int *tune_groups_of_calls(const Tune *t, const Job *j)
     bool *found = NEW(j->arena, bool, t->group.n + 1);
     for (int c = 0; c < j->program->call.n; c++) {
         const Node *n = call[c].node < 0 ? NULL : layer_of(j->graph, &j->graph->node.v[call[c].node]);
-        group[c] = n ? map_get(&t->of, key_of(j->arena, j->graph, n)) : -1;
+        group[c] = n ? dict_get(&t->of, key_of(j->arena, j->graph, n)) : -1;
         if (group[c] >= 0)
             found[group[c]] = true;
     }

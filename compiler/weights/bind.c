@@ -10,7 +10,8 @@
 
 bool weight_file_add(WeightFile *f, Entry e)
 {
-    const char *what = !*e.name ? "a tensor without a name" : map_get(&f->index, e.name) >= 0 ? "is there twice" : NULL;
+    const char *what = !*e.name ? "a tensor without a name"
+                       : dict_get(&f->index, e.name) >= 0 ? "is there twice" : NULL;
     for (const char *p = e.name; *p && !what; p++)
         if ((unsigned char)*p < 0x20)
             what = "a control character in its name";
@@ -20,7 +21,7 @@ bool weight_file_add(WeightFile *f, Entry e)
         error_at(loc_file(f->file), "tensor '%s': %s", e.name, what);
         return false;
     }
-    map_put(&f->index, e.name, f->entry.n);
+    dict_put(&f->index, e.name, f->entry.n);
     PUSH(f->arena, &f->entry, e);
     return true;
 }
@@ -119,7 +120,7 @@ static bool bind_file(Graph *g, WeightFile *f, const WeightsOptions *o)
         Tensor *t = g->value.v[i].kind == VAL_CONST ? g->value.v[i].tensor : NULL;
         if (!t)
             continue;
-        int k = map_get(&f->index, name_in_file(f->arena, o->prefix, t->name));
+        int k = dict_get(&f->index, name_in_file(f->arena, o->prefix, t->name));
         PUSH(f->arena, &r.wanted, t);
         if (k >= 0)
             used[k] = true;
@@ -211,7 +212,7 @@ bool weights_bind(Arena *a, Graph *g, const char *source, const WeightsOptions *
         return bind_random(a, g, source, out);
     WeightFile *f = NEW(a, WeightFile, 1);
     f->arena = a;
-    f->index = map_new(a);
+    f->index = dict_new(a);
     f->map = map_within(source, &limit, &f->n);
     if (!f->map)
         return false;

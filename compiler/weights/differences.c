@@ -11,7 +11,7 @@ enum {
 
 typedef VEC(const char *) Names;
 
-static const char *place(Arena *a, Loc loc, Loc *last)
+static const char *declared_at(Arena *a, Loc loc, Loc *last)
 {
     if (!loc.line || (loc.file == last->file && loc.line == last->line))
         return "";
@@ -71,11 +71,11 @@ static void find_pair(Pairs *p, int missing, bool any_shape)
 static void pair_by_prefix(Pairs *p, const char *prefix)
 {
     const Differences *d = p->d;
-    Map unused = map_new(p->arena);
+    Dict unused = dict_new(p->arena);
     for (int i = 0; i < d->unused.n; i++)
-        map_put(&unused, d->unused.v[i]->name, i);
+        dict_put(&unused, d->unused.v[i]->name, i);
     for (int i = 0; i < d->missing.n; i++) {
-        int k = map_get(&unused, name_in_file(p->arena, prefix, d->missing.v[i]->name));
+        int k = dict_get(&unused, name_in_file(p->arena, prefix, d->missing.v[i]->name));
         if (k >= 0)
             pair_up(p, i, k);
     }
@@ -132,7 +132,7 @@ static void more_in_file(const Differences *d, Arena *a, const char *name, Names
 static void less_in_file(const Differences *d, Arena *a, const char *name, Names *out)
 {
     for (const char *p = name; *p; p++)
-        if (is_separator(*p) && map_get(&d->f->index, p + 1) >= 0)
+        if (is_separator(*p) && dict_get(&d->f->index, p + 1) >= 0)
             add_candidate(a, out, arena_printf(a, "-%.*s", (int)(p + 1 - name), name));
 }
 
@@ -142,7 +142,7 @@ static int found_with(const Differences *d, Arena *a, const char *prefix)
     int count = 0;
     for (int i = 0; i < d->wanted.n; i++) {
         const Tensor *t = d->wanted.v[i];
-        int k = map_get(&d->f->index, name_in_file(a, prefix, t->name));
+        int k = dict_get(&d->f->index, name_in_file(a, prefix, t->name));
         count += k >= 0 && same_dims(&d->f->entry.v[k].type, &t->type);
     }
     return count;
@@ -203,7 +203,7 @@ static void print_expected(const Differences *d, const Tensor *const *v, int n, 
     for (int i = 0; i < rows; i++) {
         type[i] = type_text(a, &v[i]->type);
         if (!pairs) {
-            Type have = d->f->entry.v[map_get(&d->f->index, name_in_file(a, d->o->prefix, v[i]->name))].type;
+            Type have = d->f->entry.v[dict_get(&d->f->index, name_in_file(a, d->o->prefix, v[i]->name))].type;
             have.dtype = v[i]->type.dtype; /* the shape is what differs */
             type[i] = arena_printf(a, "%s in the file, %s expected", type_text(a, &have), type[i]);
         }
@@ -211,7 +211,7 @@ static void print_expected(const Differences *d, const Tensor *const *v, int n, 
     }
     Loc last = {0};
     for (int i = 0; i < rows; i++) {
-        const char *where = place(a, v[i]->loc, &last);
+        const char *where = declared_at(a, v[i]->loc, &last);
         const char *like = pairs && d->o->extra_ok && pairs->of[i] >= 0 ? d->unused.v[pairs->of[i]]->name : NULL;
         Buf row = {0};
         buf_printf(&row, "  %-9s %-*s  %-*s  %s", kind, name_width, v[i]->name, width, type[i], where);
@@ -237,7 +237,7 @@ static void print_unused(const Differences *d, const Pairs *p)
         error_more("  not used  %d more", d->unused.n - MAX_ROWS);
 }
 
-static void count(Buf *b, int n, const char *one, const char *many)
+static void append_count(Buf *b, int n, const char *one, const char *many)
 {
     const char *noun = b->n ? "" : n == 1 ? "tensor " : "tensors ";
     if (n)
@@ -248,9 +248,9 @@ static void print_table(const Differences *d, const Pairs *p)
 {
     const bool unused = !d->o->extra_ok && d->unused.n;
     Buf head = {0};
-    count(&head, d->missing.n, "is missing", "are missing");
-    count(&head, d->shape.n, "has another shape", "have another shape");
-    count(&head, unused ? d->unused.n : 0, "is not used", "are not used");
+    append_count(&head, d->missing.n, "is missing", "are missing");
+    append_count(&head, d->shape.n, "has another shape", "have another shape");
+    append_count(&head, unused ? d->unused.n : 0, "is not used", "are not used");
     error_at(loc_file(d->f->file), "%s", head.s);
     buf_free(&head);
     int width = 0;

@@ -14,7 +14,7 @@ struct WeightFile {
     size_t n;
     int file;          /* diag */
     VEC(Entry) entry;
-    Map index;         /* name -> entry */
+    Dict index;        /* name -> entry */
 };
 
 /* Fill f->entry from f->map. False after an error that names the tensor or the place in the header. */

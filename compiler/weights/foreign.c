@@ -46,7 +46,7 @@ static const char *npz_name(Arena *a, const char *path)
     return arena_printf(a, "%.*s.npz", (int)(dot && dot > base ? dot - path : (int64_t)strlen(path)), path);
 }
 
-static void report(const WeightFile *f, const char *what, const char *file, const char *script)
+static void name_converter(const WeightFile *f, const char *what, const char *file, const char *script)
 {
     const char *path = diag_path(f->file);
     error_at(loc_file(f->file), "is %s; this makes a .npz of it, which can be read:", what);
@@ -56,7 +56,7 @@ static void report(const WeightFile *f, const char *what, const char *file, cons
 
 void foreign_torch(const WeightFile *f)
 {
-    report(f, "a PyTorch checkpoint, which only Python can read", NULL, torch);
+    name_converter(f, "a PyTorch checkpoint, which only Python can read", NULL, torch);
 }
 
 static bool begins(const WeightFile *f, size_t at, const char *magic, size_t n)
@@ -77,13 +77,13 @@ bool foreign_report(const WeightFile *f)
     if (begins(f, 0, "\x80", 1))
         foreign_torch(f);
     else if (begins(f, 0, "\x89HDF\r\n\x1a\n", 8))
-        report(f, "an HDF5 file, as Keras writes them", NULL, keras);
+        name_converter(f, "an HDF5 file, as Keras writes them", NULL, keras);
     else if (begins(f, 4, "TFL3", 4))
-        report(f, "a TFLite model", NULL, tflite);
+        name_converter(f, "a TFLite model", NULL, tflite);
     else if (base)
-        report(f, "a part of a TensorFlow checkpoint", base, tensorflow);
+        name_converter(f, "a part of a TensorFlow checkpoint", base, tensorflow);
     else if (text_ends_with(path, ".onnx") && begins(f, 0, "\x08", 1)) /* the model's version comes first */
-        report(f, "an ONNX model", NULL, onnx);
+        name_converter(f, "an ONNX model", NULL, onnx);
     else
         return false;
     return true;

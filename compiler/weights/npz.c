@@ -11,7 +11,7 @@ static const char *path_of(const WeightFile *f, const ZipMember *m)
     return arena_printf(f->arena, "%s/%s", diag_path(f->file), m->name);
 }
 
-static bool fail(const WeightFile *f, const char *err)
+static bool npz_error(const WeightFile *f, const char *err)
 {
     if (err)
         error_at(loc_file(f->file), "%s", err);
@@ -21,13 +21,13 @@ static bool fail(const WeightFile *f, const char *err)
 enum { FIRST = 1 << 10, MOST_HEADER = 1 << 12 };
 
 /* The shape of a member. Its header alone is unpacked, to scratch: a kilobyte is enough for all but strange ones. */
-static bool read_shape(WeightFile *f, const ZipMember *m, uint8_t scratch[MOST_HEADER], Type *t)
+static bool member_shape(WeightFile *f, const ZipMember *m, uint8_t scratch[MOST_HEADER], Type *t)
 {
     const uint8_t *start;
     int64_t need = FIRST;
     for (int64_t have = 0; have < imin(need, m->size);) {
         have = imin(need, m->size);
-        if (!fail(f, zip_peek(f->arena, m, have, scratch, &start)))
+        if (!npz_error(f, zip_peek(f->arena, m, have, scratch, &start)))
             return false;
         need = npy_header_bytes(start, (size_t)have);
         if (need > MOST_HEADER) {
@@ -42,16 +42,16 @@ static bool read_shape(WeightFile *f, const ZipMember *m, uint8_t scratch[MOST_H
 static bool read_member(WeightFile *f, const ZipMember *m, uint8_t scratch[MOST_HEADER])
 {
     if (!text_ends_with(m->name, ".npy"))
-        return fail(f, arena_printf(f->arena, "member '%s' is not a .npy file", m->name));
+        return npz_error(f, arena_printf(f->arena, "member '%s' is not a .npy file", m->name));
     Entry e = {.name = arena_strndup(f->arena, m->name, strlen(m->name) - 4), .member = m};
-    return weight_file_add(f, e) && read_shape(f, m, scratch, &f->entry.v[f->entry.n - 1].type);
+    return weight_file_add(f, e) && member_shape(f, m, scratch, &f->entry.v[f->entry.n - 1].type);
 }
 
 bool npz_load(WeightFile *f, Entry *e)
 {
     const uint8_t *npy;
     Type t;
-    return fail(f, zip_read(f->arena, e->member, &npy)) &&
+    return npz_error(f, zip_read(f->arena, e->member, &npy)) &&
            npy_read(f->arena, npy, (size_t)e->member->size, path_of(f, e->member), &t, &e->data);
 }
 

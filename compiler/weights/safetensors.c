@@ -17,33 +17,33 @@ static const struct { const char *name; DType d; } dtype[] = {
     {"BOOL", DT_BOOL},
 };
 
-typedef struct Span { int64_t begin, end; const char *name; } Span;
+typedef struct ByteSpan { int64_t begin, end; const char *name; } ByteSpan;
 
 /* The numbers of the file: [0, size). */
 typedef struct Body { const uint8_t *data; int64_t size; } Body;
 
-static bool fail(const WeightFile *f, const char *name, const char *what)
+static bool tensor_error(const WeightFile *f, const char *name, const char *what)
 {
     error_at(loc_file(f->file), "tensor '%s': %s", name, what);
     return false;
 }
 
-static bool read_shape(const WeightFile *f, const char *name, const json_t *shape, Type *t)
+static bool tensor_shape(const WeightFile *f, const char *name, const json_t *shape, Type *t)
 {
     if (!json_is_array(shape))
-        return fail(f, name, "its 'shape' is not a list");
+        return tensor_error(f, name, "its 'shape' is not a list");
     if (json_array_size(shape) > MAX_RANK)
-        return fail(f, name, arena_printf(f->arena, "it has %zu dimensions, at most %d are possible",
-                                          json_array_size(shape), MAX_RANK));
+        return tensor_error(f, name, arena_printf(f->arena, "it has %zu dimensions, at most %d are possible",
+                                                  json_array_size(shape), MAX_RANK));
     t->rank = (int)json_array_size(shape);
     for (int i = 0; i < t->rank; i++) {
         const json_t *d = json_array_get(shape, (size_t)i);
         if (!json_is_integer(d) || json_integer_value(d) < 0)
-            return fail(f, name, "its 'shape' holds something else than sizes");
+            return tensor_error(f, name, "its 'shape' holds something else than sizes");
         t->dim[i] = json_integer_value(d);
     }
     if (type_elems(t) > MAX_ELEMS)
-        return fail(f, name, arena_printf(f->arena, "its shape %s is too large", type_text(f->arena, t)));
+        return tensor_error(f, name, arena_printf(f->arena, "its shape %s is too large", type_text(f->arena, t)));
     return true;
 }
 
@@ -51,43 +51,44 @@ static bool read_dtype(const WeightFile *f, const char *name, const json_t *j, T
 {
     const char *s = json_string_value(j);
     if (!s)
-        return fail(f, name, "it has no 'dtype'");
+        return tensor_error(f, name, "it has no 'dtype'");
     for (int i = 0; i < LEN(dtype); i++)
         if (!strcmp(s, dtype[i].name)) {
             t->dtype = dtype[i].d;
             return true;
         }
-    return fail(f, name, arena_printf(f->arena, "cannot read numbers of dtype '%s'", s));
+    return tensor_error(f, name, arena_printf(f->arena, "cannot read numbers of dtype '%s'", s));
 }
 
 static bool read_offsets(const WeightFile *f, const char *name, const json_t *j, const Body *body, const Type *t,
-                         Span *s)
+                         ByteSpan *s)
 {
     const json_t *b = json_array_get(j, 0), *e = json_array_get(j, 1);
     if (json_array_size(j) != 2 || !json_is_integer(b) || !json_is_integer(e))
-        return fail(f, name, "its 'data_offsets' are not two numbers");
-    *s = (Span){json_integer_value(b), json_integer_value(e), name};
+        return tensor_error(f, name, "its 'data_offsets' are not two numbers");
+    *s = (ByteSpan){json_integer_value(b), json_integer_value(e), name};
     const char *range = arena_printf(f->arena, "[%lld, %lld]", (long long)s->begin, (long long)s->end);
     if (s->begin < 0 || s->begin > s->end)
-        return fail(f, name, arena_printf(f->arena, "its data_offsets %s are not a range", range));
+        return tensor_error(f, name, arena_printf(f->arena, "its data_offsets %s are not a range", range));
     if (s->end > body->size)
-        return fail(f, name, arena_printf(f->arena, "its data_offsets %s lie beyond the file's %lld bytes of numbers",
-                                          range, (long long)body->size));
+        return tensor_error(f, name, arena_printf(f->arena, "its data_offsets %s lie beyond the file's %lld bytes of "
+                                                            "numbers", range, (long long)body->size));
     int64_t want = type_elems(t) * dtype_size(t->dtype);
     if (s->end - s->begin != want)
-        return fail(f, name, arena_printf(f->arena, "its data_offsets %s span %lld bytes, %s takes %lld", range,
-                                          (long long)(s->end - s->begin), type_text(f->arena, t), (long long)want));
+        return tensor_error(f, name, arena_printf(f->arena, "its data_offsets %s span %lld bytes, %s takes %lld", range,
+                                                  (long long)(s->end - s->begin), type_text(f->arena, t),
+                                                  (long long)want));
     return true;
 }
 
-static bool read_tensor(WeightFile *f, const char *key, json_t *j, const Body *body, Span *span)
+static bool read_tensor(WeightFile *f, const char *key, json_t *j, const Body *body, ByteSpan *span)
 {
     const char *name = arena_strndup(f->arena, key, strlen(key));
     Type t = {0};
     if (!json_is_object(j))
-        return fail(f, name, "its entry in the header is not an object");
+        return tensor_error(f, name, "its entry in the header is not an object");
     if (!read_dtype(f, name, json_object_get(j, "dtype"), &t) ||
-        !read_shape(f, name, json_object_get(j, "shape"), &t) ||
+        !tensor_shape(f, name, json_object_get(j, "shape"), &t) ||
         !read_offsets(f, name, json_object_get(j, "data_offsets"), body, &t, span))
         return false;
     return weight_file_add(f, (Entry){name, t, body->data + span->begin, NULL});
@@ -95,24 +96,24 @@ static bool read_tensor(WeightFile *f, const char *key, json_t *j, const Body *b
 
 static int by_begin(const void *a, const void *b)
 {
-    const Span *x = a, *y = b;
+    const ByteSpan *x = a, *y = b;
     if (x->begin != y->begin)
         return x->begin < y->begin ? -1 : 1;
     return (x->end > y->end) - (x->end < y->end);
 }
 
-static bool check_overlaps(const WeightFile *f, Span *s, int n)
+static bool check_overlaps(const WeightFile *f, ByteSpan *s, int n)
 {
     qsort(s, (size_t)n, sizeof *s, by_begin);
     for (int i = 1; i < n; i++)
         if (s[i].begin < s[i - 1].end)
-            return fail(f, s[i].name, arena_printf(f->arena, "it shares bytes with '%s'", s[i - 1].name));
+            return tensor_error(f, s[i].name, arena_printf(f->arena, "it shares bytes with '%s'", s[i - 1].name));
     return true;
 }
 
 static bool read_tensors(WeightFile *f, json_t *root, const Body *body)
 {
-    Span *span = NEW(f->arena, Span, json_object_size(root));
+    ByteSpan *span = NEW(f->arena, ByteSpan, json_object_size(root));
     int n = 0;
     bool ok = true;
     const char *key;

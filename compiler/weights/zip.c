@@ -141,7 +141,7 @@ const char *zip_open(Arena *a, const uint8_t *data, size_t n, Zip *zip)
 }
 
 /* Memory that does not fail: inflate() would call the data damaged. */
-static void *take(void *user, uInt n, uInt size)
+static void *zip_memory(void *user, uInt n, uInt size)
 {
     size_t bytes;
     (void)user;
@@ -159,7 +159,7 @@ static void give_back(void *user, void *p)
 /* Inflates the first n bytes to out; where that is all, there must be no more. */
 static bool inflate_member(const ZipMember *m, int64_t n, uint8_t *out)
 {
-    z_stream z = {.zalloc = take, .zfree = give_back};
+    z_stream z = {.zalloc = zip_memory, .zfree = give_back};
     if (inflateInit2(&z, -MAX_WBITS) != Z_OK)
         out_of_memory();
     const int64_t most = 1 << 30;

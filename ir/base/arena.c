@@ -18,14 +18,14 @@
 #define BLOCK_BYTES ((size_t)1 << 16)
 #endif
 
-typedef struct Block {
-    struct Block *next;
+typedef struct Chunk {
+    struct Chunk *next;
     size_t used, cap;
     unsigned char mem[];
-} Block;
+} Chunk;
 
 /* first: the block that small requests are cut from; large ones stand behind it in the list. */
-struct Arena { Block *first; size_t bytes; };
+struct Arena { Chunk *first; size_t bytes; };
 
 NORETURN void out_of_memory(void)
 {
@@ -53,14 +53,14 @@ void arena_free(Arena *a)
 {
     if (!a)
         return;
-    for (Block *b = a->first, *next; b; b = next) {
+    for (Chunk *b = a->first, *next; b; b = next) {
         next = b->next;
         free(b);
     }
     free(a);
 }
 
-static void *block_cut(Block *b, size_t bytes, size_t align)
+static void *block_cut(Chunk *b, size_t bytes, size_t align)
 {
     uintptr_t at = (uintptr_t)b->mem + b->used;
     size_t skip = (size_t)(-at & (align - 1));
@@ -75,14 +75,14 @@ void *arena_alloc(Arena *a, size_t n, size_t size, size_t align)
 {
     size_t bytes, cap;
     if (__builtin_mul_overflow(n, size, &bytes) || __builtin_add_overflow(bytes, align - 1, &cap) ||
-        cap > PTRDIFF_MAX - sizeof(Block))
+        cap > PTRDIFF_MAX - sizeof(Chunk))
         out_of_memory();
     a->bytes += bytes;
     void *p = a->first ? block_cut(a->first, bytes, align) : NULL;
     if (p)
         return p;
     bool large = cap > BLOCK_BYTES / 4;
-    Block *b = calloc(1, sizeof *b + (large ? cap : BLOCK_BYTES));
+    Chunk *b = calloc(1, sizeof *b + (large ? cap : BLOCK_BYTES));
     if (!b)
         out_of_memory();
     b->cap = large ? cap : BLOCK_BYTES;

@@ -46,11 +46,11 @@ void buf_free(Buf *);
 size_t utf8_char(const char *s, size_t n, unsigned *code);
 void buf_clean(Buf *, const char *s, size_t n); /* appends s; a byte that is not part of UTF-8 becomes \xff, in hex */
 
-/* A hash map from names to integers. map_get returns -1 where the name is absent. map_put replaces. Keys are copied. */
-typedef struct Map { struct MapSlot { const char *key; int val; } *slot; int n, cap; Arena *arena; } Map;
-Map map_new(Arena *);
-int map_get(const Map *, const char *key);
-void map_put(Map *, const char *key, int val);
+/* A hash map from names to integers. dict_get returns -1 where the name is absent. dict_put replaces. Keys are copied. */
+typedef struct Dict { struct DictSlot { const char *key; int val; } *slot; int n, cap; Arena *arena; } Dict;
+Dict dict_new(Arena *);
+int dict_get(const Dict *, const char *key);
+void dict_put(Dict *, const char *key, int val);
 
 /* Checked arithmetic: false on overflow, *r untouched then. */
 bool mul_ok(int64_t a, int64_t b, int64_t *r);

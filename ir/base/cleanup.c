@@ -216,7 +216,7 @@ void interrupt_sets(volatile sig_atomic_t *stop)
 
 /* ---- temporary names ---- */
 
-static Temp *list(const char *path, TempKind kind)
+static Temp *list_temp(const char *path, TempKind kind)
 {
     if (!guard())
         return NULL;
@@ -273,9 +273,9 @@ static Temp *make(Temp *t, int *fd)
     return NULL;
 }
 
-Temp *temp_file(const char *pattern, int *fd) { return make(list(pattern, TEMP_FILE), fd); }
-Temp *temp_folder(const char *path) { return make(list(path, TEMP_FOLDER), NULL); }
-Temp *temp_tree(const char *pattern) { return make(list(pattern, TEMP_TREE), NULL); }
+Temp *temp_file(const char *pattern, int *fd) { return make(list_temp(pattern, TEMP_FILE), fd); }
+Temp *temp_folder(const char *path) { return make(list_temp(path, TEMP_FOLDER), NULL); }
+Temp *temp_tree(const char *pattern) { return make(list_temp(pattern, TEMP_TREE), NULL); }
 const char *temp_path(const Temp *t) { return t->path; }
 
 bool temp_rename(Temp *t, const char *path)

@@ -39,20 +39,20 @@ int diag_file(const char *path, const char *text, size_t n)
     return diag.file.n;
 }
 
-static const Source *source(int file)
+static const Source *source_of(int file)
 {
     return file > 0 && file <= diag.file.n ? &diag.file.v[file - 1] : NULL;
 }
 
 const char *diag_path(int file)
 {
-    const Source *s = source(file);
+    const Source *s = source_of(file);
     return s ? s->path : "";
 }
 
 const char *diag_text(int file, size_t *n)
 {
-    const Source *s = source(file);
+    const Source *s = source_of(file);
     *n = s && s->text ? s->n : 0;
     return s ? s->text : NULL;
 }
@@ -213,9 +213,9 @@ static void put_source(Buf *b, Loc loc, const char *line, size_t n, const char *
     buf_putc(b, '\n');
 }
 
-static void report(Loc loc, const char *kind, const char *tone, const char *hint, const char *fmt, va_list ap)
+static void print_message(Loc loc, const char *kind, const char *tone, const char *hint, const char *fmt, va_list ap)
 {
-    const Source *src = source(loc.file);
+    const Source *src = source_of(loc.file);
     bool tty = colour();
     Buf b = {0}, text = {0};
     buf_vprintf(&text, fmt, ap);
@@ -255,7 +255,7 @@ static void error_v(Loc loc, const char *hint, const char *fmt, va_list ap)
         diag.errors++;
     diag.muted = diag.errors > MAX_ERRORS;
     if (!diag.muted) {
-        report(loc, "error", "\033[31m", hint, fmt, ap);
+        print_message(loc, "error", "\033[31m", hint, fmt, ap);
     } else if (diag.errors == MAX_ERRORS + 1) {
         Buf b = {0};
         buf_printf(&b, "dsqc: more than %d errors, the others are left out\n", MAX_ERRORS);
@@ -285,7 +285,7 @@ void warn_at(Loc loc, const char *fmt, ...)
         return;
     va_list ap;
     va_start(ap, fmt);
-    report(loc, "warning", "\033[35m", NULL, fmt, ap);
+    print_message(loc, "warning", "\033[35m", NULL, fmt, ap);
     va_end(ap);
     diag.muted = false;
 }
@@ -296,7 +296,7 @@ void note_at(Loc loc, const char *fmt, ...)
         return;
     va_list ap;
     va_start(ap, fmt);
-    report(loc, "note", "\033[36m", NULL, fmt, ap);
+    print_message(loc, "note", "\033[36m", NULL, fmt, ap);
     va_end(ap);
 }
 

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static bool fail(const char *path, const char *what)
+static bool read_error(const char *path, const char *what)
 {
     error_at(loc_file(diag_file(strcmp(path, "-") ? path : "<stdin>", NULL, 0)), "%s", what);
     return false;
@@ -97,7 +97,7 @@ static bool open_in(const char *path, In *in)
     *in = (In){.fd = standard ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     struct stat st;
     if (in->fd < 0)
-        return fail(path, strerror(errno));
+        return read_error(path, strerror(errno));
     const char *why = fstat(in->fd, &st) ? strerror(errno) : refused(st.st_mode, in->fd, path);
     if (!why && !standard && S_ISFIFO(st.st_mode) && !await_writer(in))
         why = "is a pipe that nobody writes to";
@@ -105,7 +105,7 @@ static bool open_in(const char *path, In *in)
         why = strerror(errno);
     if (why) {
         close(in->fd);
-        return fail(path, why);
+        return read_error(path, why);
     }
     in->regular = S_ISREG(st.st_mode);
     if (in->regular)
@@ -135,11 +135,11 @@ static int64_t read_fully(In *in, char *p, size_t n)
     return (int64_t)got;
 }
 
-static bool too_large(const char *path, int64_t max)
+static bool file_too_large(const char *path, int64_t max)
 {
     char what[80];
     snprintf(what, sizeof what, "larger than %lld bytes, which is the limit here", (long long)max);
-    return fail(path, what);
+    return read_error(path, what);
 }
 
 int64_t file_begins(const char *path, char *text, size_t n)
@@ -167,9 +167,9 @@ char *read_within(Arena *a, const char *path, const FileLimit *limit, size_t *n)
         buf_write(&b, chunk, (size_t)k);
     }
     if (k < 0) {
-        fail(path, strerror(errno));
+        read_error(path, strerror(errno));
     } else if (!fits) {
-        too_large(path, max);
+        file_too_large(path, max);
     } else {
         text = arena_strndup(a, b.n ? b.s : "", b.n);
         *n = b.n;
@@ -208,9 +208,9 @@ static bool too_long(const char *path, const FileLimit *limit, int64_t bytes)
 {
     char what[80];
     if (bytes > limit->pipe)
-        return too_large(path, limit->pipe);
+        return file_too_large(path, limit->pipe);
     snprintf(what, sizeof what, "goes on after the %lld bytes that its header tells of", (long long)bytes);
-    return fail(path, what);
+    return read_error(path, what);
 }
 
 /* Copies a pipe into a file without a name, so that it can be mapped; the first bytes alone where they are not what is
@@ -234,7 +234,7 @@ static int spool(const char *path, In *in, const FileLimit *limit)
     if (!fits) {
         ok = too_long(path, limit, e.bytes);
     } else if (!ok || k < 0 || fflush(tmp)) {
-        ok = fail(path, strerror(errno));
+        ok = read_error(path, strerror(errno));
     }
     if (!ok && fd >= 0)
         close(fd);
@@ -251,7 +251,7 @@ const uint8_t *map_within(const char *path, const FileLimit *limit, size_t *n)
         return NULL;
     if (in.regular && in.size > limit->file) {
         close(in.fd);
-        too_large(path, limit->file);
+        file_too_large(path, limit->file);
         return NULL;
     }
     int fd = in.regular ? in.fd : spool(path, &in, limit);
@@ -261,7 +261,7 @@ const uint8_t *map_within(const char *path, const FileLimit *limit, size_t *n)
         return NULL;
     void *m = in.size ? mmap(NULL, (size_t)in.size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
     if (m == MAP_FAILED)
-        fail(path, strerror(errno));
+        read_error(path, strerror(errno));
     close(fd);
     *n = (size_t)in.size;
     return m == MAP_FAILED ? NULL : m ? m : empty;

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static char *join(const char *a, const char *b, const char *c)
+static char *joined_text(const char *a, const char *b, const char *c)
 {
     Buf s = {0};
     buf_puts(&s, a);
@@ -23,7 +23,7 @@ static char *join(const char *a, const char *b, const char *c)
     return s.s;
 }
 
-static bool fail(const char *path, const char *what)
+static bool write_error(const char *path, const char *what)
 {
     error_at(loc_file(diag_file(path, NULL, 0)), "cannot write: %s", what);
     return false;
@@ -51,7 +51,7 @@ static FILE *open_beside(const char *path, Temp **temp)
     int fd;
     *temp = temp_file(pattern.s, &fd);
     if (!*temp) {
-        fail(path, strerror(errno));
+        write_error(path, strerror(errno));
         buf_free(&pattern);
         return NULL;
     }
@@ -65,7 +65,7 @@ static FILE *open_beside(const char *path, Temp **temp)
         out_of_memory();
     if (!fchmod(fd, mode))
         return f;
-    fail(path, strerror(errno));
+    write_error(path, strerror(errno));
     fclose(f);
     temp_remove(*temp);
     *temp = NULL;
@@ -81,18 +81,18 @@ OutFile *out_open(const char *path)
         return o;
     o->path = realpath(path, NULL);
     if (!o->path)
-        o->path = join(path, "", "");
+        o->path = joined_text(path, "", "");
     struct stat st;
     if (!stat(o->path, &st) && !S_ISREG(st.st_mode)) {
         if (S_ISDIR(st.st_mode)) {
-            fail(path, "it is a directory");
+            write_error(path, "it is a directory");
             out_abort(o);
             return NULL;
         }
         return o; /* a device or pipe must not be renamed over */
     }
     if (file_was_read(o->path))
-        fail(path, "this command reads it, too");
+        write_error(path, "this command reads it, too");
     else
         o->f = open_beside(o->path, &o->temp);
     if (!o->f) {
@@ -105,7 +105,7 @@ OutFile *out_open(const char *path)
 static bool write_fails(OutFile *o)
 {
     if (!o->failed)
-        fail(o->path ? o->path : "<stdout>", strerror(errno));
+        write_error(o->path ? o->path : "<stdout>", strerror(errno));
     o->failed = true;
     return false;
 }
@@ -201,8 +201,8 @@ static bool make_folder(OutDir *o, const char *path)
     if (t)
         PUSH(o->arena, &o->made, t);
     else if (!stat(path, &st))
-        return S_ISDIR(st.st_mode) || fail(path, "it is a file, expected a directory");
-    return t || fail(path, strerror(why));
+        return S_ISDIR(st.st_mode) || write_error(path, "it is a file, expected a directory");
+    return t || write_error(path, strerror(why));
 }
 
 /* With the folders above it. */
@@ -252,12 +252,12 @@ OutFile *outdir_begin(OutDir *o, const char *name)
     OutFile *f = calloc(1, sizeof *f);
     if (!f)
         out_of_memory();
-    f->path = join(o->dir, "/", name);
+    f->path = joined_text(o->dir, "/", name);
     PUSH(o->arena, &o->file, f);
     struct stat st;
     /* Where nothing is in it yet, another process that found no folder and then failed may have taken it away. */
     bool ok = o->file.n > 1 || make_folders(o);
-    ok = ok && (lstat(f->path, &st) || !S_ISDIR(st.st_mode) || fail(f->path, "it is a directory"));
+    ok = ok && (lstat(f->path, &st) || !S_ISDIR(st.st_mode) || write_error(f->path, "it is a directory"));
     ok = ok && (f->f = open_beside(f->path, &f->temp));
     o->failed = !ok;
     return ok ? f : NULL;
@@ -284,12 +284,12 @@ bool outdir_add_file(OutDir *o, const char *name, const char *path)
     char piece[1 << 16];
     FILE *in = fopen(path, "rb");
     if (!in)
-        return fail(path, strerror(errno));
+        return write_error(path, strerror(errno));
     OutFile *f = outdir_begin(o, name);
     bool ok = f != NULL;
     for (size_t n; ok && (n = fread(piece, 1, sizeof piece, in));)
         ok = out_write(f, piece, n);
-    ok = ok && (!ferror(in) || fail(path, "it cannot be read")) && finish_temp(f);
+    ok = ok && (!ferror(in) || write_error(path, "it cannot be read")) && finish_temp(f);
     fclose(in);
     o->failed = !ok;
     return ok;
@@ -316,7 +316,7 @@ bool outdir_lock(OutDir *o)
         if (errno != EWOULDBLOCK && errno != EINTR)
             break;
         if (i == TRIES)
-            return fail(o->dir, "another process has locked this folder");
+            return write_error(o->dir, "another process has locked this folder");
         nanosleep(&pause, NULL);
     }
     return true;

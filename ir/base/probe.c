@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool fail(const char *path, int why)
+static bool probe_error(const char *path, int why)
 {
     error_at(loc_file(diag_file(path, NULL, 0)), "cannot write: %s",
              why == ENOTDIR ? "it is a file, expected a directory" : strerror(why));
@@ -60,7 +60,7 @@ bool outdir_writable(const char *dir)
     while ((why = no_file_in(at)) == ENOENT && lstat(at, &st) && !is_top(at))
         to_parent(at);
     if (why)
-        fail(dir, why);
+        probe_error(dir, why);
     arena_free(A);
     return !why;
 }
@@ -102,7 +102,7 @@ bool out_writable(const char *path, const char *made)
     struct stat st;
     bool there = strcmp(path, "-") && !stat(path, &st);
     if (there && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) /* out_open leaves devices and pipes alone */
-        return !access(path, W_OK) || fail(path, errno);
+        return !access(path, W_OK) || probe_error(path, errno);
     Arena *A = arena_new();
     bool later = !there && made && comes_with(A, path, made);
     OutFile *o = later ? NULL : out_open(path);

@@ -8,9 +8,9 @@
 /* Windows, steps and pads beyond this are mistakes; below it, sums and products of two of them fit an int64. */
 #define MAX_NUMBER ((int64_t)1 << 30)
 
-typedef struct Norm { Arena *arena; Op op; Attrs *t; const Type *in; } Norm;
+typedef struct Normalizer { Arena *arena; Op op; Attrs *t; const Type *in; } Normalizer;
 
-static const char *check_range(const Norm *n, const char *name, int64_t x, int64_t lo, int64_t hi)
+static const char *check_range(const Normalizer *n, const char *name, int64_t x, int64_t lo, int64_t hi)
 {
     if (x < lo)
         FAIL(n, "%s is %lld, at least %lld expected", name, (long long)x, (long long)lo);
@@ -19,7 +19,7 @@ static const char *check_range(const Norm *n, const char *name, int64_t x, int64
     return NULL;
 }
 
-static const char *check_ints(const Norm *n, const char *name, const Ints *v, int64_t lo, int64_t hi)
+static const char *check_ints(const Normalizer *n, const char *name, const Ints *v, int64_t lo, int64_t hi)
 {
     const char *err = NULL;
     for (int i = 0; i < v->n && !err; i++)
@@ -28,7 +28,7 @@ static const char *check_ints(const Norm *n, const char *name, const Ints *v, in
 }
 
 /* One number for all, [height, width], or (want == 4) all four sides. */
-static const char *spread(const Norm *n, const char *name, Ints *v, int want, int64_t lo)
+static const char *spread(const Normalizer *n, const char *name, Ints *v, int want, int64_t lo)
 {
     if (v->n != 1 && v->n != 2 && v->n != want)
         FAIL(n, "%s has %d numbers, %s expected", name, v->n, want == 4 ? "1, 2 or 4" : "1 or 2");
@@ -42,7 +42,7 @@ static const char *spread(const Norm *n, const char *name, Ints *v, int want, in
     return check_ints(n, name, v, lo, MAX_NUMBER);
 }
 
-static const char *wrap_axis(const Norm *n, int64_t *axis)
+static const char *wrap_axis(const Normalizer *n, int64_t *axis)
 {
     int rank = n->in[0].rank;
     if (*axis < -rank || *axis >= rank)
@@ -52,7 +52,7 @@ static const char *wrap_axis(const Norm *n, int64_t *axis)
     return NULL;
 }
 
-static const char *wrap_axes(const Norm *n, const char *name, Ints *v)
+static const char *wrap_axes(const Normalizer *n, const char *name, Ints *v)
 {
     unsigned seen = 0;
     for (int i = 0; i < v->n; i++) {
@@ -74,7 +74,7 @@ static void swap_at(Ints *v, int i, int j)
 }
 
 /* Sorts axes, and start, end and step of a slice along with them. */
-static void sort_axes(Norm *n)
+static void sort_axes(Normalizer *n)
 {
     Attrs *t = n->t;
     for (int i = 1; i < t->axes.n; i++)
@@ -88,7 +88,7 @@ static void sort_axes(Norm *n)
         }
 }
 
-static const char *norm_axes(Norm *n)
+static const char *norm_axes(Normalizer *n)
 {
     Attrs *t = n->t;
     if (!t->axes.n)
@@ -119,7 +119,7 @@ static int64_t clip_index(int64_t i, int64_t dim)
 }
 
 /* Runs at the slice's last attribute, when axes is done. */
-static const char *norm_slice(Norm *n)
+static const char *norm_slice(Normalizer *n)
 {
     Attrs *t = n->t;
     for (int i = 0; i < t->axes.n; i++) {
@@ -130,7 +130,7 @@ static const char *norm_slice(Norm *n)
     return check_ints(n, "step", &t->step, 1, MAX_ELEMS);
 }
 
-static const char *norm_perm(Norm *n)
+static const char *norm_perm(Normalizer *n)
 {
     Ints *perm = &n->t->perm;
     if (perm->n != n->in[0].rank)
@@ -139,7 +139,7 @@ static const char *norm_perm(Norm *n)
     return wrap_axes(n, "perm", perm);
 }
 
-static const char *check_rank(const Norm *n, const Ints *shape)
+static const char *check_rank(const Normalizer *n, const Ints *shape)
 {
     if (shape->n > MAX_RANK)
         FAIL(n, "shape %s has %d dimensions, at most %d expected", ints_text(n->arena, shape), shape->n, MAX_RANK);
@@ -147,13 +147,13 @@ static const char *check_rank(const Norm *n, const Ints *shape)
 }
 
 /* map's shape has sizes only. */
-static const char *norm_broadcast(const Norm *n)
+static const char *norm_broadcast(const Normalizer *n)
 {
     const char *err = check_rank(n, &n->t->shape);
     return err ? err : check_ints(n, "shape", &n->t->shape, 1, MAX_ELEMS);
 }
 
-static const char *norm_shape(Norm *n)
+static const char *norm_shape(Normalizer *n)
 {
     Ints *shape = &n->t->shape;
     const Type *in = &n->in[0];
@@ -185,7 +185,7 @@ static const char *norm_shape(Norm *n)
     return NULL;
 }
 
-static const char *norm_pads(Norm *n)
+static const char *norm_pads(Normalizer *n)
 {
     Ints *pads = &n->t->pads;
     if (pads->n != 2 * n->in[0].rank)
@@ -194,7 +194,7 @@ static const char *norm_pads(Norm *n)
     return check_ints(n, "pads", pads, 0, MAX_NUMBER);
 }
 
-static const char *norm_sizes(Norm *n)
+static const char *norm_sizes(Normalizer *n)
 {
     Ints *sizes = &n->t->sizes;
     if (sizes->n < 1 || sizes->n > MAX_OUT)
@@ -202,7 +202,7 @@ static const char *norm_sizes(Norm *n)
     return check_ints(n, "sizes", sizes, 1, MAX_ELEMS);
 }
 
-static const char *norm_enum(const Norm *n, const AttrInfo *info, int64_t x)
+static const char *norm_enum(const Normalizer *n, const AttrInfo *info, int64_t x)
 {
     int64_t choices = 1;
     for (const char *p = info->choices; (p = strchr(p, '|')); p++)
@@ -211,7 +211,7 @@ static const char *norm_enum(const Norm *n, const AttrInfo *info, int64_t x)
 }
 
 /* Numbers end up as floats in kernels, so they must be finite there too. */
-static const char *norm_float(const Norm *n, Attr a, double x)
+static const char *norm_float(const Normalizer *n, Attr a, double x)
 {
     const char *name = attr_info[a].name;
     if (!(fabs(x) <= (double)FLT_MAX))
@@ -223,7 +223,7 @@ static const char *norm_float(const Norm *n, Attr a, double x)
     return NULL;
 }
 
-static const char *norm_attr(Norm *n, Attr a)
+static const char *norm_attr(Normalizer *n, Attr a)
 {
     Attrs *t = n->t;
     const char *name = attr_info[a].name;
@@ -254,7 +254,7 @@ static const char *norm_attr(Norm *n, Attr a)
 }
 
 /* Copies a list without whatever stands behind its end. */
-static const char *copy_ints(const Norm *n, const char *name, Ints *to, const Ints *from)
+static const char *copy_ints(const Normalizer *n, const char *name, Ints *to, const Ints *from)
 {
     if (from->n < 0 || from->n > LEN(from->v))
         FAIL(n, "%s has more than %d numbers", name, LEN(from->v));
@@ -263,7 +263,7 @@ static const char *copy_ints(const Norm *n, const char *name, Ints *to, const In
     return NULL;
 }
 
-static const char *copy_attr(const Norm *n, Attr a, const Attrs *from)
+static const char *copy_attr(const Normalizer *n, Attr a, const Attrs *from)
 {
     char *to = (char *)n->t + attr_info[a].offset;
     const char *of = (const char *)from + attr_info[a].offset;
@@ -281,7 +281,7 @@ const char *attrs_normalize(Arena *a, Op op, Attrs *t, const Type *in, int nin)
 {
     const OpInfo *info = &op_info[op];
     Attrs clean = {0};
-    Norm n = {a, op, &clean, in};
+    Normalizer n = {a, op, &clean, in};
     const char *err = nin < 1 ? "no operands" : NULL;
     for (int i = 0; i < info->nattrs && !err; i++)
         err = copy_attr(&n, info->attrs[i].attr, t);

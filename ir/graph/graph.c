@@ -14,9 +14,9 @@ Graph *graph_new(Arena *a, const char *name)
     Graph *g = NEW(a, Graph, 1);
     g->arena = a;
     g->name = copy_name(g, name);
-    g->consts = map_new(a);
-    g->suffixes = map_new(a);
-    g->made = map_new(a);
+    g->consts = dict_new(a);
+    g->suffixes = dict_new(a);
+    g->made = dict_new(a);
     g->readers = readers_new(a);
     return g;
 }
@@ -38,7 +38,7 @@ ValueId graph_input(Graph *g, const char *name, Type type, Loc loc)
 
 ValueId graph_const(Graph *g, const char *name, Type type, Loc loc)
 {
-    ValueId id = map_get(&g->consts, name);
+    ValueId id = dict_get(&g->consts, name);
     if (id >= 0) {
         if (!type_eq(&g->value.v[id].type, &type))
             bug("constant '%s' is used as %s and as %s", name, type_text(g->arena, &g->value.v[id].type),
@@ -50,7 +50,7 @@ ValueId graph_const(Graph *g, const char *name, Type type, Loc loc)
     Tensor *t = NEW(g->arena, Tensor, 1);
     *t = (Tensor){.name = g->value.v[id].name, .type = type, .stored = DT_F32, .loc = loc};
     g->value.v[id].tensor = t;
-    map_put(&g->consts, name, id);
+    dict_put(&g->consts, name, id);
     return id;
 }
 
@@ -64,7 +64,7 @@ static bool has_numbers(const Value *v, const Type *type, const float *data)
 /* A constant of that base name with these numbers, or -1. */
 static ValueId const_with(const Graph *g, const char *name, const char *key, const Type *type, const float *data)
 {
-    ValueId same[] = {map_get(&g->consts, name), map_get(&g->made, key)};
+    ValueId same[] = {dict_get(&g->consts, name), dict_get(&g->made, key)};
     for (int i = 0; i < LEN(same); i++)
         if (same[i] >= 0 && has_numbers(&g->value.v[same[i]], type, data))
             return same[i];
@@ -81,13 +81,13 @@ ValueId graph_const_take(Graph *g, const char *name, Type type, const float *dat
         g->value.v[id].kind = VAL_CONST;
         return id;
     }
-    int suffix = (int)imax(0, map_get(&g->suffixes, name));
-    while (map_get(&g->consts, unique) >= 0)
+    int suffix = (int)imax(0, dict_get(&g->suffixes, name));
+    while (dict_get(&g->consts, unique) >= 0)
         unique = arena_printf(g->arena, "%s$%d", name, ++suffix);
     if (suffix)
-        map_put(&g->suffixes, name, suffix);
+        dict_put(&g->suffixes, name, suffix);
     id = graph_const(g, unique, type, (Loc){0});
-    map_put(&g->made, key, id);
+    dict_put(&g->made, key, id);
     g->value.v[id].tensor->data = data;
     return id;
 }
@@ -206,7 +206,7 @@ static void need(Sort *s, ValueId id)
         PUSH(s->arena, &s->stack, node);
 }
 
-static void visit(Sort *s, int root)
+static void sort_from(Sort *s, int root)
 {
     PUSH(s->arena, &s->stack, root);
     while (s->stack.n) {
@@ -252,7 +252,7 @@ void graph_compact(Graph *g)
     s.state = NEW(s.arena, char, g->node.n + 1);
     for (int i = 0; i < g->node.n; i++)
         if (g->node.v[i].op != OP_NONE && s.state[i] == NEW_NODE)
-            visit(&s, i);
+            sort_from(&s, i);
     move_nodes(&s);
     for (int i = 0; i < s.order.n; i++)
         for (int k = 0; k < g->node.v[i].nout; k++)
@@ -278,9 +278,9 @@ Graph *graph_clone(Arena *a, const Graph *g)
     Graph *c = NEW(a, Graph, 1);
     *c = *g;
     c->arena = a;
-    c->consts = map_new(a);
-    c->suffixes = map_new(a);
-    c->made = map_new(a);
+    c->consts = dict_new(a);
+    c->suffixes = dict_new(a);
+    c->made = dict_new(a);
     c->readers = readers_new(a);
     c->value.v = COPY(a, g->value.v, g->value.n);
     c->node.v = COPY(a, g->node.v, g->node.n);
@@ -297,7 +297,7 @@ Graph *graph_clone(Arena *a, const Graph *g)
         if (!v->tensor)
             continue;
         v->tensor = COPY(a, v->tensor, 1);
-        map_put(&c->consts, v->name, i);
+        dict_put(&c->consts, v->name, i);
     }
     for (int i = 0; i < c->node.n; i++) {
         Node *n = &c->node.v[i];

@@ -205,9 +205,9 @@ typedef struct Graph {
     VEC(Value) value;
     VEC(Node) node;       /* execution order; removed nodes have op OP_NONE until graph_compact */
     VEC(ValueId) input, output;
-    Map consts;           /* constant name -> ValueId */
-    Map suffixes;         /* base name -> the last suffix that graph_const_f32 tried */
-    Map made;             /* base name and hash of the numbers -> the constant that graph_const_f32 made */
+    Dict consts;          /* constant name -> ValueId */
+    Dict suffixes;        /* base name -> the last suffix that graph_const_f32 tried */
+    Dict made;            /* base name and hash of the numbers -> the constant that graph_const_f32 made */
     Readers *readers;     /* who reads each value */
     VEC(Fired) fired;     /* in order; value: what the result was computed into */
     int64_t arena_bytes, arena_lower_bound; /* plan-memory */

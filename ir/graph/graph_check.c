@@ -132,7 +132,7 @@ Type node_step_type(const Graph *g, const Node *n, int k)
 
 /* ---- graphs ---- */
 
-typedef struct Check { const Graph *g; Arena *arena; char *defined; } Check;
+typedef struct GraphCheck { const Graph *g; Arena *arena; char *defined; } GraphCheck;
 
 static const char *node_title(Arena *a, const Node *n)
 {
@@ -140,7 +140,7 @@ static const char *node_title(Arena *a, const Node *n)
     return n->name ? arena_printf(a, "%s '%s'", op, n->name) : op;
 }
 
-static const char *check_normal(const Check *c, Op op, const Attrs *t, Type in, int nin)
+static const char *check_normal(const GraphCheck *c, Op op, const Attrs *t, Type in, int nin)
 {
     Attrs copy = *t;
     const char *err = attrs_normalize(c->arena, op, &copy, &in, nin);
@@ -150,7 +150,7 @@ static const char *check_normal(const Check *c, Op op, const Attrs *t, Type in, 
 }
 
 /* Every operand is made before the node. */
-static const char *check_order(const Check *c, const Node *n)
+static const char *check_order(const GraphCheck *c, const Node *n)
 {
     for (int i = 0; i < n->nin; i++)
         if (!in_graph(c->g, n->in[i]) || !c->defined[n->in[i]])
@@ -164,7 +164,7 @@ static const char *check_order(const Check *c, const Node *n)
     return NULL;
 }
 
-static const char *check_result(const Check *c, int node, int i, const Type *type)
+static const char *check_result(const GraphCheck *c, int node, int i, const Type *type)
 {
     ValueId id = c->g->node.v[node].out[i].value;
     if (!in_graph(c->g, id))
@@ -178,7 +178,7 @@ static const char *check_result(const Check *c, int node, int i, const Type *typ
     return NULL;
 }
 
-static const char *check_node(const Check *c, int node)
+static const char *check_node(const GraphCheck *c, int node)
 {
     const Node *n = &c->g->node.v[node];
     Type out[MAX_OUT];
@@ -200,7 +200,7 @@ static const char *check_node(const Check *c, int node)
     return err;
 }
 
-static const char *check_value(const Check *c, ValueId id, Map *names)
+static const char *check_value(const GraphCheck *c, ValueId id, Dict *names)
 {
     const Value *v = &c->g->value.v[id];
     if (v->origin < -1 || v->origin >= c->g->value.n)
@@ -213,14 +213,14 @@ static const char *check_value(const Check *c, ValueId id, Map *names)
     if (err)
         FAIL(c, "value %d: %s", id, err);
     if (v->kind == VAL_CONST) {
-        if (!v->name || map_get(&c->g->consts, v->name) != id)
+        if (!v->name || dict_get(&c->g->consts, v->name) != id)
             FAIL(c, "constant %d ('%s') is not the one of that name", id, v->name ? v->name : "");
         if (!v->tensor || !type_eq(&v->tensor->type, &v->type))
             FAIL(c, "constant '%s' and its tensor differ in type", v->name);
     } else if (v->name) {
-        if (map_get(names, v->name) >= 0)
+        if (dict_get(names, v->name) >= 0)
             FAIL(c, "two values are called '%s'", v->name);
-        map_put(names, v->name, id);
+        dict_put(names, v->name, id);
     } else if (v->kind == VAL_INPUT) {
         FAIL(c, "input %d has no name", id);
     }
@@ -228,11 +228,11 @@ static const char *check_value(const Check *c, ValueId id, Map *names)
     return NULL;
 }
 
-static const char *check_graph(const Check *c)
+static const char *check_graph(const GraphCheck *c)
 {
     const Graph *g = c->g;
     const char *err = NULL;
-    Map names = map_new(c->arena);
+    Dict names = dict_new(c->arena);
     for (int i = 0; i < g->value.n && !err; i++)
         err = check_value(c, i, &names);
     for (int i = 0; i < g->input.n && !err; i++)
@@ -251,7 +251,7 @@ static const char *check_graph(const Check *c)
 
 const char *graph_check(const Graph *g)
 {
-    Check c = {g, arena_new(), NULL};
+    GraphCheck c = {g, arena_new(), NULL};
     c.defined = NEW(c.arena, char, g->value.n + 1);
     const char *err = check_graph(&c);
     if (!err)

@@ -62,7 +62,7 @@ static const char *diff_consts(const Diff *d)
         const Value *a = &d->a->value.v[i];
         if (a->kind != VAL_CONST)
             continue;
-        ValueId other = map_get(&d->b->consts, a->name);
+        ValueId other = dict_get(&d->b->consts, a->name);
         if (other < 0 || d->b->value.v[other].kind != VAL_CONST)
             FAIL(d, "constant '%s' is in the first graph only", a->name);
         const char *err = diff_value(d, i, other, arena_printf(d->arena, "constant '%s'", a->name));

@@ -20,7 +20,7 @@ typedef struct Eval {
     double *largest;       /* where not NULL: the largest magnitude of anchor and steps */
 } Eval;
 
-static double *numbers(int64_t n)
+static double *new_numbers(int64_t n)
 {
     double *p = malloc((size_t)n * sizeof *p);
     if (!p)
@@ -36,11 +36,11 @@ static const Tensor *tensor_of(const Eval *e, ValueId id)
     return t;
 }
 
-static const double *load(Eval *e, ValueId id)
+static const double *doubles_of(Eval *e, ValueId id)
 {
     if (!e->val[id] && e->g->value.v[id].kind == VAL_CONST) {
         const Tensor *t = tensor_of(e, id);
-        e->own[id] = numbers(type_elems(&t->type));
+        e->own[id] = new_numbers(type_elems(&t->type));
         tensor_f64(t, e->own[id]);
         e->val[id] = e->own[id];
     }
@@ -90,10 +90,10 @@ static OpCall infer(Eval *e, Op op, const Attrs *attr, const Type *in, int nin)
     return c;
 }
 
-static void call(const OpCall *c, const double *const *in, double **out)
+static void run_op(const OpCall *c, const double *const *in, double **out)
 {
     for (int i = 0; i < c->nout; i++)
-        out[i] = numbers(type_elems(&c->out[i]));
+        out[i] = new_numbers(type_elems(&c->out[i]));
     op_info[c->op].ref(c, in, out);
 }
 
@@ -109,9 +109,9 @@ static void linear_by_blocks(Eval *e, const Node *n, const OpCall *whole, double
     const Tensor *w = tensor_of(e, n->in[1]);
     int64_t ni = w->type.dim[1], no = w->type.dim[0], rows = type_elems(&whole->in[0]) / ni;
     int64_t block = imax(BIG_WEIGHT / ni, 1);
-    const double *x = load(e, n->in[0]), *bias = n->nin == 3 ? load(e, n->in[2]) : NULL;
-    double *part = numbers(block * ni), *y = numbers(rows * block);
-    out[0] = numbers(rows * no);
+    const double *x = doubles_of(e, n->in[0]), *bias = n->nin == 3 ? doubles_of(e, n->in[2]) : NULL;
+    double *part = new_numbers(block * ni), *y = new_numbers(rows * block);
+    out[0] = new_numbers(rows * no);
     for (int64_t o = 0; o < no; o += block) {
         int64_t count = imin(block, no - o);
         Tensor view = *w;
@@ -143,8 +143,8 @@ static OpCall eval_anchor(Eval *e, const Node *n, double **out)
         return c;
     }
     for (int i = 0; i < n->nin; i++)
-        in[i] = load(e, n->in[i]);
-    call(&c, in, out);
+        in[i] = doubles_of(e, n->in[i]);
+    run_op(&c, in, out);
     return c;
 }
 
@@ -155,10 +155,10 @@ static void eval_step(Eval *e, const Step *s, const Type *anchor, double *const 
     for (int i = 0; i < s->nin; i++) {
         Ref r = s->in[i];
         types[i] = r < 0 ? *anchor : e->g->value.v[r].type;
-        in[i] = r < 0 ? made[~r] : load(e, r);
+        in[i] = r < 0 ? made[~r] : doubles_of(e, r);
     }
     OpCall c = infer(e, s->op, &s->attr, types, s->nin);
-    call(&c, in, out);
+    run_op(&c, in, out);
 }
 
 /* What an out keeps of the step result `of`, in memory of its own. */
@@ -166,14 +166,14 @@ static double *eval_out(Eval *e, const Out *o, const Type *type, const double *o
 {
     if (o->red == RED_NONE) {
         size_t bytes = (size_t)type_elems(type) * sizeof *of;
-        return memcpy(numbers(type_elems(type)), of, bytes);
+        return memcpy(new_numbers(type_elems(type)), of, bytes);
     }
     Attrs *t = NEW(e->arena, Attrs, 1);
     Op op = out_op(o, t);
     attrs_normalize(e->arena, op, t, type, 1);
     OpCall c = infer(e, op, t, type, 1);
     double *res;
-    call(&c, &of, &res);
+    run_op(&c, &of, &res);
     return res;
 }
 
@@ -249,7 +249,7 @@ void graph_eval(const Graph *g, const double *const *in, RefSink *sink, void *us
     for (int i = 0; i < g->output.n; i++) {
         ValueId id = g->output.v[i];
         if (g->value.v[id].kind == VAL_CONST && !sunk[id]) {
-            sink(user, id, load(&e, id));
+            sink(user, id, doubles_of(&e, id));
             release(&e, id);
             sunk[id] = true;
         }

@@ -1,18 +1,11 @@
 /* Graph text to Graph; the grammar stands at the head of graph_print.c. The first error ends the parse. */
-#include "attr_text.h"
+#include "graph_parse.h"
 
 #include <string.h>
 
-typedef struct Parse {
-    Lex lex;
-    Arena *arena;
-    Graph *g;
-    Map values;             /* "%" names -> ValueId */
-} Parse;
-
 /* ---- types and where values lie ---- */
 
-static bool type(Parse *s, Type *out)
+static bool gp_type(GraphParse *s, Type *out)
 {
     lex_skip(&s->lex);
     int n = type_parse(s->lex.p, out);
@@ -26,8 +19,7 @@ static bool type(Parse *s, Type *out)
     return true;
 }
 
-/* "(first=1, second=2)" */
-static bool pair(Parse *s, const char *first, int64_t *x, const char *second, int64_t *y)
+bool gp_pair(GraphParse *s, const char *first, int64_t *x, const char *second, int64_t *y)
 {
     if (!lex_expect(&s->lex, "("))
         return false;
@@ -40,13 +32,11 @@ static bool pair(Parse *s, const char *first, int64_t *x, const char *second, in
     return lex_int(&s->lex, y) && lex_expect(&s->lex, ")");
 }
 
-typedef struct Stored { Type type; Layout layout; Region region; int64_t offset, bytes; } Stored;
-
-static bool stored(Parse *s, Stored *out)
+bool gp_stored(GraphParse *s, Stored *out)
 {
     static const char *const region[] = {"none", "arena", "input", "output", "const"};
     *out = (Stored){.offset = -1};
-    if (!type(s, &out->type))
+    if (!gp_type(s, &out->type))
         return false;
     if (!layout_parse(&s->lex, &out->type, &out->layout))
         return false;
@@ -58,12 +48,12 @@ static bool stored(Parse *s, Stored *out)
                 return true;
             }
             out->region = (Region)i;
-            return !lex_peek(&s->lex, "(") || pair(s, "offset", &out->offset, "bytes", &out->bytes);
+            return !lex_peek(&s->lex, "(") || gp_pair(s, "offset", &out->offset, "bytes", &out->bytes);
         }
     return true;
 }
 
-static void place(Value *v, const Stored *st)
+void gp_set_stored(Value *v, const Stored *st)
 {
     v->layout = st->layout;
     v->region = st->region;
@@ -73,8 +63,7 @@ static void place(Value *v, const Stored *st)
 
 /* ---- values ---- */
 
-/* The key of a "%" name: a quoted name of digits is not a plain value. */
-static bool value_key(Parse *s, const char **key, const char **plain)
+bool gp_value_key(GraphParse *s, const char **key, const char **plain)
 {
     bool quotes = *s->lex.p == '"';
     if (!lex_name(&s->lex, key))
@@ -86,17 +75,17 @@ static bool value_key(Parse *s, const char **key, const char **plain)
     return true;
 }
 
-static bool define(Parse *s, Loc at, const char *key, ValueId id)
+bool gp_define(GraphParse *s, Loc at, const char *key, ValueId id)
 {
-    if (map_get(&s->values, key) >= 0) {
+    if (dict_get(&s->values, key) >= 0) {
         error_at(at, "%%%s is made twice", key);
         return false;
     }
-    map_put(&s->values, key, id);
+    dict_put(&s->values, key, id);
     return true;
 }
 
-static bool unknown_value(Parse *s, Loc at, const char *sigil, const char *what, const Map *in)
+static bool unknown_value(GraphParse *s, Loc at, const char *sigil, const char *what, const Dict *in)
 {
     VEC(const char *) cand = {0};
     for (int i = 0; i < in->cap; i++)
@@ -109,24 +98,24 @@ static bool unknown_value(Parse *s, Loc at, const char *sigil, const char *what,
 }
 
 /* An operand; *more is false where none stands here. */
-static bool operand(Parse *s, bool steps, Ref *out, bool *more)
+static bool parse_operand(GraphParse *s, bool steps, Ref *out, bool *more)
 {
     lex_skip(&s->lex);
     Loc at = lex_here(&s->lex, 1);
     *more = true;
     const char *key, *plain;
     if (lex_eat(&s->lex, "%")) {
-        if (!value_key(s, &key, &plain))
+        if (!gp_value_key(s, &key, &plain))
             return false;
         at.len = (int)(s->lex.p - s->lex.start) + 1 - at.col;
-        *out = map_get(&s->values, key);
+        *out = dict_get(&s->values, key);
         return *out >= 0 || unknown_value(s, at, "%", key, &s->values);
     }
     if (lex_eat(&s->lex, "@")) {
         if (!lex_name(&s->lex, &key))
             return false;
         at.len = (int)(s->lex.p - s->lex.start) + 1 - at.col;
-        *out = map_get(&s->g->consts, key);
+        *out = dict_get(&s->g->consts, key);
         return *out >= 0 || unknown_value(s, at, "@", key, &s->g->consts);
     }
     if (steps && lex_eat(&s->lex, "$")) {
@@ -144,19 +133,17 @@ static bool operand(Parse *s, bool steps, Ref *out, bool *more)
     return true;
 }
 
-typedef VEC(Ref) Refs;
-
-static bool operands(Parse *s, bool steps, Refs *out)
+bool gp_operands(GraphParse *s, bool steps, Refs *out)
 {
     Ref r;
     bool more;
-    if (!operand(s, steps, &r, &more))
+    if (!parse_operand(s, steps, &r, &more))
         return false;
     while (more) {
         PUSH(s->arena, out, r);
         if (!lex_eat(&s->lex, ","))
             return true;
-        if (!operand(s, steps, &r, &more))
+        if (!parse_operand(s, steps, &r, &more))
             return false;
         if (!more)
             return lex_expected(&s->lex, "an operand");
@@ -164,257 +151,9 @@ static bool operands(Parse *s, bool steps, Refs *out)
     return true;
 }
 
-/* ---- attributes ---- */
-
-static bool attributes(Parse *s, Op op, Loc op_at, Attrs *t)
-{
-    unsigned given = 0;
-    attrs_default(op, t);
-    if (lex_eat(&s->lex, "{"))
-        for (bool first = true; !lex_eat(&s->lex, "}"); first = false) {
-            if (!first && !lex_expect(&s->lex, ","))
-                return false;
-            int row;
-            if (!text_attr_name(&s->lex, op, &given, &row) || !lex_expect(&s->lex, "=") ||
-                !text_attr_value(&s->lex, op_info[op].attrs[row].attr, t))
-                return false;
-        }
-    return text_attrs_complete(&s->lex, op, op_at, given);
-}
-
-/* ---- nodes ---- */
-
-static bool step(Parse *s, int k, Step *out)
-{
-    Refs in = {0};
-    *out = (Step){.origin = -1};
-    if (!text_operator(&s->lex, &out->op, &out->loc) || !operands(s, true, &in) ||
-        !attributes(s, out->op, out->loc, &out->attr))
-        return false;
-    bool understood = in.n + 1 == op_info[out->op].min_in;
-    out->nin = in.n + understood;
-    out->in = NEW(s->arena, Ref, out->nin + 1);
-    out->in[0] = ~(k - 1);
-    for (int i = 0; i < in.n; i++)
-        out->in[i + understood] = in.v[i];
-    return !lex_eat_key(&s->lex, "name") || (lex_skip(&s->lex), lex_name(&s->lex, &out->name));
-}
-
-/* Attributes of step k get their normal form as soon as operand 0's type is known. */
-static bool normalize_step(Parse *s, const Node *n, Step *st, int k)
-{
-    Ref first = st->nin ? st->in[0] : -1;
-    const char *err = st->nin ? NULL : "no operands";
-    Type in = {0};
-    if (!err && first < 0 && ~first >= k)
-        err = arena_printf(s->arena, "step $%d is not made yet", ~first);
-    if (!err)
-        in = first < 0 ? node_step_type(s->g, n, 0) : s->g->value.v[first].type;
-    if (!err)
-        err = attrs_normalize(s->arena, st->op, &st->attr, &in, st->nin);
-    if (err)
-        error_at(st->loc, "%s: %s", op_info[st->op].name, err);
-    return !err;
-}
-
-static bool epilogue(Parse *s, Node *n)
-{
-    VEC(Step) steps = {0};
-    if (!lex_expect(&s->lex, "{"))
-        return false;
-    s->lex.semicolon = true;
-    do {
-        Step st;
-        if (!step(s, steps.n + 1, &st) || !normalize_step(s, n, &st, steps.n + 1))
-            return false;
-        PUSH(s->arena, &steps, st);
-    } while (lex_eat(&s->lex, ";"));
-    if (!lex_peek(&s->lex, "}"))
-        return lex_expected(&s->lex, "';' or '}'");
-    s->lex.semicolon = false;
-    n->step = steps.v;
-    n->nstep = steps.n;
-    n->out[0].step = steps.n;
-    return lex_eat(&s->lex, "}");
-}
-
-static bool step_number(Parse *s, int *out)
-{
-    int64_t k;
-    if (!lex_expect(&s->lex, "$") || !lex_int(&s->lex, &k))
-        return false;
-    *out = k < 0 || k > 1 << 20 ? -1 : (int)k;
-    return true;
-}
-
-static bool out_of(Parse *s, Node *n, Out *o)
-{
-    static const ReduceKind kinds[] = {RED_MEAN, RED_SUM, RED_MAX};
-    *o = (Out){.value = -1};
-    if (lex_peek(&s->lex, "$"))
-        return step_number(s, &o->step);
-    for (int i = 0; i < LEN(kinds); i++)
-        if (lex_eat_word(&s->lex, reduce_name(kinds[i])))
-            o->red = kinds[i];
-    if (o->red == RED_NONE)
-        return lex_expected(&s->lex, "$step, mean, sum or max");
-    Loc at = lex_here(&s->lex, 1);
-    if (!lex_expect(&s->lex, "(") || !step_number(s, &o->step) || !lex_expect(&s->lex, ","))
-        return false;
-    bool window = lex_eat_key(&s->lex, "kernel");
-    if (!window && !lex_eat_key(&s->lex, "axes"))
-        return lex_expected(&s->lex, "'axes=' or 'kernel='");
-    if (!text_ints(&s->lex, window ? &o->kernel : &o->axes))
-        return false;
-    if (!window && lex_eat(&s->lex, ",")) {
-        if (!lex_eat_key(&s->lex, "keep"))
-            return lex_expected(&s->lex, "'keep='");
-        if (!lex_bool(&s->lex, &o->keep))
-            return false;
-    }
-    Attrs t;
-    Type anchor = node_step_type(s->g, n, 0);
-    Op op = out_op(o, &t);
-    const char *err = attrs_normalize(s->arena, op, &t, &anchor, 1);
-    if (err) {
-        error_at(at, "%s", err);
-        return false;
-    }
-    o->axes = t.axes;
-    o->kernel = window ? t.kernel : (Ints){0};
-    return lex_expect(&s->lex, ")");
-}
-
-static bool outs(Parse *s, Node *n, int node)
-{
-    VEC(Out) list = {0};
-    do {
-        Out o;
-        if (!out_of(s, n, &o))
-            return false;
-        o.value = list.n ? -1 : n->out[0].value;
-        PUSH(s->arena, &list, o);
-    } while (list.n < MAX_OUT && lex_eat(&s->lex, ","));
-    for (int i = 1; i < list.n; i++)
-        list.v[i].value = graph_value(s->g, node, i, (Type){0}, n->loc);
-    n->out = list.v;
-    n->nout = list.n;
-    return true;
-}
-
-/* Epilogue and outs, and with them the types of the results. */
-static bool rest_of_group(Parse *s, int node, Loc at)
-{
-    Node *n = &s->g->node.v[node];
-    bool anchor = op_is(n->op, P_ANCHOR);
-    if (!anchor && (lex_peek(&s->lex, "->") || lex_peek(&s->lex, "epilogue"))) {
-        error_at(at, "%s carries no epilogue", op_info[n->op].name);
-        return false;
-    }
-    if (lex_eat_word(&s->lex, "epilogue") && !epilogue(s, n))
-        return false;
-    if (lex_eat(&s->lex, "->") && !outs(s, n, node))
-        return false;
-    Type types[MAX_OUT];
-    const char *err = node_infer(s->arena, s->g, n, types);
-    if (err) {
-        error_at(at, "%s: %s", op_info[n->op].name, err);
-        return false;
-    }
-    for (int i = 0; i < n->nout; i++)
-        s->g->value.v[n->out[i].value].type = types[i];
-    return true;
-}
-
-static bool result_types(Parse *s, const Node *n)
-{
-    if (!lex_expect(&s->lex, ":"))
-        return false;
-    for (int i = 0; i < n->nout; i++) {
-        if (i && !lex_expect(&s->lex, ","))
-            return false;
-        Loc at = (lex_skip(&s->lex), lex_here(&s->lex, 1));
-        Stored st;
-        if (!stored(s, &st))
-            return false;
-        Value *v = &s->g->value.v[n->out[i].value];
-        if (!type_eq(&st.type, &v->type)) {
-            error_at(at, "%s gives %s, the text says %s", op_info[n->op].name, type_text(s->arena, &v->type),
-                     type_text(s->arena, &st.type));
-            return false;
-        }
-        place(v, &st);
-    }
-    return true;
-}
-
-static bool suffixes(Parse *s, Node *n)
-{
-    if (lex_eat_key(&s->lex, "name") && !(lex_skip(&s->lex), lex_name(&s->lex, &n->name)))
-        return false;
-    if (lex_eat_key(&s->lex, "layers") && !(lex_skip(&s->lex), lex_name(&s->lex, &n->layers)))
-        return false;
-    n->view = lex_eat_word(&s->lex, "view");
-    return !lex_eat_word(&s->lex, "scratch") || pair(s, "bytes", &n->scratch, "offset", &n->scratch_offset);
-}
-
-typedef struct Name { const char *key; Loc at; } Name;
-typedef VEC(Name) Names;
-
-static bool result_names(Parse *s, Names *out)
-{
-    do {
-        Name r;
-        const char *plain;
-        if (!lex_expect(&s->lex, "%"))
-            return false;
-        r.at = lex_here(&s->lex, 1);
-        r.at.col--;
-        if (!value_key(s, &r.key, &plain))
-            return false;
-        r.at.len = (int)(s->lex.p - s->lex.start) + 1 - r.at.col;
-        PUSH(s->arena, out, r);
-    } while (lex_eat(&s->lex, ","));
-    return lex_expect(&s->lex, "=");
-}
-
-static bool node(Parse *s)
-{
-    Names names = {0};
-    Refs in = {0};
-    Op op;
-    Loc at;
-    Attrs t;
-    const char *err;
-    if (!result_names(s, &names) || !text_operator(&s->lex, &op, &at) || !operands(s, false, &in) ||
-        !attributes(s, op, at, &t))
-        return false;
-    int i = graph_add(s->g, op, &t, in.v, in.n, NULL, at, &err);
-    if (i < 0) {
-        error_at(at, "%s: %s", op_info[op].name, err);
-        return false;
-    }
-    if (!rest_of_group(s, i, at))
-        return false;
-    Node *n = &s->g->node.v[i];
-    if (n->nout != names.n) {
-        error_at(names.v[0].at, "%s has %d result%s, %d named", op_info[op].name, n->nout, n->nout == 1 ? "" : "s",
-                 names.n);
-        return false;
-    }
-    if (!result_types(s, n) || !suffixes(s, n))
-        return false;
-    for (int k = 0; k < names.n; k++) {
-        s->g->value.v[n->out[k].value].loc = names.v[k].at;
-        if (!define(s, names.v[k].at, names.v[k].key, n->out[k].value))
-            return false;
-    }
-    return true;
-}
-
 /* ---- the graph ---- */
 
-static bool constant_data(Parse *s, Tensor *t, Loc at)
+static bool constant_data(GraphParse *s, Tensor *t, Loc at)
 {
     VEC(double) data = {0};
     if (!lex_expect(&s->lex, "["))
@@ -441,7 +180,7 @@ static bool constant_data(Parse *s, Tensor *t, Loc at)
     return true;
 }
 
-static bool constant(Parse *s)
+static bool parse_constant(GraphParse *s)
 {
     const char *key;
     Stored st;
@@ -451,63 +190,63 @@ static bool constant(Parse *s)
     if (!lex_name(&s->lex, &key))
         return false;
     at.len = (int)(s->lex.p - s->lex.start) + 1 - at.col;
-    if (map_get(&s->g->consts, key) >= 0) {
+    if (dict_get(&s->g->consts, key) >= 0) {
         error_at(at, "constant @%s stands twice", key);
         return false;
     }
-    if (!lex_expect(&s->lex, ":") || !stored(s, &st))
+    if (!lex_expect(&s->lex, ":") || !gp_stored(s, &st))
         return false;
     ValueId id = graph_const(s->g, key, st.type, at);
     Value *v = &s->g->value.v[id];
-    place(v, &st);
+    gp_set_stored(v, &st);
     return !lex_eat(&s->lex, "=") || constant_data(s, v->tensor, at);
 }
 
-static bool input(Parse *s)
+static bool parse_input(GraphParse *s)
 {
     const char *key, *plain;
     Stored st;
     if (!lex_expect(&s->lex, "%"))
         return false;
     Loc at = lex_here(&s->lex, 1);
-    if (!value_key(s, &key, &plain))
+    if (!gp_value_key(s, &key, &plain))
         return false;
     if (!plain) {
         error_at(at, "an input needs a name, quoted if it is a number");
         return false;
     }
-    if (!lex_expect(&s->lex, ":") || !stored(s, &st))
+    if (!lex_expect(&s->lex, ":") || !gp_stored(s, &st))
         return false;
     ValueId id = graph_input(s->g, plain, st.type, at);
-    place(&s->g->value.v[id], &st);
-    return define(s, at, key, id);
+    gp_set_stored(&s->g->value.v[id], &st);
+    return gp_define(s, at, key, id);
 }
 
 /* Outputs are named before they are made. */
 typedef struct Output { bool constant; const char *key, *plain; Type type; Loc at; } Output;
 typedef VEC(Output) Outputs;
 
-static bool output(Parse *s, Outputs *out)
+static bool parse_output(GraphParse *s, Outputs *out)
 {
     Output o = {0};
     o.constant = lex_peek(&s->lex, "@");
     if (!lex_eat(&s->lex, "@") && !lex_expect(&s->lex, "%"))
         return false;
     o.at = lex_here(&s->lex, 1);
-    if (!(o.constant ? lex_name(&s->lex, &o.key) : value_key(s, &o.key, &o.plain)))
+    if (!(o.constant ? lex_name(&s->lex, &o.key) : gp_value_key(s, &o.key, &o.plain)))
         return false;
     o.at.len = (int)(s->lex.p - s->lex.start) + 1 - o.at.col;
-    if (!lex_expect(&s->lex, ":") || !type(s, &o.type))
+    if (!lex_expect(&s->lex, ":") || !gp_type(s, &o.type))
         return false;
     PUSH(s->arena, out, o);
     return true;
 }
 
-static bool bind_outputs(Parse *s, const Outputs *outputs)
+static bool bind_outputs(GraphParse *s, const Outputs *outputs)
 {
     for (int i = 0; i < outputs->n; i++) {
         const Output *o = &outputs->v[i];
-        ValueId id = map_get(o->constant ? &s->g->consts : &s->values, o->key);
+        ValueId id = dict_get(o->constant ? &s->g->consts : &s->values, o->key);
         if (id < 0) {
             error_at(o->at, "output %s is never made", o->key);
             return false;
@@ -525,7 +264,7 @@ static bool bind_outputs(Parse *s, const Outputs *outputs)
     return true;
 }
 
-static bool head(Parse *s, Outputs *outputs)
+static bool parse_head(GraphParse *s, Outputs *outputs)
 {
     const char *title;
     if (!lex_eat_word(&s->lex, "graph"))
@@ -537,30 +276,30 @@ static bool head(Parse *s, Outputs *outputs)
         return false;
     if (!lex_peek(&s->lex, ")"))
         do {
-            if (!input(s))
+            if (!parse_input(s))
                 return false;
         } while (lex_eat(&s->lex, ","));
     if (!lex_expect(&s->lex, ")") || !lex_expect(&s->lex, "->") || !lex_expect(&s->lex, "("))
         return false;
     do {
-        if (!output(s, outputs))
+        if (!parse_output(s, outputs))
             return false;
     } while (lex_eat(&s->lex, ","));
     if (!lex_expect(&s->lex, ")"))
         return false;
     Graph *g = s->g;
-    if (lex_eat_word(&s->lex, "arena") && !pair(s, "bytes", &g->arena_bytes, "lower_bound", &g->arena_lower_bound))
+    if (lex_eat_word(&s->lex, "arena") && !gp_pair(s, "bytes", &g->arena_bytes, "lower_bound", &g->arena_lower_bound))
         return false;
     return lex_expect(&s->lex, "{");
 }
 
-static bool graph(Parse *s)
+static bool parse_graph(GraphParse *s)
 {
     Outputs outputs = {0};
-    if (!head(s, &outputs))
+    if (!parse_head(s, &outputs))
         return false;
     while (!lex_eat(&s->lex, "}"))
-        if (!(lex_eat_word(&s->lex, "const") ? constant(s) : node(s)))
+        if (!(lex_eat_word(&s->lex, "const") ? parse_constant(s) : gp_node(s)))
             return false;
     lex_skip(&s->lex);
     if (*s->lex.p)
@@ -570,6 +309,6 @@ static bool graph(Parse *s)
 
 Graph *graph_parse(Arena *arena, const char *text, int file)
 {
-    Parse s = {.lex = lex_new(arena, text, file), .arena = arena, .values = map_new(arena)};
-    return graph(&s) ? s.g : NULL;
+    GraphParse s = {.lex = lex_new(arena, text, file), .arena = arena, .values = dict_new(arena)};
+    return parse_graph(&s) ? s.g : NULL;
 }

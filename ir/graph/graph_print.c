@@ -94,7 +94,7 @@ static void put_stored(const Print *p, ValueId id, bool where)
         buf_printf(p->b, "(offset=%lld, bytes=%lld)", (long long)v->offset, (long long)v->bytes);
 }
 
-static Type type_of(const Print *p, ValueId id)
+static Type printed_type(const Print *p, ValueId id)
 {
     const Value *v = value_of(p, id);
     return v ? v->type : (Type){0};
@@ -172,7 +172,7 @@ static void put_step(const Print *p, const Node *n, int k, const Type *anchor)
         else
             put_value(p, s->in[i]);
     }
-    Type in = s->nin && s->in[0] >= 0 ? type_of(p, s->in[0]) : *anchor;
+    Type in = s->nin && s->in[0] >= 0 ? printed_type(p, s->in[0]) : *anchor;
     put_attrs(p, s->op, &s->attr, &in);
     if (s->name && !p->bare) {
         buf_puts(p->b, " name=");
@@ -197,7 +197,7 @@ static Type anchor_type(const Print *p, const Node *n)
     Type *in = NEW(p->arena, Type, n->nin + 1), out[MAX_OUT] = {{0}};
     int nout;
     for (int i = 0; i < n->nin; i++)
-        in[i] = type_of(p, n->in[i]);
+        in[i] = printed_type(p, n->in[i]);
     op_infer(&(OpCall){.op = n->op, .attr = &n->attr, .nin = n->nin, .in = in, .arena = p->arena}, out, &nout);
     return out[0];
 }
@@ -234,7 +234,7 @@ static void put_computation(const Print *p, const Node *n)
         buf_puts(b, i ? ", " : " ");
         put_value(p, n->in[i]);
     }
-    Type in = type_of(p, n->nin ? n->in[0] : -1);
+    Type in = printed_type(p, n->nin ? n->in[0] : -1);
     put_attrs(p, n->op, &n->attr, &in);
     put_epilogue(p, n);
     for (int i = 0; i < n->nout; i++) {

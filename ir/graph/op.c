@@ -209,9 +209,9 @@ void row_strides(const Type *t, int64_t stride[MAX_RANK])
     }
 }
 
-Walk walk_over(const Type *shape)
+ElemWalk walk_over(const Type *shape)
 {
-    Walk w = {.rank = shape->rank};
+    ElemWalk w = {.rank = shape->rank};
     memcpy(w.dim, shape->dim, sizeof w.dim);
     return w;
 }

@@ -2,10 +2,10 @@
    of the right type and size. */
 #include "loop_impl.h"
 
-typedef struct Check { const Program *p; const char *error; } Check;
+typedef struct ProgramCheck { const Program *p; const char *error; } ProgramCheck;
 
-static void fail(Check *c, const char *fmt, ...) PRINTF(2, 3);
-static void fail(Check *c, const char *fmt, ...)
+static void program_error(ProgramCheck *c, const char *fmt, ...) PRINTF(2, 3);
+static void program_error(ProgramCheck *c, const char *fmt, ...)
 {
     if (c->error)
         return;
@@ -20,14 +20,14 @@ static bool power_of_two(int64_t x)
     return x > 0 && (x & (x - 1)) == 0;
 }
 
-static void check_buffer(Check *c, const PBuf *b)
+static void check_buffer(ProgramCheck *c, const PBuf *b)
 {
     if (!type_valid(&b->type))
-        fail(c, "buffer %s has an impossible type", b->name);
+        program_error(c, "buffer %s has an impossible type", b->name);
     else if (b->align != 0 && !power_of_two(b->align))
-        fail(c, "buffer %s: alignment %d is not a power of two", b->name, b->align);
+        program_error(c, "buffer %s: alignment %d is not a power of two", b->name, b->align);
     else if (b->data && b->kind != BUF_CONST)
-        fail(c, "buffer %s has numbers and is no constant", b->name);
+        program_error(c, "buffer %s has numbers and is no constant", b->name);
 }
 
 static int64_t param_elems(const KParam *p)
@@ -43,36 +43,36 @@ static bool writes(const KParam *p)
     return p->access == ACC_WO || p->access == ACC_RW;
 }
 
-static void check_arg(Check *c, const Kernel *k, const KParam *q, const Arg *a)
+static void check_arg(ProgramCheck *c, const Kernel *k, const KParam *q, const Arg *a)
 {
     const Program *p = c->p;
     int64_t n = param_elems(q), end, size = dtype_size(q->elem);
     if (a->buf == ARG_ARENA) {
         if (q->access == ACC_CONST)
-            fail(c, "call of %s: parameter %s wants a constant", k->name, q->name);
+            program_error(c, "call of %s: parameter %s wants a constant", k->name, q->name);
         if (a->offset < 0 || a->offset % size || !add_ok(a->offset, n * size, &end) || end > p->arena_bytes)
-            fail(c, "call of %s: parameter %s at arena+%lld needs %lld bytes of an arena of %lld", k->name, q->name,
-                 (long long)a->offset, (long long)(n * size), (long long)p->arena_bytes);
+            program_error(c, "call of %s: parameter %s at arena+%lld needs %lld bytes of an arena of %lld", k->name,
+                          q->name, (long long)a->offset, (long long)(n * size), (long long)p->arena_bytes);
         return;
     }
     if (a->buf < 0 || a->buf >= p->buf.n) {
-        fail(c, "call of %s: parameter %s is given nothing", k->name, q->name);
+        program_error(c, "call of %s: parameter %s is given nothing", k->name, q->name);
         return;
     }
     const PBuf *b = &p->buf.v[a->buf];
     if (b->type.dtype != q->elem)
-        fail(c, "call of %s: parameter %s is not of buffer %s's type", k->name, q->name, b->name);
+        program_error(c, "call of %s: parameter %s is not of buffer %s's type", k->name, q->name, b->name);
     if (a->offset < 0 || !add_ok(a->offset, n, &end) || end > type_elems(&b->type))
-        fail(c, "call of %s: parameter %s needs %lld elements of %s from %lld on", k->name, q->name, (long long)n,
-             b->name, (long long)a->offset);
+        program_error(c, "call of %s: parameter %s needs %lld elements of %s from %lld on", k->name, q->name,
+                          (long long)n, b->name, (long long)a->offset);
     if (q->access == ACC_CONST && b->kind != BUF_CONST)
-        fail(c, "call of %s: parameter %s wants a constant, %s is none", k->name, q->name, b->name);
+        program_error(c, "call of %s: parameter %s wants a constant, %s is none", k->name, q->name, b->name);
     if (writes(q) && b->kind != BUF_OUTPUT)
-        fail(c, "call of %s: parameter %s would write to %s", k->name, q->name, b->name);
+        program_error(c, "call of %s: parameter %s would write to %s", k->name, q->name, b->name);
 }
 
 /* Where one of two arguments is written, they lie apart or both parameters say alias. */
-static void check_overlap(Check *c, const Kernel *k, const Call *call, int i, int j)
+static void check_overlap(ProgramCheck *c, const Kernel *k, const Call *call, int i, int j)
 {
     const KParam *p = &k->param.v[i], *q = &k->param.v[j];
     const Arg *a = &call->arg.v[i], *b = &call->arg.v[j];
@@ -84,18 +84,18 @@ static void check_overlap(Check *c, const Kernel *k, const Call *call, int i, in
         nb *= dtype_size(q->elem);
     }
     if (a->offset < b->offset + nb && b->offset < a->offset + na)
-        fail(c, "call of %s: %s and %s share memory and do not say alias", k->name, p->name, q->name);
+        program_error(c, "call of %s: %s and %s share memory and do not say alias", k->name, p->name, q->name);
 }
 
-static void check_call(Check *c, const Call *call)
+static void check_call(ProgramCheck *c, const Call *call)
 {
     if (call->kernel < 0 || call->kernel >= c->p->kernel.n) {
-        fail(c, "a call of no kernel");
+        program_error(c, "a call of no kernel");
         return;
     }
     const Kernel *k = &c->p->kernel.v[call->kernel];
     if (call->arg.n != k->param.n) {
-        fail(c, "call of %s: %d arguments for %d parameters", k->name, call->arg.n, k->param.n);
+        program_error(c, "call of %s: %d arguments for %d parameters", k->name, call->arg.n, k->param.n);
         return;
     }
     for (int i = 0; i < call->arg.n && !c->error; i++)
@@ -105,21 +105,21 @@ static void check_call(Check *c, const Call *call)
             check_overlap(c, k, call, i, j);
 }
 
-static void check_name(Check *c, Map *names, const char *what, const char *name)
+static void check_name(ProgramCheck *c, Dict *names, const char *what, const char *name)
 {
     const char *wrong = name_refused(names, what, name);
     if (wrong)
-        fail(c, "%s", wrong);
+        program_error(c, "%s", wrong);
 }
 
 const char *program_check(const Program *p)
 {
-    Check c = {.p = p};
-    Map buffers = map_new(p->arena), kernels = map_new(p->arena);
+    ProgramCheck c = {.p = p};
+    Dict buffers = dict_new(p->arena), kernels = dict_new(p->arena);
     if (!name_valid(p->name))
-        fail(&c, "the program's name '%s' is not a free C identifier", p->name ? p->name : "");
+        program_error(&c, "the program's name '%s' is not a free C identifier", p->name ? p->name : "");
     if (p->arena_bytes < 0 || !power_of_two(p->arena_align))
-        fail(&c, "arena of %lld bytes aligned to %lld", (long long)p->arena_bytes, (long long)p->arena_align);
+        program_error(&c, "arena of %lld bytes aligned to %lld", (long long)p->arena_bytes, (long long)p->arena_align);
     for (int i = 0; i < p->buf.n && !c.error; i++) {
         check_name(&c, &buffers, "buffer", p->buf.v[i].name);
         check_buffer(&c, &p->buf.v[i]);

@@ -5,12 +5,12 @@
 
 Copy copy_begin(Arena *A, const Kernel *k)
 {
-    Copy c = {.A = A, .from = k, .names = map_new(A), .suffix = ""};
+    Copy c = {.A = A, .from = k, .names = dict_new(A), .suffix = ""};
     c.to.name = k->name;
     c.to.title = k->title;
     for (int i = 0; i < k->param.n; i++) {
         PUSH(A, &c.to.param, k->param.v[i]);
-        map_put(&c.names, k->param.v[i].name, 1);
+        dict_put(&c.names, k->param.v[i].name, 1);
     }
     c.var = NEW(A, const Ix *, k->var.n + 1);
     c.reg = NEW(A, int, k->reg.n + 1);

@@ -6,15 +6,19 @@
 enum { MAX_LANES = 64 };
 
 /* Takes the name. NULL, or why it cannot be taken. what: the kind of thing that it names, for the message. */
-const char *name_refused(Map *, const char *what, const char *name);
+const char *name_refused(Dict *, const char *what, const char *name);
 /* Names taken so far, each with the number that its next namesake gets. */
-Map names_of(Arena *, const Kernel *);
+Dict names_of(Arena *, const Kernel *);
 /* name itself where it is free, else name_1, name_2, ...; taken from then on. */
-const char *name_unique(Map *, const char *name);
+const char *name_unique(Dict *, const char *name);
 
 /* x with every variable v replaced by by[v], where that is not NULL; all at once. */
 const Ix *ix_subst_all(Arena *, const Ix *x, const Ix *const *by);
 void ix_print(Buf *, const Kernel *, const Ix *);
+
+/* The indices of a tile's element, and of an element of a parameter or pointer; how many (loop_build.c). */
+int kb_tile_index(KB *, int reg, const Ix *i, const Ix *j, const Ix **ix);
+int kb_buffer_index(KB *, int ref, const Ix *const *ix, const Ix **out);
 
 /* The parameter that a reference (parameter or ~pointer) leads to. */
 static inline int ref_param(const Kernel *k, int ref) { return ref >= 0 ? ref : k->ptr.v[~ref].param; }
@@ -43,7 +47,7 @@ typedef struct Copy {
     Kernel to;
     const Ix **var;         /* per variable of from: what replaces it */
     int *reg, *ptr;         /* numbers in to */
-    Map names;
+    Dict names;
     const char *suffix;     /* of names defined now, "" outside unrolled loops */
     int64_t statements;     /* copied so far */
 } Copy;

@@ -7,7 +7,7 @@
 
 /* ---- addresses ---- */
 
-static inline int64_t value(const Interp *in, const Affine *a)
+static inline int64_t value(const Interp *in, const AffineIx *a)
 {
     const int64_t *var = in->r->var;
     if (a->slow)
@@ -88,7 +88,7 @@ static int64_t point(const Interp *in, const At *at)
 }
 
 /* Number of a register's element; program_check has proven that there is one. */
-static int64_t element(const Interp *in, const Reg *r, const Affine *ix)
+static int64_t element(const Interp *in, const Reg *r, const AffineIx *ix)
 {
     int64_t linear = 0;
     for (int i = 0; i < r->rank; i++)
@@ -105,23 +105,23 @@ static const char *part_name(const Interp *in, uint32_t part)
     return arena_printf(in->A, "in iteration %u of the parallel loop", part - in->before - 1);
 }
 
-static bool stored_elsewhere(const Interp *in, const Mark *m)
+static bool stored_elsewhere(const Interp *in, const AccessMark *m)
 {
     return m->stored >= in->before && m->stored != in->part;
 }
 
 /* An iteration is at work. */
-static bool stored_by_another(const Interp *in, const Mark *m)
+static bool stored_by_another(const Interp *in, const AccessMark *m)
 {
     return m->stored > in->before && m->stored != in->part;
 }
 
-static bool read_by_another(const Interp *in, const Mark *m)
+static bool read_by_another(const Interp *in, const AccessMark *m)
 {
     return m->read >= in->before && m->read != in->part;
 }
 
-static void clash(Interp *in, const At *at, const char *what, int n, const Mark *m)
+static void clash(Interp *in, const At *at, const char *what, int n, const AccessMark *m)
 {
     const char *other = stored_elsewhere(in, m) ? arena_printf(in->A, "stored %s", part_name(in, m->stored))
                         : m->read == in->before ? "read in several iterations of the parallel loop"
@@ -133,7 +133,7 @@ static void clash(Interp *in, const At *at, const char *what, int n, const Mark 
 
 static void mark_load(Interp *in, const At *at, const char *p, const char *what, int n)
 {
-    Mark *m = *at->mark + (p - *at->mem) / 4;
+    AccessMark *m = *at->mark + (p - *at->mem) / 4;
     if (in->part == in->before)
         return;
     for (int i = 0; i < n; i++, m++) {
@@ -145,7 +145,7 @@ static void mark_load(Interp *in, const At *at, const char *p, const char *what,
 
 static void mark_store(Interp *in, const At *at, const char *p, int n)
 {
-    Mark *m = *at->mark + (p - *at->mem) / 4;
+    AccessMark *m = *at->mark + (p - *at->mem) / 4;
     for (int i = 0; i < n; i++, m++) {
         if (stored_elsewhere(in, m) || read_by_another(in, m))
             clash(in, at, "store", n, m);
@@ -157,7 +157,7 @@ static void mark_store(Interp *in, const At *at, const char *p, int n)
 
 static void run_block(Interp *in, const SNode *v, int n);
 
-static void call(Interp *in, const XNode *x, const void *const *a)
+static void call_math(Interp *in, const XNode *x, const void *const *a)
 {
     Ready *caller = in->r, *f = x->function;
     for (int i = 0; i < xop_info[x->op].arity; i++)
@@ -199,7 +199,7 @@ static const void *eval(Interp *in, const XNode *x)
             a[i] = lanes_flush(flushed[i], a[i], x->a[i]->lanes);
     }
     if (x->function) {
-        call(in, x, a);
+        call_math(in, x, a);
     } else if (x->op == X_lane) {
         memcpy(x->out, (const char *)a[0] + 4 * x->n, 4);
     } else if (xop_info[x->op].cls == XC_cast) {
@@ -293,10 +293,10 @@ static char **buffers(Interp *in, float *const *io)
 }
 
 /* Marks of n elements, all of them of no call. */
-static Mark *marks(Interp *in, Mark *m, int64_t n)
+static AccessMark *marks(Interp *in, AccessMark *m, int64_t n)
 {
     if (!m)
-        return NEW(in->A, Mark, n + 1);
+        return NEW(in->A, AccessMark, n + 1);
     memset(m, 0, (size_t)n * sizeof *m);
     return m;
 }
@@ -354,7 +354,7 @@ static void bind(Interp *in, const Call *c, char *const *mem, char *arena)
 
 const char *program_interp(const Program *p, float *const *io, void *arena, Arena *scratch)
 {
-    Interp in = {.A = scratch, .p = p, .mark = NEW(scratch, Mark *, p->buf.n + 1)};
+    Interp in = {.A = scratch, .p = p, .mark = NEW(scratch, AccessMark *, p->buf.n + 1)};
     char **mem = buffers(&in, io);
     Ready **ready = NEW(scratch, Ready *, p->kernel.n + 1);
     for (int i = 0; i < p->call.n && !in.error; i++) {

@@ -4,24 +4,24 @@
 #include "loop_impl.h"
 
 /* An index expression: c + sum of k * var. slow: the expression where it has other atoms; else NULL. */
-typedef struct Affine { int64_t c; int n; struct AffineTerm { int64_t k; int var; } *t; const Ix *slow; } Affine;
+typedef struct AffineIx { int64_t c; int n; struct AffineTerm { int64_t k; int var; } *t; const Ix *slow; } AffineIx;
 
 /* How races are found. The parts of a call are numbered: what comes before the parallel loop, then each iteration.
    Every four bytes that the kernel may store to have a mark: the part that stored them last, and the iteration that
    read them. If several iterations read them, `read` is the number of what comes before the loop. Numbers grow from
    call to call, so marks of earlier calls are lower. */
-typedef struct Mark { uint32_t stored, read; } Mark;
+typedef struct AccessMark { uint32_t stored, read; } AccessMark;
 
 /* Where an access goes: a parameter's memory and an index. base: through a pointer, where that points, in elements. */
 typedef struct At {
     const KParam *param;
     char **mem;
-    Mark **mark;            /* of mem; points to NULL where nothing need be marked */
+    AccessMark **mark;            /* of mem; points to NULL where nothing need be marked */
     int64_t *base;          /* NULL: param itself */
     int64_t elems;          /* of param */
     int size;               /* bytes of an element */
     int n;
-    Affine *ix;
+    AffineIx *ix;
     int64_t dim[MAX_IX];
     const Ix *const *source;
     int ref;
@@ -34,14 +34,14 @@ typedef struct XNode {
     int lanes, n;
     struct XNode *a[4];
     void *out;              /* the value: lanes x 4 bytes */
-    Affine *ix;             /* reg, index */
+    AffineIx *ix;             /* reg, index */
     const Reg *reg;
     At at;
 } XNode;
 
 typedef struct SNode {
     StmtKind kind;
-    Affine lo, hi;
+    AffineIx lo, hi;
     int64_t step, *var;     /* FOR, INDEX: the variable; PTR: the pointer */
     bool parallel;          /* FOR */
     struct SNode *body;
@@ -49,7 +49,7 @@ typedef struct SNode {
     const Reg *reg;
     char *file;             /* the register's elements */
     int64_t elems;
-    Affine *ix;
+    AffineIx *ix;
     At at;
     XNode *val;
 } SNode;
@@ -59,7 +59,7 @@ typedef struct Ready {
     int nbody;
     int64_t *var, *ptr;
     char **mem, **file;
-    Mark **mark;            /* of every mem; NULL where the kernel has no parallel loop or never stores there */
+    AccessMark **mark;            /* of every mem; NULL where the kernel has no parallel loop or never stores there */
     const void *result;     /* of a function */
 } Ready;
 /* A function on vectors of so many lanes. */
@@ -73,7 +73,7 @@ typedef struct Interp {
     VEC(ReadyFn) function;
     int call;
     uint32_t before, part;  /* numbers of what comes before the parallel loop, and of what runs now */
-    Mark *arena, **mark;    /* of the arena and of every PBuf */
+    AccessMark *arena, **mark;    /* of the arena and of every PBuf */
     const char *error;
 } Interp;
 

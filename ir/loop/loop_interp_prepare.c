@@ -1,9 +1,9 @@
 /* Kernels as the interpreter walks them. */
 #include "loop_interp.h"
 
-static Affine affine(Interp *in, const Ix *x)
+static AffineIx affine(Interp *in, const Ix *x)
 {
-    Affine a = {.c = x->c, .n = x->n, .t = x->n ? NEW(in->A, struct AffineTerm, x->n) : NULL};
+    AffineIx a = {.c = x->c, .n = x->n, .t = x->n ? NEW(in->A, struct AffineTerm, x->n) : NULL};
     for (int i = 0; i < x->n; i++) {
         if (x->t[i].atom.kind != ATOM_VAR)
             a.slow = x;
@@ -13,9 +13,9 @@ static Affine affine(Interp *in, const Ix *x)
     return a;
 }
 
-static Affine *affines(Interp *in, int n, const Ix *const *ix)
+static AffineIx *affines(Interp *in, int n, const Ix *const *ix)
 {
-    Affine *a = NEW(in->A, Affine, n + 1);
+    AffineIx *a = NEW(in->A, AffineIx, n + 1);
     for (int i = 0; i < n; i++)
         a[i] = affine(in, ix[i]);
     return a;
@@ -120,7 +120,7 @@ Ready *interp_prepare(Interp *in, const Kernel *k)
     r->var = NEW(in->A, int64_t, k->var.n + 1);
     r->ptr = NEW(in->A, int64_t, k->ptr.n + 1);
     r->mem = NEW(in->A, char *, k->param.n + 1);
-    r->mark = NEW(in->A, Mark *, k->param.n + 1);
+    r->mark = NEW(in->A, AccessMark *, k->param.n + 1);
     r->file = NEW(in->A, char *, k->reg.n + 1);
     for (int i = 0; i < k->reg.n; i++) {
         const Reg *g = &k->reg.v[i];

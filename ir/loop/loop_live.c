@@ -2,20 +2,20 @@
    a statement is printed only if it defines something live. Found by going round until nothing new turns up. */
 #include "loop_facts.h"
 
-typedef struct Mark { Live *l; const Kernel *k; bool changed; } Mark;
+typedef struct LiveMark { Live *l; const Kernel *k; bool changed; } LiveMark;
 
-static void set(Mark *m, bool *flag)
+static void set_flag(LiveMark *m, bool *flag)
 {
     m->changed |= !*flag;
     *flag = true;
 }
 
-static void mark_ix(Mark *m, const Ix *x)
+static void mark_ix(LiveMark *m, const Ix *x)
 {
     for (int i = 0; i < x->n; i++) {
         const Atom *a = &x->t[i].atom;
         if (a->kind == ATOM_VAR) {
-            set(m, &m->l->var[a->var]);
+            set_flag(m, &m->l->var[a->var]);
             continue;
         }
         mark_ix(m, a->a);
@@ -24,17 +24,17 @@ static void mark_ix(Mark *m, const Ix *x)
     }
 }
 
-static void mark_access(Mark *m, int ref, int nix, const Ix *const *ix)
+static void mark_access(LiveMark *m, int ref, int nix, const Ix *const *ix)
 {
-    set(m, ref < 0 ? &m->l->ptr[~ref] : &m->l->param[ref]);
+    set_flag(m, ref < 0 ? &m->l->ptr[~ref] : &m->l->param[ref]);
     for (int i = 0; i < nix; i++)
         mark_ix(m, ix[i]);
 }
 
-static void mark_expr(Mark *m, const Expr *e)
+static void mark_expr(LiveMark *m, const Expr *e)
 {
     if (e->op == X_reg)
-        set(m, &m->l->elem[e->ref][reg_offset(&m->k->reg.v[e->ref], e->nix, e->ix)]);
+        set_flag(m, &m->l->elem[e->ref][reg_offset(&m->k->reg.v[e->ref], e->nix, e->ix)]);
     else if (e->op == X_load)
         mark_access(m, e->ref, e->nix, e->ix);
     else if (e->op == X_index)
@@ -72,7 +72,7 @@ bool live_stmt(const Live *l, const Kernel *k, const Stmt *s)
     }
 }
 
-static void mark_block(Mark *m, const Block *b)
+static void mark_block(LiveMark *m, const Block *b)
 {
     for (int i = b->n - 1; i >= 0; i--) {
         const Stmt *s = b->v[i];
@@ -101,7 +101,7 @@ Live live_of(Arena *A, const Kernel *k, const Block *body)
     };
     for (int i = 0; i < k->reg.n; i++)
         l.elem[i] = NEW(A, bool, reg_elems(&k->reg.v[i]));
-    Mark m = {.l = &l, .k = k, .changed = true};
+    LiveMark m = {.l = &l, .k = k, .changed = true};
     while (m.changed) {
         m.changed = false;
         mark_block(&m, body);

@@ -39,42 +39,42 @@ bool name_valid(const char *s)
     return !name_reserved(s);
 }
 
-Map names_of(Arena *A, const Kernel *k)
+Dict names_of(Arena *A, const Kernel *k)
 {
-    Map m = map_new(A);
+    Dict m = dict_new(A);
     for (int i = 0; i < k->param.n; i++)
-        map_put(&m, k->param.v[i].name, 1);
+        dict_put(&m, k->param.v[i].name, 1);
     for (int i = 0; i < k->var.n; i++)
-        map_put(&m, k->var.v[i].name, 1);
+        dict_put(&m, k->var.v[i].name, 1);
     for (int i = 0; i < k->reg.n; i++)
-        map_put(&m, k->reg.v[i].name, 1);
+        dict_put(&m, k->reg.v[i].name, 1);
     for (int i = 0; i < k->ptr.n; i++)
-        map_put(&m, k->ptr.v[i].name, 1);
+        dict_put(&m, k->ptr.v[i].name, 1);
     return m;
 }
 
-const char *name_unique(Map *m, const char *name)
+const char *name_unique(Dict *m, const char *name)
 {
     const char *s = name;
-    int next = map_get(m, name);
+    int next = dict_get(m, name);
     if (next >= 0 || name_reserved(name)) {
         next = next < 0 ? 1 : next;
         do
             s = arena_printf(m->arena, "%s_%d", name, next++);
-        while (map_get(m, s) >= 0);
-        map_put(m, name, next);
+        while (dict_get(m, s) >= 0);
+        dict_put(m, name, next);
     }
-    map_put(m, s, 1);
+    dict_put(m, s, 1);
     return s;
 }
 
-const char *name_refused(Map *names, const char *what, const char *name)
+const char *name_refused(Dict *names, const char *what, const char *name)
 {
     if (!name_valid(name))
         return arena_printf(names->arena, "%s '%s' is not a free C identifier", what, name ? name : "");
-    if (map_get(names, name) >= 0)
+    if (dict_get(names, name) >= 0)
         return arena_printf(names->arena, "the name %s is given twice", name);
-    map_put(names, name, 1);
+    dict_put(names, name, 1);
     return NULL;
 }
 

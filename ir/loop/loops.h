@@ -179,7 +179,7 @@ uint64_t kernel_hash(const Kernel *);        /* equal where kernel_eq holds */
 const char *program_interp(const Program *, float *const *io, void *arena, Arena *scratch);
 
 /* ---- building kernels ---- */
-typedef struct KB { Arena *A; Kernel *k; Map names; Block *stack[64]; int depth; } KB;
+typedef struct KB { Arena *A; Kernel *k; Dict names; Block *stack[64]; int depth; } KB;
 KB kb_begin(Arena *, Kernel *);
 int kb_param(KB *, const char *name, DType, Access, int rank, const int64_t *dim);
 /* Opens a loop and returns its variable; kb_end closes it. Names are made unique. */

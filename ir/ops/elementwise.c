@@ -76,9 +76,9 @@ static const char *broadcast(const OpCall *c, Type *out, int *nout)
     return NULL;
 }
 
-static Walk walk_operand(const OpCall *c, int i)
+static ElemWalk walk_operand(const OpCall *c, int i)
 {
-    Walk w = walk_over(&c->out[0]);
+    ElemWalk w = walk_over(&c->out[0]);
     int64_t stride[MAX_RANK];
     row_strides(&c->in[i], stride);
     for (int d = c->in[i].rank - 1, o = w.rank - 1; d >= 0; d--, o--)
@@ -90,7 +90,7 @@ static Walk walk_operand(const OpCall *c, int i)
     const char *infer_##name(const OpCall *c, Type *out, int *nout) { return broadcast(c, out, nout); }                \
     void ref_##name(const OpCall *c, const double *const *in, double *const *out)                                      \
     {                                                                                                                  \
-        Walk p = walk_operand(c, 0), q = walk_operand(c, 1);                                                           \
+        ElemWalk p = walk_operand(c, 0), q = walk_operand(c, 1);                                                       \
         for (int64_t i = 0, n = type_elems(&c->out[0]); i < n; i++, walk_next(&p), walk_next(&q)) {                    \
             double x = in[0][p.off], y = in[1][q.off];                                                                 \
             out[0][i] = (formula);                                                                                     \
@@ -123,7 +123,7 @@ const char *infer_map(const OpCall *c, Type *out, int *nout)
 
 void ref_map(const OpCall *c, const double *const *in, double *const *out)
 {
-    Walk p = walk_operand(c, 0);
+    ElemWalk p = walk_operand(c, 0);
     for (int64_t i = 0, n = type_elems(&c->out[0]); i < n; i++, walk_next(&p))
         out[0][i] = in[0][p.off];
 }
@@ -136,7 +136,7 @@ void cost_map(const OpCall *c, Cost *cost)
 
 /* ---- per-channel constants ---- */
 
-static const char *per_channel(const OpCall *c, const char *first, Type *out, int *nout)
+static const char *infer_per_channel(const OpCall *c, const char *first, Type *out, int *nout)
 {
     const Type *x = &c->in[0];
     int64_t size = x->dim[c->attr->axis];
@@ -150,7 +150,7 @@ static const char *per_channel(const OpCall *c, const char *first, Type *out, in
 
 /* The channel of element i is i / inner % dim[axis]. */
 #define CHANNEL(name, first, work, formula)                                                                            \
-    const char *infer_##name(const OpCall *c, Type *out, int *nout) { return per_channel(c, first, out, nout); }       \
+    const char *infer_##name(const OpCall *c, Type *out, int *nout) { return infer_per_channel(c, first, out, nout); } \
     void ref_##name(const OpCall *c, const double *const *in, double *const *out)                                      \
     {                                                                                                                  \
         const Type *t = &c->in[0];                                                                                     \

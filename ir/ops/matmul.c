@@ -112,9 +112,9 @@ static void product(const Attrs *t, Size s, const double *x, const double *b, do
 }
 
 /* Walks the result's leading dimensions and keeps the offset of the operand's matrix, broadcast. */
-static Walk walk_batch(const OpCall *c, const Type *in)
+static ElemWalk walk_batch(const OpCall *c, const Type *in)
 {
-    Walk w = walk_over(&c->out[0]);
+    ElemWalk w = walk_over(&c->out[0]);
     w.rank -= 2;
     int64_t stride[MAX_RANK];
     row_strides(in, stride);
@@ -126,7 +126,7 @@ static Walk walk_batch(const OpCall *c, const Type *in)
 void ref_matmul(const OpCall *c, const double *const *in, double *const *out)
 {
     Size s = size_of(c);
-    Walk a = walk_batch(c, &c->in[0]), b = walk_batch(c, &c->in[1]);
+    ElemWalk a = walk_batch(c, &c->in[0]), b = walk_batch(c, &c->in[1]);
     double *row = NEW(c->arena, double, s.k), *col = NEW(c->arena, double, s.k * PANEL);
     int64_t batches = elems_between(&c->out[0], 0, c->out[0].rank - 2);
     for (int64_t i = 0; i < batches; i++, walk_next(&a), walk_next(&b))

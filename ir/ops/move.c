@@ -74,7 +74,7 @@ void ref_split(const OpCall *c, const double *const *in, double *const *out)
 
 /* ---- slice, transpose, channel_shuffle: the result reads the input by other strides ---- */
 
-static void read_walk(const OpCall *c, Walk w, const double *x, double *y)
+static void read_walk(const OpCall *c, ElemWalk w, const double *x, double *y)
 {
     for (int64_t i = 0, n = type_elems(&c->out[0]); i < n; i++, walk_next(&w))
         y[i] = x[w.off];
@@ -97,7 +97,7 @@ const char *infer_slice(const OpCall *c, Type *out, int *nout)
 
 void ref_slice(const OpCall *c, const double *const *in, double *const *out)
 {
-    Walk w = walk_over(&c->out[0]);
+    ElemWalk w = walk_over(&c->out[0]);
     row_strides(&c->in[0], w.stride);
     for (int i = 0; i < c->attr->axes.n; i++) {
         int64_t d = c->attr->axes.v[i];
@@ -119,7 +119,7 @@ const char *infer_transpose(const OpCall *c, Type *out, int *nout)
 
 void ref_transpose(const OpCall *c, const double *const *in, double *const *out)
 {
-    Walk w = walk_over(&c->out[0]);
+    ElemWalk w = walk_over(&c->out[0]);
     int64_t stride[MAX_RANK];
     row_strides(&c->in[0], stride);
     for (int d = 0; d < w.rank; d++)
@@ -145,7 +145,7 @@ void ref_channel_shuffle(const OpCall *c, const double *const *in, double *const
 {
     const Type *x = &c->in[0];
     int64_t inner = elems_between(x, 2, x->rank), groups = c->attr->groups, per = x->dim[1] / groups;
-    Walk w = {4, {x->dim[0], per, groups, inner}, {x->dim[1] * inner, inner, per * inner, 1}, {0}, 0};
+    ElemWalk w = {4, {x->dim[0], per, groups, inner}, {x->dim[1] * inner, inner, per * inner, 1}, {0}, 0};
     read_walk(c, w, in[0], out[0]);
 }
 
@@ -191,7 +191,7 @@ void ref_pad(const OpCall *c, const double *const *in, double *const *out)
 {
     for (int64_t i = 0, n = type_elems(&c->out[0]); i < n; i++)
         out[0][i] = c->attr->value;
-    Walk w = walk_over(&c->in[0]);
+    ElemWalk w = walk_over(&c->in[0]);
     row_strides(&c->out[0], w.stride);
     for (int d = 0; d < w.rank; d++)
         w.off += c->attr->pads.v[d] * w.stride[d];
@@ -219,7 +219,8 @@ const char *infer_upsample(const OpCall *c, Type *out, int *nout)
 }
 
 /* Where result index o lies in the input: between *i0 and *i1, *part of the way. */
-static void source(const Attrs *a, int64_t o, int64_t scale, int64_t size, int64_t *i0, int64_t *i1, double *part)
+static void resize_source(const Attrs *a, int64_t o, int64_t scale, int64_t size, int64_t *i0, int64_t *i1,
+                          double *part)
 {
     double at;
     if (a->align_corners)
@@ -242,8 +243,8 @@ void ref_upsample(const OpCall *c, const double *const *in, double *const *out)
             for (int64_t ox = 0; ox < w * a->scale.v[1]; ox++) {
                 int64_t y0, y1, x0, x1;
                 double fy, fx;
-                source(a, oy, a->scale.v[0], h, &y0, &y1, &fy);
-                source(a, ox, a->scale.v[1], w, &x0, &x1, &fx);
+                resize_source(a, oy, a->scale.v[0], h, &y0, &y1, &fy);
+                resize_source(a, ox, a->scale.v[1], w, &x0, &x1, &fx);
                 *y++ = a->mode == NEAREST ? x[y0 * w + x0]
                                           : (1 - fy) * ((1 - fx) * x[y0 * w + x0] + fx * x[y0 * w + x1]) +
                                                 fy * ((1 - fx) * x[y1 * w + x0] + fx * x[y1 * w + x1]);

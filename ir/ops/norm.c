@@ -80,11 +80,11 @@ void ref_l2_normalize(const OpCall *c, const double *const *in, double *const *o
         norms.dim[c->attr->axes.v[i]] = 1;
     int64_t n = type_elems(&c->in[0]), groups = type_elems(&norms);
     double *norm = NEW(c->arena, double, groups);
-    Walk start = walk_over(&c->in[0]);
+    ElemWalk start = walk_over(&c->in[0]);
     row_strides(&norms, start.stride);
     for (int i = 0; i < c->attr->axes.n; i++)
         start.stride[c->attr->axes.v[i]] = 0;
-    Walk w = start;
+    ElemWalk w = start;
     for (int64_t i = 0; i < n; i++, walk_next(&w))
         norm[w.off] += in[0][i] * in[0][i];
     for (int64_t i = 0; i < groups; i++)

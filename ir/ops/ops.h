@@ -22,9 +22,9 @@ int64_t elems_between(const Type *, int from, int to); /* product of dim[from..t
 
 /* Visits all indices of a shape in row-major order. off is where the element at the current index lies in another
    tensor, which begins at off and goes by stride; both in elements. Set stride and off before the first walk_next. */
-typedef struct Walk { int rank; int64_t dim[MAX_RANK], stride[MAX_RANK], at[MAX_RANK], off; } Walk;
-Walk walk_over(const Type *shape); /* all strides zero */
-static inline void walk_next(Walk *w)
+typedef struct ElemWalk { int rank; int64_t dim[MAX_RANK], stride[MAX_RANK], at[MAX_RANK], off; } ElemWalk;
+ElemWalk walk_over(const Type *shape); /* all strides zero */
+static inline void walk_next(ElemWalk *w)
 {
     for (int d = w->rank - 1; d >= 0; d--) {
         w->off += w->stride[d];

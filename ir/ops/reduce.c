@@ -19,10 +19,10 @@ static const char *infer_reduce(const OpCall *c, Type *out, int *nout)
 }
 
 /* Walks the input; the offset is the result's. */
-static Walk walk_reduced(const OpCall *c)
+static ElemWalk walk_reduced(const OpCall *c)
 {
     const Type *x = &c->in[0];
-    Walk w = walk_over(x);
+    ElemWalk w = walk_over(x);
     int64_t s = 1;
     for (int d = x->rank - 1; d >= 0; d--)
         if (!reduced(c->attr, d)) {
@@ -37,7 +37,7 @@ static void reduce(const OpCall *c, const double *x, double *y)
     int64_t n = type_elems(&c->in[0]), groups = type_elems(&c->out[0]);
     for (int64_t i = 0; i < groups; i++)
         y[i] = c->op == OP_max ? -INFINITY : 0;
-    Walk w = walk_reduced(c);
+    ElemWalk w = walk_reduced(c);
     for (int64_t i = 0; i < n; i++, walk_next(&w))
         if (c->op != OP_max)
             y[w.off] += x[i];

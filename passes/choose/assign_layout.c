@@ -171,24 +171,24 @@ static void turn_products(Convert *c)
     }
 }
 
-static Map names_of(Arena *A, const Graph *g)
+static Dict names_of(Arena *A, const Graph *g)
 {
-    Map names = map_new(A);
+    Dict names = dict_new(A);
     for (int i = 0; i < g->value.n; i++)
         if (g->value.v[i].kind != VAL_DEAD && g->value.v[i].name)
-            map_put(&names, g->value.v[i].name, 0);
+            dict_put(&names, g->value.v[i].name, 0);
     return names;
 }
 
 /* name, or name_1, name_2 ... where a value has it already. Per name: the last suffix that was taken. */
-static const char *unused_name(const Graph *g, Map *names, const char *name)
+static const char *unused_name(const Graph *g, Dict *names, const char *name)
 {
     const char *unique = name;
-    int suffix = (int)imax(0, map_get(names, name));
-    while (map_get(names, unique) >= 0)
+    int suffix = (int)imax(0, dict_get(names, name));
+    while (dict_get(names, unique) >= 0)
         unique = arena_printf(g->arena, "%s_%d", name, ++suffix);
-    map_put(names, name, suffix);
-    map_put(names, unique, 0);
+    dict_put(names, name, suffix);
+    dict_put(names, unique, 0);
     return unique;
 }
 
@@ -204,7 +204,7 @@ static bool is_copy(const Graph *g, ValueId v)
 static void convert_outputs(Convert *c)
 {
     Graph *g = c->g;
-    Map names = names_of(c->p->scratch, g);
+    Dict names = names_of(c->p->scratch, g);
     for (int i = 0; i < g->output.n; i++) {
         ValueId v = g->output.v[i];
         bool made_here = g->value.v[v].kind == VAL_NODE;

@@ -193,15 +193,15 @@ void schedules_check(Pass *p, const Graph *g)
 {
     const char **names = NEW(p->scratch, const char *, g->node.n);
     int n = 0;
-    Map known = map_new(p->scratch);
+    Dict known = dict_new(p->scratch);
     for (int i = 0; i < g->node.n; i++)
         if (g->node.v[i].op != OP_NONE && has_schedule(&g->node.v[i])) {
             names[n++] = layer_name(&g->node.v[i]);
-            map_put(&known, names[n - 1], 1);
+            dict_put(&known, names[n - 1], 1);
         }
     for (int i = 0; p->schedules && i < p->schedules->layer.n && !diag_full(); i++) {
         const Chosen *c = &p->schedules->layer.v[i];
-        if (map_get(&known, c->layer) >= 0) {
+        if (dict_get(&known, c->layer) >= 0) {
             const char *other = other_shape(p, g, c);
             if (other)
                 error_at(c->shape_at, "layer '%s' is another one here: '%s'", c->layer, other);

@@ -27,7 +27,7 @@ typedef struct Cse {
     Arena *A;
     Kernel *k;
     bool *set;              /* registers that are set after their let */
-    Map names;
+    Dict names;
     bool changed;
     /* of the block at work */
     VEC(Value) value;

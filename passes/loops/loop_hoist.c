@@ -36,7 +36,7 @@ typedef struct Hoist {
     Place *def;                 /* of variables */
     VEC(Group) group;
     Place parallel;             /* start of the parallel loop's body */
-    Map names;
+    Dict names;
     int depth;                  /* of the block at work */
 } Hoist;
 

@@ -26,11 +26,11 @@ static const char *buffer_name(Lower *l, const char *name)
 {
     const char *s = identifier(l->A, name, strlen(name));
     const char *unique = s;
-    int suffix = (int)imax(0, map_get(&l->names, s)); /* the last one that was taken */
-    while (map_get(&l->names, unique) >= 0)
+    int suffix = (int)imax(0, dict_get(&l->names, s)); /* the last one that was taken */
+    while (dict_get(&l->names, unique) >= 0)
         unique = arena_printf(l->A, "%s_%d", s, ++suffix);
-    map_put(&l->names, unique, 0);
-    map_put(&l->names, s, suffix);
+    dict_put(&l->names, unique, 0);
+    dict_put(&l->names, s, suffix);
     return unique;
 }
 
@@ -51,7 +51,7 @@ static uint64_t sample_hash(const uint8_t *data, int64_t n)
 
 static int const_with(const Lower *l, const char *key, const void *data, int64_t n)
 {
-    int buf = map_get(&l->numbers, key);
+    int buf = dict_get(&l->numbers, key);
     return buf >= 0 && !memcmp(l->p->buf.v[buf].data, data, (size_t)n) ? buf : -1;
 }
 
@@ -63,7 +63,7 @@ static int equal_const(const Lower *l, const Type *t, const void *data, const ch
     unsigned long long h = sample_hash(data, n);
     *key = arena_printf(l->A, "%016llx.%d.%lld", h, t->dtype, (long long)n);
     int buf = const_with(l, *key, data, n);
-    if (buf >= 0 || map_get(&l->numbers, *key) < 0)
+    if (buf >= 0 || dict_get(&l->numbers, *key) < 0)
         return buf;
     h = hash_bytes(data, (size_t)n, 0);
     *key = arena_printf(l->A, "%s.%016llx", *key, h);
@@ -85,7 +85,7 @@ int program_buf(Lower *l, const char *name, BufKind kind, Type type, const void 
     if (equal >= 0)
         return equal;
     if (key)
-        map_put(&l->numbers, key, l->p->buf.n);
+        dict_put(&l->numbers, key, l->p->buf.n);
     PUSH(l->A, &l->p->buf, ((PBuf){.name = buffer_name(l, name), .kind = kind, .type = type, .data = data,
                                    .align = kind == BUF_CONST ? 64 : 4}));
     return l->p->buf.n - 1;

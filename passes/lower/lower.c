@@ -212,12 +212,12 @@ static int share(Lower *l, const Kernel *k)
 {
     char key[20];
     snprintf(key, sizeof key, "%llx", (unsigned long long)kernel_hash(k));
-    int last = map_get(&l->kernels, key), same = last;
+    int last = dict_get(&l->kernels, key), same = last;
     while (same >= 0 && !kernel_eq(&l->p->kernel.v[same], k))
         same = l->earlier.v[same];
     if (same >= 0)
         return same;
-    map_put(&l->kernels, key, l->p->kernel.n);
+    dict_put(&l->kernels, key, l->p->kernel.n);
     PUSH(l->A, &l->earlier, last);
     PUSH(l->A, &l->p->kernel, *k);
     return l->p->kernel.n - 1;
@@ -256,8 +256,8 @@ static bool weights_far(const Graph *g, const Target *t)
 
 Program *lower_graph(Arena *A, const Graph *g, const Target *t, bool strict)
 {
-    Lower l = {.A = A, .g = g, .t = t, .p = NEW(A, Program, 1), .buf = NEW(A, int, g->value.n), .numbers = map_new(A),
-               .names = map_new(A), .kernels = map_new(A), .strict = strict};
+    Lower l = {.A = A, .g = g, .t = t, .p = NEW(A, Program, 1), .buf = NEW(A, int, g->value.n), .numbers = dict_new(A),
+               .names = dict_new(A), .kernels = dict_new(A), .strict = strict};
     l.weights_far = weights_far(g, t);
     l.p->arena = A;
     l.p->name = g->name;

@@ -17,9 +17,9 @@ typedef struct Lower {
     const Target *t;
     Program *p;
     int *buf;              /* per value: its PBuf, -1 none yet */
-    Map numbers;           /* constants by a hash of their numbers */
-    Map names;             /* of buffers */
-    Map kernels;           /* hash of a kernel, as text -> the last kernel made that has it */
+    Dict numbers;           /* constants by a hash of their numbers */
+    Dict names;             /* of buffers */
+    Dict kernels;           /* hash of a kernel, as text -> the last kernel made that has it */
     VEC(int) earlier;      /* per kernel: the one before it with its hash, or -1 */
     bool strict;           /* elementary functions as exact as they can be */
     bool weights_far;      /* the network's weights outgrow L2, so each comes from beyond it in every run */

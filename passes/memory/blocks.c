@@ -117,7 +117,7 @@ Storages storages_of(Arena *A, const Graph *g, int64_t align)
                 .v = NEW(A, Storage, g->value.n + g->node.n), .node = NEW(A, NodeStorages, g->node.n)};
     for (int i = 0; i < g->value.n; i++)
         s.of[i] = -1;
-    Map shared = map_new(A); /* groups -> storages */
+    Dict shared = dict_new(A); /* groups -> storages */
     for (int i = 0; i < g->node.n; i++) {
         const Node *n = &g->node.v[i];
         for (int k = 0; k < n->nout; k++) {
@@ -126,11 +126,11 @@ Storages storages_of(Arena *A, const Graph *g, int64_t align)
                 continue;
             int group = g->value.v[v].layout.group;
             const char *key = group ? arena_printf(A, "%d", group) : NULL;
-            s.of[v] = group ? map_get(&shared, key) : -1;
+            s.of[v] = group ? dict_get(&shared, key) : -1;
             if (s.of[v] < 0)
                 s.of[v] = s.n++;
             if (group)
-                map_put(&shared, key, s.of[v]);
+                dict_put(&shared, key, s.of[v]);
             Storage *t = &s.v[s.of[v]];
             t->bytes = imax(t->bytes, round_up(value_storage(&g->value.v[v]), align));
         }

@@ -3,7 +3,7 @@
 
   DSQC=build/dsqc tests/bench/stages.py [--emit=c] [--rounds=5] [--from=SIZE --to=SIZE] [NAME ...]
 
-Names are those of tests/e2e/growth.py; without any, the two chains that are promised to grow in proportion. A stage is
+Names are those of tests/e2e/robust/growth.py; without any, the two chains that are promised to grow in proportion. A stage is
 a line of --time-passes, in ms; the last lines are the CPU seconds of the whole process."""
 import argparse
 import os

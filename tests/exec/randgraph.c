@@ -1,405 +1,4 @@
-#include "randgraph.h"
-
-#include <math.h>
-#include <string.h>
-
-typedef struct Gen { Arena *A; Graph *g; Rng r; VEC(ValueId) pool; int nconst; } Gen;
-
-static int64_t pick(Gen *s, int64_t lo, int64_t hi)
-{
-    return lo + (int64_t)(rng_next(&s->r) % (uint64_t)(hi - lo + 1));
-}
-
-static bool chance(Gen *s, int percent) { return pick(s, 1, 100) <= percent; }
-
-static const Type *type_of(const Gen *s, ValueId v) { return &s->g->value.v[v].type; }
-
-static Type shape(int rank, const int64_t *dim) { return type_make(DT_F32, rank, dim); }
-
-/* A constant: normal numbers times sd plus mean. */
-static ValueId constant(Gen *s, Type t, double sd, double mean)
-{
-    int64_t n = type_elems(&t);
-    float *x = NEW(s->A, float, n);
-    for (int64_t i = 0; i < n; i++)
-        x[i] = (float)(mean + sd * rng_normal(&s->r));
-    return graph_const_f32(s->g, arena_printf(s->A, "c%d", s->nconst++), t, x);
-}
-
-/* A constant in [lo, hi). */
-static ValueId constant_in(Gen *s, Type t, double lo, double hi)
-{
-    int64_t n = type_elems(&t);
-    float *x = NEW(s->A, float, n);
-    for (int64_t i = 0; i < n; i++)
-        x[i] = (float)(lo + (hi - lo) * rng_uniform(&s->r));
-    return graph_const_f32(s->g, arena_printf(s->A, "c%d", s->nconst++), t, x);
-}
-
-/* Adds a node; -1 where the operator refuses the shapes. The first result. */
-static ValueId node(Gen *s, Op op, const Attrs *a, const ValueId *in, int nin)
-{
-    const char *err = NULL;
-    for (int k = 0; k < nin; k++)
-        if (in[k] < 0) /* was refused itself */
-            return -1;
-    int i = graph_add(s->g, op, a, in, nin, NULL, (Loc){0}, &err);
-    if (i < 0)
-        return -1;
-    int64_t n = type_elems(type_of(s, node_value(s->g, i)));
-    if (n > 60000) {
-        node_remove(s->g, i);
-        return -1;
-    }
-    return node_value(s->g, i);
-}
-
-static ValueId any(Gen *s) { return s->pool.v[chance(s, 60) ? s->pool.n - 1 : pick(s, 0, s->pool.n - 1)]; }
-
-static ValueId any_rank4(Gen *s)
-{
-    for (int i = 0; i < 8; i++) {
-        ValueId v = any(s);
-        if (type_of(s, v)->rank == 4)
-            return v;
-    }
-    return -1;
-}
-
-static Attrs defaults(Op op)
-{
-    Attrs a;
-    attrs_default(op, &a);
-    return a;
-}
-
-static ValueId conv(Gen *s)
-{
-    ValueId x = any_rank4(s);
-    if (x < 0)
-        return -1;
-    const Type *t = type_of(s, x);
-    Attrs a = defaults(OP_conv2d);
-    int64_t c = t->dim[1], kh = pick(s, 1, 5), kw = chance(s, 70) ? kh : pick(s, 1, 5);
-    if (chance(s, 30))
-        kh = kw = 1;
-    a.stride = (Ints){2, {pick(s, 1, 3), pick(s, 1, 2)}};
-    if (chance(s, 50))
-        a.stride = (Ints){2, {1, 1}};
-    a.dilation = chance(s, 15) ? (Ints){2, {pick(s, 1, 2), pick(s, 1, 2)}} : (Ints){2, {1, 1}};
-    a.pad = chance(s, 60) ? (Ints){4, {kh / 2, kw / 2, kh / 2, kw / 2}}
-                          : (Ints){4, {pick(s, 0, 2), pick(s, 0, 2), pick(s, 0, 2), pick(s, 0, 2)}};
-    bool depthwise = chance(s, 30);
-    int64_t g = depthwise ? c : chance(s, 25) && c % 2 == 0 ? 2 : 1;
-    int64_t out = g * pick(s, 1, depthwise ? (chance(s, 80) ? 1 : 2) : chance(s, 50) ? 40 / (int)g : 9);
-    a.groups = g;
-    int64_t wd[4] = {out, c / g, kh, kw};
-    ValueId in[3] = {x, constant(s, shape(4, wd), sqrt(1.0 / (double)(c / g * kh * kw)), 0), -1};
-    int nin = 2;
-    if (chance(s, 50))
-        in[nin++] = constant(s, shape(1, &out), 0.2, 0);
-    return node(s, OP_conv2d, &a, in, nin);
-}
-
-/* Square windows of stride 1 or 2: what Winograd's kernels compute, but for a few paddings. */
-static ValueId conv_square(Gen *s)
-{
-    ValueId x = any_rank4(s);
-    if (x < 0)
-        return -1;
-    const Type *t = type_of(s, x);
-    Attrs a = defaults(OP_conv2d);
-    int64_t stride = chance(s, 70) ? 1 : 2;
-    int64_t k = chance(s, 60) ? 3 : stride == 2 && chance(s, 40) ? pick(s, 5, 7) : pick(s, 2, 5);
-    int64_t c = t->dim[1], out = chance(s, 30) ? c : pick(s, 1, 40), wd[4] = {out, c, k, k}, p = k / 2;
-    a.stride = (Ints){2, {stride, stride}};
-    a.pad = chance(s, 60) ? (Ints){4, {p, p, p, p}}
-                          : (Ints){4, {pick(s, 0, 3), pick(s, 0, 3), pick(s, 0, 3), pick(s, 0, 3)}};
-    ValueId in[3] = {x, constant(s, shape(4, wd), sqrt(1.0 / (double)(c * k * k)), 0), -1};
-    int nin = 2;
-    if (chance(s, 50))
-        in[nin++] = constant(s, shape(1, &out), 0.2, 0);
-    return node(s, OP_conv2d, &a, in, nin);
-}
-
-static ValueId conv_transpose(Gen *s)
-{
-    ValueId x = any_rank4(s);
-    if (x < 0)
-        return -1;
-    int64_t c = type_of(s, x)->dim[1], k = pick(s, 1, 4), g = chance(s, 20) && c % 2 == 0 ? 2 : 1, og = pick(s, 1, 9);
-    int64_t out = g * og;
-    Attrs a = defaults(OP_conv_transpose2d);
-    int64_t st = pick(s, 1, 3), d = chance(s, 20) ? 2 : 1;
-    a.stride = (Ints){2, {st, chance(s, 80) ? st : 1}};
-    a.dilation = (Ints){2, {d, d}};
-    a.pad = (Ints){1, {pick(s, 0, 1)}};
-    if (st > 1 && chance(s, 30))
-        a.output_pad = (Ints){2, {1, 0}};
-    a.groups = g;
-    int64_t wd[4] = {c, og, k, k};
-    ValueId in[3] = {x, constant(s, shape(4, wd), sqrt(1.0 / (double)(c * k)), 0), constant(s, shape(1, &out), 0.2, 0)};
-    return node(s, OP_conv_transpose2d, &a, in, chance(s, 50) ? 3 : 2);
-}
-
-static ValueId batch_norm(Gen *s)
-{
-    ValueId x = any(s);
-    if (type_of(s, x)->rank < 2)
-        return -1;
-    Type c = shape(1, &type_of(s, x)->dim[1]);
-    ValueId in[5] = {x, constant_in(s, c, 0.5, 1.5), constant(s, c, 0.2, 0), constant(s, c, 0.2, 0),
-                     constant_in(s, c, 0.5, 1.5)};
-    return node(s, OP_batch_norm, NULL, in, 5);
-}
-
-static ValueId polynomial(Gen *s, ValueId x, const Attrs *a, Type c)
-{
-    static const int64_t one = 1;
-    ValueId in[7] = {node(s, OP_tanh, NULL, &x, 1)}; /* bounded */
-    int nin = (int)pick(s, 3, 7);
-    for (int i = 1; i < nin; i++) {
-        Type t = chance(s, 20) ? shape(1, &one) : c;
-        in[i] = constant(s, t, chance(s, 20) ? 0 : 0.5, chance(s, 10));
-    }
-    return node(s, OP_polynomial, a, in, nin);
-}
-
-static ValueId per_channel(Gen *s)
-{
-    static const Op ops[] = {OP_bias, OP_scale, OP_scale_bias, OP_polynomial};
-    ValueId x = any(s);
-    const Type *t = type_of(s, x);
-    if (!t->rank)
-        return -1;
-    Op op = ops[pick(s, 0, LEN(ops) - 1)];
-    Attrs a = defaults(op);
-    a.axis = t->rank > 1 && chance(s, 80) ? 1 : pick(s, 0, t->rank - 1);
-    Type c = shape(1, &t->dim[a.axis]);
-    if (op == OP_polynomial)
-        return polynomial(s, x, &a, c);
-    ValueId in[3] = {x, op == OP_bias ? constant(s, c, 0.2, 0) : constant_in(s, c, 0.5, 1.5), constant(s, c, 0.2, 0)};
-    return node(s, op, &a, in, op == OP_scale_bias ? 3 : 2);
-}
-
-static ValueId unary(Gen *s)
-{
-    static const Op ops[] = {OP_relu, OP_relu6, OP_clamp, OP_leaky_relu, OP_sigmoid, OP_tanh, OP_hard_sigmoid,
-                             OP_hard_swish, OP_silu, OP_gelu, OP_abs, OP_neg, OP_square, OP_exp, OP_sqrt, OP_sign};
-    ValueId x = any(s);
-    Op op = ops[pick(s, 0, LEN(ops) - 1)];
-    Attrs a = defaults(op);
-    if (op == OP_clamp)
-        a.min = -0.7, a.max = 1.1;
-    if (op == OP_gelu)
-        a.approximate = pick(s, 0, 1);
-    if (op == OP_exp || op == OP_square)
-        x = node(s, OP_tanh, NULL, &x, 1); /* bounded */
-    if (op == OP_sqrt) {
-        x = node(s, OP_sigmoid, NULL, &x, 1); /* positive */
-    }
-    if (op == OP_sign)
-        x = s->g->input.v[0]; /* exact: no jump between precisions */
-    return node(s, op, &a, &x, 1);
-}
-
-/* A shape that broadcasts to t. */
-static Type narrower(Gen *s, const Type *t)
-{
-    int drop = chance(s, 30) ? (int)pick(s, 0, t->rank) : 0;
-    Type r = shape(t->rank - drop, t->dim + drop);
-    for (int i = 0; i < r.rank; i++)
-        if (chance(s, 40))
-            r.dim[i] = 1;
-    return r;
-}
-
-/* The same shape where it also repeats what has shape t along dimensions of 1. */
-static Type repeating(Gen *s, Type r, const Type *t)
-{
-    for (int i = 0; i < r.rank; i++)
-        if (t->dim[i + t->rank - r.rank] == 1 && chance(s, 60))
-            r.dim[i] = pick(s, 2, 9);
-    return r;
-}
-
-static ValueId binary(Gen *s)
-{
-    static const Op ops[] = {OP_add, OP_mul, OP_sub, OP_div, OP_maximum, OP_minimum};
-    ValueId x = any(s), y = -1;
-    Op op = ops[pick(s, 0, LEN(ops) - 1)];
-    if (op == OP_add || op == OP_maximum || op == OP_minimum)
-        for (int i = s->pool.n - 1; i >= 0 && y < 0; i--) /* a residual */
-            if (s->pool.v[i] != x && type_eq(type_of(s, s->pool.v[i]), type_of(s, x)) && chance(s, 50))
-                y = s->pool.v[i];
-    if (op == OP_mul && chance(s, 50) && type_of(s, x)->rank == 4) { /* a gate */
-        Attrs a = defaults(OP_mean);
-        a.axes = (Ints){2, {2, 3}};
-        a.keep = true;
-        y = node(s, OP_mean, &a, &x, 1);
-        y = y < 0 ? y : node(s, OP_sigmoid, NULL, &y, 1);
-    }
-    if (y < 0) {
-        Type t = narrower(s, type_of(s, x));
-        if (chance(s, 25))
-            t = repeating(s, t, type_of(s, x));
-        y = op == OP_add || op == OP_sub ? constant(s, t, 0.5, 0) : constant_in(s, t, 0.5, 1.5);
-    }
-    ValueId in[2] = {x, y};
-    if (op != OP_div && chance(s, 50))
-        in[0] = y, in[1] = x;
-    return node(s, op, NULL, in, 2);
-}
-
-static ValueId pool(Gen *s)
-{
-    ValueId x = any_rank4(s);
-    if (x < 0)
-        return -1;
-    Op op = chance(s, 50) ? OP_max_pool : OP_avg_pool;
-    Attrs a = defaults(op);
-    int64_t k = pick(s, 1, 3);
-    a.kernel = (Ints){2, {k, chance(s, 70) ? k : pick(s, 1, 3)}};
-    if (chance(s, 70))
-        a.stride = (Ints){1, {pick(s, 1, 3)}};
-    if (k > 1 && a.kernel.v[1] > 1)
-        a.pad = (Ints){1, {pick(s, 0, 1)}};
-    a.ceil_mode = chance(s, 30);
-    if (op == OP_avg_pool)
-        a.count_include_pad = chance(s, 50);
-    else if (chance(s, 20))
-        a.dilation = (Ints){1, {2}};
-    const int64_t *size = &type_of(s, x)->dim[2];
-    bool empty = a.dilation.v[0] == 2 && imin(size[0], size[1]) == 1; /* windows may lie in the padding alone */
-    x = node(s, op, &a, &x, 1);
-    return x >= 0 && empty ? node(s, OP_relu, NULL, &x, 1) : x; /* not -infinity, which gelu makes NaN */
-}
-
-static ValueId one(Gen *s, Op op, ValueId x) { return node(s, op, NULL, &x, 1); }
-
-static ValueId over_map(Gen *s, ValueId x, bool keep)
-{
-    static const Op ops[] = {OP_mean, OP_mean, OP_sum, OP_max};
-    Op op = ops[pick(s, 0, 3)];
-    Attrs a = defaults(op);
-    a.axes = (Ints){2, {2, 3}};
-    a.keep = keep;
-    return node(s, op, &a, &x, 1);
-}
-
-/* A pool whose windows lie side by side and fill the map. */
-static ValueId windows(Gen *s, ValueId x)
-{
-    Op op = chance(s, 50) ? OP_max_pool : OP_avg_pool;
-    Attrs a = defaults(op);
-    a.kernel.n = 2;
-    for (int d = 0; d < 2; d++) {
-        int64_t size = type_of(s, x)->dim[2 + d], k = pick(s, 1, 4);
-        while (size % k)
-            k--;
-        a.kernel.v[d] = k > 1 || size % 3 ? k : 3;
-    }
-    return node(s, op, &a, &x, 1);
-}
-
-/* What fuses into a convolution: reductions of it and of its steps, gates, residuals, several results. */
-static ValueId group(Gen *s)
-{
-    ValueId x = conv(s), r = -1;
-    if (x < 0)
-        return -1;
-    if (chance(s, 50))
-        x = one(s, OP_relu, x);
-    if (chance(s, 40))
-        PUSH(s->A, &s->pool, x);
-    ValueId y = chance(s, 60) ? one(s, OP_square, x) : x;
-    switch (pick(s, 0, 7)) {
-    case 0: return over_map(s, y, chance(s, 50));
-    case 1:
-        PUSH(s->A, &s->pool, over_map(s, x, chance(s, 50)));
-        return over_map(s, y, chance(s, 50));
-    case 2: case 3: case 4:
-        if ((r = windows(s, y)) >= 0 && chance(s, 40))
-            PUSH(s->A, &s->pool, over_map(s, x, true));
-        return r;
-    case 5:
-        PUSH(s->A, &s->pool, one(s, OP_tanh, y));
-        return one(s, OP_sigmoid, x);
-    default: {
-        ValueId gate[2] = {y, one(s, OP_sigmoid, over_map(s, x, true))}, sum[2] = {node(s, OP_mul, NULL, gate, 2), -1};
-        const Type *t = type_of(s, x);
-        int64_t wd[4] = {t->dim[1], t->dim[1], 1, 1};
-        if (chance(s, 30))
-            return sum[0];
-        ValueId down[2] = {x, constant(s, shape(4, wd), sqrt(1.0 / (double)wd[0]), 0)};
-        sum[1] = chance(s, 60) ? node(s, OP_conv2d, NULL, down, 2) : x;
-        return node(s, OP_add, NULL, sum, 2);
-    }
-    }
-}
-
-/* Of all numbers of a value in a row, or in two; sums of one sign. */
-static ValueId long_reduction(Gen *s, Op op, ValueId x)
-{
-    int64_t n = type_elems(type_of(s, x)), rows = n % 2 || chance(s, 50) ? 1 : 2;
-    Attrs flat = defaults(OP_reshape), a = defaults(op);
-    bool across = chance(s, 50);
-    flat.shape = across ? (Ints){2, {n / rows, rows}} : (Ints){2, {rows, n / rows}};
-    a.axes = (Ints){1, {!across}};
-    x = node(s, OP_reshape, &flat, &x, 1);
-    return node(s, op, &a, (ValueId[]){op == OP_max ? x : one(s, OP_abs, x)}, 1);
-}
-
-static ValueId reduction(Gen *s)
-{
-    static const Op ops[] = {OP_mean, OP_sum, OP_max};
-    ValueId x = any(s);
-    if (chance(s, 20))
-        return long_reduction(s, ops[pick(s, 0, 2)], x);
-    const Type *t = type_of(s, x);
-    Op op = ops[pick(s, 0, 2)];
-    Attrs a = defaults(op);
-    a.keep = chance(s, 60);
-    if (t->rank == 4 && chance(s, 60))
-        a.axes = (Ints){2, {2, 3}};
-    else
-        for (int i = 0; i < t->rank; i++)
-            if (chance(s, 40))
-                a.axes.v[a.axes.n++] = i;
-    return a.axes.n && (a.keep || t->rank > a.axes.n) ? node(s, op, &a, &x, 1) : -1;
-}
-
-/* eps is large: a row of equal numbers is zero, not the rounding of its mean. */
-static ValueId layer_norm(Gen *s, ValueId x, int64_t axis)
-{
-    if (x < 0)
-        return -1;
-    Attrs a = defaults(OP_layer_norm);
-    int64_t n = type_of(s, x)->dim[axis];
-    ValueId in[3] = {x, constant_in(s, shape(1, &n), 0.5, 1.5), constant(s, shape(1, &n), 0.2, 0)};
-    a.axis = axis, a.eps = 0.1;
-    return node(s, OP_layer_norm, &a, in, (int)pick(s, 1, 3));
-}
-
-static ValueId norm(Gen *s)
-{
-    static const Op ops[] = {OP_softmax, OP_softmin, OP_l2_normalize, OP_layer_norm};
-    ValueId x = any(s);
-    const Type *t = type_of(s, x);
-    if (!t->rank)
-        return -1;
-    Op op = ops[pick(s, 0, LEN(ops) - 1)];
-    if (op == OP_layer_norm)
-        return layer_norm(s, x, pick(s, 0, t->rank - 1));
-    Attrs a = defaults(op);
-    a.axis = pick(s, 0, t->rank - 1);
-    if (op == OP_l2_normalize) { /* away from zero */
-        a.axes = (Ints){1, {pick(s, 0, t->rank - 1)}};
-        ValueId in[2] = {node(s, OP_sigmoid, NULL, &x, 1), constant_in(s, shape(0, NULL), 0.5, 1)};
-        x = node(s, OP_add, NULL, in, 2);
-    }
-    return node(s, op, &a, &x, 1);
-}
+#include "randgraph_ops.h"
 
 static ValueId movement(Gen *s)
 {
@@ -511,7 +110,7 @@ static ValueId depthwise(Gen *s, ValueId x)
 /* x by a number per channel that all of x decides. */
 static ValueId gated(Gen *s, ValueId x)
 {
-    ValueId in[2] = {x, one(s, OP_sigmoid, over_map(s, x, true))};
+    ValueId in[2] = {x, rg_one(s, OP_sigmoid, rg_over_map(s, x, true))};
     return node(s, OP_mul, NULL, in, 2);
 }
 
@@ -532,7 +131,7 @@ static ValueId units(Gen *s)
         a.end = (Ints){1, {2 * half}};
         ValueId in[3] = {x, -1, -1};
         y = shuffles ? node(s, OP_slice, &a, &x, 1) : x;
-        in[1] = one(s, OP_relu, dense(s, y, shuffles ? half : pick(s, 1, 9), chance(s, 70) ? 1 : 3));
+        in[1] = rg_one(s, OP_relu, dense(s, y, shuffles ? half : pick(s, 1, 9), chance(s, 70) ? 1 : 3));
         if (chance(s, 40))
             in[1] = gated(s, in[1]);
         if (shuffles) {
@@ -559,7 +158,7 @@ static ValueId units(Gen *s)
         ValueId in[2] = {x, constant(s, shape(2, wd), sqrt(1.0 / (double)wd[1]), 0)};
         return node(s, OP_linear, NULL, in, 2);
     }
-    default: return over_map(s, x, chance(s, 50));
+    default: return rg_over_map(s, x, chance(s, 50));
     }
 }
 
@@ -623,17 +222,17 @@ static ValueId tokens(Gen *s)
         x = chance(s, 60) ? depthwise(s, x) : dense(s, x, pick(s, 1, 20), 3);
     y = r = transposed(s, x, chance(s, 80) ? last : heads);
     if (chance(s, 50))
-        y = layer_norm(s, y, chance(s, 80) ? 3 : 1);
+        y = rg_layer_norm(s, y, chance(s, 80) ? 3 : 1);
     if (y < 0)
         return -1;
     int64_t size = type_of(s, y)->dim[3];
     y = linear(s, y, chance(s, 50) ? size : pick(s, 1, 40));
     if (chance(s, 50))
-        y = one(s, chance(s, 50) ? OP_gelu : OP_tanh, y);
+        y = rg_one(s, chance(s, 50) ? OP_gelu : OP_tanh, y);
     if (chance(s, 40))
         y = linear(s, y, size);
     if (chance(s, 20))
-        y = one(s, OP_softmax, y);
+        y = rg_one(s, OP_softmax, y);
     if (y < 0)
         return -1;
     if (chance(s, 40) && type_eq(type_of(s, y), type_of(s, r)))
@@ -646,7 +245,7 @@ static ValueId tokens(Gen *s)
     switch (pick(s, 0, 4)) {
     case 0: return depthwise(s, y);
     case 1: return dense(s, y, pick(s, 1, 20), chance(s, 50) ? 1 : 3);
-    case 2: return y < 0 ? -1 : over_map(s, y, chance(s, 50));
+    case 2: return y < 0 ? -1 : rg_over_map(s, y, chance(s, 50));
     default: return y;
     }
 }
@@ -684,16 +283,17 @@ static Graph *generate(Arena *A, uint64_t seed, int size, Make *const *make, int
 
 Graph *randgraph(Arena *A, uint64_t seed, int size)
 {
-    static Make *const make[] = {conv, conv, group, group, conv_transpose, batch_norm, per_channel, unary, unary, unary,
-                                 binary, binary, pool, reduction, norm, movement, movement, units, product, tokens,
-                                 tokens};
+    static Make *const make[] = {rg_conv, rg_conv, rg_group, rg_group, rg_conv_transpose, rg_batch_norm,
+                                 rg_per_channel, rg_unary, rg_unary, rg_unary, rg_binary, rg_binary, rg_pool,
+                                 rg_reduction, rg_norm, movement, movement, units, product, tokens, tokens};
     return generate(A, seed, size, make, LEN(make), 15);
 }
 
 Graph *randgraph_square(Arena *A, uint64_t seed, int size)
 {
-    static Make *const make[] = {conv_square, conv_square, conv_square, conv_square, conv_square, conv_square, conv,
-                                 per_channel, unary, binary, binary, reduction, movement};
+    static Make *const make[] = {rg_conv_square, rg_conv_square, rg_conv_square, rg_conv_square, rg_conv_square,
+                                 rg_conv_square, rg_conv, rg_per_channel, rg_unary, rg_binary, rg_binary, rg_reduction,
+                                 movement};
     return generate(A, seed, size, make, LEN(make), 20);
 }
 
@@ -713,7 +313,7 @@ static ValueId product_step(Gen *s, ValueId v, ValueId full)
         return node(s, OP_scale, &a, in, 2);
     }
     if (kind < 6)
-        in[1] = constant(s, narrower(s, &t), 0.5, 0);
+        in[1] = constant(s, rg_narrower(s, &t), 0.5, 0);
     return node(s, chance(s, 50) ? OP_add : OP_mul, NULL, in, 2);
 }
 

@@ -20,6 +20,7 @@
 #include "../../compiler/emit/cc.h"
 #include "../../passes/choose/schedule.h"
 #include "../../passes/lower/lowering.h"
+#include "random_case.h"
 #include "randgraph.h"
 
 static bool products; /* graphs of one product each */
@@ -29,129 +30,7 @@ static const char *kind(void)
     return scheduled ? products ? "scheduled product" : "scheduled" : products ? "product" : "random";
 }
 
-enum { SIZE = 9, BATCH = 25, MAX_PORTS = 8 };
-
-typedef struct Case {
-    uint64_t seed;
-    int winograd;              /* M, or 0 */
-    Arena *A;
-    Graph *g, *written, *chosen;
-    Program *p;
-    float *io[MAX_PORTS];      /* inputs, then the interpreter's outputs */
-    double *ref[MAX_PORTS];    /* per output */
-    double *largest;           /* magnitude, per value as written */
-    void *arena;
-    const char *wrong;
-} Case;
-
-static const Type *port_type(const Case *c, int i)
-{
-    const Graph *g = c->written;
-    return &g->value.v[i < g->input.n ? g->input.v[i] : g->output.v[i - g->input.n]].type;
-}
-
-static int ports(const Case *c) { return c->written->input.n + c->written->output.n; }
-
-static void keep_output(void *user, ValueId v, const double *x)
-{
-    Case *c = user;
-    for (int64_t k = 0; k < type_elems(&c->written->value.v[v].type); k++)
-        if (isfinite(x[k]))
-            c->largest[v] = fmax(c->largest[v], fabs(x[k]));
-    for (int i = 0; i < c->written->output.n; i++)
-        if (c->written->output.v[i] == v) {
-            int64_t n = type_elems(&c->written->value.v[v].type);
-            c->ref[i] = NEW(c->A, double, n);
-            memcpy(c->ref[i], x, (size_t)n * sizeof *x);
-        }
-}
-
-static void fill(Case *c)
-{
-    const double *in[MAX_PORTS];
-    for (int i = 0; i < ports(c); i++) {
-        int64_t n = type_elems(port_type(c, i));
-        c->io[i] = NEW(c->A, float, n);
-        if (i >= c->written->input.n)
-            continue;
-        double *x = NEW(c->A, double, n);
-        Rng r = rng_seed(c->seed, "input");
-        for (int64_t k = 0; k < n; k++)
-            x[k] = (double)(c->io[i][k] = (float)rng_normal(&r));
-        in[i] = x;
-    }
-    c->largest = NEW(c->A, double, c->written->value.n);
-    graph_eval(c->written, in, keep_output, c);
-}
-
-static bool clips(Op op)
-{
-    return op == OP_relu || op == OP_relu6 || op == OP_clamp || op == OP_maximum || op == OP_minimum ||
-           op == OP_hard_sigmoid || op == OP_hard_swish;
-}
-
-/* The step behind which a value is zero everywhere: the operand that is so already, -1: this one. */
-static ValueId zero_operand(const Case *c, const Node *n)
-{
-    for (int k = 0; k < n->nin; k++)
-        if (!(c->largest[n->in[k]] > 0) && c->written->value.v[n->in[k]].kind == VAL_NODE)
-            return n->in[k];
-    return -1;
-}
-
-/* Of an output that is zero everywhere because a step clipped it, errors are measured in what that step was given. So
-   they are where a convolution's windows lie in the padding: Winograd's method adds and subtracts what lies beside
-   them. Any other output of zeros must be zero to the bit. */
-static double clipped_from(const Case *c, int output)
-{
-    const Graph *g = c->written;
-    double largest = 0;
-    for (ValueId v = g->output.v[output]; v >= 0 && g->value.v[v].kind == VAL_NODE;) {
-        const Node *n = &g->node.v[g->value.v[v].node];
-        bool rounds = clips(n->op) || (c->winograd && n->op == OP_conv2d);
-        for (int k = 0; k < n->nin && rounds; k++)
-            largest = fmax(largest, c->largest[n->in[k]]);
-        v = largest > 0 ? -1 : zero_operand(c, n);
-    }
-    return largest;
-}
-
-static const char *against_reference(Case *c)
-{
-    for (int i = 0; i < c->written->output.n; i++) {
-        const float *x = c->io[c->written->input.n + i];
-        double err = 0, mag = 0;
-        for (int64_t k = 0; k < type_elems(port_type(c, c->written->input.n + i)); k++) {
-            double r = c->ref[i][k];
-            if (isfinite(r))
-                mag = fmax(mag, fabs(r));
-            /* infinities of empty windows are equal, and so is what an infinity times zero makes */
-            if ((double)x[k] == r || (isnan(x[k]) && isnan(r)))
-                continue;
-            err = isfinite(x[k]) ? fmax(err, fabs((double)x[k] - r)) : INFINITY;
-        }
-        mag = mag > 0 ? mag : clipped_from(c, i);
-        if (!(err <= (c->winograd ? 1e-4 : 1e-5) * mag))
-            return arena_printf(c->A, "output %d is %.3g of %.3g away from the reference", i, err, mag);
-    }
-    return NULL;
-}
-
-/* Runs the interpreter on poisoned memory. */
-static const char *interpret(Case *c)
-{
-    const char *wrong = program_check(c->p);
-    if (wrong)
-        return wrong;
-    memset(c->arena, 0xff, (size_t)c->p->arena_bytes);
-    for (int i = c->written->input.n; i < ports(c); i++)
-        memset(c->io[i], 0xff, (size_t)type_elems(port_type(c, i)) * sizeof(float));
-    Arena *scratch = arena_new();
-    wrong = program_interp(c->p, c->io, c->arena, scratch);
-    wrong = wrong ? arena_printf(c->A, "%s", wrong) : NULL;
-    arena_free(scratch);
-    return wrong;
-}
+enum { SIZE = 9, BATCH = 25 };
 
 /* A third of the graphs is compiled without some of the passes that may be left out. */
 static const char *some_disabled(Arena *A, uint64_t seed)
@@ -228,7 +107,7 @@ static const char *compile(Case *c, const Target *t)
                                                                : randgraph(c->A, c->seed, SIZE);
     c->g->name = arena_printf(c->A, "r%llu", (unsigned long long)c->seed);
     c->written = graph_clone(c->A, c->g);
-    fill(c);
+    case_fill(c);
     bool strict = c->seed % 4 && !c->winograd;
     PassOptions o = {.target = t, .opt = 2, .verify_each = true, .strict = strict, .threads = (int)(c->seed % 4),
                      .winograd = c->winograd ? c->winograd : WINOGRAD_OFF, .disable = some_disabled(c->A, c->seed)};
@@ -238,22 +117,22 @@ static const char *compile(Case *c, const Target *t)
         return "a pass changed the numbers";
     c->p = lower_graph(c->A, c->g, t, strict);
     c->arena = aligned_alloc(64, (size_t)round_up(c->p->arena_bytes + 1, 64));
-    const char *wrong = interpret(c);
-    if (wrong || (wrong = against_reference(c)))
+    const char *wrong = case_interpret(c);
+    if (wrong || (wrong = case_against_reference(c)))
         return wrong;
     float *before[MAX_PORTS];
-    for (int i = c->written->input.n; i < ports(c); i++) {
-        size_t n = (size_t)type_elems(port_type(c, i));
+    for (int i = c->written->input.n; i < case_ports(c); i++) {
+        size_t n = (size_t)type_elems(case_port(c, i));
         before[i] = NEW(c->A, float, n);
         memcpy(before[i], c->io[i], n * sizeof(float));
     }
     o.verify_each = false; /* the numbers are compared below, on these inputs */
     if (!passes_run_loops(NULL, c->p, &o))
         return "a pass on loops failed";
-    if ((wrong = interpret(c)))
+    if ((wrong = case_interpret(c)))
         return arena_printf(c->A, "after the loop passes: %s", wrong);
-    for (int i = c->written->input.n; i < ports(c); i++)
-        if (memcmp(before[i], c->io[i], (size_t)type_elems(port_type(c, i)) * sizeof(float)))
+    for (int i = c->written->input.n; i < case_ports(c); i++)
+        if (memcmp(before[i], c->io[i], (size_t)type_elems(case_port(c, i)) * sizeof(float)))
             return "the loop passes changed the numbers";
     return NULL;
 }
@@ -280,8 +159,8 @@ static int call(Run r, float *const *p, int n, void *arena)
 /* Fresh outputs in p, besides the inputs. */
 static void fresh(Case *c, float **p)
 {
-    for (int i = 0; i < ports(c); i++) {
-        size_t n = (size_t)type_elems(port_type(c, i));
+    for (int i = 0; i < case_ports(c); i++) {
+        size_t n = (size_t)type_elems(case_port(c, i));
         p[i] = i < c->written->input.n ? c->io[i] : NEW(c->A, float, n);
     }
     memset(c->arena, 0xff, (size_t)c->p->arena_bytes);
@@ -289,8 +168,8 @@ static void fresh(Case *c, float **p)
 
 static const char *compare(Case *c, float *const *p, const char *what)
 {
-    for (int i = c->written->input.n; i < ports(c); i++)
-        for (int64_t k = 0; k < type_elems(port_type(c, i)); k++)
+    for (int i = c->written->input.n; i < case_ports(c); i++)
+        for (int64_t k = 0; k < type_elems(case_port(c, i)); k++)
             if (memcmp(&p[i][k], &c->io[i][k], sizeof(float)) && !(isnan(p[i][k]) && isnan(c->io[i][k])))
                 return arena_printf(c->A, "%s gives %.9g for element %lld of output %d, the interpreter %.9g", what,
                                     (double)p[i][k], (long long)k, i - c->written->input.n, (double)c->io[i][k]);
@@ -302,7 +181,7 @@ static const char *run_c(Case *c, void *lib)
     Run fn = {dlsym(lib, arena_printf(c->A, "%s_run", c->g->name))};
     float *p[MAX_PORTS];
     fresh(c, p);
-    if (!fn.sym || call(fn, p, ports(c), c->arena))
+    if (!fn.sym || call(fn, p, case_ports(c), c->arena))
         return "the compiled function is missing or refuses its arguments";
     return compare(c, p, "C");
 }

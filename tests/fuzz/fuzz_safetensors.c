@@ -7,7 +7,7 @@
 
 static void fuzz(Arena *a, const uint8_t *data, size_t n)
 {
-    WeightFile f = {.arena = a, .map = data, .n = n, .index = map_new(a), .file = diag_file("fuzz", NULL, 0)};
+    WeightFile f = {.arena = a, .map = data, .n = n, .index = dict_new(a), .file = diag_file("fuzz", NULL, 0)};
     bool ok = n >= 4 && !memcmp(data, "PK", 2) ? npz_read(&f) : safetensors_read(&f);
     if (ok == (diag_errors() > 0))
         abort();
