@@ -41,7 +41,7 @@ RUNTIME  := $(sort $(wildcard runtime_min/*.[ch]))
 # What explore --html writes, but for the numbers.
 PAGE     := $(addprefix compiler/share/explore/,page.html style.css data.js inspect.js passes.js graph.js kernels.js \
                 memory.js page.js)
-SRC      := $(sort $(wildcard $(foreach d,compiler ir passes backends,$(d)/*.c $(d)/*/*.c))) runtime_min/dsq_pool.c
+SRC      := $(sort $(wildcard $(foreach d,compiler ir passes backends,$(d)/*.c $(d)/*/*.c $(d)/*/*/*.c))) runtime_min/dsq_pool.c
 # Without LLVM (LLVM_CONFIG= says so, too) there is the C backend alone, and none.c in place of the other.
 LLVM_CONFIG ?= $(shell command -v llvm-config-19)
 LLVM_SRC := $(filter backends/llvm/%,$(SRC))
@@ -123,7 +123,7 @@ $(B)/onnx.pb-c.o: $(B)/onnx.pb-c.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_C) -c -o $@ $<
 
-$(patsubst %.c,$(B)/%.o,$(wildcard compiler/onnx/*.c)): | $(B)/onnx.pb-c.h
+$(patsubst %.c,$(B)/%.o,$(wildcard compiler/onnx/export/*.c)): | $(B)/onnx.pb-c.h
 
 # ---- tests: tests/unit/test_X.c defines suite_X ----
 $(B)/tests/suites.def: $(UNIT)

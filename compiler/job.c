@@ -13,6 +13,7 @@
 #include "../backends/llvm/llvm.h"
 #include "../passes/rules/rules.h"
 #include "io/io.h"
+#include "network.h"
 #include "tune/schedule_file.h"
 #include "cli/term.h"
 
@@ -175,6 +176,7 @@ int job_open(Job *j, Arena *A, const Options *o)
 void job_close(Job *j)
 {
     weights_close(&j->weights);
+    spec_close(j->spec);
 }
 
 /* ---- 32-bit machines ---- */
@@ -439,14 +441,9 @@ bool job_read(Job *j)
     const Options *o = j->opt;
     if (!job_read_rules(j))
         return false;
-    Param *set = NEW(j->arena, Param, o->set.n);
-    for (int i = 0; i < o->set.n; i++) {
-        size_t n = strcspn(o->set.v[i], "=");
-        set[i] = (Param){arena_strndup(j->arena, o->set.v[i], n), o->set.v[i] + n + 1};
-    }
     const char *libdir = find_libdir(j->arena);
     const char *path = find_spec(j->arena, o->file, libdir);
-    j->spec = path ? spec_load(j->arena, path, set, o->set.n, libdir) : NULL;
+    j->spec = path ? network_read(j->arena, path, o, libdir) : NULL;
     if (!j->spec)
         return false;
     const char *source = weights_source(j);

@@ -42,7 +42,7 @@ typedef double OptCType_REAL;
 typedef struct Options {
     int command;             /* CMD_x */
     const char *file;        /* the operand; "-": standard input */
-    OptCType_LIST set, inputs, outputs, rules;
+    OptCType_LIST set, shape, inputs, outputs, rules;
     OptCType_TEXT weights, weights_prefix, output, report, target, triple, cpu, features, passes, disable_pass,
         print_ir_after, stop_after, html, schedule;
     OptCType_CHOICE weights_as, weights_extra, engine, backend, winograd;

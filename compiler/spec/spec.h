@@ -9,6 +9,9 @@ typedef struct InputSpec { const char *name; Type type; double mean[4], std[4]; 
 
 typedef struct Param { const char *name, *value; } Param; /* --set name=value */
 
+/* --shape NAME=1,3,224,224: the sizes of an input of a model, or of a dimension that the model calls so. */
+typedef struct ModelShape { const char *name; Ints dim; } ModelShape;
+
 /* The file in dir with another ending, .yaml or .yml, or the nearest name; as it would be written, or NULL. */
 const char *spec_near_file(Arena *, const char *dir, const char *name);
 typedef struct Spec {
@@ -18,13 +21,18 @@ typedef struct Spec {
     const char *const *labels; int nlabels; /* NULL, 0 where the spec has none */
     const char *weights;         /* path resolved beside the spec, or "random:SEED", or NULL */
     uint8_t sha256[32];          /* over the spec, every file that it included, and the parameters set */
+    bool model;                  /* read from a model, with all its numbers; they are views into `mapped` */
+    VEC(struct Mapped { const uint8_t *p; size_t n; }) mapped;
 } Spec;
+void spec_close(Spec *); /* the numbers of a model must not be read any more. NULL is none */
 
 /* Reads path ("-": standard input). Errors go to diag; NULL then. libdir: where included files are looked for when
    they are not beside the including file (the installed specs/). */
 Spec *spec_load(Arena *, const char *path, const Param *set, int nset, const char *libdir);
 /* The same on text in memory (fuzzing, tests); name is used in messages. */
 Spec *spec_parse(Arena *, const char *name, const char *text, size_t n, const Param *set, int nset, const char *libdir);
+/* A file's name without folder and ending, as the name of a model. */
+const char *spec_file_name(Arena *, const char *path);
 /* JSON Schema (draft 2020-12) of the spec format, generated from the operator and attribute tables. */
 void spec_schema(Buf *);
 #endif

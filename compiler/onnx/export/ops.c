@@ -424,7 +424,7 @@ static void export_pad(Onnx *x, const Node *n)
 typedef void ExportFn(Onnx *, const Node *);
 static ExportFn *const table[NOPS] = {
 #define OP(name, ...) [OP_##name] = export_##name,
-#include "../../ir/graph/op.def"
+#include "../../../ir/graph/op.def"
 #undef OP
 };
 
