@@ -85,6 +85,9 @@ bool import_binary(NodeCall *c)
 {
     Op op = (Op)c->row->arg;
     const Tensor *k[2] = {call_known(c, 0), call_known(c, 1)};
+    if (c->opset < 7 && call_int(c, "broadcast", 0) && call_type(c, 0).rank != call_type(c, 1).rank)
+        return refuse(c, "onnx.version_converter makes an opset of 7 or more of it", "it broadcasts as opset %lld does",
+                      (long long)c->opset);
     bool scale = op == OP_mul, sum = op == OP_add || (op == OP_sub && k[1]);
     if (op == OP_sub && k[1] && !k[0] && dtype_float(k[1]->stored) && type_elems(&k[1]->type) > 1)
         k[1] = konst_scaled(c, k[1], -1);

@@ -8,7 +8,7 @@
 #include "../../../passes/pass.h"
 
 enum {
-    OLDEST = 7, NEWEST = 21,         /* opsets */
+    OLDEST = 1, NEWEST = 21,         /* opsets */
     WORK = 1 << 18,                  /* nodes, those of functions each time that one is used */
     LISTED = 1000                    /* nodes in a message */
 };
@@ -316,7 +316,9 @@ static void import_output(Import *x, Scope *s, const MPort *p, bool *seen, int *
             seen[todo[(*ntodo)++] = at] = true;
         return;
     }
-    ValueId id = v->k ? call_param(&c, v->k, v->k->type.rank, v->k->type.dim) : v->id;
+    if (v->k && !dtype_float(v->k->stored))
+        refuse(&c, NULL, "it is %s, outputs are floats", dtype_name(v->k->stored));
+    ValueId id = c.why ? -1 : v->k ? call_param(&c, v->k, v->k->type.rank, v->k->type.dim) : v->id;
     const char *name = p->name;
     while (name_taken(x->g, name))
         name = arena_printf(x->arena, "%s_out", name);
@@ -396,8 +398,7 @@ static bool opset_known(Import *x)
                 (long long)m->opset, NEWEST);
     if (m->opset >= OLDEST)
         return true;
-    error_at(at, "it is of opset %lld, and those from %d on are read: onnx.version_converter makes one of it",
-             (long long)m->opset, OLDEST);
+    error_at(at, "it does not say of which opset it is");
     return false;
 }
 

@@ -102,6 +102,21 @@ bool import_group_norm(NodeCall *c)
     return call_give(c, 0, per_channel(c, call_reshape(c, v, t.rank, t.dim), scale, bias, 1));
 }
 
+/* Mean and 1 / deviation over the dimensions from axis on, where they are asked for. */
+static bool give_statistics(NodeCall *c, ValueId x, int axis, int rank, double eps)
+{
+    if (!call_wanted(c, 1) && !call_wanted(c, 2))
+        return true;
+    Attrs a = call_defaults(OP_mean);
+    a.keep = true;
+    for (int d = axis; d < rank; d++)
+        a.axes.v[a.axes.n++] = d;
+    ValueId mean = call_add(c, OP_mean, &a, 1, x);
+    ValueId var = call_add(c, OP_mean, &a, 1, call_add(c, OP_square, NULL, 1, call_add(c, OP_sub, NULL, 2, x, mean)));
+    ValueId sd = call_add(c, OP_sqrt, NULL, 1, call_add(c, OP_add, NULL, 2, var, call_scalar(c, eps)));
+    return call_give(c, 1, mean) && call_give(c, 2, call_add(c, OP_div, NULL, 2, call_scalar(c, 1), sd));
+}
+
 /* Over the dimensions from axis on, seen as one. */
 bool import_layer_norm(NodeCall *c)
 {
@@ -111,8 +126,6 @@ bool import_layer_norm(NodeCall *c)
         axis += t.rank;
     if (axis < 0 || axis >= t.rank)
         return refuse(c, NULL, "axis %lld is not a dimension of %s", (long long)axis, type_text(c->x->arena, &t));
-    if (call_wanted(c, 1) || call_wanted(c, 2))
-        return refuse(c, NULL, "its mean or deviation is used");
     n = elems_between(&t, (int)axis, t.rank);
     int64_t dim[MAX_RANK];
     memcpy(dim, t.dim, sizeof dim);
@@ -127,7 +140,8 @@ bool import_layer_norm(NodeCall *c)
     }
     Attrs a = call_defaults(OP_layer_norm);
     a.eps = call_float(c, "epsilon", 1e-5);
-    return call_give(c, 0, call_reshape(c, call_add_list(c, OP_layer_norm, &a, in, nin), t.rank, t.dim));
+    return give_statistics(c, call_in(c, 0), (int)axis, t.rank, a.eps) &&
+           call_give(c, 0, call_reshape(c, call_add_list(c, OP_layer_norm, &a, in, nin), t.rank, t.dim));
 }
 
 bool import_softmax(NodeCall *c)
