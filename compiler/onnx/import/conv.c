@@ -278,6 +278,22 @@ bool import_gemm(NodeCall *c)
     return call_give(c, 0, y);
 }
 
+/* What a transpose of the last two dimensions reads; v itself where none makes it. */
+static ValueId untransposed(const NodeCall *c, ValueId v, bool *turned)
+{
+    const Graph *g = c->x->g;
+    const Node *n = v >= 0 && g->value.v[v].kind == VAL_NODE ? &g->node.v[g->value.v[v].node] : NULL;
+    *turned = false;
+    if (!n || n->op != OP_transpose)
+        return v;
+    int rank = n->attr.perm.n;
+    for (int d = 0; d < rank; d++)
+        if (n->attr.perm.v[d] != (d < rank - 2 ? d : 2 * rank - 3 - d))
+            return v;
+    *turned = rank >= 2;
+    return *turned ? n->in[0] : v;
+}
+
 /* Vectors are matrices of one row or column, which is taken away from the result. */
 bool import_matmul(NodeCall *c)
 {
@@ -293,7 +309,10 @@ bool import_matmul(NodeCall *c)
         x = call_reshape(c, x, 2, (int64_t[]){1, ta.dim[0]});
     if (tb.rank == 1)
         y = call_reshape(c, y, 2, (int64_t[]){tb.dim[0], 1});
-    ValueId v = call_add(c, OP_matmul, NULL, 2, x, y);
+    Attrs a = call_defaults(OP_matmul);
+    x = untransposed(c, x, &a.transpose_a);
+    y = untransposed(c, y, &a.transpose_b);
+    ValueId v = call_add(c, OP_matmul, &a, 2, x, y);
     if (v < 0)
         return false;
     Type t = call_value_type(c, v);

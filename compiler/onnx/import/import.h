@@ -136,6 +136,7 @@ bool evaluate(NodeCall *);
 
 /* Where this node is the last of several that spell out one operator: true, and its results are given. (pattern.c) */
 bool recognize(NodeCall *);
+ValueId recognize_view(NodeCall *, ValueId); /* a channel shuffle that a reshape ends, or the value itself */
 
 /* ---- import.c ---- */
 enum { LEFT_OUT = -2 };

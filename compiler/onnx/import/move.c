@@ -18,7 +18,7 @@ static bool give_shape(NodeCall *c, int rank, const int64_t *dim)
 {
     const Tensor *k = call_known(c, 0);
     return k ? call_give_known(c, 0, konst_view(c, k, rank, dim))
-             : call_give(c, 0, call_reshape(c, call_in(c, 0), rank, dim));
+             : call_give(c, 0, recognize_view(c, call_reshape(c, call_in(c, 0), rank, dim)));
 }
 
 /* ---- shapes: constants keep their type ---- */
