@@ -33,6 +33,13 @@ Spec *spec_load(Arena *, const char *path, const Param *set, int nset, const cha
 Spec *spec_parse(Arena *, const char *name, const char *text, size_t n, const Param *set, int nset, const char *libdir);
 /* A file's name without folder and ending, as the name of a model. */
 const char *spec_file_name(Arena *, const char *path);
+/* A name that an input or output of a spec may have: a C identifier that no keyword takes. */
+bool c_port_name(const char *);
+/* The graph of s as the text of a spec that gives it again. from: what its first line says; weights: the file, NULL: it
+   has none. (spec_write.c) */
+void spec_write(Arena *, Buf *, const Spec *s, const char *from, const char *weights);
+bool spec_keeps(const Graph *, ValueId); /* a constant that the weights file of such a spec holds */
+bool spec_has_tensors(const Graph *);    /* whether it holds any */
 /* JSON Schema (draft 2020-12) of the spec format, generated from the operator and attribute tables. */
 void spec_schema(Buf *);
 #endif
