@@ -14,6 +14,7 @@ typedef struct Writer {
     Buf *b;
     const char **name;   /* by ValueId: what steps call it, NULL: not yet */
     ValueId cur;         /* what a step without `in` takes */
+    int values, constants; /* named so far */
     Map taken;           /* names of values */
     Map tensors;         /* of tensors that steps have by their own names */
 } Writer;
@@ -83,7 +84,8 @@ static const char *value_name(Writer *w, ValueId v)
 {
     if (!w->name[v]) {
         const Value *value = &w->g->value.v[v];
-        w->name[v] = fresh(w, value->kind == VAL_CONST ? "c1" : "t1");
+        bool constant = value->kind == VAL_CONST;
+        w->name[v] = fresh(w, arena_printf(w->arena, constant ? "c%d" : "t%d", constant ? ++w->constants : ++w->values));
     }
     return w->name[v];
 }
@@ -271,7 +273,9 @@ static void put_constant(Writer *w, ValueId id)
     buf_puts(w->b, "  - {op: ");
     if (type_elems(&v->type) == 1) {
         fmt_float(number, (float)tensor_at(v->tensor, 0));
-        buf_printf(w->b, "constant, value: %s", number);
+        buf_puts(w->b, "constant, name: ");
+        put_text(w->b, v->name);
+        buf_printf(w->b, ", value: %s", number);
     } else {
         buf_puts(w->b, "parameter, tensor: ");
         put_text(w->b, v->name);

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""ONNX's own node tests, as many as the compiler can take, in a few models that hold many of them side by side. Those left
-out stand in onnx_nodes.txt, with what dsqc says about each; it must go on saying that. UPDATE_GOLDEN=1 writes the list."""
+"""ONNX's own node tests, as many as the compiler can take, in a few models that hold many of them side by side: the numbers,
+and the loops of the spec that import makes, which are the model's. Those left out stand in onnx_nodes.txt, with what dsqc
+says about each; it must go on saying that. UPDATE_GOLDEN=1 writes the list. An argument is the engine that computes."""
 import os
 import re
 import subprocess
@@ -18,6 +19,8 @@ except ImportError as e:
 
 DSQC, WORK = os.environ['DSQC'], os.environ['WORK']
 LIST = os.path.splitext(os.path.abspath(__file__))[0] + '.txt'
+ENGINE = sys.argv[1] if len(sys.argv) > 1 else 'reference'
+INPUTS = 60       # of a model
 TOLERANCE = 1e-5  # of the largest output
 ROUNDED = 1e-4    # where ONNX's numbers are cosines of large multiples of pi in f32
 HALF = 4e-3       # where ONNX rounds to halves, and dsqc does not
@@ -149,6 +152,25 @@ def run(cases, engine):
     return wrong, ''
 
 
+def loops(path):
+    """The program as loops, without its name."""
+    done = subprocess.run([DSQC, 'compile', path, '-q', '-O1', '--target=generic', '--emit=loops', '-o', '-'],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return done.stderr or done.stdout.split('{', 1)[1]
+
+
+def imported(cases):
+    """What is wrong with the spec that import makes of the model that run() wrote; ''."""
+    model, spec = WORK + '/nodes.onnx', WORK + '/nodes.yaml'
+    done = subprocess.run([DSQC, 'import', model, '-o', spec, '-q'], stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        return done.stderr
+    of_model, of_spec = loops(model), loops(spec)
+    if of_model == of_spec:
+        return ''
+    return '\n'.join([a + '   of the spec: ' + b for a, b in zip(of_model.split('\n'), of_spec.split('\n')) if a != b][:5])
+
+
 def reasons(message):
     """What dsqc says of nodes that are called like their cases, and of outputs by their prefix."""
     said = {}
@@ -190,6 +212,19 @@ def write_list(refused):
             f.write('%s: %s\n' % (name, refused[name]))
 
 
+def groups_of(cases):
+    """As few models as there may be: of one opset each, and with no more inputs than a spec may have."""
+    groups, size = [], 0
+    for c in sorted(cases, key=lambda c: c.opset):
+        n = max(1, len(c.inputs))
+        if not groups or groups[-1][0].opset != c.opset or size + n > INPUTS:
+            groups.append([])
+            size = 0
+        groups[-1].append(c)
+        size += n
+    return groups
+
+
 def alone(cases, engine):
     """Each by itself, where the message about all of them names none."""
     wrong = {}
@@ -213,15 +248,15 @@ def main():
                 c.name, refused[c.name] or 'takes it', want.get(c.name, 'not there')))
             failed = 1
     taken = [c for c in cases if not refused[c.name]]
-    groups = {}
-    for c in taken:
-        groups.setdefault(c.opset, []).append(c)
-    for opset, group in sorted(groups.items()):
-        wrong, message = run(group, 'c')
+    for group in groups_of(taken):
+        wrong, message = run(group, ENGINE)
         if wrong is None:
             print('    %s' % message.strip()[:2000].replace('\n', '\n    '))
-            wrong = alone(group, 'reference')
+            wrong = alone(group, ENGINE)
             wrong = wrong or {'all together': 'only together'}
+        elif not wrong:
+            why = imported(group)
+            wrong = {'import of opset %d' % group[0].opset: why} if why else {}
         for name, why in wrong.items():
             print('not ok onnx_nodes %s\n    %s' % (name, why.replace('\n', '\n    ')))
             failed = 1
