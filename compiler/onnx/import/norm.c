@@ -144,11 +144,20 @@ bool import_layer_norm(NodeCall *c)
            call_give(c, 0, call_reshape(c, call_add_list(c, OP_layer_norm, &a, in, nin), t.rank, t.dim));
 }
 
+/* softmax(-x) is softmin(x). */
+static ValueId soft(NodeCall *c, ValueId x, int64_t axis)
+{
+    const Graph *g = c->x->g;
+    const Value *v = x >= 0 ? &g->value.v[x] : NULL;
+    const Node *n = v && v->kind == VAL_NODE ? &g->node.v[v->node] : NULL;
+    Attrs a = call_defaults(OP_softmax);
+    a.axis = axis;
+    return n && n->op == OP_neg ? call_add(c, OP_softmin, &a, 1, n->in[0]) : call_add(c, OP_softmax, &a, 1, x);
+}
+
 bool import_softmax(NodeCall *c)
 {
-    Attrs a = call_defaults(OP_softmax);
-    a.axis = call_int(c, "axis", -1);
-    return call_give(c, 0, call_add(c, OP_softmax, &a, 1, call_in(c, 0)));
+    return call_give(c, 0, soft(c, call_in(c, 0), call_int(c, "axis", -1)));
 }
 
 /* Before opset 13: over all dimensions from axis on at once. */
@@ -161,12 +170,9 @@ bool import_softmax_flat(NodeCall *c)
     if (axis < 0 || axis >= t.rank)
         return refuse(c, NULL, "axis %lld is not a dimension of %s", (long long)axis, type_text(c->x->arena, &t));
     int64_t rest = elems_between(&t, (int)axis, t.rank), dim[2] = {type_elems(&t) / rest, rest};
-    Attrs a = call_defaults(OP_softmax);
-    a.axis = axis;
     if (rest == t.dim[axis])
-        return call_give(c, 0, call_add(c, OP_softmax, &a, 1, call_in(c, 0)));
-    a.axis = 1;
-    ValueId v = call_add(c, OP_softmax, &a, 1, call_reshape(c, call_in(c, 0), 2, dim));
+        return call_give(c, 0, soft(c, call_in(c, 0), axis));
+    ValueId v = soft(c, call_reshape(c, call_in(c, 0), 2, dim), 1);
     return call_give(c, 0, call_reshape(c, v, t.rank, t.dim));
 }
 
