@@ -245,6 +245,8 @@ ValueId call_add_list(NodeCall *c, Op op, const Attrs *attr, const ValueId *in, 
     for (int i = 0; i < nin; i++)
         if (in[i] < 0)
             return -1;
+    if (++c->x->work > IMPORT_WORK)
+        return refuse(c, NULL, "the model makes more than %d nodes", IMPORT_WORK), -1;
     int node = graph_add(c->x->g, op, attr, in, nin, c->name, c->loc, &err);
     if (node < 0)
         return refuse(c, NULL, "%s", err), -1;
@@ -300,6 +302,12 @@ ValueId call_scalar(NodeCall *c, double v)
 static bool finite_numbers(NodeCall *c, const Tensor *t)
 {
     int64_t n = type_elems(&t->type);
+    const char *key = arena_printf(c->x->arena, "%p %lld", t->data, (long long)n);
+    if (map_get(&c->x->finite, key) >= 0)
+        return true;
+    if (!konst_steps(c, n))
+        return false;
+    map_put(&c->x->finite, key, 1);
     for (int64_t i = 0; i < n; i++) {
         double x = tensor_at(t, i);
         if (!isfinite((float)x))
@@ -313,7 +321,7 @@ static bool finite_numbers(NodeCall *c, const Tensor *t)
 static const char *fresh_name(const NodeCall *c, const char *want)
 {
     const Graph *g = c->x->g;
-    const char *base = *want && text_is_clean(want) ? want : "constant", *name = base;
+    const char *base = *want && strlen(want) < 200 && text_is_clean(want) ? want : "constant", *name = base;
     for (int i = 1; map_get(&g->consts, name) >= 0; i++)
         name = arena_printf(c->x->arena, "%s$%d", base, i);
     return name;
@@ -338,6 +346,8 @@ ValueId call_param(NodeCall *c, const Tensor *t, int rank, const int64_t *dim)
     made->data = t->data;
     made->stored = t->stored;
     tensor_flush(x->arena, made);
+    if (made->data != t->data && !konst_steps(c, 16 * type_elems(&type))) /* copied */
+        return -1;
     map_put(&x->param, key, id);
     return id;
 }

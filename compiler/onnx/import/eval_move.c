@@ -173,7 +173,7 @@ bool eval_constant_of_shape(NodeCall *c)
 bool eval_nonzero(NodeCall *c)
 {
     const Tensor *x = call_known(c, 0);
-    if (!x)
+    if (!x || !konst_steps(c, type_elems(&x->type)))
         return false;
     int64_t n = type_elems(&x->type), count = 0, k = 0;
     for (int64_t i = 0; i < n; i++)

@@ -256,7 +256,7 @@ bool eval_reduce(NodeCall *c)
     Ints axes;
     if (!x || !reduced_axes(c, &x->type, &axes) || !type_elems(&x->type))
         return false;
-    if (c->row->arg == 'e' && !dtype_float(x->stored))
+    if ((c->row->arg == 'e' && !dtype_float(x->stored)) || !konst_steps(c, type_elems(&x->type)))
         return false;
     Type kept = x->type;
     int64_t dim[MAX_RANK];

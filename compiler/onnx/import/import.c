@@ -9,7 +9,6 @@
 
 enum {
     OLDEST = 1, NEWEST = 21,         /* opsets */
-    WORK = 1 << 18,                  /* nodes, those of functions each time that one is used */
     LISTED = 1000                    /* nodes in a message */
 };
 
@@ -78,15 +77,19 @@ static void fail(Import *x, Val *v, Failure f)
     }
 }
 
+static const char *full_title(const NodeCall *c)
+{
+    return arena_printf(c->x->arena, "node '%s' (%s, opset %lld)", node_title(c->x, c->scope, c->n), show(c->x, c->n->type),
+                        (long long)c->opset);
+}
+
 /* Enters the node's results; without a reason they are broken because an operand is. */
 static void enter(NodeCall *c, const Made *made, bool ok)
 {
     Import *x = c->x;
-    int line = c->scope->line ? c->scope->line : c->n->line, failure = -1;
-    const char *what = arena_printf(x->arena, "node '%s' (%s, opset %lld)", node_title(x, c->scope, c->n), c->n->type,
-                                    (long long)c->opset);
+    int line = c->loc.line, failure = -1;
     for (int i = 0; i < c->n->nout; i++) {
-        Val *v = *c->n->out[i] ? import_new(x, c->scope, c->n->out[i], line, what) : NULL;
+        Val *v = *c->n->out[i] ? import_new(x, c->scope, c->n->out[i], line, c->name) : NULL;
         if (!v)
             continue;
         v->made = made;
@@ -97,14 +100,14 @@ static void enter(NodeCall *c, const Made *made, bool ok)
         if (ok && !c->why)
             refuse(c, NULL, "its result '%s' is not computed here", show(x, c->n->out[i]));
         if (failure < 0)
-            fail(x, v, (Failure){line, what, c->why, c->help});
+            fail(x, v, (Failure){line, c->why ? full_title(c) : "", c->why, c->help});
         else
             v->broken = true, v->failure = failure;
         failure = v->failure;
     }
 }
 
-static const char *newer(const NodeCall *c)
+static const char *unknown(const NodeCall *c)
 {
     const Row *later = row_find(c->n->type, NEWEST + 1);
     return later ? arena_printf(c->x->arena, "ONNX has it since opset %d", later->since)
@@ -121,7 +124,7 @@ static bool translate(NodeCall *c)
                       show(c->x, c->n->domain));
     c->row = row_find(c->n->type, c->opset);
     if (!c->row)
-        return refuse(c, NULL, "%s", newer(c));
+        return refuse(c, NULL, "%s", unknown(c));
     if (!c->row->fn)
         return refuse(c, c->row->help, "%s", c->row->why);
     return c->row->fn(c);
@@ -149,6 +152,13 @@ static bool find_operands(NodeCall *c, int *in, bool *undefined)
     return whole && !*undefined;
 }
 
+/* Of the nodes that are made; what is longer than a name may be in a spec is cut. */
+static const char *node_name(const Import *x, const Scope *s, const char *name)
+{
+    const char *text = arena_printf(x->arena, "%s%.160s", s->prefix, name);
+    return text_is_clean(text) ? text : "node";
+}
+
 static void import_node(Import *x, Scope *s, const MNode *n)
 {
     Made *made = NEW(x->arena, Made, 1);
@@ -156,14 +166,14 @@ static void import_node(Import *x, Scope *s, const MNode *n)
     bool undefined = false;
     const char *name = *n->name ? n->name : n->nout ? n->out[0] : n->type;
     NodeCall c = {.x = x, .n = n, .scope = s, .opset = s->opset, .loc = {x->file, line, 1, (int)strlen(n->type)},
-              .name = arena_printf(x->arena, "%s%s", s->prefix, text_is_clean(name) ? name : n->type), .nin = n->nin,
+              .name = node_name(x, s, name), .nin = n->nin,
               .in = in, .given_k = NEW(x->arena, const Tensor *, n->nout + 1), .given = NEW(x->arena, ValueId, n->nout + 1)};
     for (int i = 0; i < n->nout; i++)
         c.given[i] = -1;
     bool whole = find_operands(&c, in, &undefined);
     *made = (Made){n, n->nin, in};
-    if (++x->work > WORK)
-        refuse(&c, NULL, "the model has more than %d nodes, those of its functions counted each time", WORK);
+    if (++x->work > IMPORT_WORK)
+        refuse(&c, NULL, "the model has more than %d nodes, those of its functions counted each time", IMPORT_WORK);
     bool ok = !c.why && !undefined && (recognize(&c) || (whole && (evaluate(&c) || (!c.why && translate(&c)))));
     if (undefined)
         c.why = NULL;
@@ -175,7 +185,7 @@ static void import_node(Import *x, Scope *s, const MNode *n)
 
 void import_nodes(Import *x, Scope *s, const MNode *n, int count)
 {
-    for (int i = 0; i < count && x->work <= WORK; i++)
+    for (int i = 0; i < count && x->work <= 2 * IMPORT_WORK; i++)
         import_node(x, s, &n[i]);
 }
 
@@ -421,7 +431,7 @@ static bool import_graph(Import *x)
         return false;
     import_initializers(x, &top, &x->m->graph);
     for (int i = 0; i < x->m->external.n; i++)
-        x->budget += 4 * (int64_t)x->m->external.v[i].map.n;
+        x->budget += 4 * (int64_t)x->m->external.v[i].map.n, x->steps += 32 * (int64_t)x->m->external.v[i].map.n;
     import_inputs(x, &top);
     if (!shapes_used(x) || diag_errors() > errors)
         return false;
@@ -465,7 +475,7 @@ Spec *onnx_parse(Arena *A, const char *path, const uint8_t *data, size_t n, cons
     spec->name = spec_file_name(A, path);
     Import x = {.arena = A, .m = m, .g = graph_new(A, spec->name), .shape = shape, .nshape = nshape,
                 .shape_used = NEW(A, bool, nshape + 1), .producer = map_new(A), .param = map_new(A),
-                .budget = ((int64_t)64 << 20) + 4 * (int64_t)n};
+                .finite = map_new(A), .steps = ((int64_t)1 << 25) + 32 * (int64_t)n, .budget = ((int64_t)64 << 20) + 4 * (int64_t)n};
     bool ok = model_parse(m, (Bytes){data, n});
     if (ok) {
         node_lines(&x);

@@ -48,7 +48,9 @@ typedef struct Import {
     Map producer;             /* results of the model's graph: line of the node */
     Map param;                /* constants of the graph by what they are made from: ValueId */
     int64_t budget;           /* bytes that may still be computed ahead */
-    int work;                 /* nodes translated, those of a function every time */
+    int work;                 /* nodes translated, those of a function every time, and nodes made */
+    int64_t steps;            /* numbers that may still be looked at */
+    Map finite;               /* numbers that were found to be finite */
     int file;                 /* diag: the nodes as text, one a line */
 } Import;
 
@@ -129,6 +131,9 @@ Tensor *konst_scaled(NodeCall *, const Tensor *, double factor);
 bool broadcast_dims(const Type *, const Type *, Type *out); /* false where they do not broadcast */
 void broadcast_strides(const Type *, const Type *to, int64_t stride[MAX_RANK]);
 bool konst_is(const Tensor *, double);                /* every number is that one */
+/* Counts numbers that are looked at; false after refusing, where a model has that done too often for its size. */
+bool konst_steps(NodeCall *, int64_t n);
+enum { IMPORT_WORK = 40000 };
 
 /* A node of constants, or of which only shapes count: true, and its results are given, where they can be computed now.
    (eval.c) */

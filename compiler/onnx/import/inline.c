@@ -6,10 +6,10 @@
 
 const MFunction *find_function(const Model *m, const MNode *n)
 {
-    for (int i = 0; i < m->function.n; i++)
-        if (!strcmp(m->function.v[i].name, n->type) && !strcmp(m->function.v[i].domain, n->domain))
-            return &m->function.v[i];
-    return NULL;
+    if (!m->function.n)
+        return NULL;
+    int at = map_get(&m->function_at, arena_printf(m->arena, "%s:%s", n->domain, n->type));
+    return at >= 0 ? &m->function.v[at] : NULL;
 }
 
 static bool deep(NodeCall *c)
@@ -21,7 +21,7 @@ static bool deep(NodeCall *c)
 static Scope *inner(NodeCall *c, const Scope *up)
 {
     Scope *s = NEW(c->x->arena, Scope, 1);
-    *s = (Scope){.name = map_new(c->x->arena), .up = up, .prefix = arena_printf(c->x->arena, "%s/", c->name),
+    *s = (Scope){.name = map_new(c->x->arena), .up = up, .prefix = strlen(c->name) < 200 ? arena_printf(c->x->arena, "%s/", c->name) : c->scope->prefix,
                  .opset = c->opset, .depth = c->scope->depth + 1, .line = c->loc.line};
     return s;
 }

@@ -83,6 +83,8 @@ Tensor *konst(NodeCall *c, DType d, int rank, const int64_t *dim)
         d = DT_F32;
     *t = (Tensor){.name = c->name, .type = type_make(d, rank, dim), .stored = d, .loc = c->loc};
     int64_t n = type_elems(&t->type), bytes = n * dtype_size(d);
+    if (n <= MAX_ELEMS && !konst_steps(c, n))
+        return NULL;
     if (n > MAX_ELEMS || bytes > x->budget) {
         refuse(c, NULL, "its result %s is too large to be computed ahead", type_text(x->arena, &t->type));
         return NULL;
@@ -149,6 +151,12 @@ Tensor *konst_scaled(NodeCall *c, const Tensor *of, double factor)
     if (t)
         t->name = of->name;
     return t;
+}
+
+bool konst_steps(NodeCall *c, int64_t n)
+{
+    c->x->steps -= n;
+    return c->x->steps >= 0 || refuse(c, NULL, "the model has too much computed ahead for its size");
 }
 
 bool konst_is(const Tensor *t, double v)

@@ -266,6 +266,8 @@ static bool read_function(Model *m, Bytes msg, MFunction *fn)
             return false;
     }
     fn->in = in.v, fn->nin = in.n, fn->out = out.v, fn->nout = out.n;
+    if (!strcmp(fn->domain, "ai.onnx"))
+        fn->domain = "";
     return whole(m, &w, "a function");
 }
 
@@ -274,6 +276,7 @@ bool model_parse(Model *m, Bytes file)
     Wire w = wire_open(file);
     Bytes graph = {0};
     m->producer = "";
+    m->function_at = map_new(m->arena);
     for (Field f; wire_next(&w, &f);) {
         MFunction fn;
         if (is_number(&f, 1))
@@ -287,6 +290,9 @@ bool model_parse(Model *m, Bytes file)
         if (is_text(&f, 25)) {
             if (!read_function(m, f.bytes, &fn))
                 return false;
+            if (m->function.n == MODEL_NODES)
+                return bad(m, "it has more than %d functions", MODEL_NODES);
+            map_put(&m->function_at, arena_printf(m->arena, "%s:%s", fn.domain, fn.name), m->function.n);
             PUSH(m->arena, &m->function, fn);
         }
     }

@@ -6,8 +6,8 @@
 #include "wire.h"
 
 enum {
-    MODEL_NODES = 1 << 17,  /* in all graphs that are read, and as many initializers */
-    MODEL_NAMES = 1 << 20,  /* operands and results of them */
+    MODEL_NODES = 40000,    /* in all graphs that are read, and as many initializers, functions and attributes of one */
+    MODEL_NAMES = 1 << 19,  /* operands and results of them */
     MODEL_DEPTH = 16        /* functions and branches inside each other */
 };
 
@@ -56,6 +56,7 @@ typedef struct Model {
     const char *producer;
     MGraph graph;
     VEC(MFunction) function;
+    Map function_at;                          /* "domain:name" -> index */
     VEC(struct MFile { const char *path; Bytes map; }) external; /* mapped files of external data */
     int nodes, names;                         /* so far */
 } Model;
