@@ -114,20 +114,24 @@ static const char *unknown(const NodeCall *c)
                  : "dsqc does not know the operator";
 }
 
-static bool translate(NodeCall *c)
+/* Is there a row for it? It is asked of nodes whose operands are broken, too: one message lists all there is to list. */
+static bool find_row(NodeCall *c)
 {
-    const MFunction *fn = find_function(c->x->m, c->n);
-    if (fn)
-        return import_function(c, fn);
     if (*c->n->domain)
         return refuse(c, "export with ONNX's own operators", "operators of the domain '%s' are not known",
                       show(c->x, c->n->domain));
     c->row = row_find(c->n->type, c->opset);
     if (!c->row)
         return refuse(c, NULL, "%s", unknown(c));
-    if (!c->row->fn)
-        return refuse(c, c->row->help, "%s", c->row->why);
-    return c->row->fn(c);
+    return c->row->fn || refuse(c, c->row->help, "%s", c->row->why);
+}
+
+static bool translate(NodeCall *c, bool whole)
+{
+    const MFunction *fn = find_function(c->x->m, c->n);
+    if (fn)
+        return whole && import_function(c, fn);
+    return find_row(c) && whole && c->row->fn(c);
 }
 
 /* The operands; false where one is broken. *undefined: no earlier node makes one. */
@@ -174,7 +178,7 @@ static void import_node(Import *x, Scope *s, const MNode *n)
     *made = (Made){n, n->nin, in};
     if (++x->work > IMPORT_WORK)
         refuse(&c, NULL, "the model has more than %d nodes, those of its functions counted each time", IMPORT_WORK);
-    bool ok = !c.why && !undefined && (recognize(&c) || (whole && (evaluate(&c) || (!c.why && translate(&c)))));
+    bool ok = !c.why && !undefined && (recognize(&c) || (whole && evaluate(&c)) || (!c.why && translate(&c, whole)));
     if (undefined)
         c.why = NULL;
     if (!ok)
