@@ -23,7 +23,7 @@ void import_wrong(Import *x, int line, const char *what, const char *fmt, ...)
     va_end(ap);
 }
 
-static const char *show(const Import *x, const char *name)
+const char *import_show(const Import *x, const char *name)
 {
     enum { MOST = 80 };
     return strlen(name) > MOST ? arena_printf(x->arena, "%.*s...", MOST, name) : name;
@@ -32,7 +32,7 @@ static const char *show(const Import *x, const char *name)
 static const char *node_title(const Import *x, const Scope *s, const MNode *n)
 {
     const char *name = *n->name ? n->name : n->nout ? n->out[0] : "";
-    return arena_printf(x->arena, "%s%s", s->prefix, show(x, name));
+    return arena_printf(x->arena, "%s%s", s->prefix, import_show(x, name));
 }
 
 static void list(const Import *x, const Failure *f, int n, const char *one, const char *many)
@@ -58,7 +58,7 @@ int import_find(const Scope *s, const char *name)
 Val *import_new(Import *x, Scope *s, const char *name, int line, const char *what)
 {
     if (map_get(&s->name, name) >= 0) {
-        import_wrong(x, line, what, "a tensor '%s' is there already", show(x, name));
+        import_wrong(x, line, what, "a tensor '%s' is there already", import_show(x, name));
         return NULL;
     }
     map_put(&s->name, name, x->val.n);
@@ -68,7 +68,7 @@ Val *import_new(Import *x, Scope *s, const char *name, int line, const char *wha
 
 /* ---- nodes ---- */
 
-static void fail(Import *x, Val *v, Failure f)
+void import_fail(Import *x, Val *v, Failure f)
 {
     v->broken = true;
     if (f.why) {
@@ -79,7 +79,7 @@ static void fail(Import *x, Val *v, Failure f)
 
 static const char *full_title(const NodeCall *c)
 {
-    return arena_printf(c->x->arena, "node '%s' (%s, opset %lld)", node_title(c->x, c->scope, c->n), show(c->x, c->n->type),
+    return arena_printf(c->x->arena, "node '%s' (%s, opset %lld)", node_title(c->x, c->scope, c->n), import_show(c->x, c->n->type),
                         (long long)c->opset);
 }
 
@@ -98,9 +98,9 @@ static void enter(NodeCall *c, const Made *made, bool ok)
         if (v->k || v->id >= 0)
             continue;
         if (ok && !c->why)
-            refuse(c, NULL, "its result '%s' is not computed here", show(x, c->n->out[i]));
+            refuse(c, NULL, "its result '%s' is not computed here", import_show(x, c->n->out[i]));
         if (failure < 0)
-            fail(x, v, (Failure){line, c->why ? full_title(c) : "", c->why, c->help});
+            import_fail(x, v, (Failure){line, c->why ? full_title(c) : "", c->why, c->help});
         else
             v->broken = true, v->failure = failure;
         failure = v->failure;
@@ -119,7 +119,7 @@ static bool find_row(NodeCall *c)
 {
     if (*c->n->domain)
         return refuse(c, "export with ONNX's own operators", "operators of the domain '%s' are not known",
-                      show(c->x, c->n->domain));
+                      import_show(c->x, c->n->domain));
     c->row = row_find(c->n->type, c->opset);
     if (!c->row)
         return refuse(c, NULL, "%s", unknown(c));
@@ -150,7 +150,7 @@ static bool find_operands(NodeCall *c, int *in, bool *undefined)
         import_wrong(x, c->n->line, arena_printf(x->arena, "node '%s' (%s)", node_title(x, c->scope, c->n), c->n->type),
                      later >= 0 ? "its operand '%s' is made by a node behind it, or from its own result"
                                 : "its operand '%s' is neither an input nor an initializer, and no node makes it",
-                     show(x, name));
+                     import_show(x, name));
         *undefined = true;
     }
     return whole && !*undefined;
@@ -191,183 +191,6 @@ void import_nodes(Import *x, Scope *s, const MNode *n, int count)
 {
     for (int i = 0; i < count && x->work <= 2 * IMPORT_WORK; i++)
         import_node(x, s, &n[i]);
-}
-
-/* ---- initializers and inputs ---- */
-
-void import_initializers(Import *x, Scope *s, const MGraph *g)
-{
-    for (int i = 0; i < g->tensor.n; i++) {
-        Tensor *t = NEW(x->arena, Tensor, 1);
-        const char *why;
-        if (!model_tensor(x->m, g->tensor.v[i], t, &why))
-            continue;
-        Val *v = import_new(x, s, t->name, 0, "initializer");
-        if (!v)
-            continue;
-        v->k = why ? NULL : t;
-        if (why)
-            fail(x, v, (Failure){0, arena_printf(x->arena, "initializer '%s'", show(x, t->name)), why, NULL});
-    }
-    if (g->sparse)
-        import_wrong(x, 0, "", "it has sparse initializers, which are not read");
-}
-
-/* The sizes that --shape gives a port or a dimension, or NULL. */
-static const Ints *shape_said(Import *x, const char *name)
-{
-    for (int i = 0; i < x->nshape; i++)
-        if (!strcmp(x->shape[i].name, name)) {
-            x->shape_used[i] = true;
-            return &x->shape[i].dim;
-        }
-    return NULL;
-}
-
-/* As --shape wants it: image=1,3,H,W. */
-static const char *wanted_shape(const Import *x, const MPort *p)
-{
-    const char *text = arena_printf(x->arena, "--shape '%s=", p->name);
-    for (int i = 0; i < p->rank; i++) {
-        const MDim *d = &p->dim[i];
-        text = d->dim > 0 ? arena_printf(x->arena, "%s%s%lld", text, i ? "," : "", (long long)d->dim)
-             : i == 0     ? arena_printf(x->arena, "%s1", text)
-                          : arena_printf(x->arena, "%s%s%s", text, i ? "," : "", d->symbol && *d->symbol ? d->symbol : "?");
-    }
-    return arena_printf(x->arena, "%s%s'", text, p->shaped ? "" : "1,3,H,W");
-}
-
-static bool fits_said(Import *x, const MPort *p, const Ints *said)
-{
-    bool ok = said->n <= MAX_RANK && (!p->shaped || said->n == p->rank);
-    for (int i = 0; ok && i < said->n; i++)
-        ok = said->v[i] >= 1 && (!p->shaped || p->dim[i].dim <= 0 || p->dim[i].dim == said->v[i]);
-    if (!ok)
-        import_wrong(x, 0, "", "--shape does not fit the input '%s', %s is expected", show(x, p->name), wanted_shape(x, p));
-    return ok;
-}
-
-static bool port_type(Import *x, const MPort *p, Type *t)
-{
-    const Ints *said = shape_said(x, p->name);
-    if (said && !fits_said(x, p, said))
-        return false;
-    *t = (Type){.dtype = DT_F32, .rank = said ? said->n : p->rank};
-    bool open = !said && !p->shaped;
-    for (int i = 0; i < t->rank; i++) {
-        const MDim *d = &p->dim[i];
-        const Ints *one = !said && d->dim <= 0 && d->symbol ? shape_said(x, d->symbol) : NULL;
-        t->dim[i] = said ? said->v[i] : d->dim > 0 ? d->dim : one && one->n == 1 ? one->v[0] : i == 0 ? 1 : -1;
-        open |= t->dim[i] < 1;
-    }
-    if (open)
-        import_wrong(x, 0, "", "the input '%s' leaves sizes open: %s gives them", show(x, p->name), wanted_shape(x, p));
-    else if (!type_valid(t))
-        import_wrong(x, 0, "", "the input '%s' is too large: %s", show(x, p->name), type_text(x->arena, t));
-    return !open && type_valid(t);
-}
-
-static bool input_kind(Import *x, const MPort *p)
-{
-    DType d;
-    if (!p->tensor)
-        import_wrong(x, 0, "", "the input '%s' is no tensor", show(x, p->name));
-    else if (!onnx_dtype(p->type, &d) || !dtype_float(d))
-        import_wrong(x, 0, "", "the input '%s' is %s: inputs are floats", show(x, p->name), onnx_type_name(p->type));
-    else if (!text_is_clean(p->name) || !*p->name)
-        import_wrong(x, 0, "", "an input's name, '%s', is not UTF-8 or has control characters", show(x, p->name));
-    else
-        return true;
-    return false;
-}
-
-/* Models of IR version 3 list initializers among their inputs. */
-static void import_inputs(Import *x, Scope *s)
-{
-    const MGraph *g = &x->m->graph;
-    for (int i = 0; i < g->input.n; i++) {
-        const MPort *p = &g->input.v[i];
-        int at = map_get(&s->name, p->name);
-        Type t = {0};
-        if (at >= 0 && (x->val.v[at].k || x->val.v[at].failure >= 0))
-            continue;
-        bool ok = input_kind(x, p) && port_type(x, p, &t);
-        Val *v = import_new(x, s, p->name, 0, "input");
-        if (v && ok && t.rank)
-            v->id = graph_input(x->g, p->name, t, loc_file(x->file));
-        else if (v && ok) { /* a single number is f32[1] to us */
-            v->id = graph_input(x->g, p->name, type_make(DT_F32, 1, (int64_t[]){1}), loc_file(x->file));
-        } else if (v) {
-            v->broken = true;
-        }
-    }
-}
-
-/* ---- outputs ---- */
-
-static bool name_taken(const Graph *g, const char *name)
-{
-    for (int i = 0; i < g->input.n; i++)
-        if (!strcmp(g->value.v[g->input.v[i]].name, name))
-            return true;
-    for (int i = 0; i < g->output.n; i++)
-        if (!strcmp(g->value.v[g->output.v[i]].name, name))
-            return true;
-    return false;
-}
-
-static void import_output(Import *x, Scope *s, const MPort *p, bool *seen, int *todo, int *ntodo)
-{
-    int at = map_get(&s->name, p->name);
-    NodeCall c = {.x = x, .scope = s, .name = p->name, .loc = loc_file(x->file)};
-    if (at < 0) {
-        import_wrong(x, 0, "", "no node makes the output '%s'", show(x, p->name));
-        return;
-    }
-    const Val *v = &x->val.v[at];
-    if (v->broken) {
-        if (!seen[at])
-            seen[todo[(*ntodo)++] = at] = true;
-        return;
-    }
-    if (v->k && !dtype_float(v->k->stored))
-        refuse(&c, NULL, "it is %s, outputs are floats", dtype_name(v->k->stored));
-    ValueId id = c.why ? -1 : v->k ? call_param(&c, v->k, v->k->type.rank, v->k->type.dim) : v->id;
-    const char *name = p->name;
-    while (name_taken(x->g, name))
-        name = arena_printf(x->arena, "%s_out", name);
-    if (id < 0)
-        PUSH(x->arena, &x->unfit, (Failure){0, arena_printf(x->arena, "output '%s'", show(x, p->name)), c.why, c.help});
-    else if (!text_is_clean(name) || !*name)
-        import_wrong(x, 0, "", "an output's name, '%s', is not UTF-8 or has control characters", show(x, p->name));
-    else
-        graph_output(x->g, name, id, loc_file(x->file));
-}
-
-/* What keeps the outputs from being computed: the failures that they depend on, in the order of the nodes. */
-static void import_outputs(Import *x, Scope *s)
-{
-    bool *seen = NEW(x->arena, bool, x->val.n + 1), *counts = NEW(x->arena, bool, x->failure.n + 1);
-    int *todo = NEW(x->arena, int, x->val.n + 1), ntodo = 0;
-    for (int i = 0; i < x->m->graph.output.n; i++)
-        import_output(x, s, &x->m->graph.output.v[i], seen, todo, &ntodo);
-    while (ntodo) {
-        const Val *v = &x->val.v[todo[--ntodo]];
-        if (v->failure >= 0)
-            counts[v->failure] = true;
-        for (int i = 0; v->made && i < v->made->nin; i++) {
-            int at = v->made->in[i];
-            if (at >= 0 && x->val.v[at].broken && !seen[at])
-                seen[todo[ntodo++] = at] = true;
-        }
-    }
-    int n = 0;
-    for (int i = 0; i < x->failure.n; i++)
-        if (counts[i])
-            x->failure.v[n++] = x->failure.v[i];
-    x->failure.n = n;
-    for (int i = 0; i < x->unfit.n; i++)
-        PUSH(x->arena, &x->failure, x->unfit.v[i]);
 }
 
 /* ---- the whole ---- */

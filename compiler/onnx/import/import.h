@@ -147,9 +147,17 @@ ValueId recognize_view(NodeCall *, ValueId); /* a channel shuffle that a reshape
 enum { LEFT_OUT = -2 };
 int import_find(const Scope *, const char *name); /* Import.val, -1: unknown, LEFT_OUT: an operand that a function lacks */
 void import_nodes(Import *, Scope *, const MNode *, int n);
-void import_initializers(Import *, Scope *, const MGraph *);
 Val *import_new(Import *, Scope *, const char *name, int line, const char *what); /* NULL after noting: it is there twice */
 void import_wrong(Import *, int line, const char *what, const char *fmt, ...) PRINTF(4, 5);
+
+void import_fail(Import *, Val *, Failure); /* the value is broken; why NULL: because something before it is */
+const char *import_show(const Import *, const char *name); /* for messages: a long one is cut */
+
+/* ---- ports.c ---- */
+void import_initializers(Import *, Scope *, const MGraph *);
+void import_inputs(Import *, Scope *);
+/* Gives the graph its outputs. Keeps those failures that one depends on, in the order of the nodes. */
+void import_outputs(Import *, Scope *);
 
 /* ---- inline.c ---- */
 const MFunction *find_function(const Model *, const MNode *);
