@@ -22,7 +22,8 @@ static Place place_of(Arena *A, const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
     const char *folder = !slash ? "." : slash == path ? "/" : arena_strndup(A, path, (size_t)(slash - path));
-    return (Place){folder, name, arena_printf(A, "%.*s.safetensors", dot ? (int)(dot - name) : (int)strlen(name), name)};
+    int stem = dot ? (int)(dot - name) : (int)strlen(name);
+    return (Place){folder, name, arena_printf(A, "%.*s.safetensors", stem, name)};
 }
 
 static bool write_weights(Arena *A, const Graph *g, OutDir *dir, const char *name)

@@ -1,5 +1,5 @@
-/* A graph as the text of a spec: a step for every node with the node's name, tensors under their own names. Reading it gives
-   the graph again, but for the names of values. */
+/* A graph as the text of a spec: a step for every node with the node's name, tensors under their own names. Reading
+   it gives the graph again, but for the names of values. */
 #include "spec.h"
 
 #include <ctype.h>
@@ -85,7 +85,8 @@ static const char *value_name(Writer *w, ValueId v)
     if (!w->name[v]) {
         const Value *value = &w->g->value.v[v];
         bool constant = value->kind == VAL_CONST;
-        w->name[v] = fresh(w, arena_printf(w->arena, constant ? "c%d" : "t%d", constant ? ++w->constants : ++w->values));
+        int number = constant ? ++w->constants : ++w->values;
+        w->name[v] = fresh(w, arena_printf(w->arena, "%c%d", constant ? 'c' : 't', number));
     }
     return w->name[v];
 }
@@ -144,7 +145,8 @@ static void put_attr(Writer *w, const Node *n, Attr a, int rank)
     char text[32];
     switch (attr_info[a].kind) {
     case ATTR_INTS: {
-        Ints v = shortened(a, *(const Ints *)is), dv = shortened(a, *(const Ints *)was), kernel = shortened(A_kernel, n->attr.kernel);
+        Ints v = shortened(a, *(const Ints *)is), dv = shortened(a, *(const Ints *)was);
+        Ints kernel = shortened(A_kernel, n->attr.kernel);
         bool absent = a == A_stride && op_is(n->op, P_WINDOW) && same(&v, &kernel);
         if (!absent && !same(&v, &dv) && (v.n || dv.n))
             put_list(w->b, a, &v);

@@ -332,7 +332,8 @@ ValueId call_param(NodeCall *c, const Tensor *t, int rank, const int64_t *dim)
     Import *x = c->x;
     Type type = type_make(DT_F32, rank, dim);
     if (!t || !dtype_float(t->stored))
-        return t ? refuse(c, NULL, "the constant '%s' is %s, floats are expected", t->name, dtype_name(t->stored)), -1 : -1;
+        return t ? refuse(c, NULL, "the constant '%s' is %s, floats are expected", t->name,
+                          dtype_name(t->stored)), -1 : -1;
     if (!type_valid(&type))
         return refuse(c, NULL, "the constant '%s' is %s: nothing is in it", t->name, type_text(x->arena, &type)), -1;
     const char *key = arena_printf(x->arena, "%p %s", t->data, type_text(x->arena, &type));

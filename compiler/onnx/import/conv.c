@@ -104,7 +104,8 @@ static bool conv_operands(NodeCall *c, ValueId in[3], int *nin, int64_t kernel[2
         return refuse(c, "weights have to be constants", "its %s is computed from the input", w ? "bias" : "weight");
     int rank = w->type.rank;
     if ((rank != 3 && rank != 4) || rank != call_type(c, 0).rank)
-        return refuse(c, NULL, "its weight is %s and its input %s: convolutions over one or two dimensions are compiled",
+        return refuse(c, NULL,
+                      "its weight is %s and its input %s: convolutions over one or two dimensions are compiled",
                       type_text(c->x->arena, &w->type), type_text(c->x->arena, (Type[]){call_type(c, 0)}));
     kernel[0] = rank == 4 ? w->type.dim[2] : 1;
     kernel[1] = w->type.dim[rank - 1];

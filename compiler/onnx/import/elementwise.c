@@ -57,7 +57,8 @@ static bool per_channel(const Type *x, const Type *k, int *axis)
     return *axis >= 0;
 }
 
-/* x + k or x * k with k along one dimension: a bias or a scale, and where there is something to add it to, its operand. */
+/* x + k or x * k with k along one dimension: a bias or a scale, and where there is something to add it to, its
+   operand. */
 static bool affine(NodeCall *c, ValueId x, const Tensor *k, bool scale)
 {
     int axis;

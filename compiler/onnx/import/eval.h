@@ -1,7 +1,7 @@
 #ifndef DSQ_ONNX_EVAL_H
 #define DSQ_ONNX_EVAL_H
-/* Nodes of constants: the functions that the rows of eval.c name. All return whether the results were given; a node that
-   they do not know is left to table.c. */
+/* Nodes of constants: the functions that the rows of eval.c name. All return whether the results were given; a node
+   that they do not know is left to table.c. */
 #include "rows.h"
 
 /* eval_numbers.c: element by element, and reductions */

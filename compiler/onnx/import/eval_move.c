@@ -55,7 +55,8 @@ bool eval_slice(NodeCall *c)
         int64_t axis = list[2].v[i], start = list[0].v[i], end = list[1].v[i], step = list[3].v[i];
         if (!slice_range(c, &x->type, &axis, &start, &end, step))
             return false;
-        int64_t room = step > 0 ? end - start : start - end, size = step == INT64_MIN ? INT64_MAX : step < 0 ? -step : step;
+        int64_t room = step > 0 ? end - start : start - end;
+        int64_t size = step == INT64_MIN ? INT64_MAX : step < 0 ? -step : step;
         dim[axis] = room > 0 ? (room - 1) / size + 1 : 0;
         first += room > 0 ? start * stride[axis] : 0;
         stride[axis] = dim[axis] > 1 ? stride[axis] * step : 0;
@@ -197,7 +198,8 @@ bool eval_pad(NodeCall *c)
     bool given;
     double value = 0;
     if (!x || dtype_float(x->stored) || strcmp(call_text(c, "mode", "constant"), "constant") || call_has(c, 3) ||
-        !call_list(c, 1, "pads", &p, &given) || p.n != 2 * x->type.rank || (call_has(c, 2) && !call_scalar_in(c, 2, &value)))
+        !call_list(c, 1, "pads", &p, &given) || p.n != 2 * x->type.rank ||
+        (call_has(c, 2) && !call_scalar_in(c, 2, &value)))
         return false;
     Type out = x->type;
     int64_t stride[MAX_RANK], from = 0;

@@ -1,5 +1,5 @@
-/* The way of a model: its inputs and initializers, its nodes in their order, its outputs; then one message about all that
-   cannot be compiled. */
+/* The way of a model: its inputs and initializers, its nodes in their order, its outputs; then one message about all
+   that cannot be compiled. */
 #include "import.h"
 
 #include <string.h>
@@ -79,8 +79,8 @@ void import_fail(Import *x, Val *v, Failure f)
 
 static const char *full_title(const NodeCall *c)
 {
-    return arena_printf(c->x->arena, "node '%s' (%s, opset %lld)", node_title(c->x, c->scope, c->n), import_show(c->x, c->n->type),
-                        (long long)c->opset);
+    return arena_printf(c->x->arena, "node '%s' (%s, opset %lld)", node_title(c->x, c->scope, c->n),
+                        import_show(c->x, c->n->type), (long long)c->opset);
 }
 
 /* Enters the node's results; without a reason they are broken because an operand is. */
@@ -114,7 +114,7 @@ static const char *unknown(const NodeCall *c)
                  : "dsqc does not know the operator";
 }
 
-/* Is there a row for it? It is asked of nodes whose operands are broken, too: one message lists all there is to list. */
+/* Is there a row for it? Nodes whose operands are broken are asked, too: one message lists all there is to list. */
 static bool find_row(NodeCall *c)
 {
     if (*c->n->domain)
@@ -171,7 +171,8 @@ static void import_node(Import *x, Scope *s, const MNode *n)
     const char *name = *n->name ? n->name : n->nout ? n->out[0] : n->type;
     NodeCall c = {.x = x, .n = n, .scope = s, .opset = s->opset, .loc = {x->file, line, 1, (int)strlen(n->type)},
               .name = node_name(x, s, name), .nin = n->nin,
-              .in = in, .given_k = NEW(x->arena, const Tensor *, n->nout + 1), .given = NEW(x->arena, ValueId, n->nout + 1)};
+              .in = in, .given_k = NEW(x->arena, const Tensor *, n->nout + 1),
+              .given = NEW(x->arena, ValueId, n->nout + 1)};
     for (int i = 0; i < n->nout; i++)
         c.given[i] = -1;
     bool whole = find_operands(&c, in, &undefined);
@@ -243,7 +244,8 @@ static bool shapes_used(const Import *x)
 {
     for (int i = 0; i < x->nshape; i++)
         if (!x->shape_used[i])
-            error_at(loc_file(x->file), "--shape: the model has neither an input nor an open dimension '%s'", x->shape[i].name);
+            error_at(loc_file(x->file), "--shape: the model has neither an input nor an open dimension '%s'",
+                     x->shape[i].name);
     for (int i = 0; i < x->nshape; i++)
         if (!x->shape_used[i])
             return false;
@@ -302,7 +304,8 @@ Spec *onnx_parse(Arena *A, const char *path, const uint8_t *data, size_t n, cons
     spec->name = spec_file_name(A, path);
     Import x = {.arena = A, .m = m, .g = graph_new(A, spec->name), .shape = shape, .nshape = nshape,
                 .shape_used = NEW(A, bool, nshape + 1), .producer = map_new(A), .param = map_new(A),
-                .finite = map_new(A), .steps = ((int64_t)1 << 25) + 32 * (int64_t)n, .budget = ((int64_t)64 << 20) + 4 * (int64_t)n};
+                .finite = map_new(A), .steps = ((int64_t)1 << 25) + 32 * (int64_t)n,
+                .budget = ((int64_t)64 << 20) + 4 * (int64_t)n};
     bool ok = model_parse(m, (Bytes){data, n});
     if (ok) {
         node_lines(&x);
@@ -324,7 +327,8 @@ Spec *onnx_parse(Arena *A, const char *path, const uint8_t *data, size_t n, cons
 bool onnx_known(const char *path)
 {
     char first[3];
-    return text_ends_with(path, ".onnx") || (file_begins(path, first, sizeof first) == 2 && first[0] == 8 && first[1] < 32);
+    return text_ends_with(path, ".onnx") ||
+           (file_begins(path, first, sizeof first) >= 2 && first[0] == 8 && first[1] < 32);
 }
 
 Spec *onnx_read(Arena *A, const char *path, const ModelShape *shape, int nshape)

@@ -1,7 +1,8 @@
 #ifndef DSQ_ONNX_IMPORT_H
 #define DSQ_ONNX_IMPORT_H
-/* An ONNX model on its way into a graph; README.md beside this has the plan. Nodes are taken in their order. A node of
-   constants becomes a constant (eval.c), any other one becomes nodes of ours (table.c and the functions that it names). */
+/* An ONNX model on its way into a graph; README.md beside this has the plan. Nodes are taken in their order. A node
+   of constants becomes a constant (eval.c), any other one becomes nodes of ours (table.c and the functions that it
+   names). */
 #include "../../../ir/graph/graph.h"
 #include "../onnx.h"
 #include "model.h"
@@ -145,9 +146,11 @@ ValueId recognize_view(NodeCall *, ValueId); /* a channel shuffle that a reshape
 
 /* ---- import.c ---- */
 enum { LEFT_OUT = -2 };
-int import_find(const Scope *, const char *name); /* Import.val, -1: unknown, LEFT_OUT: an operand that a function lacks */
+/* Import.val; -1: unknown; LEFT_OUT: an operand that a call of the function leaves out. */
+int import_find(const Scope *, const char *name);
 void import_nodes(Import *, Scope *, const MNode *, int n);
-Val *import_new(Import *, Scope *, const char *name, int line, const char *what); /* NULL after noting: it is there twice */
+/* NULL after noting that there is one of that name. */
+Val *import_new(Import *, Scope *, const char *name, int line, const char *what);
 void import_wrong(Import *, int line, const char *what, const char *fmt, ...) PRINTF(4, 5);
 
 void import_fail(Import *, Val *, Failure); /* the value is broken; why NULL: because something before it is */

@@ -1,5 +1,5 @@
-/* Functions of the model and branches of If whose condition is a constant: their nodes in place of the one that stands for
-   them. */
+/* Functions of the model and branches of If whose condition is a constant: their nodes in place of the one that
+   stands for them. */
 #include "import.h"
 
 #include <string.h>
@@ -21,7 +21,9 @@ static bool deep(NodeCall *c)
 static Scope *inner(NodeCall *c, const Scope *up)
 {
     Scope *s = NEW(c->x->arena, Scope, 1);
-    *s = (Scope){.name = map_new(c->x->arena), .up = up, .prefix = strlen(c->name) < 200 ? arena_printf(c->x->arena, "%s/", c->name) : c->scope->prefix,
+    bool fits = strlen(c->name) < 200;
+    *s = (Scope){.name = map_new(c->x->arena), .up = up,
+                 .prefix = fits ? arena_printf(c->x->arena, "%s/", c->name) : c->scope->prefix,
                  .opset = c->opset, .depth = c->scope->depth + 1, .line = c->loc.line};
     return s;
 }

@@ -1,7 +1,7 @@
 #ifndef DSQ_ONNX_MODEL_H
 #define DSQ_ONNX_MODEL_H
-/* The messages of onnx.proto as views into the file. Names and dimensions are copied; numbers, attributes and inner graphs
-   stay where they lie until somebody asks. Memory is in proportion to the file, bounded by the limits below. */
+/* The messages of onnx.proto as views into the file. Names and dimensions are copied; numbers, attributes and inner
+   graphs stay where they lie until somebody asks. Memory is in proportion to the file. */
 #include "../../../ir/type.h"
 #include "wire.h"
 
@@ -65,8 +65,8 @@ typedef struct Model {
 bool model_parse(Model *, Bytes file);
 bool model_graph(Model *, Bytes msg, MGraph *); /* a branch of If */
 
-/* A TensorProto, its numbers as views where they lie as ours do, else copied. A dimension may be 0. False after a message.
-   Elements that are no numbers leave data NULL, and *why says so. */
+/* A TensorProto, its numbers as views where they lie as ours do, else copied. A dimension may be 0. False after a
+   message. Elements that are no numbers leave data NULL, and *why says so. */
 bool model_tensor(Model *, Bytes msg, Tensor *, const char **why);
 
 /* A text of the file as a string; NULL after a message where it holds a NUL. */

@@ -320,7 +320,8 @@ bool import_expand(NodeCall *c)
         return refuse(c, NULL, "its result has more than %d dimensions", MAX_RANK);
     Type want = type_make(DT_F32, s.n, s.v);
     if (!type_valid(&want) || !broadcast_dims(&t, &want, &out) || !type_valid(&out))
-        return refuse(c, NULL, "%s does not broadcast to the shape %s", type_text(c->x->arena, &t), ints_text(c->x->arena, &s));
+        return refuse(c, NULL, "%s does not broadcast to the shape %s", type_text(c->x->arena, &t),
+                      ints_text(c->x->arena, &s));
     ValueId x = call_in(c, 0);
     if (type_elems(&out) == type_elems(&t))
         return call_give(c, 0, call_reshape(c, x, out.rank, out.dim));
@@ -405,7 +406,8 @@ static bool block_of(NodeCall *c, int64_t *b, const Type *t, bool to_space)
 {
     *b = call_int(c, "blocksize", 0);
     if (t->rank != 4 || *b < 1 || *b > 1 << 15 || (to_space ? t->dim[1] % (*b * *b) : t->dim[2] % *b || t->dim[3] % *b))
-        return refuse(c, NULL, "its input %s does not divide into blocks of %lld", type_text(c->x->arena, t), (long long)*b);
+        return refuse(c, NULL, "its input %s does not divide into blocks of %lld", type_text(c->x->arena, t),
+                      (long long)*b);
     return true;
 }
 
@@ -419,7 +421,8 @@ bool import_depth_to_space(NodeCall *c)
     bool crd = !strcmp(call_text(c, "mode", "DCR"), "CRD");
     const int64_t dcr_dim[6] = {t.dim[0], b, b, rest, h, w}, crd_dim[6] = {t.dim[0], rest, b, b, h, w};
     static const int dcr_perm[6] = {0, 3, 4, 1, 5, 2}, crd_perm[6] = {0, 1, 4, 2, 5, 3};
-    ValueId v = call_transpose(c, call_reshape(c, call_in(c, 0), 6, crd ? crd_dim : dcr_dim), 6, crd ? crd_perm : dcr_perm);
+    ValueId v = call_reshape(c, call_in(c, 0), 6, crd ? crd_dim : dcr_dim);
+    v = call_transpose(c, v, 6, crd ? crd_perm : dcr_perm);
     return call_give(c, 0, call_reshape(c, v, 4, (int64_t[]){t.dim[0], rest, h * b, w * b}));
 }
 

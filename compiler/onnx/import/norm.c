@@ -28,7 +28,8 @@ static const Tensor *numbers(NodeCall *c, int i, int64_t n)
     if (!t)
         refuse(c, "weights have to be constants", "its operand %d is computed from the input", i);
     else if (type_elems(&t->type) != n)
-        refuse(c, NULL, "its operand %d is %s, %lld numbers are expected", i, type_text(c->x->arena, &t->type), (long long)n);
+        refuse(c, NULL, "its operand %d is %s, %lld numbers are expected", i, type_text(c->x->arena, &t->type),
+               (long long)n);
     else
         return t;
     return NULL;
@@ -85,7 +86,8 @@ static const Tensor *of_channels(NodeCall *c, int i, int64_t channels, int64_t g
     const Tensor *t = call_known(c, i);
     if (!t || type_elems(&t->type) == channels || type_elems(&t->type) != groups)
         return numbers(c, i, channels);
-    return konst_view(c, konst_strided(c, t, 2, (int64_t[]){groups, channels / groups}, 0, (int64_t[]){1, 0}), 1, &channels);
+    t = konst_strided(c, t, 2, (int64_t[]){groups, channels / groups}, 0, (int64_t[]){1, 0});
+    return t ? konst_view(c, t, 1, &channels) : NULL;
 }
 
 bool import_group_norm(NodeCall *c)
@@ -187,7 +189,8 @@ bool import_lp_norm(NodeCall *c)
         return call_give(c, 0, call_add(c, OP_l2_normalize, &a, 1, x));
     if (p != 1)
         return refuse(c, NULL, "p is %lld, 1 or 2 is expected", (long long)p);
-    return call_give(c, 0, call_add(c, OP_div, NULL, 2, x, call_add(c, OP_sum, &a, 1, call_add(c, OP_abs, NULL, 1, x))));
+    ValueId norm = call_add(c, OP_sum, &a, 1, call_add(c, OP_abs, NULL, 1, x));
+    return call_give(c, 0, call_add(c, OP_div, NULL, 2, x, norm));
 }
 
 /* (x - mean) / sqrt(mean of squares of that), by axes */

@@ -1,6 +1,7 @@
-/* Operators that exporters spell out, recognized again, so that an import costs what a spec costs. Those that hold in the graph
-   that is being made are matched there (its constants and attributes have one form); gelu and hard_swish are matched in
-   the nodes of the model, whose inner ones need not be operators of ours. What is left over unused is dropped. */
+/* Operators that exporters spell out, recognized again, so that an import costs what a spec costs. Those that hold in
+   the graph that is being made are matched there (its constants and attributes have one form); gelu and hard_swish
+   are matched in the nodes of the model, whose inner ones need not be operators of ours. What is left over unused is
+   dropped. */
 #include "import.h"
 
 #include <float.h>
@@ -388,7 +389,8 @@ ValueId recognize_view(NodeCall *c, ValueId v)
         return v;
     Type x = call_value_type(c, first->in[0]), parts = call_value_type(c, swap->in[0]), y = call_value_type(c, v);
     static const int64_t swapped[] = {0, 2, 1};
-    bool shuffles = type_eq(&x, &y) && x.rank >= 2 && parts.dim[0] == x.dim[0] && parts.dim[1] * parts.dim[2] == x.dim[1];
+    bool shuffles = type_eq(&x, &y) && x.rank >= 2 && parts.dim[0] == x.dim[0] &&
+                    parts.dim[1] * parts.dim[2] == x.dim[1];
     for (int d = 0; d < swap->attr.perm.n; d++)
         shuffles = shuffles && swap->attr.perm.v[d] == (d < 3 ? swapped[d] : d);
     if (!shuffles)

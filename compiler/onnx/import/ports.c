@@ -17,7 +17,8 @@ void import_initializers(Import *x, Scope *s, const MGraph *g)
             continue;
         v->k = why ? NULL : t;
         if (why)
-            import_fail(x, v, (Failure){0, arena_printf(x->arena, "initializer '%s'", import_show(x, t->name)), why, NULL});
+            import_fail(x, v, (Failure){0, arena_printf(x->arena, "initializer '%s'", import_show(x, t->name)), why,
+                                        NULL});
     }
     if (g->sparse)
         import_wrong(x, 0, "", "it has sparse initializers, which are not read");
@@ -42,7 +43,7 @@ static const char *wanted_shape(const Import *x, const MPort *p)
         const MDim *d = &p->dim[i];
         text = d->dim > 0 ? arena_printf(x->arena, "%s%s%lld", text, i ? "," : "", (long long)d->dim)
              : i == 0     ? arena_printf(x->arena, "%s1", text)
-                          : arena_printf(x->arena, "%s%s%s", text, i ? "," : "", d->symbol && *d->symbol ? d->symbol : "?");
+                          : arena_printf(x->arena, "%s,%s", text, d->symbol && *d->symbol ? d->symbol : "?");
     }
     return arena_printf(x->arena, "%s%s'", text, p->shaped ? "" : "1,3,H,W");
 }
@@ -53,7 +54,8 @@ static bool fits_said(Import *x, const MPort *p, const Ints *said)
     for (int i = 0; ok && i < said->n; i++)
         ok = said->v[i] >= 1 && (!p->shaped || p->dim[i].dim <= 0 || p->dim[i].dim == said->v[i]);
     if (!ok)
-        import_wrong(x, 0, "", "--shape does not fit the input '%s', %s is expected", import_show(x, p->name), wanted_shape(x, p));
+        import_wrong(x, 0, "", "--shape does not fit the input '%s', %s is expected", import_show(x, p->name),
+                     wanted_shape(x, p));
     return ok;
 }
 
@@ -71,7 +73,8 @@ static bool port_type(Import *x, const MPort *p, Type *t)
         open |= t->dim[i] < 1;
     }
     if (open)
-        import_wrong(x, 0, "", "the input '%s' leaves sizes open: %s gives them", import_show(x, p->name), wanted_shape(x, p));
+        import_wrong(x, 0, "", "the input '%s' leaves sizes open: %s gives them", import_show(x, p->name),
+                     wanted_shape(x, p));
     else if (!type_valid(t))
         import_wrong(x, 0, "", "the input '%s' is too large: %s", import_show(x, p->name), type_text(x->arena, t));
     return !open && type_valid(t);
@@ -83,9 +86,11 @@ static bool input_kind(Import *x, const MPort *p)
     if (!p->tensor)
         import_wrong(x, 0, "", "the input '%s' is no tensor", import_show(x, p->name));
     else if (!onnx_dtype(p->type, &d) || !dtype_float(d))
-        import_wrong(x, 0, "", "the input '%s' is %s: inputs are floats", import_show(x, p->name), onnx_type_name(p->type));
+        import_wrong(x, 0, "", "the input '%s' is %s: inputs are floats", import_show(x, p->name),
+                     onnx_type_name(p->type));
     else if (!text_is_clean(p->name) || !*p->name)
-        import_wrong(x, 0, "", "an input's name, '%s', is not UTF-8 or has control characters", import_show(x, p->name));
+        import_wrong(x, 0, "", "an input's name, '%s', is not UTF-8 or has control characters",
+                     import_show(x, p->name));
     else
         return true;
     return false;
@@ -147,9 +152,11 @@ static void import_output(Import *x, Scope *s, const MPort *p, bool *seen, int *
     while (name_taken(x->g, name))
         name = arena_printf(x->arena, "%s_out", name);
     if (id < 0)
-        PUSH(x->arena, &x->unfit, (Failure){0, arena_printf(x->arena, "output '%s'", import_show(x, p->name)), c.why, c.help});
+        PUSH(x->arena, &x->unfit,
+             (Failure){0, arena_printf(x->arena, "output '%s'", import_show(x, p->name)), c.why, c.help});
     else if (!text_is_clean(name) || !*name)
-        import_wrong(x, 0, "", "an output's name, '%s', is not UTF-8 or has control characters", import_show(x, p->name));
+        import_wrong(x, 0, "", "an output's name, '%s', is not UTF-8 or has control characters",
+                     import_show(x, p->name));
     else
         graph_output(x->g, name, id, loc_file(x->file));
 }

@@ -69,7 +69,8 @@ bool import_resize(NodeCall *c)
     bool same = true, plain = t.rank == 3 || t.rank == 4;
     for (int d = 0; d < t.rank; d++) {
         same = same && factor[d] == 1;
-        plain = plain && (d < 2 ? factor[d] == 1 : factor[d] == floor(factor[d]) && factor[d] >= 1 && factor[d] <= 1 << 20);
+        bool whole = factor[d] == floor(factor[d]) && factor[d] >= 1 && factor[d] <= 1 << 20;
+        plain = plain && (d < 2 ? factor[d] == 1 : whole);
     }
     if (same)
         return import_identity(c);

@@ -20,8 +20,8 @@ ImportFn import_concat, import_split, import_slice, import_reshape, import_flatt
     import_gather;
 /* resize.c */
 ImportFn import_resize;
-/* Counts an axis or index from the front; of a slice, start and end, too, clipped to the dimension (end -1: before the first
-   one). False after refusing. */
+/* Counts an axis or index from the front; of a slice, start and end, too, clipped to the dimension (end -1: before
+   the first one). False after refusing. */
 bool wrap_axis(NodeCall *, int64_t *axis, int64_t rank);
 bool slice_lists(NodeCall *, Ints list[4]); /* starts, ends, axes, steps */
 bool slice_range(NodeCall *, const Type *, int64_t *axis, int64_t *start, int64_t *end, int64_t step);

@@ -1,5 +1,5 @@
-/* The operators of ONNX: a row for each and for each opset from which on it means something else. What only constants go
-   into is eval.c's. */
+/* The operators of ONNX: a row for each and for each opset from which on it means something else. What only constants
+   go into is eval.c's. */
 #include "rows.h"
 
 #include <string.h>
@@ -89,7 +89,8 @@ static const Row rows[] = {
     {"ReduceL2", 1, import_reduce_l2, 0, NULL, NULL},
     {"ReduceSumSquare", 1, import_reduce_square, 0, NULL, NULL},
     LACKS("ReduceProd", NO_OPERATOR), LACKS("ReduceLogSum", NO_OPERATOR), LACKS("ReduceLogSumExp", NO_OPERATOR),
-    LACKS("ArgMax", NO_OPERATOR), LACKS("ArgMin", NO_OPERATOR), LACKS("TopK", NO_OPERATOR), LACKS("CumSum", NO_OPERATOR),
+    LACKS("ArgMax", NO_OPERATOR), LACKS("ArgMin", NO_OPERATOR), LACKS("TopK", NO_OPERATOR),
+    LACKS("CumSum", NO_OPERATOR),
     LACKS("LpPool", NO_OPERATOR), LACKS("GlobalLpPool", NO_OPERATOR), LACKS("MaxRoiPool", NO_OPERATOR),
     LACKS("RoiAlign", NO_OPERATOR), LACKS("MaxUnpool", NO_OPERATOR),
 
