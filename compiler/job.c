@@ -454,6 +454,8 @@ bool job_read(Job *j)
     if (!source || !fits_memory(j, weights_random_source(source)) || !job_holds(j, bytes) ||
         !weights_bind(j->arena, j->spec->graph, source, &use, &j->weights))
         return false;
+    if (j->spec->model) /* the numbers came with it */
+        memcpy(j->weights.sha256, j->spec->sha256, sizeof j->weights.sha256);
     j->spec->graph->flush_to_zero = o->flush_to_zero;
     j->written = j->spec->graph;
     return read_schedules(j);

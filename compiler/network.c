@@ -33,9 +33,12 @@ static Spec *read_model(Arena *A, const char *path, const Options *o)
     Loc at = loc_file(diag_file(path, NULL, 0));
     if (o->set.n)
         error_at(at, "--set is for specs: a model has no parameters (--shape settles sizes that it leaves open)");
-    if (o->weights)
-        error_at(at, "--weights is for specs: a model holds its weights; 'dsqc import' makes a spec of it");
-    bool ok = !o->set.n && !o->weights;
+    const char *weights = o->weights          ? "--weights"
+                        : o->weights_prefix ? "--weights-prefix"
+                        : o->weights_extra  ? "--weights-extra" : NULL;
+    if (weights)
+        error_at(at, "%s is for specs: a model holds its weights; 'dsqc import' makes a spec of it", weights);
+    bool ok = !o->set.n && !weights;
     for (int i = 0; i < o->shape.n; i++)
         ok = read_shape(A, o->shape.v[i], &shape[i]) && ok;
     return ok ? onnx_read(A, path, shape, o->shape.n) : NULL;

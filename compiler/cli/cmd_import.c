@@ -56,6 +56,21 @@ static bool write_spec(Arena *A, const Spec *s, const Place *p)
     return ok && outdir_commit(dir);
 }
 
+/* A file of weights may be all that somebody has of a training: only one that an import has made is replaced. */
+static bool may_replace(Arena *A, const Spec *s, const Place *p)
+{
+    static const char ours[] = "# Made by 'dsqc import'";
+    char begins[sizeof ours];
+    const char *path = arena_printf(A, "%s/%s", p->folder, p->weights);
+    bool there = file_begins(path, begins, sizeof begins) >= 0;
+    file_begins(arena_printf(A, "%s/%s", p->folder, p->spec), begins, sizeof begins);
+    if (!there || !spec_has_tensors(s->graph) || !strcmp(begins, ours))
+        return true;
+    error_at(loc_file(diag_file(path, NULL, 0)),
+             "it is there, and no import has made it: choose another name for the spec");
+    return false;
+}
+
 int cmd_import(Arena *A, const Options *o)
 {
     if (!o->output || !strcmp(o->output, "-"))
@@ -65,7 +80,7 @@ int cmd_import(Arena *A, const Options *o)
     if (s && !ok)
         error_at(loc_file(diag_file(o->file, NULL, 0)), "this is a spec already");
     Place p = place_of(A, o->output);
-    ok = ok && write_spec(A, s, &p);
+    ok = ok && may_replace(A, s, &p) && write_spec(A, s, &p);
     if (ok && !o->quiet)
         fprintf(stderr, "%s: %s -> %s\n", s->name, plural(A, s->graph->node.n, "step"), o->output);
     spec_close(s);

@@ -3,6 +3,7 @@
 it that gives it, too; torchvision's exports agree with PyTorch and cost what the bundled specs cost; patterns, names, shapes."""
 import os
 import re
+import struct
 import subprocess
 import sys
 import warnings
@@ -228,6 +229,88 @@ def inner():
             raise Wrong('steps are %s' % got)
 
 
+def forms():
+    """The same numbers in every form that a tensor may have."""
+    values = [0.5, -1.25, 2.0, 0.0, 1.5]
+    f4, f2 = [struct.pack('<f', v) for v in values], [struct.pack('<e', v) for v in values]
+    half = [int.from_bytes(v, 'little') for v in f2]
+    entry = lambda k, v: pb.field(13, pb.field(1, k) + pb.field(2, v))
+    beside = pb.field(1, 5) + pb.field(2, 1) + pb.field(8, 'k') + pb.field(14, 1) + entry('location', 'k.bin') + entry('offset', '4')
+    with open(WORK + '/k.bin', 'wb') as f:
+        f.write(b'1234' + b''.join(f4))
+    of = [pb.tensor('k', [5], b''.join(f4)), pb.typed('k', [5], 4, f4, pb.FLOAT, True),
+          pb.typed('k', [5], 4, f4, pb.FLOAT, False), beside, pb.tensor('k', [5], b''.join(f2), pb.FLOAT16),
+          pb.typed('k', [5], 5, half, pb.FLOAT16, True), pb.typed('k', [5], 5, half, pb.FLOAT16, False),
+          pb.tensor('k', [5], b''.join(struct.pack('<d', v) for v in values), 11)]
+    nodes = [N('Reshape', ['x', 's'], ['r']), N('Mul', ['r', 'k'], ['y'])]
+    shapes = [I('s', [-1, 5])] + [pb.typed('s', [2], 7, [-1, 5], pb.INT64, packed) for packed in (True, False)]
+    programs = {loops(write(nodes, [t, s], X)) for t in of for s in shapes[:1]}
+    programs |= {loops(write(nodes, [of[0], s], X)) for s in shapes}
+    if len(programs) != 1 or 'f32[5] align' not in next(iter(programs)):
+        raise Wrong('%d programs' % len(programs))
+    want = dsqc('compile', write(nodes, [of[0], shapes[0]], X), '-q', '--emit=graph', '-o', '-')
+    got = [dsqc('compile', write(nodes, [t, shapes[0]], X), '-q', '--emit=graph', '-o', '-') for t in of]
+    if any(text != want for text in got):
+        raise Wrong('other numbers')
+    dsqc('import', write(nodes, [of[4], shapes[0]], X), '-o', WORK + '/h.yaml', '-q')
+    with open(WORK + '/h.safetensors', 'rb') as f:
+        if b'"dtype":"F16"' not in f.read().replace(b' ', b''):
+            raise Wrong('halves are not kept')
+
+
+I, F = pb.ints, pb.floats
+# What moved from an attribute to an operand, or may be said in two ways: (opset, nodes, tensors) twice, and the steps.
+OPSETS = {
+    'Clip': ((6, [N('Clip', ['x'], ['y'], min=0.0, max=6.0)], []),
+             (11, [N('Clip', ['x', 'a', 'b'], ['y'])], [number('a', 0), number('b', 6)]), 'relu6'),
+    'Pad': ((2, [N('Pad', ['x'], ['y'], pads=[0, 0, 1, 0, 0, 0, 0, 2])], []),
+            (18, [N('Pad', ['x', 'p', '', 'ax'], ['y'])], [I('p', [1, 0, 0, 2]), I('ax', [2, -1])]), 'pad'),
+    'Slice': ((9, [N('Slice', ['x'], ['y'], starts=[1], ends=[3], axes=[1])], []),
+              (10, [N('Slice', ['x', 's', 'e', 'a'], ['y'])], [I('s', [-3]), I('e', [-1]), I('a', [1])]), 'slice'),
+    'Squeeze': ((11, [N('ReduceMax', ['x'], ['m'], axes=[1]), N('Squeeze', ['m'], ['y'], axes=[1])], []),
+                (18, [N('ReduceMax', ['x', 'a'], ['m']), N('Squeeze', ['m', 'a'], ['y'])], [I('a', [1])]), 'max reshape'),
+    'Split': ((11, [N('Split', ['x'], ['p', 'q'], axis=1, split=[2, 2]), N('Add', ['p', 'q'], ['y'])], []),
+              (13, [N('Split', ['x', 's'], ['p', 'q'], axis=1), N('Add', ['p', 'q'], ['y'])], [I('s', [2, 2])]), 'split add'),
+    'Softmax': ((11, [N('Softmax', ['x'], ['y'], axis=3)], []), (13, [N('Softmax', ['x'], ['y'])], []), 'softmax'),
+    'Upsample': ((7, [N('Upsample', ['x'], ['y'], mode='nearest', scales=(7, struct.pack('<4f', 1, 1, 2, 3)))], []),
+                 (13, [N('Resize', ['x', '', '', 's'], ['y'], coordinate_transformation_mode='asymmetric',
+                         nearest_mode='floor')], [I('s', [2, 4, 6, 15])]), 'upsample'),
+    'Dropout': ((7, [N('Dropout', ['x'], ['d'], ratio=0.5), N('Relu', ['d'], ['y'])], []),
+                (13, [N('Dropout', ['x', 'r', 't'], ['d']), N('Relu', ['d'], ['y'])],
+                 [number('r', 0.5), pb.tensor('t', [], b'\0', pb.BOOL)]), 'relu'),
+    'Reshape': ((5, [N('Reshape', ['x', 's'], ['y'])], [I('s', [0, -1])]), (13, [N('Flatten', ['x'], ['y'])], []), 'reshape'),
+    'Conv of one dimension': ((11, [N('Reshape', ['x', 's'], ['r']), N('Conv', ['r', 'w'], ['y'], auto_pad='SAME_UPPER')],
+                               [I('s', [2, 4, 15]), F('w', 3, 4, 2)]),
+                              (11, [N('Reshape', ['x', 's'], ['r']), N('Conv', ['r', 'w'], ['y'], pads=[0, 1])],
+                               [I('s', [2, 4, 15]), F('w', 3, 4, 2)]), 'reshape reshape conv2d reshape'),
+    'ConvTranspose': ((11, [N('ConvTranspose', ['x', 'w'], ['y'], strides=[2, 2], output_shape=[6, 10])], [F('w', 4, 3, 3, 3)]),
+                      (11, [N('ConvTranspose', ['x', 'w'], ['y'], strides=[2, 2], pads=[1, 1, 0, 0])], [F('w', 4, 3, 3, 3)]),
+                      'conv_transpose2d'),
+    'Gemm': ((7, [N('Flatten', ['x'], ['f']), N('Gemm', ['f', 'w', 'b'], ['y'], transB=1)], [F('w', 3, 60), F('b', 3)]),
+             (13, [N('Flatten', ['x'], ['f']), N('Transpose', ['w'], ['t']), N('MatMul', ['f', 't'], ['m']),
+                   N('Add', ['b', 'm'], ['y'])], [F('w', 3, 60), F('b', 3)]), 'reshape linear'),
+}
+
+
+def opsets(one, other, want):
+    programs = []
+    for opset, nodes, tensors in (one, other):
+        path = write(nodes, tensors, X, opset=opset)
+        got = steps(path)
+        if got != want.split():
+            raise Wrong('opset %d: steps are %s' % (opset, ' '.join(got)))
+        programs.append(re.sub(r'@k\d+_\w+', '@k', loops(path)))
+    if programs[0] != programs[1]:
+        raise Wrong('opsets %d and %d give other programs' % (one[0], other[0]))
+
+
+def old():
+    """IR version 3: initializers are inputs, too."""
+    nodes, k = [N('Mul', ['x', 'k'], ['y'])], pb.floats('k', 5)
+    if loops(write(nodes, [k], X)) != loops(write(nodes, [k], [('k', [5])] + X)):
+        raise Wrong('another program')
+
+
 def options():
     path = write([N('Relu', ['x'], ['y'])], [], X)
     for words, want in ((['info', path, '--weights=random:1'], 'a model holds its weights'), (['info', path, '--set=a=1'], 'a model has no parameters'),
@@ -235,6 +318,15 @@ def options():
                         (['import', 'specs/tiny/square.yaml', '-o', WORK + '/s.yaml'], 'this is a spec already'), (['import', path], '-o SPEC.yaml')):
         if want not in dsqc(*words, fails=True):
             raise Wrong('"%s" is not said' % want)
+    kept = WORK + '/kept.safetensors'
+    with open(kept, 'wb') as f:
+        f.write(b'mine')
+    path = write([N('Mul', ['x', 'k'], ['y'])], [pb.floats('k', 5)], X)
+    if 'no import has made it' not in dsqc('import', path, '-o', WORK + '/kept.yaml', fails=True):
+        raise Wrong('weights of somebody else are replaced')
+    os.remove(kept)
+    for _ in range(2):
+        dsqc('import', path, '-o', WORK + '/kept.yaml', '-q')
 
 
 def main():
@@ -242,7 +334,9 @@ def main():
         case(' '.join([name] + [str(v) for v in params.values()]) + ' there and back', there_and_back, name, params)
     for name, args in PATTERNS.items():
         case('recognizes ' + name, pattern, *args)
-    for f in (shapes, messages, names, inner, options):
+    for name, args in OPSETS.items():
+        case('both forms of ' + name, opsets, *args)
+    for f in (shapes, messages, names, inner, forms, old, options):
         case(f.__name__, f)
     torchvision_models()
     return failed

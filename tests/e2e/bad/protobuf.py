@@ -28,6 +28,14 @@ def tensor(name, dims, data, kind=FLOAT):
     return b"".join(field(1, d) for d in dims) + field(2, kind) + field(8, name) + field(9, data)
 
 
+def typed(name, dims, number, values, kind, packed):
+    """Numbers in a typed field: fixed ones as bytes of 4, others as varints."""
+    raw = [v if isinstance(v, bytes) else varint(v) for v in values]
+    wire = 5 if isinstance(values[0], bytes) else 0
+    data = field(number, b"".join(raw)) if packed else b"".join(varint(number << 3 | wire) + r for r in raw)
+    return b"".join(field(1, d) for d in dims) + field(2, kind) + field(8, name) + data
+
+
 def floats(name, *dims):
     n = 1
     for d in dims:
