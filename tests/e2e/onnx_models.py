@@ -217,6 +217,35 @@ def names():
             raise Wrong('the header has other names')
 
 
+def quoted():
+    """What a spec has to quote comes back as it was."""
+    path = write([N('Mul', ['x', "it's {$w}: #1"], ['a'], "a 'b' $c"), N('Add', ['a', '$'], ['b'], 'true'), N('Relu', ['b'], ['y'], '- {}')],
+                 [pb.floats("it's {$w}: #1", 5), number('$', 2)], X)
+    dsqc('import', path, '-o', WORK + '/quoted.yaml', '-q')
+    graph = lambda of: re.sub(r' +;.*', '', dsqc('compile', of, '-q', '--stop-after=canonicalize', '--emit=graph', '-o', '-').split('{', 1)[1])
+    if graph(path) != graph(WORK + '/quoted.yaml'):
+        raise Wrong('%s\n%s' % (graph(path), graph(WORK + '/quoted.yaml')))
+
+
+def outside():
+    """Data beside the model are read, data elsewhere are not, whatever leads there."""
+    os.makedirs(WORK + '/in/side', exist_ok=True)
+    for path in ('/k.bin', '/in/k.bin', '/in/side/k.bin'):
+        with open(WORK + path, 'wb') as f:
+            f.write(bytes(20))
+    for link, to in (('/in/link', WORK + '/k.bin'), ('/in/near', 'side/k.bin')):
+        if not os.path.islink(WORK + link):
+            os.symlink(to, WORK + link)
+    entry = lambda k, v: pb.field(13, pb.field(1, k) + pb.field(2, v))
+    for location, good in (('k.bin', True), ('side/k.bin', True), ('near', True), ('../k.bin', False), ('side/../../k.bin', False),
+                           ('link', False), (WORK + '/in/k.bin', False)):
+        k = pb.field(1, 5) + pb.field(2, 1) + pb.field(8, 'k') + pb.field(14, 1) + entry('location', location)
+        os.rename(write([N('Mul', ['x', 'k'], ['y'])], [k], X), WORK + '/in/p.onnx')
+        text = dsqc('info', WORK + '/in/p.onnx', fails=not good)
+        if not good and "tensor 'k': its external data, '%s', lie outside the model's folder" % location not in text:
+            raise Wrong('%s: %s' % (location, text))
+
+
 def inner():
     """A function of the model with an attribute of its own, and a branch that reads from outside."""
     fn = pb.field(25, pb.field(1, 'f') + pb.field(10, 'd') + pb.field(4, 'a') + pb.field(5, 'b') + pb.field(6, 'k')
@@ -336,7 +365,7 @@ def main():
         case('recognizes ' + name, pattern, *args)
     for name, args in OPSETS.items():
         case('both forms of ' + name, opsets, *args)
-    for f in (shapes, messages, names, inner, forms, old, options):
+    for f in (shapes, messages, names, quoted, inner, forms, outside, old, options):
         case(f.__name__, f)
     torchvision_models()
     return failed
