@@ -123,7 +123,7 @@ $(B)/onnx.pb-c.o: $(B)/onnx.pb-c.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_C) -c -o $@ $<
 
-$(patsubst %.c,$(B)/%.o,$(wildcard compiler/onnx/*.c)): | $(B)/onnx.pb-c.h
+$(patsubst %.c,$(B)/%.o,$(wildcard compiler/onnx/export/*.c)): | $(B)/onnx.pb-c.h
 
 # ---- tests: tests/unit/*/test_X.c defines suite_X ----
 $(B)/tests/suites.def: $(UNIT)
@@ -252,7 +252,7 @@ $(B)/dsqc-ops.7: compiler/share/man.sh $(B)/dsqc
 	$(Q)sh compiler/share/man.sh $(B)/dsqc operators > $@.tmp && mv $@.tmp $@
 
 SHARE := $(DESTDIR)$(PREFIX)/share
-PAGES := README.md HACKING.md specs/README.md runtime_min/README.md compiler/tune/README.md tests/bench/README.md \
+PAGES := README.md HACKING.md specs/README.md runtime_min/README.md compiler/tune/README.md compiler/onnx/README.md tests/bench/README.md \
     tests/bench/speed.svg compiler/share/overview.svg ir/README.md backends/README.md backends/threads.svg passes/README.md \
     $(wildcard passes/*/README.md passes/*/*.svg)
 install: $(B)/dsqc $(B)/dsqc.1 $(B)/dsqc-ops.7

@@ -29,7 +29,7 @@ bool job_read(Job *j)
 {
     double t = now_ms();
     bool ok = job_read_rules(j) &&    /* passes/rules/: rewrite rules of --rules, and the bundled ones */
-              job_read_spec(j) &&     /* compiler/spec/: YAML, modules expanded, shapes inferred: a graph */
+              job_read_spec(j) &&     /* compiler/network.c: a spec (spec/) or a model (onnx/): a graph */
               job_bind_weights(j) &&  /* compiler/weights/: a file is mapped, its tensors are the graph's constants */
               job_read_schedules(j);  /* compiler/tune/schedule_file.c: --schedule, in place of the cost model */
     stage_done(j, "spec and weights", &t);

@@ -154,4 +154,5 @@ int job_open(Job *j, Arena *A, const Options *o)
 void job_close(Job *j)
 {
     weights_close(&j->weights);
+    spec_close(j->spec);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../passes/rules/rules.h"
+#include "network.h"
 #include "tune/schedule_file.h"
 
 bool job_read_rules(Job *j)
@@ -16,14 +17,8 @@ bool job_read_rules(Job *j)
 
 bool job_read_spec(Job *j)
 {
-    const TextList *given = &j->opt->set;
-    Param *set = NEW(j->arena, Param, given->n);
-    for (int i = 0; i < given->n; i++) {
-        size_t n = strcspn(given->v[i], "=");
-        set[i] = (Param){arena_strndup(j->arena, given->v[i], n), given->v[i] + n + 1};
-    }
     const char *libdir = spec_libdir(j->arena), *path = spec_find(j->arena, j->opt->file, libdir);
-    j->spec = path ? spec_load(j->arena, path, set, given->n, libdir) : NULL;
+    j->spec = path ? network_read(j->arena, path, j->opt, libdir) : NULL;
     return j->spec;
 }
 
@@ -63,6 +58,8 @@ bool job_bind_weights(Job *j)
     if (!source || !job_fits_memory(j, weights_random_source(source)) || !job_holds(j, bytes) ||
         !weights_bind(j->arena, g, source, &use, &j->weights))
         return false;
+    if (j->spec->model) /* the numbers came with it */
+        memcpy(j->weights.sha256, j->spec->sha256, sizeof j->weights.sha256);
     g->flush_to_zero = o->flush_to_zero;
     j->written = g;
     return true;

@@ -13,6 +13,7 @@
     X(explore, "SPEC", "what each pass buys, as a table and as a page for the browser")                                \
     X(info, "SPEC", "inputs, outputs, parameters, MACs, flash and RAM per layer")                                      \
     X(export, "SPEC", "write the network with its weights as an ONNX model")                                           \
+    X(import, "MODEL", "make a spec of an ONNX model, with its weights beside it")                                     \
     X(opt, "FILE.dsq", "textual IR in, passes run, textual IR out")                                                    \
     X(schema, "", "JSON Schema of the spec format")
 enum {
@@ -43,7 +44,7 @@ typedef double OptCType_REAL;
 typedef struct Options {
     int command;             /* CMD_x */
     const char *file;        /* the operand; "-": standard input */
-    OptCType_LIST set, inputs, outputs, rules;
+    OptCType_LIST set, shape, inputs, outputs, rules;
     OptCType_TEXT weights, weights_prefix, output, report, target, triple, cpu, features, passes, disable_pass,
         print_ir_after, stop_after, html, schedule;
     OptCType_CHOICE weights_as, weights_extra, engine, backend, winograd;

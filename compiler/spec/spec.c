@@ -11,8 +11,7 @@
 
 /* ---- the name ---- */
 
-/* The file's name without folder and ending, as an identifier. */
-static const char *default_name(Arena *a, const char *path)
+const char *spec_file_name(Arena *a, const char *path)
 {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *why;
     size_t n = strcspn(base, ".");
@@ -31,7 +30,7 @@ static bool read_name(const Cx *cx, const Yaml *y, const char *path)
     Spec *spec = cx->s->spec;
     const char *why, *want = y ? eval_text(cx, y) : NULL;
     if (!y)
-        spec->name = default_name(cx->s->arena, path);
+        spec->name = spec_file_name(cx->s->arena, path);
     if (!y || !want)
         return !y;
     if (!spec_identifier(want) || *want == '_' || strlen(want) > 64) {
@@ -180,4 +179,12 @@ Spec *spec_load(Arena *a, const char *path, const Param *set, int nset, const ch
     size_t n;
     char *text = read_file(a, path, SPEC_BYTES, &n);
     return text ? spec_parse(a, path, text, n, set, nset, libdir) : NULL;
+}
+
+void spec_close(Spec *s)
+{
+    for (int i = 0; s && i < s->mapped.n; i++)
+        unmap_file(s->mapped.v[i].p, s->mapped.v[i].n);
+    if (s)
+        s->mapped.n = 0;
 }

@@ -9,6 +9,9 @@ typedef struct InputSpec { const char *name; Type type; double mean[4], std[4]; 
 
 typedef struct Param { const char *name, *value; } Param; /* --set name=value */
 
+/* --shape NAME=1,3,224,224: the sizes of an input of a model, or of a dimension that the model calls so. */
+typedef struct ModelShape { const char *name; Ints dim; } ModelShape;
+
 /* The file in dir that was probably meant: the same name with .yaml or .yml, or the nearest name. As one would write
    it; NULL: there is none. */
 const char *spec_near_file(Arena *, const char *dir, const char *name);
@@ -19,7 +22,10 @@ typedef struct Spec {
     const char *const *labels; int nlabels; /* NULL, 0 where the spec has none */
     const char *weights;         /* path resolved beside the spec, or "random:SEED", or NULL */
     uint8_t sha256[32];          /* over the spec, every file that it included, and the parameters set */
+    bool model;                  /* read from a model, with all its numbers; they are views into `mapped` */
+    VEC(struct Mapped { const uint8_t *p; size_t n; }) mapped;
 } Spec;
+void spec_close(Spec *); /* the numbers of a model must not be read any more. NULL is none */
 
 /* Reads path ("-": standard input). NULL after errors. libdir: the installed specs/, where included files are looked
    for if they are not beside the including file. */
@@ -31,6 +37,15 @@ Spec *spec_parse(Arena *, const char *name, const char *text, size_t n, const Pa
 const char *spec_libdir(Arena *);
 /* The file that name means: itself, or, such as "resnet18", the spec of that name in libdir. NULL after a message. */
 const char *spec_find(Arena *, const char *name, const char *libdir);
+/* A file's name without folder and ending, as the name of a model. */
+const char *spec_file_name(Arena *, const char *path);
+/* A name that an input or output of a spec may have: a C identifier that no keyword takes. */
+bool c_port_name(const char *);
+/* The graph of s as the text of a spec that gives it again. from: what its first line says; weights: the file, NULL: it
+   has none. (spec_write.c) */
+void spec_write(Arena *, Buf *, const Spec *s, const char *from, const char *weights);
+bool spec_keeps(const Graph *, ValueId); /* a constant that the weights file of such a spec holds */
+bool spec_has_tensors(const Graph *);    /* whether it holds any */
 /* JSON Schema (draft 2020-12) of the spec format, generated from the operator and attribute tables. */
 void spec_schema(Buf *);
 #endif

@@ -6,14 +6,14 @@
 #include <string.h>
 
 /* Of an input or an output, which the text of loops names as C does. */
-static bool c_name(const char *s)
+bool c_port_name(const char *s)
 {
     return name_valid(s) && strcmp(s, "arena") && strlen(s) <= 64 && strncmp(s, "dsq_", 4) && s[0] != '_';
 }
 
 static bool check_c_name(const Cx *cx, const char *what, const char *name, Loc loc)
 {
-    if (c_name(name))
+    if (c_port_name(name))
         return true;
     spec_error(cx, loc, NULL, "%s must be a C identifier that no keyword or 'arena' takes, found %s", what,
                spec_show(cx->s->arena, name));

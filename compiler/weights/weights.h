@@ -1,6 +1,7 @@
 #ifndef DSQ_WEIGHTS_H
 #define DSQ_WEIGHTS_H
 /* Binds the constants of a graph to the numbers of a weights file, or to random ones. */
+#include "../../ir/base/files.h"
 #include "../../ir/graph/graph.h"
 
 typedef struct WeightFile WeightFile; /* an opened file: names, types, views into its mapping */
@@ -26,4 +27,6 @@ bool weights_check(const Graph *, int file);
    rank say what it is: weights are normal with variance 2 / fan-in (He), batch norm weights lie in [0.25, 0.75),
    running_var in [0.5, 1.5), biases and running_mean are small. */
 void weights_random(Arena *, Tensor *, uint64_t seed);
+/* Tensors with numbers as a .safetensors file, in that order. False after a message. */
+bool safetensors_write(OutFile *, const Tensor *const *, int n);
 #endif

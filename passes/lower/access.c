@@ -25,6 +25,8 @@ static char *identifier(Arena *A, const char *name, size_t n)
 static const char *buffer_name(Lower *l, const char *name)
 {
     const char *s = identifier(l->A, name, strlen(name));
+    if (!name_valid(s) || !strcmp(s, "arena")) /* a word of C, or of the text of loops */
+        s = arena_printf(l->A, "%s_v", s);
     const char *unique = s;
     int suffix = (int)imax(0, dict_get(&l->names, s)); /* the last one that was taken */
     while (dict_get(&l->names, unique) >= 0)

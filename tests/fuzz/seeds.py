@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seed corpora of the fuzz targets: seeds.py DIR makes DIR/safetensors and DIR/npy."""
+"""Writes the seed corpora of the fuzz targets: seeds.py DIR makes DIR/safetensors, DIR/npy and DIR/onnx."""
 import base64
 import io
 import json
@@ -8,6 +8,10 @@ import struct
 import sys
 import zipfile
 import zlib
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e" / "bad"))
+import protobuf as pb  # noqa: E402
 
 GREY_JPEG = (  # 8x8
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAFA3PEY8MlBGQUZaVVBfeMiCeG5uePWvuZHI////////////////////////////////"
@@ -54,7 +58,36 @@ def png(colour, depth, w, h, row, interlace=0):
             + chunk(b"IDAT", zlib.compress((b"\0" + row) * h)) + chunk(b"IEND", b""))
 
 
+def onnx_shapes():
+    """Shapes computed from shapes, and constants."""
+    nodes = [pb.node("Shape", ["x"], ["s"]), pb.node("Gather", ["s", "zero"], ["n"]), pb.node("Concat", ["n", "rest"], ["t"], axis=0),
+             pb.node("Reshape", ["x", "t"], ["f"]), pb.node("Slice", ["f", "zero", "two", "one", "one"], ["p"]),
+             pb.node("Tile", ["p", "rep"], ["q"]), pb.node("Resize", ["x", "", "", "size"], ["u"]), pb.node("ReduceMean", ["u"], ["m"], axes=[2, 3], keepdims=0),
+             pb.node("Softmax", ["q"], ["y"]), pb.node("Range", ["zero0", "five0", "one0"], ["r"]), pb.node("ConstantOfShape", ["two"], ["k"]),
+             pb.node("Pad", ["m", "pads"], ["z"])]
+    one = lambda name, v: pb.tensor(name, [], [v], pb.INT64)
+    tensors = [pb.ints("zero", [0]), pb.ints("rest", [-1]), pb.ints("two", [2]), pb.ints("one", [1]), pb.ints("rep", [1, 3]),
+               pb.ints("size", [1, 2, 6, 6]), one("zero0", 0), one("five0", 5), one("one0", 1), pb.ints("pads", [0, 1, 0, -1])]
+    return pb.model(pb.graph(nodes, tensors, [pb.port("x", ["N", 2, 3, 3])], [pb.port("y", [1, 6]), pb.port("z", [1, 2])]), 13)
+
+
+def onnx_inner():
+    """A function with an attribute, a branch, and patterns."""
+    fn = pb.field(25, pb.field(1, "f") + pb.field(10, "d") + pb.field(4, "a") + pb.field(5, "b") + pb.field(6, "k")
+                  + pb.field(7, pb.field(1, "a") + pb.field(2, "b") + pb.field(4, "LeakyRelu") + pb.field(5, pb.field(1, "alpha") + pb.field(21, "k"))))
+    then = pb.graph([pb.node("Relu", ["h"], ["o"])], outputs=[pb.port("o", [1, 4])])
+    nodes = [pb.node("f", ["x"], ["h"], domain="d", k=0.1), pb.node("If", ["yes"], ["i"], then_branch=(6, then), else_branch=(6, then)),
+             pb.node("Div", ["i", "root"], ["e1"]), pb.node("Erf", ["e1"], ["e2"]), pb.node("Add", ["e2", "one"], ["e3"]),
+             pb.node("Mul", ["i", "e3"], ["e4"]), pb.node("Mul", ["e4", "half"], ["y"])]
+    number = lambda name, v: pb.tensor(name, [], [v])
+    tensors = [pb.tensor("yes", [], b"\1", pb.BOOL), number("root", 2 ** 0.5), number("one", 1.0), number("half", 0.5)]
+    return pb.model(pb.graph(nodes, tensors, [pb.port("x", [1, 4])], [pb.port("y", [1, 4])]), 17, fn)
+
+
 def seeds():
+    yield "onnx/plain", pb.model(pb.graph(**pb.parts()))
+    yield "onnx/shapes", onnx_shapes()
+    yield "onnx/inner", onnx_inner()
     six = struct.pack("<6f", *range(6))
     yield "safetensors/f32", safetensors([("fc.weight", "F32", [2, 3], six), ("fc.bias", "F16", [2], b"\0\x3c\0\0")])
     yield "safetensors/scalar", safetensors([("n", "I64", [], bytes(8)), ("e", "U8", [0], b""), ("b", "BF16", [1], b"ab")])

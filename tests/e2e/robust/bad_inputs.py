@@ -7,6 +7,7 @@ import concurrent.futures, os, random, re, resource, shutil, subprocess, sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "bad"))
 from commands import COMMANDS  # noqa: E402
+from models import MODELS  # noqa: E402
 from pictures import PICTURES  # noqa: E402
 from specs import SPECS  # noqa: E402
 from texts import TEXTS  # noqa: E402
@@ -96,7 +97,7 @@ def controls():
 
 def cases():
     """COUNT cases: every hand-made one of every kind, then generated ones in turns."""
-    kinds = {**SPECS, **WEIGHTS, **PICTURES, **TEXTS, **COMMANDS}
+    kinds = {**SPECS, **MODELS, **WEIGHTS, **PICTURES, **TEXTS, **COMMANDS}
     names, number, seen = sorted(kinds), 0, set()
     turn = 0
     while number < COUNT:

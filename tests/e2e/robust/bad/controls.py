@@ -1,6 +1,7 @@
 """Good inputs of every kind, next to what the generators make of them."""
 import random
 
+import models
 import pictures
 import texts
 import weights
@@ -29,6 +30,7 @@ CONTROLS = {
     "small spec": Case(FILES, ["info", "net.yaml"], "text"),
     "safetensors": weights.of("w.safetensors", weights.pack(*weights.tensors(RNG))),
     "npz": weights.of("w.npz", weights.zipped(weights.arrays(RNG))),
+    "model": models.CONTROL,
     "array": with_input("x.npy", weights.npy([1, 3, 8, 8], numbers(RNG, 192))),
     "PNG": with_input("x.png", pictures.png(RNG)),
     "JPEG": with_input("x.jpg", grey_jpeg()),

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../io/io.h"
+#include "../../io/io.h"
 
 static char *text(Onnx *x, const char *s)
 {

@@ -3,6 +3,7 @@
 #include "build.h"
 
 #include <math.h>
+#include <string.h>
 
 #define NAMES(...) ((const char *[]){__VA_ARGS__, NULL})
 /* A node whose only result has no name of its own, as the operand of the next. */
@@ -424,7 +425,7 @@ static void export_pad(Onnx *x, const Node *n)
 typedef void ExportFn(Onnx *, const Node *);
 static ExportFn *const table[NOPS] = {
 #define OP(name, ...) [OP_##name] = export_##name,
-#include "../../ir/graph/op.def"
+#include "../../../ir/graph/op.def"
 #undef OP
 };
 
@@ -433,4 +434,6 @@ void onnx_export_node(Onnx *x, const Node *n)
     if (n->nstep)
         bug("ONNX has no epilogues: node %s", n->name ? n->name : op_info[n->op].name);
     table[n->op](x, n);
+    if (n->name) /* the last one is the layer, and keeps its name */
+        x->node.v[x->node.n - 1]->name = arena_strndup(x->arena, n->name, strlen(n->name));
 }

@@ -1,7 +1,7 @@
 #ifndef DSQ_ONNX_BUILD_H
 #define DSQ_ONNX_BUILD_H
 /* An ONNX graph under construction. Tensors go by name; constants become initializers when they are first asked for. */
-#include "onnx.h"
+#include "../onnx.h"
 #include "onnx.pb-c.h"
 
 /* Operators that mean what we write, and no newer ones: readers of any age should take the file. HardSwish is the

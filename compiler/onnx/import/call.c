@@ -1,0 +1,375 @@
+/* What the functions of table.c ask of a node and give as its results. */
+#include "import.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+bool refuse(NodeCall *c, const char *help, const char *fmt, ...)
+{
+    if (c->why) /* the first reason is the one that counts */
+        return false;
+    va_list ap;
+    va_start(ap, fmt);
+    c->why = arena_vprintf(c->x->arena, fmt, ap);
+    va_end(ap);
+    c->help = help;
+    return false;
+}
+
+/* ---- operands ---- */
+
+static Val *operand(const NodeCall *c, int i)
+{
+    return i < c->nin && c->in[i] >= 0 ? &c->x->val.v[c->in[i]] : NULL;
+}
+
+bool call_has(const NodeCall *c, int i)
+{
+    return operand(c, i) != NULL;
+}
+
+const Tensor *call_known(const NodeCall *c, int i)
+{
+    const Val *v = operand(c, i);
+    return v ? v->k : NULL;
+}
+
+Type call_value_type(const NodeCall *c, ValueId v)
+{
+    return c->x->g->value.v[v].type;
+}
+
+Type call_type(const NodeCall *c, int i)
+{
+    const Val *v = operand(c, i);
+    return !v ? (Type){0} : v->k ? v->k->type : call_value_type(c, v->id);
+}
+
+ValueId call_in(NodeCall *c, int i)
+{
+    const Val *v = operand(c, i);
+    if (!v)
+        return refuse(c, NULL, "operand %d is missing", i), -1;
+    return v->k ? call_param(c, v->k, v->k->type.rank, v->k->type.dim) : v->id;
+}
+
+static bool integers(NodeCall *c, const Tensor *t, const char *what, Ints *out)
+{
+    int64_t n = type_elems(&t->type);
+    if (n > LEN(out->v))
+        return refuse(c, NULL, "%s has %lld numbers, at most %d are expected", what, (long long)n, LEN(out->v));
+    out->n = (int)n;
+    for (int i = 0; i < n; i++)
+        out->v[i] = tensor_int(t, i);
+    return true;
+}
+
+bool call_ints_in(NodeCall *c, int i, Ints *out)
+{
+    const Tensor *t = call_known(c, i);
+    if (!t)
+        return refuse(c, "shapes are fixed when the network is compiled", "operand %d is computed from the input", i);
+    return integers(c, t, arena_printf(c->x->arena, "operand %d", i), out);
+}
+
+bool call_scalar_in(NodeCall *c, int i, double *v)
+{
+    const Tensor *t = call_known(c, i);
+    if (!t)
+        return refuse(c, NULL, "operand %d is computed from the input, a constant is expected", i);
+    if (type_elems(&t->type) != 1)
+        return refuse(c, NULL, "operand %d is %s, one number is expected", i, type_text(c->x->arena, &t->type));
+    *v = tensor_at(t, 0);
+    return true;
+}
+
+bool call_list(NodeCall *c, int i, const char *attr, Ints *out, bool *given)
+{
+    if (call_has(c, i)) {
+        *given = true;
+        return call_ints_in(c, i, out);
+    }
+    return call_ints(c, attr, out, given);
+}
+
+/* ---- attributes ---- */
+
+static const MAttr *find(const MNode *n, const char *name)
+{
+    for (int i = 0; i < n->nattr; i++)
+        if (!strcmp(n->attr[i].name, name))
+            return &n->attr[i];
+    return NULL;
+}
+
+/* The name of the function's attribute that stands in place of this one, or NULL. */
+static const char *referred(const NodeCall *c, Bytes msg)
+{
+    Wire w = wire_open(msg);
+    for (Field f; wire_next(&w, &f);)
+        if (f.number == 21 && f.kind == WIRE_BYTES && f.bytes.n)
+            return arena_strndup(c->x->arena, (const char *)f.bytes.p, f.bytes.n);
+    return NULL;
+}
+
+bool call_attr(const NodeCall *c, const char *name, Bytes *msg)
+{
+    const MAttr *a = find(c->n, name);
+    const char *other = a ? referred(c, a->msg) : NULL;
+    const Scope *s = c->scope;
+    while (other && s && !s->call)
+        s = s->up;
+    if (other)
+        return s && call_attr(s->call, other, msg);
+    if (a)
+        *msg = a->msg;
+    return a != NULL;
+}
+
+static bool field(const NodeCall *c, const char *name, int number, WireKind kind, Field *out)
+{
+    Bytes msg;
+    bool found = false;
+    if (!call_attr(c, name, &msg))
+        return false;
+    Wire w = wire_open(msg);
+    for (Field f; wire_next(&w, &f);)
+        if (f.number == number && f.kind == kind) {
+            *out = f;
+            found = true;
+        }
+    return found;
+}
+
+bool call_attr_bytes(const NodeCall *c, const char *name, int number, Bytes *out)
+{
+    Field f;
+    bool found = field(c, name, number, WIRE_BYTES, &f);
+    if (found)
+        *out = f.bytes;
+    return found;
+}
+
+int64_t call_int(const NodeCall *c, const char *name, int64_t dflt)
+{
+    Field f;
+    return field(c, name, 3, WIRE_VARINT, &f) ? (int64_t)f.value : dflt;
+}
+
+static float bits_float(uint64_t v)
+{
+    uint32_t bits = (uint32_t)v;
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+double call_float(const NodeCall *c, const char *name, double dflt)
+{
+    Field f;
+    if (!field(c, name, 2, WIRE_I32, &f))
+        return dflt;
+    char digits[32]; /* 0.1 means 0.1 and not the float that is next to it */
+    snprintf(digits, sizeof digits, "%.7g", (double)bits_float(f.value));
+    double nice = 0, exact = (double)bits_float(f.value);
+    return sscanf(digits, "%lf", &nice) == 1 && (float)nice == (float)exact ? nice : exact;
+}
+
+const char *call_text(const NodeCall *c, const char *name, const char *dflt)
+{
+    Bytes b;
+    return call_attr_bytes(c, name, 4, &b) ? arena_strndup(c->x->arena, (const char *)b.p, b.n) : dflt;
+}
+
+/* Counts the numbers of a list or, where out is there, enters them. */
+static int64_t walk_list(Bytes msg, int number, int fixed, Tensor *out)
+{
+    Wire w = wire_open(msg);
+    int64_t n = 0;
+    for (Field f; wire_next(&w, &f);) {
+        if (f.number != number)
+            continue;
+        Wire list = wire_open(f.bytes);
+        uint64_t v = f.value;
+        bool one = f.kind != WIRE_BYTES;
+        while (one || (list.p < list.end && (fixed ? wire_fixed(&list, fixed, &v) : wire_varint(&list, &v)))) {
+            if (out && fixed)
+                tensor_put(out, n, (double)bits_float(v));
+            else if (out)
+                tensor_put_int(out, n, (int64_t)v);
+            n++;
+            if (one)
+                break;
+        }
+    }
+    return n;
+}
+
+Tensor *call_numbers(NodeCall *c, const char *name, DType d)
+{
+    Bytes msg;
+    bool floats = dtype_float(d);
+    if (!call_attr(c, name, &msg))
+        return NULL;
+    int64_t n = walk_list(msg, floats ? 7 : 8, floats ? 4 : 0, NULL);
+    Tensor *t = konst(c, d, 1, &n);
+    if (t)
+        walk_list(msg, floats ? 7 : 8, floats ? 4 : 0, t);
+    return t;
+}
+
+bool call_ints(NodeCall *c, const char *name, Ints *out, bool *given)
+{
+    Bytes msg;
+    *out = (Ints){0};
+    *given = call_attr(c, name, &msg);
+    if (!*given)
+        return true;
+    const Tensor *t = call_numbers(c, name, DT_I64);
+    return t && integers(c, t, name, out);
+}
+
+/* ---- the graph ---- */
+
+Attrs call_defaults(Op op)
+{
+    Attrs a;
+    attrs_default(op, &a);
+    return a;
+}
+
+ValueId call_add_list(NodeCall *c, Op op, const Attrs *attr, const ValueId *in, int nin)
+{
+    const char *err = NULL;
+    for (int i = 0; i < nin; i++)
+        if (in[i] < 0)
+            return -1;
+    if (++c->x->work > IMPORT_WORK)
+        return refuse(c, NULL, "the model makes more than %d nodes", IMPORT_WORK), -1;
+    int node = graph_add(c->x->g, op, attr, in, nin, c->name, c->loc, &err);
+    if (node < 0)
+        return refuse(c, NULL, "%s", err), -1;
+    return node_value(c->x->g, node);
+}
+
+ValueId call_add(NodeCall *c, Op op, const Attrs *attr, int nin, ...)
+{
+    ValueId in[8];
+    va_list ap;
+    va_start(ap, nin);
+    for (int i = 0; i < nin && i < LEN(in); i++)
+        in[i] = va_arg(ap, ValueId);
+    va_end(ap);
+    return call_add_list(c, op, attr, in, nin);
+}
+
+ValueId call_reshape(NodeCall *c, ValueId v, int rank, const int64_t *dim)
+{
+    if (v < 0)
+        return -1;
+    Type have = call_value_type(c, v), want = type_make(have.dtype, rank, dim);
+    if (type_eq(&have, &want))
+        return v;
+    Attrs a = call_defaults(OP_reshape);
+    a.shape.n = rank;
+    memcpy(a.shape.v, dim, (size_t)rank * sizeof *dim);
+    return call_add(c, OP_reshape, &a, 1, v);
+}
+
+ValueId call_transpose(NodeCall *c, ValueId v, int rank, const int *perm)
+{
+    Attrs a = call_defaults(OP_transpose);
+    bool moves = false;
+    a.perm.n = rank;
+    for (int d = 0; d < rank; d++) {
+        a.perm.v[d] = perm[d];
+        moves |= perm[d] != d;
+    }
+    return moves ? call_add(c, OP_transpose, &a, 1, v) : v;
+}
+
+ValueId call_scalar(NodeCall *c, double v)
+{
+    float f = (float)v;
+    char text[32];
+    fmt_float(text, f);
+    return graph_const_f32(c->x->g, text, type_make(DT_F32, 1, (int64_t[]){1}), &f);
+}
+
+/* ---- constants of the graph ---- */
+
+static bool finite_numbers(NodeCall *c, const Tensor *t)
+{
+    int64_t n = type_elems(&t->type);
+    const char *key = arena_printf(c->x->arena, "%p %lld", t->data, (long long)n);
+    if (dict_get(&c->x->finite, key) >= 0)
+        return true;
+    if (!konst_steps(c, n))
+        return false;
+    dict_put(&c->x->finite, key, 1);
+    for (int64_t i = 0; i < n; i++) {
+        double x = tensor_at(t, i);
+        if (!isfinite((float)x))
+            return refuse(c, NULL, "the constant '%s' holds %s at element %lld", t->name,
+                          isnan(x) ? "NaN" : isinf(x) ? "infinity" : "a number too large for f32", (long long)i);
+    }
+    return true;
+}
+
+/* Its own name, or that with a number where another constant has it. */
+static const char *fresh_name(const NodeCall *c, const char *want)
+{
+    const Graph *g = c->x->g;
+    const char *base = *want && strlen(want) < 200 && text_is_clean(want) ? want : "constant", *name = base;
+    for (int i = 1; dict_get(&g->consts, name) >= 0; i++)
+        name = arena_printf(c->x->arena, "%s$%d", base, i);
+    return name;
+}
+
+ValueId call_param(NodeCall *c, const Tensor *t, int rank, const int64_t *dim)
+{
+    Import *x = c->x;
+    Type type = type_make(DT_F32, rank, dim);
+    if (!t || !dtype_float(t->stored))
+        return t ? refuse(c, NULL, "the constant '%s' is %s, floats are expected", t->name,
+                          dtype_name(t->stored)), -1 : -1;
+    if (!type_valid(&type))
+        return refuse(c, NULL, "the constant '%s' is %s: nothing is in it", t->name, type_text(x->arena, &type)), -1;
+    const char *key = arena_printf(x->arena, "%p %s", t->data, type_text(x->arena, &type));
+    ValueId id = dict_get(&x->param, key);
+    if (id >= 0)
+        return id;
+    if (!finite_numbers(c, t))
+        return -1;
+    id = graph_const(x->g, fresh_name(c, t->name), type, t->loc);
+    Tensor *made = x->g->value.v[id].tensor;
+    made->data = t->data;
+    made->stored = t->stored;
+    tensor_flush(x->arena, made);
+    if (made->data != t->data && !konst_steps(c, 16 * type_elems(&type))) /* copied */
+        return -1;
+    dict_put(&x->param, key, id);
+    return id;
+}
+
+/* ---- results ---- */
+
+bool call_wanted(const NodeCall *c, int i)
+{
+    return i < c->n->nout && *c->n->out[i];
+}
+
+bool call_give(NodeCall *c, int i, ValueId v)
+{
+    if (v >= 0 && i < c->n->nout)
+        c->given[i] = v;
+    return v >= 0;
+}
+
+bool call_give_known(NodeCall *c, int i, const Tensor *t)
+{
+    if (t && i < c->n->nout)
+        c->given_k[i] = t;
+    return t != NULL;
+}

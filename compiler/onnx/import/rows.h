@@ -1,0 +1,28 @@
+#ifndef DSQ_ONNX_ROWS_H
+#define DSQ_ONNX_ROWS_H
+/* The functions that the rows of table.c name, a file per family. */
+#include "import.h"
+
+/* conv.c */
+ImportFn import_conv, import_conv_transpose, import_pool, import_global_pool, import_gemm, import_matmul;
+/* elementwise.c */
+ImportFn import_unary, import_binary, import_many, import_mean_of, import_clip, import_leaky_relu, import_hard_sigmoid,
+    import_elu, import_selu, import_celu, import_softsign, import_prelu, import_reciprocal, import_pow, import_identity,
+    import_dropout, import_cast, import_gelu;
+/* norm.c */
+ImportFn import_batch_norm, import_instance_norm, import_group_norm, import_layer_norm, import_softmax,
+    import_softmax_flat, import_lp_norm, import_mean_variance;
+/* reduce.c */
+ImportFn import_reduce, import_reduce_min, import_reduce_l1, import_reduce_l2, import_reduce_square;
+/* move.c */
+ImportFn import_concat, import_split, import_slice, import_reshape, import_flatten, import_squeeze, import_unsqueeze,
+    import_transpose, import_expand, import_tile, import_pad, import_depth_to_space, import_space_to_depth,
+    import_gather;
+/* resize.c */
+ImportFn import_resize;
+/* Counts an axis or index from the front; of a slice, start and end, too, clipped to the dimension (end -1: before
+   the first one). False after refusing. */
+bool wrap_axis(NodeCall *, int64_t *axis, int64_t rank);
+bool slice_lists(NodeCall *, Ints list[4]); /* starts, ends, axes, steps */
+bool slice_range(NodeCall *, const Type *, int64_t *axis, int64_t *start, int64_t *end, int64_t step);
+#endif
