@@ -11,6 +11,7 @@
    accesses belong together. The pointer is the lowest of their addresses, so displacements are not negative, and it
    stands where the last of its variables is defined. A lone access in that very block gains nothing and stays; so do
    constant addresses. No pointer is carried into a parallel loop. Wants unrolled loops to have been expanded. */
+#include "../../ir/loop/loop_facts.h"
 #include "../../ir/loop/loop_impl.h"
 #include "loop_passes.h"
 
@@ -45,13 +46,7 @@ static const Ix *address(Hoist *h, int ref, int n, const Ix *const *ix)
 {
     if (ref < 0)
         return NULL;
-    const KParam *p = &h->k->param.v[ref];
-    const Ix *sum = ix_const(h->A, 0);
-    int64_t stride = 1;
-    for (int i = n - 1; i >= 0; i--) {
-        sum = ix_add(h->A, sum, ix_mulc(h->A, ix[i], stride));
-        stride *= p->dim[i];
-    }
+    const Ix *sum = linear_offset(h->A, h->k, ref, n, ix);
     for (int v = 0; v < h->k->var.n; v++)
         for (int i = 0; i < n; i++)
             if (ix_uses(ix[i], v) && !ix_uses(sum, v))
