@@ -51,7 +51,7 @@ static uint64_t hash_value(const Expr *e, const Expr *load)
     return hash_bytes(part, sizeof part, 0);
 }
 
-static Value *find(Cse *c, const Expr *e, uint64_t hash)
+static Value *find_value(Cse *c, const Expr *e, uint64_t hash)
 {
     for (int i = c->value.n - 1; i >= 0; i--) {
         Value *v = &c->value.v[i];
@@ -69,7 +69,7 @@ static void scan_expr(Cse *c, const Expr *e, int stmt)
     if (!load)
         return;
     uint64_t hash = hash_value(e, load);
-    Value *v = find(c, e, hash);
+    Value *v = find_value(c, e, hash);
     if (!v) {
         Value new = {.e = e, .hash = hash, .first = stmt, .reg = -1, .known = true};
         new.param = ref_param(c->k, load->ref);

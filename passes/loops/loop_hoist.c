@@ -54,7 +54,7 @@ static const Ix *address(Hoist *h, int ref, int n, const Ix *const *ix)
     return ix_is_const(sum) ? NULL : sum;
 }
 
-static Group *find(Hoist *h, int param, const Ix *variable)
+static Group *find_address(Hoist *h, int param, const Ix *variable)
 {
     for (int i = 0; i < h->group.n; i++) {
         Group *g = &h->group.v[i];
@@ -81,7 +81,7 @@ static void collect(Hoist *h, int ref, int n, const Ix *const *ix)
     if (!a)
         return;
     const Ix *variable = ix_addc(h->A, a, -a->c);
-    Group *g = find(h, ref, variable);
+    Group *g = find_address(h, ref, variable);
     if (!g) {
         Group new = {.param = ref, .parallel = h->parallel.block != NULL, .variable = variable, .lowest = a->c,
                      .ix = ix, .at = innermost(h, variable), .ptr = -1};
@@ -133,7 +133,7 @@ static void collect_block(Hoist *h, Block *b)
 static bool redirect(Hoist *h, int *ref, int *n, const Ix **ix)
 {
     const Ix *a = address(h, *ref, *n, ix);
-    Group *g = a ? find(h, *ref, ix_addc(h->A, a, -a->c)) : NULL;
+    Group *g = a ? find_address(h, *ref, ix_addc(h->A, a, -a->c)) : NULL;
     if (!g || g->ptr < 0)
         return false;
     *ref = ~g->ptr;

@@ -176,7 +176,7 @@ static void tap_loops(KC *kc, Tile *in, Contract *t, bool clip_x)
     tap_blocks(c, t);
 }
 
-static void tile(KC *kc, const Walk *w, int px, bool clip_x)
+static void sum_conv_tile(KC *kc, const Walk *w, int px, bool clip_x)
 {
     const Conv *c = w->c;
     const Segment *s = w->s;
@@ -196,7 +196,7 @@ static void tile(KC *kc, const Walk *w, int px, bool clip_x)
 }
 
 /* All output channels of segments from..to at one tile of pixels. */
-static void channels(KC *kc, const Ix *x, int px, bool clip_x, const void *user)
+static void conv_channels(KC *kc, const Ix *x, int px, bool clip_x, const void *user)
 {
     Walk w = *(const Walk *)user;
     const Conv *c = w.c;
@@ -207,28 +207,28 @@ static void channels(KC *kc, const Ix *x, int px, bool clip_x, const void *user)
         w.s = &c->seg[i], w.pair = &c->pair[i];
         if (!c->oc_outer)
             w.blk = kc_each(kc, LOOP_SERIAL, "oc", w.s->blocks);
-        tile(kc, &w, px, clip_x);
+        sum_conv_tile(kc, &w, px, clip_x);
         kc_close(kc, !c->oc_outer && w.s->blocks > 1);
     }
 }
 
-static void row(KC *kc, const Ix *y, const void *user)
+static void conv_row(KC *kc, const Ix *y, const void *user)
 {
     Walk w = *(const Walk *)user;
     w.y = y;
-    kc_columns(kc, &w.c->h.w, kc->s->peel, kc->s->px, channels, &w);
+    kc_columns(kc, &w.c->h.w, kc->s->peel, kc->s->px, conv_channels, &w);
 }
 
 /* The rest of the rows comes first: the parallel loop must be the last statement. */
-static void rows(KC *kc, Walk w, LoopKind kind)
+static void conv_rows(KC *kc, Walk w, LoopKind kind)
 {
     int64_t step = imin(kc->s->rows, w.height), whole = w.height / step * step;
     if (whole < w.height) {
         w.rows = (int)(w.height - whole);
-        row(kc, ADDC(w.first, whole), &w);
+        conv_row(kc, ADDC(w.first, whole), &w);
     }
     w.rows = (int)step;
-    kc_rows(kc, kind, w.first, whole, step, w.c->h.w.out / kc->s->px + 2, row, &w);
+    kc_rows(kc, kind, w.first, whole, step, w.c->h.w.out / kc->s->px + 2, conv_row, &w);
 }
 
 /* All but the phases and what depends on them. */
@@ -247,7 +247,7 @@ static Conv conv_of(KC *kc)
 }
 
 /* The blocks of channels of segment i, each over the map or the part of it at work. */
-static void blocks(KC *kc, Walk w, int i, LoopKind kind)
+static void conv_blocks(KC *kc, Walk w, int i, LoopKind kind)
 {
     const Conv *c = w.c;
     const Segment *s = &c->seg[i];
@@ -257,7 +257,7 @@ static void blocks(KC *kc, Walk w, int i, LoopKind kind)
     w.blk = kc_each(kc, kind, "oc", s->blocks);
     if (sums)
         kc_totals(kc, s->nb, c->lanes);
-    rows(kc, w, loop || sums ? LOOP_SERIAL : kind);
+    conv_rows(kc, w, loop || sums ? LOOP_SERIAL : kind);
     for (int j = 0; j < s->nb && sums; j++)
         kc_store_totals(kc, j, w.n, channel(kc, &w, j), w.part, j == s->nb - 1 ? s->last_n : c->lanes);
     kc_close(kc, loop);
@@ -271,7 +271,7 @@ static void parts(KC *kc, Walk w, LoopKind kind)
     w.height = height;
     w.first = MULC(w.part, height);
     for (int i = 0; i < w.c->nseg; i++)
-        blocks(kc, w, i, LOOP_SERIAL);
+        conv_blocks(kc, w, i, LOOP_SERIAL);
     kb_end(&kc->b);
 }
 
@@ -289,10 +289,10 @@ static void nest(KC *kc, Walk w, LoopKind kind)
     if (kc->s->sum_rows)
         parts(kc, w, kind);
     else if (!c->oc_outer)
-        rows(kc, w, kind);
+        conv_rows(kc, w, kind);
     else
         for (int i = c->nseg - 1; i >= 0; i--) /* the tail first: the blocks' loop may be parallel */
-            blocks(kc, w, i, i ? LOOP_SERIAL : kind);
+            conv_blocks(kc, w, i, i ? LOOP_SERIAL : kind);
     kc_close(kc, (c->groups > 1) + (images > 1));
 }
 

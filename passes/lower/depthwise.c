@@ -169,7 +169,7 @@ static void by_taps(KC *kc, const Walk *w, int acc, int px, bool clip_x)
     kc_add_up(kc, &rows, lo, hi, d->v.k, acc);
 }
 
-static void tile(KC *kc, const Ix *x, int px, bool clip_x, const void *user)
+static void sum_depthwise_tile(KC *kc, const Ix *x, int px, bool clip_x, const void *user)
 {
     Walk w = *(const Walk *)user;
     const Dw *d = w.d;
@@ -183,11 +183,11 @@ static void tile(KC *kc, const Ix *x, int px, bool clip_x, const void *user)
                             .acc = &acc, .coord = coord_at, .user = &w});
 }
 
-static void row(KC *kc, const Ix *y, const void *user)
+static void depthwise_row(KC *kc, const Ix *y, const void *user)
 {
     Walk w = *(const Walk *)user;
     w.y = y;
-    kc_columns(kc, &w.d->h, kc->s->peel, kc->s->px, tile, &w);
+    kc_columns(kc, &w.d->h, kc->s->peel, kc->s->px, sum_depthwise_tile, &w);
 }
 
 /* Begins vector number `block` of channels. */
@@ -216,17 +216,17 @@ static void vectors(KC *kc, const Ix *y, const void *user)
     if (w.count) {
         const Ix *v = IXV(kb_for(&kc->b, LOOP_SERIAL, "v", w.first, ADDC(w.first, w.count), 1));
         w.vec = vector(kc, w.d, v, w.d->lanes);
-        row(kc, y, &w);
+        depthwise_row(kc, y, &w);
         kb_end(&kc->b);
     }
     if (w.with_tail) {
         w.vec = tail(kc, w.d);
-        row(kc, y, &w);
+        depthwise_row(kc, y, &w);
     }
 }
 
 /* The rest of the rows comes first: the parallel loop must be the last statement. */
-static void rows(KC *kc, Walk w, LoopKind kind, RowFn *fn)
+static void depthwise_rows(KC *kc, Walk w, LoopKind kind, RowFn *fn)
 {
     int64_t oh = kc->frame.dim[2], step = kc->s->rows, n = oh / step * step;
     if (n < oh) {
@@ -238,17 +238,17 @@ static void rows(KC *kc, Walk w, LoopKind kind, RowFn *fn)
 }
 
 /* Blocks of nb vectors of channels outermost; what is left comes first. */
-static void blocks(KC *kc, Walk w, LoopKind kind)
+static void depthwise_blocks(KC *kc, Walk w, LoopKind kind)
 {
     const Dw *d = w.d;
     int64_t nb = imin(kc->s->nb, imax(1, d->whole)), n = d->whole / nb;
     w.first = IXC(n * nb), w.count = d->whole % nb, w.with_tail = tail_channels(d);
     if (w.count || w.with_tail)
-        rows(kc, w, n ? LOOP_SERIAL : kind, vectors);
+        depthwise_rows(kc, w, n ? LOOP_SERIAL : kind, vectors);
     if (!n)
         return;
     w.first = MULC(IXV(kb_for(&kc->b, kind, "blk", IXC(0), IXC(n), 1)), nb), w.count = nb, w.with_tail = false;
-    rows(kc, w, LOOP_SERIAL, vectors);
+    depthwise_rows(kc, w, LOOP_SERIAL, vectors);
     kb_end(&kc->b);
 }
 
@@ -257,7 +257,7 @@ static void map(KC *kc, Walk w, Vector v)
 {
     w.vec = v;
     kc_totals(kc, 1, w.d->lanes);
-    rows(kc, w, LOOP_SERIAL, row);
+    depthwise_rows(kc, w, LOOP_SERIAL, depthwise_row);
     kc_store_totals(kc, 0, w.n, v.ch, IXC(0), v.valid);
 }
 
@@ -273,7 +273,7 @@ static void maps(KC *kc, Walk w, LoopKind kind)
     }
 }
 
-static int pack(KC *kc, const Dw *d, const Value *wv)
+static int pack_depthwise(KC *kc, const Dw *d, const Value *wv)
 {
     const float *w = tensor_f32(kc->l->A, wv->tensor);
     int64_t taps = d->v.k * d->h.k, lanes = d->lanes, n = (d->channels + lanes - 1) / lanes;
@@ -304,7 +304,7 @@ static Dw dw_of(KC *kc)
     d.whole = d.channels / d.lanes;
     d.once = dw_by_inputs(kc->t, kc->s, taps);
     d.stay = d.once && dw_weights_stay(kc->t, taps, kc->s->rows * kc->s->px);
-    d.wparam = pack(kc, &d, wv);
+    d.wparam = pack_depthwise(kc, &d, wv);
     return d;
 }
 
@@ -319,8 +319,8 @@ void lower_depthwise(KC *kc)
     if (node_reduces(kc->n))
         maps(kc, w, kind);
     else if (kc->s->oc_outer)
-        blocks(kc, w, kind);
+        depthwise_blocks(kc, w, kind);
     else
-        rows(kc, w, kind, vectors);
+        depthwise_rows(kc, w, kind, vectors);
     kc_close(kc, images > 1);
 }

@@ -113,7 +113,7 @@ static void results(KC *kc, Place p)
     }
 }
 
-static void body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
+static void norm_vector(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
     Place p = {.o = user, .lanes = lanes, .n = n};
     KB *b = &kc->b;
@@ -146,5 +146,5 @@ void lower_layer_norm(KC *kc)
     Type frame = *o.t;
     frame.dim[o.axis] = 1;
     kc_zero_borders(kc);
-    kc_nest(kc, &frame, o.vdim, inside ? 1 : lanes, true, body, &o);
+    kc_nest(kc, &frame, o.vdim, inside ? 1 : lanes, true, norm_vector, &o);
 }

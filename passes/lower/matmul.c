@@ -243,7 +243,7 @@ static void dots(KC *kc, const Walk *w, int px)
                             .even = m->even});
 }
 
-static void tile(KC *kc, const Walk *w, int rows)
+static void sum_product_tile(KC *kc, const Walk *w, int rows)
 {
     const Mm *m = w->m;
     if (m->along > 1) {
@@ -261,23 +261,23 @@ static void tile(KC *kc, const Walk *w, int rows)
 }
 
 /* Rows lo to hi in tiles of px rows and one of the rest. */
-static void rows(KC *kc, Walk w, const Ix *lo, const Ix *hi, int64_t px)
+static void product_rows(KC *kc, Walk w, const Ix *lo, const Ix *hi, int64_t px)
 {
     w.row = IXV(kb_for(&kc->b, LOOP_SERIAL, "m", lo, hi, px));
-    tile(kc, &w, (int)px);
+    sum_product_tile(kc, &w, (int)px);
     kb_end(&kc->b);
 }
 
 static void all_rows(KC *kc, Walk w, int64_t from)
 {
     if (w.lo) {
-        rows(kc, w, w.lo, w.hi, w.step);
+        product_rows(kc, w, w.lo, w.hi, w.step);
         return;
     }
     int64_t M = w.m->M, px = imin(kc->s->px, M - from), whole = from + (M - from) / px * px;
-    rows(kc, w, IXC(from), IXC(whole), px);
+    product_rows(kc, w, IXC(from), IXC(whole), px);
     if (whole < M)
-        rows(kc, w, IXC(whole), IXC(M), M - whole);
+        product_rows(kc, w, IXC(whole), IXC(M), M - whole);
 }
 
 /* Of a symmetric result: the rows of a block of columns, or of what is left behind the last (tail), that lie above the
@@ -290,16 +290,16 @@ static void upper_rows(KC *kc, Walk w, bool tail)
     const Ix *begin = tail ? IXC(first) : MULC(w.blk, wide(&w));
     w.mirrored = true;
     if (tail ? first > 0 : w.m->cols >= 2 * block)
-        rows(kc, w, IXC(0), begin, px);
+        product_rows(kc, w, IXC(0), begin, px);
     w.mirrored = false;
     if (tail)
         all_rows(kc, w, first);
     else
-        rows(kc, w, begin, ADDC(begin, block), px);
+        product_rows(kc, w, begin, ADDC(begin, block), px);
 }
 
 /* The weights of segment i, f32[O][K], as [block][K][wide]. */
-static int pack(KC *kc, const Mm *m, int i)
+static int pack_product(KC *kc, const Mm *m, int i)
 {
     const Segment *s = &m->seg[i];
     const Value *wv = &kc->l->g->value.v[m->b];
@@ -329,7 +329,7 @@ static int open_lead(KC *kc, Walk *w, LoopKind kind)
 }
 
 /* One block of columns, or as many as the loop around it has. */
-static void columns(KC *kc, Walk w, bool tail)
+static void product_columns(KC *kc, Walk w, bool tail)
 {
     int opened = w.m->lead_inside ? open_lead(kc, &w, LOOP_SERIAL) : 0;
     if (kc->s->symmetric)
@@ -347,10 +347,10 @@ static void all_columns(KC *kc, Walk w, LoopKind kind)
         bool tail = i > 0 || m->seg[i].last_n < m->lanes;
         w.s = &m->seg[i];
         if (kc->n->op == OP_linear && w.packed[i] < 0)
-            w.packed[i] = pack(kc, m, i);
+            w.packed[i] = pack_product(kc, m, i);
         w.weights = w.packed[i];
         w.blk = tail ? IXC(0) : IXV(kb_for(&kc->b, kind, "oc", IXC(0), IXC(w.s->blocks), 1));
-        columns(kc, w, tail);
+        product_columns(kc, w, tail);
         kc_close(kc, !tail);
     }
 }

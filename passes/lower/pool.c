@@ -70,7 +70,7 @@ static void add_row(KC *kc, const Ix *ky, int acc, const void *user)
         kc_add_parts(kc, acc, row, 0);
 }
 
-static void body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
+static void pool_vector(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
     const Pool *p = user;
     KB *b = &kc->b;
@@ -114,7 +114,7 @@ static const Expr *window_max(KC *kc, const Pool *p, const int *col, int64_t q)
 }
 
 /* A register for each column of px windows. */
-static int *columns(KC *kc, const Pool *p, int px)
+static int *column_maxima(KC *kc, const Pool *p, int px)
 {
     int64_t span = slide_span(&p->h, px);
     int *col = NEW(kc->A, int, span);
@@ -132,7 +132,7 @@ static void windows(KC *kc, const Walk *w, const Ix *x, int px)
 {
     KB *b = &kc->b;
     const Pool *p = w->p;
-    int *col = columns(kc, p, px);
+    int *col = column_maxima(kc, p, px);
     const Ix *lo, *hi;
     kc_clip(kc, &p->v, w->y, &lo, &hi);
     const Ix *ky = IXV(kb_for(b, LOOP_SERIAL, "ky", lo, hi, 1));
@@ -154,7 +154,7 @@ static void vector(KC *kc, Walk w, const Ix *c, int valid, const Ix *x, int px, 
 {
     w.c = c, w.valid = valid;
     if (clip_x)
-        body(kc, (const Ix *[]){w.n, c, w.y, x}, w.p->lanes, valid, w.p);
+        pool_vector(kc, (const Ix *[]){w.n, c, w.y, x}, w.p->lanes, valid, w.p);
     else
         windows(kc, &w, x, px);
 }
@@ -197,5 +197,5 @@ void lower_pool(KC *kc)
     if (kc->n->op == OP_max_pool && p.lanes > 1 && pixels(kc, &p) > 1)
         max_rows(kc, &p);
     else
-        kc_nest(kc, &kc->frame, p.vdim, p.lanes, true, body, &p);
+        kc_nest(kc, &kc->frame, p.vdim, p.lanes, true, pool_vector, &p);
 }

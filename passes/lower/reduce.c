@@ -19,7 +19,7 @@ static const Expr *load(KC *kc, const Place *p)
 }
 
 /* Term i of the sum over all reduced axes, i counting row-major over them. */
-static const Expr *term(KC *kc, const Ix *i, const void *user)
+static const Expr *reduced_term(KC *kc, const Ix *i, const void *user)
 {
     Place p = *(const Place *)user;
     const Red *r = p.r;
@@ -48,7 +48,7 @@ static const Expr *rows_term(KC *kc, const Ix *y, const void *user)
     return x_reg(&kc->b, kc_fold(kc, "row", r->max ? X_maximum : X_add, zero, r->it->dim[r->axis[1]], pixel_term, &p));
 }
 
-static void body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
+static void reduce_vector(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
     const Red *r = user;
     Place p = {.r = r, .lanes = lanes, .n = n};
@@ -65,7 +65,7 @@ static void body(KC *kc, const Ix *const *coord, int lanes, int n, const void *u
     }
     const Expr *zero = x_const(b, vt(DT_F32, lanes), r->max ? -INFINITY : 0);
     int acc = kc_fold(kc, "acc", r->max ? X_maximum : X_add, zero, two ? r->it->dim[r->axis[0]] : r->inner,
-                      two ? rows_term : term, &p);
+                      two ? rows_term : reduced_term, &p);
     const Expr *x = x_reg(b, acc);
     if (kc->n->op == OP_mean)
         x = x_bin(b, X_div, x, x_const(b, vt(DT_F32, lanes), (double)r->inner));
@@ -84,5 +84,5 @@ void lower_reduce(KC *kc)
     int vdim = value_vdim(kc->l->g, out);
     r.vdim = reduce_operand_dim(kc->l->g, kc->n, vdim);
     kc_zero_borders(kc);
-    kc_nest(kc, &kc->frame, vdim, kc->s->lanes, true, body, &r);
+    kc_nest(kc, &kc->frame, vdim, kc->s->lanes, true, reduce_vector, &r);
 }

@@ -327,7 +327,7 @@ static void grow_table(Search *s)
 }
 
 /* Keeps a set, unless it is known with no higher peak. t.bits is s->now. */
-static void keep(Search *s, Set t)
+static void keep_set(Search *s, Set t)
 {
     if (2 * s->set.n >= s->cap)
         grow_table(s);
@@ -363,7 +363,7 @@ static void extend(Search *s, int parent)
         if (imax(t.peak, s->floor) >= s->best)
             continue;
         settle(s, &t);
-        keep(s, t);
+        keep_set(s, t);
     }
 }
 
@@ -421,7 +421,7 @@ static bool search(Ordering *o, Part *part, int64_t alive, int64_t floor, int wi
     }
     Set none = {.bits = s.now, .alive = alive, .parent = -1};
     settle(&s, &none);
-    keep(&s, none);
+    keep_set(&s, none);
     for (int i = 0; i < n && o->work > 0 && s.best > floor; i++)
         extend_level(&s, &s.level[i]);
     bool finished = s.best <= floor || (!s.cut && o->work > 0);

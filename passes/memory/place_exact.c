@@ -221,7 +221,7 @@ static Search new_search(Arena *A, Group *g)
 }
 
 /* A plan of the group of at most `limit` bytes. */
-static Found find(Search *s, int64_t limit, int64_t work)
+static Found find_plan(Search *s, int64_t limit, int64_t work)
 {
     Group *g = s->g;
     s->limit = limit, s->work = work;
@@ -263,10 +263,10 @@ static int64_t shrink(Arena *A, Group *g, int64_t enough, int64_t work)
     if (g->n > MAX_GROUP)
         return work;
     Search s = new_search(A, g);
-    int64_t unit = common_unit(g), none = find(&s, enough, work / 2) == NONE ? enough : -1;
+    int64_t unit = common_unit(g), none = find_plan(&s, enough, work / 2) == NONE ? enough : -1;
     work = work - work / 2 + imax(s.work, 0);
     while (g->size > enough && g->size - unit > none && work > 0) {
-        if (find(&s, g->size - unit, work) == NONE)
+        if (find_plan(&s, g->size - unit, work) == NONE)
             none = g->size - unit;
         work = s.work;
     }

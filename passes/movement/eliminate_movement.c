@@ -44,7 +44,7 @@ static Value *value(const Mover *m, ValueId v) { return &m->g->value.v[v]; }
 
 static bool is_view(const Node *n) { return n->op != OP_NONE && view_op(n->op) && !n->why; }
 
-static int find(const Mover *m, int v)
+static int root_of(const Mover *m, int v)
 {
     while (m->root[v] != v)
         v = m->root[v] = m->root[m->root[v]];
@@ -95,7 +95,7 @@ static bool has_border(const Layout *l) { return bordered(l->border); }
 
 static Group *group_of(Mover *m, ValueId v)
 {
-    int r = find(m, v);
+    int r = root_of(m, v);
     if (!m->group[r])
         m->group[r] = NEW(m->A, Group, 1);
     return m->group[r];
@@ -112,7 +112,7 @@ static void form_groups(Mover *m)
     for (int i = 0; i < g->node.n; i++) {
         const Node *n = &g->node.v[i];
         for (int k = 0; is_view(n) && k < n->nin; k++)
-            m->root[find(m, n->in[k])] = find(m, n->out[0].value);
+            m->root[root_of(m, n->in[k])] = root_of(m, n->out[0].value);
     }
     borders(m);
     for (int i = 0; i < g->node.n; i++) {
@@ -282,7 +282,7 @@ static bool same_channels(const Mover *m, const Group *s)
     return true;
 }
 
-static bool place(Mover *m, Group *s)
+static bool place_group(Mover *m, Group *s)
 {
     bool maps = one_geometry(m, s);
     if (maps) {
@@ -310,7 +310,8 @@ static bool permutes(const Mover *m, const Node *n)
 {
     ValueId out = n->out[0].value;
     const Value *v = value(m, out);
-    if (n->nout != 1 || n->out[0].red != RED_NONE || !in_arena(v) || m->group[find(m, out)] || has_border(&v->layout))
+    if (n->nout != 1 || n->out[0].red != RED_NONE || !in_arena(v) || m->group[root_of(m, out)] ||
+        has_border(&v->layout))
         return false;
     for (int s = 0; s < n->nstep; s++)
         for (int k = 0; k < n->step[s].nin; k++)
@@ -424,7 +425,7 @@ static bool attempt(Mover *m)
     }
     for (int v = 0, n = all ? g->value.n : 0; v < n; v++)
         if (m->group[v])
-            all = place(m, m->group[v]) && fits_tables(m, m->group[v]) && all;
+            all = place_group(m, m->group[v]) && fits_tables(m, m->group[v]) && all;
     for (int i = 0, n = all ? g->node.n : 0; i < n; i++)
         if (g->node.v[i].op != OP_NONE && !is_view(&g->node.v[i]))
             all = reader_agrees(m, &g->node.v[i]) && all;

@@ -205,7 +205,7 @@ static bool too_large(const Graph *g, int node)
 }
 
 /* The term as nodes; -1 where an operator refused. want: a type for its result, which may become another. */
-static ValueId term(Guess *s, const RuleTerm *t, Type want)
+static ValueId guess_term(Guess *s, const RuleTerm *t, Type want)
 {
     if (t->kind == TERM_NUMBER)
         return number(s, t->number, want);
@@ -216,7 +216,7 @@ static ValueId term(Guess *s, const RuleTerm *t, Type want)
     ValueId *in = NEW(s->g->arena, ValueId, t->nin);
     for (int i = 0; i < t->nin; i++) {
         Type ask;
-        if (!operand_type(s, t, &a, i, whole, &want, &ask) || (in[i] = term(s, t->in[i], ask)) < 0)
+        if (!operand_type(s, t, &a, i, whole, &want, &ask) || (in[i] = guess_term(s, t->in[i], ask)) < 0)
             return -1;
     }
     const char *err = NULL;
@@ -246,7 +246,7 @@ static int guess(Trial *t, uint64_t seed)
     s.base.rank = chance(&s, 50) ? 4 : (int)pick(&s, 0, 4);
     for (int i = 0; i < s.base.rank; i++)
         s.base.dim[i] = s.size[i % SIZES];
-    ValueId root = term(&s, t->rule->pattern, s.base);
+    ValueId root = guess_term(&s, t->rule->pattern, s.base);
     if (root < 0)
         return -1;
     t->before = s.g;
@@ -259,7 +259,7 @@ static int guess(Trial *t, uint64_t seed)
 /* largest: the largest finite magnitude of any value. */
 typedef struct Sides { Arena *A; const Graph *g; const double **v; bool single; double largest; } Sides;
 
-static void keep(void *user, ValueId v, const double *x)
+static void keep_side(void *user, ValueId v, const double *x)
 {
     Sides *s = user;
     int64_t n = type_elems(&s->g->value.v[v].type);
@@ -291,7 +291,7 @@ static Sides evaluate(const Trial *t, const Graph *g, uint64_t seed, bool single
     for (int i = 0; i < g->input.n; i++)
         s.v[g->input.v[i]] = input(t, &g->value.v[g->input.v[i]], seed);
     for (int i = 0; i < g->node.n; i++)
-        graph_eval_node(g, i, s.v, NULL, keep, &s);
+        graph_eval_node(g, i, s.v, NULL, keep_side, &s);
     for (int i = 0; i < g->value.n; i++) {
         if (g->value.v[i].kind == VAL_CONST)
             s.v[i] = value_numbers(t->A, g, i);

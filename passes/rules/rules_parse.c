@@ -26,7 +26,7 @@ typedef struct Parse {
     int count;           /* of rules in this file */
 } Parse;
 
-static RuleTerm *term(Parse *);
+static RuleTerm *parse_term(Parse *);
 static RuleExpr *expr(Parse *);
 
 static bool fail(const Parse *s, Loc at, const char *fmt, ...) PRINTF(3, 4);
@@ -96,7 +96,7 @@ static RuleTerm *new_term(Parse *s, TermKind kind, Loc at)
     return NULL;
 }
 
-static bool attribute(Parse *s, RuleTerm *t, unsigned *given)
+static bool parse_attribute(Parse *s, RuleTerm *t, unsigned *given)
 {
     int row;
     Loc at;
@@ -136,7 +136,7 @@ static bool attributes(Parse *s, RuleTerm *t)
                     t->how[i] = ATTR_ANY;
             return lex_expect(&s->lex, "}");
         }
-        if (!attribute(s, t, &given))
+        if (!parse_attribute(s, t, &given))
             return false;
     }
     return text_attrs_complete(&s->lex, t->op, t->loc, given);
@@ -176,7 +176,7 @@ static RuleTerm *call(Parse *s)
     if (!t || !lex_expect(&s->lex, "("))
         return NULL;
     do {
-        RuleTerm *x = term(s);
+        RuleTerm *x = parse_term(s);
         if (!x)
             return NULL;
         PUSH(s->A, &in, x);
@@ -224,7 +224,7 @@ static RuleTerm *var_term(Parse *s, char sigil)
     return t;
 }
 
-static RuleTerm *term(Parse *s)
+static RuleTerm *parse_term(Parse *s)
 {
     lex_skip(&s->lex);
     char c = *s->lex.p;
@@ -361,7 +361,7 @@ static RuleExpr *expr(Parse *s)
     if (lex_peek(&s->lex, "$") && !is_float_attr(s))
         return attr_expr(s);
     RuleExpr *e = new_expr(s, EXPR_TERM);
-    if (!e || unknown_word(s) || !(e->term = term(s)))
+    if (!e || unknown_word(s) || !(e->term = parse_term(s)))
         return NULL;
     e->loc = e->term->loc;
     if (e->term->known)
@@ -447,12 +447,12 @@ static bool rule(Parse *s, Rules *rules)
     s->binding = true;
     if (s->count++ == MAX_RULES)
         return fail(s, r->loc, "the file has more than %d rules", MAX_RULES);
-    if (!(r->pattern = term(s)))
+    if (!(r->pattern = parse_term(s)))
         return false;
     s->binding = false;
     if (r->pattern->kind != TERM_OP || r->pattern->known)
         return fail(s, r->pattern->loc, "a pattern is an operator on at least one value");
-    if (!lex_expect(&s->lex, "=>") || !(r->replacement = term(s)))
+    if (!lex_expect(&s->lex, "=>") || !(r->replacement = parse_term(s)))
         return false;
     if (lex_eat_word(&s->lex, "when"))
         do

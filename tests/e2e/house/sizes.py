@@ -18,8 +18,7 @@ LONG = {
                      "passes/rules/rules_check.c", "passes/rules/rules_parse.c"], "not yet divided"),
 }
 # In three files or more, and why.
-COMMON = dict.fromkeys("""add attribute blocks body build channels columns compare find keep pack place plain print_text row
-                          rows term tile type_of""".split(), "not yet renamed")
+COMMON = {"print_text": "each command prints what it found"}
 
 
 def files():
