@@ -268,7 +268,7 @@ static void dump(const Graph *g, const char *pass, int fired)
 }
 
 /* facts: that hold when the pass is done. */
-static bool run_one(const PassInfo *info, Graph *g, const PassOptions *o, const Verify *ref, unsigned facts)
+static bool run_one(const PassInfo *info, Graph *g, const PassOptions *o, const GraphVerify *ref, unsigned facts)
 {
     Pass p = {.target = o->target, .opt = o->opt, .strict = o->strict, .threads = o->threads, .winograd = o->winograd,
               .rules = o->rules, .schedules = o->schedules, .scratch = arena_new()};
@@ -308,7 +308,7 @@ bool passes_run_rows(Graph *g, const PassOptions *o, const PassInfo *row, int n)
     prove(row, n);
     name_origins(g);
     Arena *scratch = arena_new();
-    Verify *ref = o->verify_each ? verify_begin(scratch, g) : NULL;
+    GraphVerify *ref = o->verify_each ? verify_begin(scratch, g) : NULL;
     bool ok = ref || !o->verify_each;
     if (ok && o->observe)
         o->observe(o->observer, NULL, g, 0, false);

@@ -11,9 +11,9 @@ typedef struct Red {
 } Red;
 
 /* The elements of one result, or of a vector of them. coord: of the input. */
-typedef struct Place { const Red *r; const Ix *coord[MAX_RANK]; int lanes, n; } Place;
+typedef struct ReducePlace { const Red *r; const Ix *coord[MAX_RANK]; int lanes, n; } ReducePlace;
 
-static const Expr *load(KC *kc, const Place *p)
+static const Expr *load(KC *kc, const ReducePlace *p)
 {
     return kc_load(kc, kc->n->in[0], p->r->it, p->coord, p->r->vdim, p->lanes, p->n);
 }
@@ -21,7 +21,7 @@ static const Expr *load(KC *kc, const Place *p)
 /* Term i of the sum over all reduced axes, i counting row-major over them. */
 static const Expr *reduced_term(KC *kc, const Ix *i, const void *user)
 {
-    Place p = *(const Place *)user;
+    ReducePlace p = *(const ReducePlace *)user;
     const Red *r = p.r;
     for (int k = r->naxes - 1; k >= 0; k--) {
         int64_t d = r->it->dim[r->axis[k]];
@@ -34,14 +34,14 @@ static const Expr *reduced_term(KC *kc, const Ix *i, const void *user)
 /* Sums over H and W walk rows, so that no index is divided. */
 static const Expr *pixel_term(KC *kc, const Ix *x, const void *user)
 {
-    Place p = *(const Place *)user;
+    ReducePlace p = *(const ReducePlace *)user;
     p.coord[p.r->axis[1]] = x;
     return load(kc, &p);
 }
 
 static const Expr *rows_term(KC *kc, const Ix *y, const void *user)
 {
-    Place p = *(const Place *)user;
+    ReducePlace p = *(const ReducePlace *)user;
     const Red *r = p.r;
     p.coord[r->axis[0]] = y;
     const Expr *zero = x_const(&kc->b, vt(DT_F32, p.lanes), r->max ? -INFINITY : 0);
@@ -51,7 +51,7 @@ static const Expr *rows_term(KC *kc, const Ix *y, const void *user)
 static void reduce_vector(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
     const Red *r = user;
-    Place p = {.r = r, .lanes = lanes, .n = n};
+    ReducePlace p = {.r = r, .lanes = lanes, .n = n};
     KB *b = &kc->b;
     bool keep = kc->n->attr.keep, two = r->naxes == 2;
     for (int i = 0, o = 0, k = 0; i < r->it->rank; i++) {

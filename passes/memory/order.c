@@ -215,7 +215,7 @@ typedef struct Set {
     int move, moves;       /* by running these nodes of Search.move */
 } Set;
 typedef VEC(int) Sets;
-typedef struct Search {
+typedef struct OrderSearch {
     Ordering *o;
     Arena *A;
     const Part *part;
@@ -229,11 +229,11 @@ typedef struct Search {
     int *missing;          /* per node: operands' nodes that it has not */
     int found;             /* the best set of all nodes, -1 none */
     bool cut;              /* sets were left out */
-} Search;
+} OrderSearch;
 
-static int node_of(const Search *s, int i) { return s->part->begin + i; }
+static int node_of(const OrderSearch *s, int i) { return s->part->begin + i; }
 
-static void flip(Search *s, int i)
+static void flip(OrderSearch *s, int i)
 {
     Ordering *o = s->o;
     int node = node_of(s, i), by = s->now[i / 64] >> i % 64 & 1 ? -1 : 1;
@@ -260,7 +260,7 @@ static int lowest_bit(uint64_t x)
     return i;
 }
 
-static void go_to(Search *s, const uint64_t *bits)
+static void go_to(OrderSearch *s, const uint64_t *bits)
 {
     for (int w = 0; w < s->words; w++)
         for (uint64_t d; (d = s->now[w] ^ bits[w]);)
@@ -269,7 +269,7 @@ static void go_to(Search *s, const uint64_t *bits)
 }
 
 /* The next node from i on that can run; n where there is none. */
-static int next_ready(const Search *s, int i)
+static int next_ready(const OrderSearch *s, int i)
 {
     for (int w = i / 64; w < s->words; w++) {
         uint64_t x = s->ready[w] & ~s->now[w];
@@ -281,7 +281,7 @@ static int next_ready(const Search *s, int i)
     return s->n;
 }
 
-static void move(Search *s, Set *t, int i)
+static void move(OrderSearch *s, Set *t, int i)
 {
     Effect e = effect(s->o, node_of(s, i), t->alive);
     t->peak = imax(t->peak, e.during);
@@ -295,7 +295,7 @@ static void move(Search *s, Set *t, int i)
 
 /* Runs what can run without a new peak and leaves no more alive than before. What follows needs no more than if it
    had waited: storages that it begins would be begun all the same, and those that it ends would live until then. */
-static void settle(Search *s, Set *t)
+static void settle(OrderSearch *s, Set *t)
 {
     for (int i = next_ready(s, 0); i < s->n;) {
         Effect e = effect(s->o, node_of(s, i), t->alive);
@@ -306,7 +306,7 @@ static void settle(Search *s, Set *t)
     }
 }
 
-static int *slot(Search *s, const Set *t)
+static int *slot(OrderSearch *s, const Set *t)
 {
     int at = (int)(t->hash & (uint64_t)(s->cap - 1));
     for (; s->table[at] >= 0; at = (at + 1) & (s->cap - 1)) {
@@ -317,7 +317,7 @@ static int *slot(Search *s, const Set *t)
     return &s->table[at];
 }
 
-static void grow_table(Search *s)
+static void grow_table(OrderSearch *s)
 {
     s->cap = s->cap ? 2 * s->cap : 256;
     s->table = NEW(s->A, int, s->cap);
@@ -327,7 +327,7 @@ static void grow_table(Search *s)
 }
 
 /* Keeps a set, unless it is known with no higher peak. t.bits is s->now. */
-static void keep_set(Search *s, Set t)
+static void keep_set(OrderSearch *s, Set t)
 {
     if (2 * s->set.n >= s->cap)
         grow_table(s);
@@ -350,7 +350,7 @@ static void keep_set(Search *s, Set t)
         s->best = imax(t.peak, s->floor), s->found = *at;
 }
 
-static void extend(Search *s, int parent)
+static void extend(OrderSearch *s, int parent)
 {
     for (int i = -1;;) {
         Set t = s->set.v[parent];
@@ -378,7 +378,7 @@ static int by_rank(const void *x, const void *y)
     return a->alive != b->alive ? (a->alive < b->alive ? -1 : 1) : a->set - b->set;
 }
 
-static void extend_level(Search *s, const Sets *level)
+static void extend_level(OrderSearch *s, const Sets *level)
 {
     Rank *rank = NEW(s->A, Rank, level->n);
     for (int i = 0; i < level->n; i++) {
@@ -394,7 +394,7 @@ static void extend_level(Search *s, const Sets *level)
 }
 
 /* Writes the order by which the set was found. */
-static void write_order(const Search *s, int set)
+static void write_order(const OrderSearch *s, int set)
 {
     for (; set >= 0; set = s->set.v[set].parent) {
         const Set *t = &s->set.v[set];
@@ -408,8 +408,8 @@ static void write_order(const Search *s, int set)
 static bool search(Ordering *o, Part *part, int64_t alive, int64_t floor, int width)
 {
     int n = part->end - part->begin, words = (n + 63) / 64;
-    Search s = {.o = o, .A = arena_new(), .part = part, .n = n, .words = words, .width = width, .floor = floor,
-                .best = part->peak, .found = -1};
+    OrderSearch s = {.o = o, .A = arena_new(), .part = part, .n = n, .words = words, .width = width, .floor = floor,
+                     .best = part->peak, .found = -1};
     s.level = NEW(s.A, Sets, n + 1);
     s.now = NEW(s.A, uint64_t, words);
     s.ready = NEW(s.A, uint64_t, words);

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Rooms and names keep a size that a reader can take in: no folder has more than 25 files beside each other, no C line more
-than 120 columns, no C file more than 400 lines, and no name is that of functions in three files or more."""
+than 120 columns, no C file more than 400 lines, no name is that of functions in three files or more, and none that of two
+structs."""
 import collections
 import os
 import re
@@ -49,6 +50,21 @@ def functions(source):
     return set(re.findall(head, source, re.M))
 
 
+def structs(source):
+    """Names of structs, unions and enums that a file defines."""
+    return set(re.findall(r"^(?:typedef )?(?:struct|union|enum) (\w+) *\{", source, re.M))
+
+
+def namesakes(names_of):
+    """name: files of the product that have it"""
+    where = collections.defaultdict(list)
+    for path, source in every.items():
+        if path.startswith(PRODUCT):
+            for name in names_of(source):
+                where[name].append(path)
+    return where
+
+
 def allowed(found, exceptions, most):
     """What is too large, and exceptions that are none any more."""
     return [f"{name}: {n}, at most {most}" for name, n in sorted(found.items()) if n > most and name not in exceptions] + \
@@ -62,10 +78,7 @@ report("columns", [f"{path}:{i}: {len(line)} columns, at most {MOST_COLUMNS}" fo
                    for i, line in enumerate(source.splitlines(), 1) if len(line) > MOST_COLUMNS])
 report("lines", allowed({path: source.count("\n") for path, source in every.items() if not path.endswith(".def")},
                         LONG, MOST_LINES))
-where = collections.defaultdict(list)
-for path, source in every.items():
-    if path.startswith(PRODUCT):
-        for name in functions(source):
-            where[name].append(path)
+where = namesakes(functions)
 report("names", [line + (" files: " + " ".join(where[line.split(":")[0]]) if line.split(":")[0] in where else "")
                  for line in allowed({name: len(paths) for name, paths in where.items()}, COMMON, MOST_NAMESAKES)])
+report("structs", [f"{name}: " + " ".join(paths) for name, paths in sorted(namesakes(structs).items()) if len(paths) > 1])
