@@ -1,9 +1,9 @@
 /* --verify-each on loops: the interpreter runs the program, a call at a time.
 
    Once lowered, each kernel is compared with its node, evaluated in double precision on the operands that kernels have
-   stored. So rounding that is handed on from earlier kernels is nobody's fault, and a kernel that reads what another one
-   has overwritten is found too. Passes on loops keep every bit: from then on, what a call stores is compared with what
-   it stored before. Inputs are those of the reference, rounded to single precision. */
+   stored. So rounding that is handed on from earlier kernels is nobody's fault, and a kernel that reads what another
+   one has overwritten is found too. Passes on loops keep every bit: from then on, what a call stores is compared with
+   what it stored before. Inputs are those of the reference, rounded to single precision. */
 #include "verify.h"
 
 #include <float.h>
@@ -209,7 +209,7 @@ static void say_changed(const LoopVerify *v, const char *pass, const Call *c, co
 }
 
 /* Each node whose results are complete after the call, once. */
-static bool check_call(LoopVerify *v, const Call *c, const char *stage)
+static bool verify_results(LoopVerify *v, const Call *c, const char *stage)
 {
     keep_results(v, c);
     for (int i = 0, done = -1; i < c->out.n; i++) {
@@ -232,7 +232,7 @@ bool verify_lowered(LoopVerify *v, const char *stage)
     for (int i = 0; i < v->p->kernel.n; i++)
         v->kernel[i] = kernel_hash(&v->p->kernel.v[i]);
     for (int i = 0; i < v->p->call.n; i++) {
-        if (!run_call(v, i, stage) || !check_call(v, &v->p->call.v[i], stage))
+        if (!run_call(v, i, stage) || !verify_results(v, &v->p->call.v[i], stage))
             return false;
         v->bits[i] = stored_bits(v, &v->p->call.v[i]);
     }

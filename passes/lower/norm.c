@@ -19,14 +19,14 @@ typedef struct SoftmaxPlace {
     const Expr *m, *s;     /* maximum and sum over the axis */
 } SoftmaxPlace;
 
-static const Expr *load(KC *kc, const SoftmaxPlace *p, ValueId v, int lanes, int n)
+static const Expr *load_element(KC *kc, const SoftmaxPlace *p, ValueId v, int lanes, int n)
 {
     return kc_load(kc, v, p->o->t, p->coord, p->o->vdim, lanes, n);
 }
 
 static const Expr *score(KC *kc, const SoftmaxPlace *p, int lanes, int n)
 {
-    const Expr *x = load(kc, p, p->o->in, lanes, n);
+    const Expr *x = load_element(kc, p, p->o->in, lanes, n);
     return kc->n->op == OP_softmin ? x_un(&kc->b, X_neg, x) : x;
 }
 
@@ -106,7 +106,7 @@ static void exp_step(KC *kc, const SoftmaxPlace *p, int lanes, int n, int acc)
 static void div_step(KC *kc, const SoftmaxPlace *p, int lanes, int n, int acc)
 {
     (void)acc;
-    const Expr *x = x_bin(&kc->b, X_div, load(kc, p, p->o->out, lanes, n), x_widen(&kc->b, p->s, lanes));
+    const Expr *x = x_bin(&kc->b, X_div, load_element(kc, p, p->o->out, lanes, n), x_widen(&kc->b, p->s, lanes));
     kc_store(kc, p->o->out, p->coord, p->o->vdim, x, n);
 }
 

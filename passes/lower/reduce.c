@@ -13,7 +13,7 @@ typedef struct Red {
 /* The elements of one result, or of a vector of them. coord: of the input. */
 typedef struct ReducePlace { const Red *r; const Ix *coord[MAX_RANK]; int lanes, n; } ReducePlace;
 
-static const Expr *load(KC *kc, const ReducePlace *p)
+static const Expr *load_reduced(KC *kc, const ReducePlace *p)
 {
     return kc_load(kc, kc->n->in[0], p->r->it, p->coord, p->r->vdim, p->lanes, p->n);
 }
@@ -28,7 +28,7 @@ static const Expr *reduced_term(KC *kc, const Ix *i, const void *user)
         p.coord[r->axis[k]] = k ? ix_mod(kc->A, i, d) : i;
         i = ix_div(kc->A, i, d);
     }
-    return load(kc, &p);
+    return load_reduced(kc, &p);
 }
 
 /* Sums over H and W walk rows, so that no index is divided. */
@@ -36,7 +36,7 @@ static const Expr *pixel_term(KC *kc, const Ix *x, const void *user)
 {
     ReducePlace p = *(const ReducePlace *)user;
     p.coord[p.r->axis[1]] = x;
-    return load(kc, &p);
+    return load_reduced(kc, &p);
 }
 
 static const Expr *rows_term(KC *kc, const Ix *y, const void *user)

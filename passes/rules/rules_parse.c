@@ -142,7 +142,7 @@ static bool attributes(Parse *s, RuleTerm *t)
     return text_attrs_complete(&s->lex, t->op, t->loc, given);
 }
 
-static bool check_call(Parse *s, RuleTerm *t)
+static bool operator_fits(Parse *s, RuleTerm *t)
 {
     const OpInfo *info = &op_info[t->op];
     if (op_is(t->op, P_MULTI))
@@ -184,7 +184,7 @@ static RuleTerm *call(Parse *s)
     t->op = op;
     t->in = in.v;
     t->nin = in.n;
-    return lex_expect(&s->lex, ")") && attributes(s, t) && check_call(s, t) ? t : NULL;
+    return lex_expect(&s->lex, ")") && attributes(s, t) && operator_fits(s, t) ? t : NULL;
 }
 
 static RuleTerm *named(Parse *s, int var, Loc at)
