@@ -15,7 +15,7 @@ LISTS = {"tests/err", "tests/ir"}
 LONG = {
     "compiler/onnx/ops.c": "an operator after the other, a few lines each, and their table",
     **dict.fromkeys(["passes/fuse/fuse_group.c", "passes/lower/access.c", "passes/lower/matmul.c",
-                     "passes/movement/eliminate_movement.c", "passes/rules/rules_parse.c"], "not yet divided"),
+                     "passes/movement/eliminate_movement.c"], "not yet divided"),
 }
 # In three files or more, and why.
 COMMON = {"print_text": "each command prints what it found"}
