@@ -10,7 +10,7 @@
    Needs nothing, keeps everything, gives F_CANON: no split, no flatten, no movement that moves nothing. */
 #include "edit.h"
 
-static int add(Graph *g, Op op, const Attrs *a, const ValueId *in, int nin, const Node *like)
+static int add_like(Graph *g, Op op, const Attrs *a, const ValueId *in, int nin, const Node *like)
 {
     const char *err = NULL;
     int i = graph_add(g, op, a, in, nin, like->name, like->loc, &err);
@@ -41,7 +41,7 @@ static bool split_to_slices(Graph *g, int node)
         a.axes = (Ints){1, {n.attr.axis}};
         a.start = (Ints){1, {at}};
         a.end = (Ints){1, {at += n.attr.sizes.v[i]}};
-        ValueId v = node_value(g, add(g, OP_slice, &a, n.in, 1, &n)), old = n.out[i].value;
+        ValueId v = node_value(g, add_like(g, OP_slice, &a, n.in, 1, &n)), old = n.out[i].value;
         g->value.v[v].origin = g->value.v[old].origin;
         value_replace(g, old, v);
     }
@@ -87,7 +87,7 @@ static bool plain_view(Graph *g, int node)
     for (int i = 0; i < out->rank; i++)
         a.shape.v[i] = out->dim[i];
     ValueId in = chain ? g->node.v[def].in[0] : n.in[0];
-    replace_node(g, node, node_value(g, add(g, OP_reshape, &a, &in, 1, &n)));
+    replace_node(g, node, node_value(g, add_like(g, OP_reshape, &a, &in, 1, &n)));
     return true;
 }
 
@@ -142,7 +142,7 @@ static bool concat_of_concats(Graph *g, int node)
     ValueId *in = NEW(g->arena, ValueId, parts);
     for (int i = 0; i < parts; i++) {
         int first = i * MAX_CONCAT, count = (int)imin(MAX_CONCAT, n.nin - first);
-        in[i] = count == 1 ? n.in[first] : node_value(g, add(g, OP_concat, &n.attr, n.in + first, count, &n));
+        in[i] = count == 1 ? n.in[first] : node_value(g, add_like(g, OP_concat, &n.attr, n.in + first, count, &n));
     }
     node_set_operands(g, node, in, parts);
     concat_of_concats(g, node);

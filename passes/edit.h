@@ -8,7 +8,7 @@ void layers_add(Buf *, const char *title);
 /* The layers of two nodes that became one. */
 const char *layers_join(Graph *, const Node *a, const Node *b);
 const char *node_title(const Node *); /* its layers, else its name, else the operator's name */
-/* Readers of a movement that moves nothing read its operand; what an output alone reads stays. True where it was one. */
+/* Readers of a movement that moves nothing read its operand; what an output alone reads stays. True: it was one. */
 bool remove_identity(Graph *, int node);
 /* Why canonicalize would write the node in another way (transposes and pads that it merges aside), or NULL. */
 const char *not_canonical(const Graph *, const Node *);

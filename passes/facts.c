@@ -78,9 +78,9 @@ static const char *laid_out(Arena *A, const Graph *g)
 
 /* ---- places in the arena ---- */
 
-typedef struct Place { int first, last; int64_t at, end; } Place; /* nodes that touch it, bytes */
+typedef struct ArenaPlace { int first, last; int64_t at, end; } ArenaPlace; /* nodes that touch it, bytes */
 
-static void touch(Place *p, int node, int64_t at, int64_t bytes)
+static void touch(ArenaPlace *p, int node, int64_t at, int64_t bytes)
 {
     p->first = p->last < 0 ? node : p->first;
     p->last = node;
@@ -97,9 +97,9 @@ static const Value *value_of(const Graph *g, const Storages *s, int storage)
 }
 
 /* The places of all storages. *wrong: the first node that touches one that has none. */
-static Place *find_places(Arena *A, const Graph *g, const Storages *s, const char **wrong)
+static ArenaPlace *find_places(Arena *A, const Graph *g, const Storages *s, const char **wrong)
 {
-    Place *p = NEW(A, Place, s->n + 1);
+    ArenaPlace *p = NEW(A, ArenaPlace, s->n + 1);
     int64_t *at = NEW(A, int64_t, s->n + 1);
     for (int i = 0; i < s->n; i++)
         p[i].last = at[i] = -1;
@@ -119,13 +119,13 @@ static Place *find_places(Arena *A, const Graph *g, const Storages *s, const cha
     return p;
 }
 
-static bool meets(const Place *a, const Place *b)
+static bool meets(const ArenaPlace *a, const ArenaPlace *b)
 {
     return a->at < b->end && b->at < a->end && a->first <= b->last && b->first <= a->last;
 }
 
 /* Does b take the place of a in the node where a is touched for the last time? */
-static bool follows(const Storages *s, const Place *p, int a, int b)
+static bool follows(const Storages *s, const ArenaPlace *p, int a, int b)
 {
     const NodeStorages *n = &s->node[p[b].first];
     bool may = p[a].last == p[b].first && n->made == b && p[a].at == p[b].at;
@@ -135,7 +135,7 @@ static bool follows(const Storages *s, const Place *p, int a, int b)
     return false;
 }
 
-static const char *overlap(Arena *A, const Graph *g, const Storages *s, const Place *p)
+static const char *overlap(Arena *A, const Graph *g, const Storages *s, const ArenaPlace *p)
 {
     enum { FEW = 1000 }; /* storages: every one is compared with every other one */
     for (int a = 0; a < s->n && s->n <= FEW; a++)
@@ -155,7 +155,7 @@ static const char *placed(Arena *A, const Graph *g)
     const char *wrong = NULL;
     for (int i = 0; i < s.n; i++) /* what may follow what depends on rounded sizes, which the target decides */
         s.v[i].bytes = exact.v[i].bytes;
-    const Place *p = find_places(A, g, &s, &wrong);
+    const ArenaPlace *p = find_places(A, g, &s, &wrong);
     return wrong ? wrong : overlap(A, g, &s, p);
 }
 

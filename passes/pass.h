@@ -1,7 +1,7 @@
 #ifndef DSQ_PASS_H
 #define DSQ_PASS_H
-/* What a pass is, and what the pass manager (run.c) does with the rows of pass.def. The manager alone verifies, times,
-   dumps, stops and disables. */
+/* What a pass is, and the pass manager: pass_table.c has the rows of pass.def, pass_options.c chooses among them, run.c
+   runs them. The manager alone verifies, times, dumps, stops and disables. */
 #include "../backends/target.h"
 #include "../ir/graph/graph.h"
 #include "schedule.h"
@@ -76,8 +76,9 @@ bool pass_runs(const PassOptions *, const char *name);
 /* Runs the passes on the graph. False after an error that diag has (--verify-each found a difference: pass and first
    node named). */
 bool passes_run(Graph *, const PassOptions *);
-/* Runs the passes on loops. g, which the program was lowered from, is what --verify-each compares with: it interprets
-   the program as lowered and after each pass. NULL: there is none. False after an error (pass and first kernel named). */
+/* Runs the passes on loops. g, which the program was lowered from, is what --verify-each compares with; NULL: it does
+   not compare. It interprets the program as lowered and after each pass. False after an error (pass and first kernel
+   named). */
 bool passes_run_loops(const Graph *g, Program *, const PassOptions *);
 
 /* The same with other rows than the table's: what the tests do to the pass manager. */

@@ -1,88 +1,12 @@
-/* The pass manager. Passes know nothing of each other; order, checks, times, dumps and comparisons are here alone. */
+/* The pass manager. Passes know nothing of each other; checks, times, dumps and comparisons are here alone.
+   pass_table.c has the rows and proves their order, pass_options.c chooses among them. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "facts.h"
-#include "loops/loop_passes.h"
+#include "pass_options.h"
 #include "verify.h"
-
-#define PASS(name, fn, ...) PassFn fn;
-#define MINIMAL_PASS(name, fn, ...) PassFn fn;
-#include "pass.def"
-const PassInfo pass_info[] = {
-#define PASS(name, fn, kind, level, needs, gives, breaks, doc) \
-    {name, fn, NULL, kind, level, needs, gives, breaks, NULL, doc},
-#define MINIMAL_PASS(name, fn, of, needs, gives, breaks, doc) \
-    {name, fn, NULL, MINIMAL, 0, needs, gives, breaks, of, doc},
-#define LOWERING(name, needs, gives, doc) {name, NULL, NULL, REQUIRED, 0, needs, gives, 0, NULL, doc},
-#define LOOP_PASS(name, fn, kind, needs, gives, breaks, doc) \
-    {name, NULL, fn, kind, 0, needs, gives, breaks, NULL, doc},
-#include "pass.def"
-};
-const int npass_info = LEN(pass_info);
-
-static const struct { const char *first, *second, *reason; } constraint[] = {
-#define ORDER(first, second, reason) {first, second, reason},
-#include "pass.def"
-};
-
-/* ---- the table ---- */
-
-static int row_index(const PassInfo *row, int n, const char *name)
-{
-    for (int i = 0; i < n; i++)
-        if (!strcmp(row[i].name, name))
-            return i;
-    return -1;
-}
-
-const PassInfo *pass_find(const char *name)
-{
-    int i = row_index(pass_info, npass_info, name);
-    return i < 0 ? NULL : &pass_info[i];
-}
-
-/* A minimal pass gives and needs no other facts than the one that it stands in for. */
-static const char *stand_in_wrong(Arena *A, const PassInfo *row, int n, int i)
-{
-    int of = row_index(row, n, row[i].instead_of);
-    if (of < 0 || of > i || row[of].kind != REDUCIBLE)
-        return arena_printf(A, "pass '%s' stands in for '%s', which is no reducible pass before it", row[i].name,
-                            row[i].instead_of);
-    if (row[of].gives == row[i].gives && !(row[i].needs & ~row[of].needs))
-        return NULL;
-    return arena_printf(A, "pass '%s' stands in for '%s' and has other facts", row[i].name, row[of].name);
-}
-
-static const char *order_wrong(Arena *A, const PassInfo *row, int n)
-{
-    for (int i = 0; i < LEN(constraint); i++) {
-        const char *first = constraint[i].first, *second = constraint[i].second;
-        if (!pass_find(first) || !pass_find(second))
-            return arena_printf(A, "there is no pass '%s', which a constraint names", pass_find(first) ? second : first);
-        int a = row_index(row, n, first), b = row_index(row, n, second);
-        if (a > b && b >= 0)
-            return arena_printf(A, "pass '%s' must run before '%s': %s", first, second, constraint[i].reason);
-    }
-    return NULL;
-}
-
-const char *passes_wrong(Arena *A, const PassInfo *row, int n)
-{
-    unsigned have = 0;
-    for (int i = 0; i < n; i++) {
-        unsigned lacks = row[i].needs & ~have;
-        const char *wrong = row[i].kind == MINIMAL ? stand_in_wrong(A, row, n, i) : NULL;
-        if (wrong)
-            return wrong;
-        if (lacks)
-            return arena_printf(A, "pass '%s' needs a graph that is %s, which no pass before it gives", row[i].name,
-                                fact_name(lacks & -lacks));
-        have = (have & ~row[i].breaks) | row[i].gives;
-    }
-    return order_wrong(A, row, n);
-}
 
 static void prove(const PassInfo *row, int n)
 {
@@ -91,109 +15,6 @@ static void prove(const PassInfo *row, int n)
     if (wrong)
         bug("%s", wrong);
     arena_free(A);
-}
-
-/* ---- choice of passes ---- */
-
-static bool listed(const char *list, const char *name)
-{
-    size_t n = strlen(name);
-    for (const char *s = list; s && *s; s += strcspn(s, ","), s += *s == ',')
-        if (strcspn(s, ",") == n && !strncmp(s, name, n))
-            return true;
-    return false;
-}
-
-/* late: names of lowering and of passes on loops are known, too. */
-static bool check_list(const char *what, const char *list, bool late)
-{
-    const char *names[LEN(pass_info)];
-    int known = 0;
-    for (int i = 0; i < npass_info; i++)
-        if (late || !pass_is_late(&pass_info[i]))
-            names[known++] = pass_info[i].name;
-    bool ok = true;
-    for (const char *s = list; s && *s; s += strcspn(s, ","), s += *s == ',') {
-        char name[64];
-        snprintf(name, sizeof name, "%.*s", (int)imin((int64_t)strcspn(s, ","), 63), s);
-        const PassInfo *p = pass_find(name);
-        if (p && (late || !pass_is_late(p)))
-            continue;
-        const char *near = nearest_name(name, names, known);
-        error_at((Loc){0}, "--%s: there is no pass '%s'%s%s%s", what, name, near ? ", did you mean '" : "",
-                 near ? near : "", near ? "'?" : "");
-        ok = false;
-    }
-    return ok;
-}
-
-/* What is wrong with naming this pass in these lists; NULL: nothing. */
-static const char *refused(Arena *A, const PassOptions *o, const PassInfo *p)
-{
-    if (listed(o->disable, p->name) && !pass_can_go(p))
-        return arena_printf(A, "--disable-pass: '%s' is required", p->name);
-    if (listed(o->disable, p->name) && listed(o->passes, p->name))
-        return arena_printf(A, "--disable-pass: '%s' is in --passes, too", p->name);
-    if (p->kind == MINIMAL && listed(o->passes, p->name) && listed(o->passes, p->instead_of))
-        return arena_printf(A, "--passes: '%s' stands in for '%s', which is there, too", p->name, p->instead_of);
-    return NULL;
-}
-
-bool passes_check_options(const PassOptions *o)
-{
-    bool late = !o->passes || o->and_required, ok = check_list("passes", o->passes, late);
-    ok = check_list("disable-pass", o->disable, late) && ok;
-    ok = check_list("stop-after", o->stop_after, late) && ok;
-    if (o->print_after && strcmp(o->print_after, "all"))
-        ok = check_list("print-ir-after", o->print_after, true) && ok;
-    Arena *A = arena_new();
-    for (int i = 0; i < npass_info; i++) {
-        const char *wrong = refused(A, o, &pass_info[i]);
-        if (wrong)
-            error_at((Loc){0}, "%s", wrong);
-        ok = ok && !wrong;
-    }
-    arena_free(A);
-    return ok;
-}
-
-static bool names_loop_pass(const char *list)
-{
-    for (int i = 0; i < npass_info; i++)
-        if (pass_info[i].loop && listed(list, pass_info[i].name))
-            return true;
-    return false;
-}
-
-/* The minimal pass for p, by its own name in --passes. */
-static bool replaced(const PassOptions *o, const PassInfo *p)
-{
-    for (int i = 0; i < npass_info; i++)
-        if (pass_info[i].kind == MINIMAL && !strcmp(pass_info[i].instead_of, p->name))
-            return listed(o->passes, pass_info[i].name);
-    return false;
-}
-
-static bool wanted(const PassInfo *p, const PassOptions *o)
-{
-    bool all = !o->passes || o->and_required;
-    if (p->kind == MINIMAL) {
-        const PassInfo *of = pass_find(p->instead_of);
-        return listed(o->passes, p->name) || (all && !(of && wanted(of, o)));
-    }
-    if (listed(o->disable, p->name))
-        return false;
-    if (listed(o->passes, p->name))
-        return true;
-    if (p->kind == REQUIRED || p->kind == REDUCIBLE)
-        return all && !replaced(o, p);
-    return o->passes ? all && p->loop && !names_loop_pass(o->passes) : p->level <= o->opt;
-}
-
-bool pass_runs(const PassOptions *o, const char *name)
-{
-    const PassInfo *p = pass_find(name);
-    return p && wanted(p, o);
 }
 
 /* ---- what both kinds of passes have ---- */
@@ -207,12 +28,12 @@ static double now_ms(void)
 
 static bool dumps(const PassOptions *o, const PassInfo *info)
 {
-    return o->print_after && (!strcmp(o->print_after, "all") || listed(o->print_after, info->name));
+    return o->print_after && (!strcmp(o->print_after, "all") || pass_listed(o->print_after, info->name));
 }
 
 static bool stops(const PassOptions *o, const PassInfo *info)
 {
-    return o->stop_after && listed(o->stop_after, info->name);
+    return o->stop_after && pass_listed(o->stop_after, info->name);
 }
 
 /* ---- on the graph ---- */
@@ -268,7 +89,7 @@ static void dump(const Graph *g, const char *pass, int fired)
 }
 
 /* facts: that hold when the pass is done. */
-static bool run_one(const PassInfo *info, Graph *g, const PassOptions *o, const Verify *ref, unsigned facts)
+static bool run_one(const PassInfo *info, Graph *g, const PassOptions *o, const GraphVerify *ref, unsigned facts)
 {
     Pass p = {.target = o->target, .opt = o->opt, .strict = o->strict, .threads = o->threads, .winograd = o->winograd,
               .rules = o->rules, .schedules = o->schedules, .scratch = arena_new()};
@@ -308,13 +129,13 @@ bool passes_run_rows(Graph *g, const PassOptions *o, const PassInfo *row, int n)
     prove(row, n);
     name_origins(g);
     Arena *scratch = arena_new();
-    Verify *ref = o->verify_each ? verify_begin(scratch, g) : NULL;
+    GraphVerify *ref = o->verify_each ? verify_begin(scratch, g) : NULL;
     bool ok = ref || !o->verify_each;
     if (ok && o->observe)
         o->observe(o->observer, NULL, g, 0, false);
     unsigned facts = 0;
     for (int i = 0; i < n && ok; i++) {
-        if (pass_is_late(&row[i]) || !wanted(&row[i], o))
+        if (pass_is_late(&row[i]) || !pass_wanted(&row[i], o))
             continue;
         facts = (facts & ~row[i].breaks) | row[i].gives;
         ok = run_one(&row[i], g, o, ref, facts);
@@ -392,7 +213,7 @@ bool passes_run_loop_rows(const Graph *g, Program *p, const PassOptions *o, cons
     bool ok = ref || !o->verify_each || !g;
     unsigned facts = 0;
     for (int i = 0; i < n && ok; i++) {
-        if (!pass_is_late(&row[i]) || !wanted(&row[i], o))
+        if (!pass_is_late(&row[i]) || !pass_wanted(&row[i], o))
             continue;
         facts = (facts & ~row[i].breaks) | row[i].gives;
         ok = run_late(&row[i], p, o, ref, facts);

@@ -11,7 +11,7 @@
 
 #include "edit.h"
 
-struct Verify {
+struct GraphVerify {
     Arena *A;
     const Graph *g;
     const double **in;       /* per input of the graph */
@@ -27,7 +27,7 @@ static double *copy_of(Arena *A, const Graph *g, ValueId v, const double *x)
 
 static void keep_reference(void *user, ValueId v, const double *x)
 {
-    Verify *r = user;
+    GraphVerify *r = user;
     double *copy = copy_of(r->A, r->g, v, x);
     if (r->g->value.v[v].origin >= 0)
         r->ref[r->g->value.v[v].origin] = copy;
@@ -48,13 +48,13 @@ bool verify_has_numbers(const Graph *g)
     return true;
 }
 
-Verify *verify_begin(Arena *A, const Graph *g)
+GraphVerify *verify_begin(Arena *A, const Graph *g)
 {
     if (!verify_has_numbers(g))
         return NULL;
-    Verify *r = NEW(A, Verify, 1);
-    *r = (Verify){A, g, NEW(A, const double *, g->input.n + 1), NEW(A, double *, g->value.n + 1),
-                  NEW(A, double *, g->output.n + 1)};
+    GraphVerify *r = NEW(A, GraphVerify, 1);
+    *r = (GraphVerify){A, g, NEW(A, const double *, g->input.n + 1), NEW(A, double *, g->value.n + 1),
+                       NEW(A, double *, g->output.n + 1)};
     for (int i = 0; i < g->input.n; i++) {
         int64_t n = type_elems(&g->value.v[g->input.v[i]].type);
         double *x = NEW(A, double, n);
@@ -68,7 +68,7 @@ Verify *verify_begin(Arena *A, const Graph *g)
 }
 
 /* What the value must be, or NULL where nothing is known of it. */
-static const double *expected(const Verify *r, const Graph *g, ValueId v)
+static const double *expected(const GraphVerify *r, const Graph *g, ValueId v)
 {
     if (g->value.v[v].origin >= 0 && r->ref[g->value.v[v].origin])
         return r->ref[g->value.v[v].origin];
@@ -97,7 +97,7 @@ double relative_difference(const double *x, const double *ref, int64_t n, double
 }
 
 typedef struct Compare {
-    const Verify *ref;
+    const GraphVerify *ref;
     Arena *A;
     const Graph *g;
     const char *pass;
@@ -157,7 +157,7 @@ static void compare(void *user, ValueId v, const double *x)
     c->ok = false;
 }
 
-bool verify_graph(const Verify *ref, const Graph *g, const char *pass, int fired)
+bool verify_graph(const GraphVerify *ref, const Graph *g, const char *pass, int fired)
 {
     Arena *A = arena_new();
     Compare c = {.ref = ref, .A = A, .g = g, .pass = pass, .fired = fired,

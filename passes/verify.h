@@ -4,11 +4,11 @@
 #include "pass.h"
 
 /* How the graph as written computes: inputs, and the value of every node. */
-typedef struct Verify Verify;
+typedef struct GraphVerify GraphVerify;
 /* NULL after a message: a constant has no numbers. */
-Verify *verify_begin(Arena *, const Graph *);
+GraphVerify *verify_begin(Arena *, const Graph *);
 /* False after a message that names the pass, or the rules that fired in it (from `fired` on), and the first node. */
-bool verify_graph(const Verify *, const Graph *, const char *pass, int fired);
+bool verify_graph(const GraphVerify *, const Graph *, const char *pass, int fired);
 
 /* ---- loops (verify_loops.c) ---- */
 typedef struct LoopVerify LoopVerify;

@@ -1,9 +1,9 @@
 /* --verify-each on loops: the interpreter runs the program, a call at a time.
 
    Once lowered, each kernel is compared with its node, evaluated in double precision on the operands that kernels have
-   stored. So rounding that is handed on from earlier kernels is nobody's fault, and a kernel that reads what another one
-   has overwritten is found too. Passes on loops keep every bit: from then on, what a call stores is compared with what
-   it stored before. Inputs are those of the reference, rounded to single precision. */
+   stored. So rounding that is handed on from earlier kernels is nobody's fault, and a kernel that reads what another
+   one has overwritten is found too. Passes on loops keep every bit: from then on, what a call stores is compared with
+   what it stored before. Inputs are those of the reference, rounded to single precision. */
 #include "verify.h"
 
 #include <float.h>
@@ -111,19 +111,24 @@ static bool run_call(LoopVerify *v, int call, const char *pass)
 
 /* ---- against the graph ---- */
 
-typedef struct Operands { LoopVerify *v; Arena *A; const double **x; /* per value: NULL, not needed yet */ } Operands;
-typedef struct Result { Operands *o; const double *largest; double error; ValueId worst; } Result;
+typedef struct CallOperands {
+    LoopVerify *v;
+    Arena *A;
+    const double **x; /* per value; NULL: not needed yet */
+} CallOperands;
+
+typedef struct CallResult { CallOperands *o; const double *largest; double error; ValueId worst; } CallResult;
 
 static void keep_view(void *user, ValueId id, const double *x)
 {
-    Operands *o = user;
+    CallOperands *o = user;
     int64_t n = type_elems(&o->v->g->value.v[id].type);
     o->x[id] = memcpy(NEW(o->A, double, n), x, (size_t)n * sizeof *x);
 }
 
-static void need(Operands *o, ValueId id);
+static void need(CallOperands *o, ValueId id);
 
-static void need_all(Operands *o, const Node *n)
+static void need_all(CallOperands *o, const Node *n)
 {
     for (int i = 0; i < n->nin; i++)
         need(o, n->in[i]);
@@ -141,7 +146,7 @@ static double *widened(Arena *A, const float *x, int64_t n, bool flush)
 }
 
 /* The numbers of a value as kernels see them. No kernel makes a view. */
-static void need(Operands *o, ValueId id)
+static void need(CallOperands *o, ValueId id)
 {
     const Graph *g = o->v->g;
     if (id < 0 || o->x[id] || g->value.v[id].kind == VAL_CONST)
@@ -157,7 +162,7 @@ static void need(Operands *o, ValueId id)
 
 static void compare(void *user, ValueId id, const double *ref)
 {
-    Result *r = user;
+    CallResult *r = user;
     const LoopVerify *v = r->o->v;
     if (!v->seen[id])
         return;
@@ -177,8 +182,8 @@ static double node_error(LoopVerify *v, int node)
 {
     Arena *A = arena_new();
     double largest = 0;
-    Operands o = {v, A, NEW(A, const double *, v->g->value.n + 1)};
-    Result r = {.o = &o, .largest = &largest};
+    CallOperands o = {v, A, NEW(A, const double *, v->g->value.n + 1)};
+    CallResult r = {.o = &o, .largest = &largest};
     need_all(&o, &v->g->node.v[node]);
     graph_eval_node(v->g, node, o.x, &largest, compare, &r);
     arena_free(A);
@@ -204,7 +209,7 @@ static void say_changed(const LoopVerify *v, const char *pass, const Call *c, co
 }
 
 /* Each node whose results are complete after the call, once. */
-static bool check_call(LoopVerify *v, const Call *c, const char *stage)
+static bool verify_results(LoopVerify *v, const Call *c, const char *stage)
 {
     keep_results(v, c);
     for (int i = 0, done = -1; i < c->out.n; i++) {
@@ -227,7 +232,7 @@ bool verify_lowered(LoopVerify *v, const char *stage)
     for (int i = 0; i < v->p->kernel.n; i++)
         v->kernel[i] = kernel_hash(&v->p->kernel.v[i]);
     for (int i = 0; i < v->p->call.n; i++) {
-        if (!run_call(v, i, stage) || !check_call(v, &v->p->call.v[i], stage))
+        if (!run_call(v, i, stage) || !verify_results(v, &v->p->call.v[i], stage))
             return false;
         v->bits[i] = stored_bits(v, &v->p->call.v[i]);
     }

@@ -226,8 +226,8 @@ void l_flag(LMod *m, const char *name, unsigned value)
                       LLVMValueAsMetadata(LLVMConstInt(m->i32, value, false)));
 }
 
-bool l_module(LMod *m, Arena *A, const Program *p, const BackendOptions *o, const CodeMachine *machine, WeightsIn weights,
-              const LoopLines *lines, const char *loops, bool adapters)
+bool l_module(LMod *m, Arena *A, const Program *p, const BackendOptions *o, const CodeMachine *machine,
+              WeightsIn weights, const LoopLines *lines, const char *loops, bool adapters)
 {
     *m = (LMod){.A = A, .p = p, .options = *o, .o = &m->options, .machine = machine, .weights_in = weights,
                 .lines = lines};

@@ -53,8 +53,8 @@ typedef struct Options {
     OptCType_REAL tolerance;
     OptCType_COUNT threads;
     OptCType_LEVEL level;
-    OptCType_FLAG check, layers, roofline, costs, json, markdown, no_time, strict, flush_to_zero, verify_each, time_passes,
-        loops, print_data, quiet, help;
+    OptCType_FLAG check, layers, roofline, costs, json, markdown, no_time, strict, flush_to_zero, verify_each,
+        time_passes, loops, print_data, quiet, help;
 } Options;
 
 extern const char *const command_names[NCOMMANDS];

@@ -19,9 +19,10 @@ static void used_terms(const Costs *all, bool used[COST_TERMS])
 static void row(Table *t, const Costs *all, const bool used[COST_TERMS], const Candidate *c, const Candidate *than)
 {
     double cycles = cycles_of(all, &c->cost), rate = all->target->machine->rate;
+    double more = than ? 100 * (cycles / cycles_of(all, &than->cost) - 1) : 0;
     table_cell(t, "%s", schedule_text(t->arena, &c->s));
     table_cell(t, "%s", digits(t->arena, llround(cycles)));
-    table_cell(t, "%s", than ? arena_printf(t->arena, "%+.1f %%", 100 * (cycles / cycles_of(all, &than->cost) - 1)) : "");
+    table_cell(t, "%s", than ? arena_printf(t->arena, "%+.1f %%", more) : "");
     for (int i = 0; i < COST_TERMS; i++)
         if (used[i])
             table_cell(t, "%s", c->cost.of[i] != 0 ? digits(t->arena, llround(c->cost.of[i] / rate)) : "");
@@ -42,7 +43,9 @@ void print_costs(Arena *A, const Costs *all)
     for (int i = 0; i < all->group.n; i++) {
         const CostGroup *g = &all->group.v[i];
         const char *layer = short_layers(A, g->layer);
-        table_cell(&t, "%s", g->layers == 1 ? layer : arena_printf(A, "%s and %s", layer, plural(A, g->layers - 1, "other")));
+        if (g->layers > 1)
+            layer = arena_printf(A, "%s and %s", layer, plural(A, g->layers - 1, "other"));
+        table_cell(&t, "%s", layer);
         row(&t, all, used, &g->choice->chosen, NULL);
         for (int k = 0; k < g->choice->rejected; k++) {
             table_cell(&t, "%s", "");

@@ -17,9 +17,9 @@ double relative_error(const float *x, const double *ref, int64_t n, double noise
 /* The error to allow for --flush-to-zero: what a sum loses when a million of its terms are subnormal. Else 0. */
 double flush_noise(const Graph *);
 
-/* How far results may be from the reference, relative to the largest magnitude (runtime_min/README.md, "Numbers"):
-   1e-5, or 1e-4 behind a Winograd kernel. value_tolerances: per value of a graph with schedules, including what made its
-   operands (node_tolerance in passes/schedule.h is for one node alone). output_tolerance: the largest among the outputs. */
+/* How far results may be from the reference, relative to the largest magnitude: 1e-5, or 1e-4 behind a Winograd kernel
+   (runtime_min/README.md, "Numbers"). value_tolerances: per value of a graph with schedules, including what made its
+   operands; node_tolerance in passes/schedule.h is for one node alone. output_tolerance: the largest of the outputs. */
 double *value_tolerances(Arena *, const Graph *);
 double output_tolerance(Arena *, const Graph *);
 

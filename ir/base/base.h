@@ -46,7 +46,7 @@ void buf_free(Buf *);
 size_t utf8_char(const char *s, size_t n, unsigned *code);
 void buf_clean(Buf *, const char *s, size_t n); /* appends s; a byte that is not part of UTF-8 becomes \xff, in hex */
 
-/* A hash map from names to integers. dict_get returns -1 where the name is absent. dict_put replaces. Keys are copied. */
+/* A hash map from names to integers. dict_get returns -1 where there is none. dict_put replaces. Keys are copied. */
 typedef struct Dict { struct DictSlot { const char *key; int val; } *slot; int n, cap; Arena *arena; } Dict;
 Dict dict_new(Arena *);
 int dict_get(const Dict *, const char *key);

@@ -228,8 +228,8 @@ static void sort_from(Sort *s, int root)
     }
 }
 
-/* Node order.v[i] becomes node i. Where none moves behind another, each goes to its place at once: a copy of all nodes is
-   megabytes of fresh memory. */
+/* Node order.v[i] becomes node i. Where none moves behind another, each goes to its place at once: a copy of all nodes
+   is megabytes of fresh memory. */
 static void move_nodes(Sort *s)
 {
     Node *v = s->g->node.v;

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-Copy copy_begin(Arena *A, const Kernel *k)
+KernelCopy copy_begin(Arena *A, const Kernel *k)
 {
-    Copy c = {.A = A, .from = k, .names = dict_new(A), .suffix = ""};
+    KernelCopy c = {.A = A, .from = k, .names = dict_new(A), .suffix = ""};
     c.to.name = k->name;
     c.to.title = k->title;
     for (int i = 0; i < k->param.n; i++) {
@@ -18,23 +18,23 @@ Copy copy_begin(Arena *A, const Kernel *k)
     return c;
 }
 
-const Ix *copy_ix(Copy *c, const Ix *x)
+const Ix *copy_ix(KernelCopy *c, const Ix *x)
 {
     return ix_subst_all(c->A, x, c->var);
 }
 
-static void copy_indices(Copy *c, int n, const Ix **to, const Ix *const *from)
+static void copy_indices(KernelCopy *c, int n, const Ix **to, const Ix *const *from)
 {
     for (int i = 0; i < n; i++)
         to[i] = copy_ix(c, from[i]);
 }
 
-static int copy_ref(const Copy *c, int ref)
+static int copy_ref(const KernelCopy *c, int ref)
 {
     return ref >= 0 ? ref : ~c->ptr[~ref];
 }
 
-static const Expr *copy_expr(Copy *c, const Expr *e)
+static const Expr *copy_expr(KernelCopy *c, const Expr *e)
 {
     Expr *r = NEW(c->A, Expr, 1);
     *r = *e;
@@ -48,19 +48,19 @@ static const Expr *copy_expr(Copy *c, const Expr *e)
     return r;
 }
 
-static const char *copy_name(Copy *c, const char *name)
+static const char *copy_name(KernelCopy *c, const char *name)
 {
     return name_unique(&c->names, *c->suffix ? arena_printf(c->A, "%s%s", name, c->suffix) : name);
 }
 
-static int copy_var(Copy *c, int var)
+static int copy_var(KernelCopy *c, int var)
 {
     PUSH(c->A, &c->to.var, (KVar){copy_name(c, c->from->var.v[var].name)});
     c->var[var] = ix_var(c->A, c->to.var.n - 1);
     return c->to.var.n - 1;
 }
 
-static int copy_reg(Copy *c, int reg)
+static int copy_reg(KernelCopy *c, int reg)
 {
     Reg r = c->from->reg.v[reg];
     r.name = copy_name(c, r.name);
@@ -68,7 +68,7 @@ static int copy_reg(Copy *c, int reg)
     return c->reg[reg] = c->to.reg.n - 1;
 }
 
-static int copy_ptr(Copy *c, int ptr)
+static int copy_ptr(KernelCopy *c, int ptr)
 {
     KPtr p = c->from->ptr.v[ptr];
     p.name = copy_name(c, p.name);
@@ -76,7 +76,7 @@ static int copy_ptr(Copy *c, int ptr)
     return c->ptr[ptr] = c->to.ptr.n - 1;
 }
 
-Stmt *copy_stmt(Copy *c, Block *out, const Stmt *s)
+Stmt *copy_stmt(KernelCopy *c, Block *out, const Stmt *s)
 {
     Stmt *r = NEW(c->A, Stmt, 1);
     *r = *s;
@@ -117,7 +117,7 @@ Stmt *copy_stmt(Copy *c, Block *out, const Stmt *s)
     return r;
 }
 
-static void copy_block(Copy *c, Block *out, const Block *b)
+static void copy_block(KernelCopy *c, Block *out, const Block *b)
 {
     for (int i = 0; i < b->n; i++) {
         Stmt *s = copy_stmt(c, out, b->v[i]);
@@ -128,7 +128,7 @@ static void copy_block(Copy *c, Block *out, const Block *b)
 
 void kernel_renumber(Arena *A, Kernel *k)
 {
-    Copy c = copy_begin(A, k);
+    KernelCopy c = copy_begin(A, k);
     copy_block(&c, &c.to.body, &k->body);
     *k = c.to;
 }

@@ -41,7 +41,7 @@ void block_push(Arena *, Block *, Stmt *);
 
 /* Copies a kernel statement by statement. Variables, registers and pointers get new numbers, in the order
    of copying. */
-typedef struct Copy {
+typedef struct KernelCopy {
     Arena *A;
     const Kernel *from;
     Kernel to;
@@ -50,11 +50,11 @@ typedef struct Copy {
     Dict names;
     const char *suffix;     /* of names defined now, "" outside unrolled loops */
     int64_t statements;     /* copied so far */
-} Copy;
-Copy copy_begin(Arena *, const Kernel *);
-const Ix *copy_ix(Copy *, const Ix *);
+} KernelCopy;
+KernelCopy copy_begin(Arena *, const Kernel *);
+const Ix *copy_ix(KernelCopy *, const Ix *);
 /* Appends the copy of s to out and returns it; of a loop only the head. */
-Stmt *copy_stmt(Copy *, Block *out, const Stmt *s);
+Stmt *copy_stmt(KernelCopy *, Block *out, const Stmt *s);
 /* e with subexpressions replaced by what swap returns for them, where that is not NULL. It is asked for the outermost
    first, then from left to right, and not for parts of a replacement. */
 typedef const Expr *SwapFn(void *user, const Expr *);

@@ -138,7 +138,8 @@ static KernelCost conv_turns(const Target *t, const ConvMap *m, const Schedule *
         return all;
     if (s->oc_outer && b.full > 1)
         return shared(m->threads, b.full, block, tail);
-    KernelCost head = s->oc_outer ? tail : terms_times(all, (double)(m->h % s->rows) / (double)m->h); /* rows of one block */
+    /* of one block: the rows left behind the pieces */
+    KernelCost head = s->oc_outer ? tail : terms_times(all, (double)(m->h % s->rows) / (double)m->h);
     int64_t pieces = m->h / s->rows;
     if (!pieces)
         return all;
@@ -161,7 +162,7 @@ KernelCost arrival_cost(const Target *t, int64_t weight_elems, int lanes, bool f
 {
     const Machine *m = t->machine;
     double vector = arriving_vector(m, lanes, far ? m->memory_rate : m->l3_rate);
-    return (KernelCost){{[COST_WEIGHTS] = (double)weight_elems / lanes * vector / 2}}; /* half of it while there is work */
+    return (KernelCost){{[COST_WEIGHTS] = (double)weight_elems / lanes * vector / 2}}; /* half arrives during work */
 }
 
 /* ---- depthwise convolutions ---- */

@@ -40,7 +40,7 @@ static KernelCost plane_turn(const Target *t, int64_t px, int nb, bool streamed)
 
 /* The products of one position and nb vectors of output channels for all tiles of a block. Meanwhile the weights of
    the next arrive. afar: from beyond L2, where they are read for the first time or do not stay there. */
-static KernelCost product(const Target *t, const WinoMap *c, const Schedule *s, int64_t tiles, int nb, bool afar)
+static KernelCost position_cost(const Target *t, const WinoMap *c, const Schedule *s, int64_t tiles, int nb, bool afar)
 {
     const Machine *m = t->machine;
     bool streamed = weights_leave_l1(t, channels(c), nb, s->lanes);
@@ -68,12 +68,12 @@ static double band_slots(const Target *t, const WinoMap *c, const Schedule *s, c
 /* The products of one position for all output channels of the thread that has most of them. With channels outermost the
    first has the narrower block at the end, the last as many others as any. */
 static KernelCost longest_products(const Target *t, const WinoMap *c, const Schedule *s, int64_t tiles, int64_t parts,
-                             bool afar)
+                                   bool afar)
 {
     ChannelBlocks b = channel_blocks(c->out->dim[1], s->nb, s->lanes);
-    KernelCost block = product(t, c, s, tiles, s->nb, afar), tail = {{0}};
+    KernelCost block = position_cost(t, c, s, tiles, s->nb, afar), tail = {{0}};
     if (b.tail)
-        tail = product(t, c, s, tiles, b.tail, afar);
+        tail = position_cost(t, c, s, tiles, b.tail, afar);
     KernelCost first = terms_add(tail, block, (double)(b.full / parts));
     KernelCost last = terms_times(block, (double)((b.full + parts - 1) / parts));
     return slots_of(&first) >= slots_of(&last) ? first : last;

@@ -26,7 +26,7 @@ typedef struct Inner {
     int *seen, stamp;      /* per node: the count that it is part of */
 } Inner;
 
-static const Type *type_of(const Inner *x, ValueId v) { return &x->g->value.v[v].type; }
+static const Type *inner_type(const Inner *x, ValueId v) { return &x->g->value.v[v].type; }
 
 static int last_dim(const Type *t)
 {
@@ -54,14 +54,14 @@ static bool view(const Graph *g, const Node *n) { return view_op(n->op) && g->va
 static int of_view(const Inner *x, const Node *n)
 {
     int d = view_dim(x->g, n, x->dim[n->in[0]]);
-    return d >= 0 ? d : last_dim(type_of(x, n->out[0].value));
+    return d >= 0 ? d : last_dim(inner_type(x, n->out[0].value));
 }
 
 static void start(Inner *x, const Node *n)
 {
     for (int k = 0; k < n->nout; k++) {
         ValueId v = n->out[k].value;
-        const Type *t = type_of(x, v);
+        const Type *t = inner_type(x, v);
         if (!many_pixels(t) || makes_rows(n))
             x->dim[v] = view(x->g, n) ? of_view(x, n) : last_dim(t);
         else if (makes_channels(n))
@@ -80,7 +80,7 @@ static void start(Inner *x, const Node *n)
 /* Of reading v in a frame of that rank, whose dimension d is the inner one. */
 static double reads(const Inner *x, ValueId v, int rank, int d, double price)
 {
-    const Type *t = type_of(x, v);
+    const Type *t = inner_type(x, v);
     int own = d - (rank - t->rank);
     bool fits = x->dim[v] == ANY_DIM || own < 0 || t->dim[own] == 1 || x->dim[v] == own;
     return fits ? 0 : price * (double)type_elems(t);
@@ -99,7 +99,7 @@ static double reads_steps(const Inner *x, const Node *n, int rank, int d, double
 /* A norm over axes, made with dimension d inside. */
 static double norm_price(const Inner *x, const Node *n, int d)
 {
-    const Type *t = type_of(x, n->in[0]);
+    const Type *t = inner_type(x, n->in[0]);
     bool along = n->op == OP_l2_normalize ? ints_have(&n->attr.axes, d) : n->attr.axis == d;
     double other = n->op == OP_l2_normalize ? x->price.alone : x->price.across;
     return reads(x, n->in[0], t->rank, d, x->price.copied) + (along ? 0 : other * (double)type_elems(t));
@@ -117,8 +117,8 @@ static int reduced_from(const Node *n, int d)
 
 static double reduce_price(const Inner *x, const Node *n, int d)
 {
-    const Type *t = type_of(x, n->in[0]);
-    int in = x->dim[n->in[0]], rank = type_of(x, n->out[0].value)->rank;
+    const Type *t = inner_type(x, n->in[0]);
+    int in = x->dim[n->in[0]], rank = inner_type(x, n->out[0].value)->rank;
     double price = in == ANY_DIM || in == reduced_from(n, d) ? 0
                    : ints_have(&n->attr.axes, in) ? x->price.folded : x->price.alone;
     return price * (double)type_elems(t) + reads_steps(x, n, rank, d, x->price.copied);
@@ -126,9 +126,9 @@ static double reduce_price(const Inner *x, const Node *n, int d)
 
 static double product_price(const Inner *x, const Node *n)
 {
-    int R = type_of(x, n->out[0].value)->rank, B = type_of(x, n->in[1])->rank;
+    int R = inner_type(x, n->out[0].value)->rank, B = inner_type(x, n->in[1])->rank;
     double b = n->op == OP_matmul ? reads(x, n->in[1], B, n->attr.transpose_b ? B - 2 : B - 1, x->price.copied) : 0;
-    const Type *a = type_of(x, n->in[0]);
+    const Type *a = inner_type(x, n->in[0]);
     return b + reads(x, n->in[0], a->rank, a->rank - 1, x->price.scattered) +
            reads_steps(x, n, R, R - 1, x->price.copied);
 }
@@ -138,13 +138,13 @@ static double move_price(const Inner *x, const Node *n, int d)
     double sum = 0;
     for (int k = 0; k < n->nin; k++)
         if (x->dim[n->in[k]] != ANY_DIM && view_dim(x->g, n, x->dim[n->in[k]]) != d)
-            sum += x->price.scattered * (double)type_elems(type_of(x, n->in[k]));
+            sum += x->price.scattered * (double)type_elems(inner_type(x, n->in[k]));
     return sum;
 }
 
 static double node_price(const Inner *x, const Node *n)
 {
-    int d = x->dim[n->out[0].value], rank = type_of(x, n->out[0].value)->rank;
+    int d = x->dim[n->out[0].value], rank = inner_type(x, n->out[0].value)->rank;
     if (makes_rows(n))
         return product_price(x, n);
     if (makes_channels(n))
@@ -160,7 +160,7 @@ static double node_price(const Inner *x, const Node *n)
 /* The caller's outputs are row-major. */
 static double output_price(const Inner *x, ValueId v)
 {
-    const Type *t = type_of(x, v);
+    const Type *t = inner_type(x, v);
     bool copy = many_pixels(t) && x->dim[v] != last_dim(t) && x->p->target->lanes > 1;
     return copy && value_outputs(x->g, v) ? x->price.copied * (double)type_elems(t) : 0;
 }

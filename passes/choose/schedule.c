@@ -147,7 +147,7 @@ const char *layer_shape(Arena *A, const Graph *g, const Node *n)
 
 /* ---- choices of a file ---- */
 
-static const Chosen *find(const Schedules *all, const char *layer, const char *shape)
+static const Chosen *find_chosen(const Schedules *all, const char *layer, const char *shape)
 {
     for (int i = 0; i < all->layer.n; i++)
         if (!strcmp(all->layer.v[i].layer, layer) && !strcmp(all->layer.v[i].shape, shape))
@@ -160,7 +160,7 @@ void schedules_take(Pass *p, const Graph *g, const Node *n, Schedule *s)
     if (!p->schedules || !has_schedule(n))
         return;
     const char *layer = layer_name(n), *shape = layer_shape(p->scratch, g, n);
-    const Chosen *c = find(p->schedules, layer, shape);
+    const Chosen *c = find_chosen(p->schedules, layer, shape);
     if (!c)
         return;
     const char *wrong = schedule_wrong(p, g, n, s, &c->s);

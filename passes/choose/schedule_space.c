@@ -157,11 +157,11 @@ static void try(Space *sp, Schedule s)
     PUSH(sp->A, &sp->list.s, s);
 }
 
-typedef struct Tile { Schedule s; double cost; } Tile;
+typedef struct RankedTile { Schedule s; double cost; } RankedTile;
 
 static int by_cost(const void *x, const void *y)
 {
-    const Tile *a = x, *b = y;
+    const RankedTile *a = x, *b = y;
     if (a->cost != b->cost)
         return (a->cost > b->cost) - (a->cost < b->cost);
     return a->s.px != b->s.px ? b->s.px - a->s.px : b->s.nb - a->s.nb;
@@ -172,8 +172,8 @@ static void try_tiles(Space *sp, const Schedule *s, int most)
 {
     enum { ROWS = 4, NB = 4 };
     ConvMap m = conv_map(sp->g, sp->n);
-    VEC(Tile) tile = {0};
-    Tile t = {.s = *s};
+    VEC(RankedTile) tile = {0};
+    RankedTile t = {.s = *s};
     for (t.s.rows = 1; t.s.rows <= imin(ROWS, m.h); t.s.rows++)
         for (t.s.nb = 1; t.s.nb <= imin(NB, (m.channels + s->lanes - 1) / s->lanes); t.s.nb++)
             for (t.s.px = 1; t.s.px <= m.w && tile_fits(sp->p->target, t.s.rows * t.s.px, t.s.nb); t.s.px++)

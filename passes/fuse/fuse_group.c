@@ -137,7 +137,7 @@ static bool stays_read(const Fuse *f, const Group *s, ValueId v)
     return false;
 }
 
-static void keep(Fuse *f, ValueId v, Values *kept)
+static void keep_value_of(Fuse *f, ValueId v, Values *kept)
 {
     if (f->kept[v])
         return;
@@ -206,12 +206,12 @@ static void add_readers(Fuse *f, Group *s, int from)
             join(f, s, r.node);
             s->low = (int)imin(s->low, f->top[r.node]);
             if (stays_read(f, s, v))
-                keep(f, v, &kept);
+                keep_value_of(f, v, &kept);
             heap_put(f, &h, skip(f, value_readers(f->g, v), from));
         } else
             for (int k = 0; k < n->nin; k++)
                 if (f->at[n->in[k]])
-                    keep(f, n->in[k], &kept);
+                    keep_value_of(f, n->in[k], &kept);
     }
     forget_outer(f, &outer, 0);
     for (int i = 0; i < kept.n; i++)

@@ -92,20 +92,20 @@ bool dw_tile_fits(const Target *t, int64_t kh, int64_t kw, int rows, int px)
     return dw_weights_stay(t, dw_weights(t, rows * px, kh, kw, rows), rows * px);
 }
 
-typedef struct Place { int64_t at, i; } Place;
+typedef struct ChannelPlace { int64_t at, i; } ChannelPlace;
 
 static int by_place(const void *x, const void *y)
 {
-    const Place *a = x, *b = y;
+    const ChannelPlace *a = x, *b = y;
     return a->at != b->at ? (a->at > b->at) - (a->at < b->at) : (a->i > b->i) - (a->i < b->i);
 }
 
 int64_t *sorted_by(Arena *A, const int64_t *at, int64_t n)
 {
-    Place *p = NEW(A, Place, n);
+    ChannelPlace *p = NEW(A, ChannelPlace, n);
     int64_t *order = NEW(A, int64_t, n);
     for (int64_t i = 0; i < n; i++)
-        p[i] = (Place){at[i], i};
+        p[i] = (ChannelPlace){at[i], i};
     qsort(p, (size_t)n, sizeof *p, by_place);
     for (int64_t i = 0; i < n; i++)
         order[i] = p[i].i;

@@ -27,7 +27,7 @@ static double q_number(Q a) { return (double)a.n / (double)a.d; }
 static const Q points[WINO_MAX_N - 1] = {{0, 1}, {1, 1}, {-1, 1}, {2, 1}, {-2, 1}, {1, 2}, {-1, 2}};
 
 /* The coefficients of the product of (x - point) over all points but `without`, lowest power first. */
-static int product(int npoints, int without, Q *c)
+static int multiply_factors(int npoints, int without, Q *c)
 {
     int degree = 0;
     c[0] = (Q){1, 1};
@@ -61,11 +61,11 @@ Winograd winograd_make(int m, int r)
                 w.g[i][j] =
                     q_number(q_mul(power, (Q){scale.d * (scale.n < 0 ? -1 : 1), scale.n < 0 ? -scale.n : scale.n}));
         }
-        for (int k = product(last, i, c); k >= 0; k--)
+        for (int k = multiply_factors(last, i, c); k >= 0; k--)
             w.bt[i][k] = q_number(c[k]);
     }
     Q c[WINO_MAX_N];
-    for (int k = product(last, -1, c); k >= 0; k--)
+    for (int k = multiply_factors(last, -1, c); k >= 0; k--)
         w.bt[last][k] = q_number(c[k]);
     w.at[m - 1][last] = w.g[last][r - 1] = 1;
     w.pairs = (last - 1) / 2;

@@ -12,7 +12,7 @@
 #include "../../ir/loop/loop_impl.h"
 #include "loop_passes.h"
 
-typedef struct Value {
+typedef struct CseValue {
     const Expr *e;
     uint64_t hash;
     int param;
@@ -21,7 +21,7 @@ typedef struct Value {
     int reg;                /* that holds it, -1 none yet */
     bool home;              /* reg is a let of the block: the first use defines it */
     bool known;             /* here, while scanning */
-} Value;
+} CseValue;
 
 typedef struct Cse {
     Arena *A;
@@ -30,7 +30,7 @@ typedef struct Cse {
     Dict names;
     bool changed;
     /* of the block at work */
-    VEC(Value) value;
+    VEC(CseValue) value;
     VEC(int) use;           /* value of every use, in order */
     int next;               /* use to be rewritten next */
 } Cse;
@@ -51,10 +51,10 @@ static uint64_t hash_value(const Expr *e, const Expr *load)
     return hash_bytes(part, sizeof part, 0);
 }
 
-static Value *find(Cse *c, const Expr *e, uint64_t hash)
+static CseValue *find_value(Cse *c, const Expr *e, uint64_t hash)
 {
     for (int i = c->value.n - 1; i >= 0; i--) {
-        Value *v = &c->value.v[i];
+        CseValue *v = &c->value.v[i];
         if (v->hash == hash && v->known && expr_eq(v->e, e))
             return v;
     }
@@ -69,9 +69,9 @@ static void scan_expr(Cse *c, const Expr *e, int stmt)
     if (!load)
         return;
     uint64_t hash = hash_value(e, load);
-    Value *v = find(c, e, hash);
+    CseValue *v = find_value(c, e, hash);
     if (!v) {
-        Value new = {.e = e, .hash = hash, .first = stmt, .reg = -1, .known = true};
+        CseValue new = {.e = e, .hash = hash, .first = stmt, .reg = -1, .known = true};
         new.param = ref_param(c->k, load->ref);
         PUSH(c->A, &c->value, new);
         v = &c->value.v[c->value.n - 1];
@@ -85,7 +85,7 @@ static void scan_let(Cse *c, const Stmt *s)
 {
     if (c->k->reg.v[s->ref].rank > 0 || c->set[s->ref] || !load_of(s->val))
         return;
-    Value *v = &c->value.v[c->use.v[c->use.n - 1]];
+    CseValue *v = &c->value.v[c->use.v[c->use.n - 1]];
     if (v->uses == 1) {
         v->reg = s->ref;
         v->home = true;
@@ -96,7 +96,7 @@ static void forget(Cse *c, int stored)
 {
     const KParam *q = &c->k->param.v[stored];
     for (int i = 0; i < c->value.n; i++) {
-        Value *v = &c->value.v[i];
+        CseValue *v = &c->value.v[i];
         if (v->param == stored || (q->alias && c->k->param.v[v->param].alias))
             v->known = false;
     }
@@ -122,7 +122,7 @@ static const Expr *use_register(void *user, const Expr *e)
     Cse *c = user;
     if (!load_of(e))
         return NULL;
-    Value *v = &c->value.v[c->use.v[c->next++]];
+    CseValue *v = &c->value.v[c->use.v[c->next++]];
     if (v->reg < 0)
         return e;
     if (v->home) {
@@ -139,7 +139,7 @@ static const Expr *use_register(void *user, const Expr *e)
 static void define(Cse *c, Block *out, int stmt, int *value)
 {
     for (; *value < c->value.n && c->value.v[*value].first == stmt; ++*value) {
-        Value *v = &c->value.v[*value];
+        CseValue *v = &c->value.v[*value];
         if (v->uses < 2 || v->reg >= 0)
             continue;
         const char *name = arena_printf(c->A, "%s_v", c->k->param.v[v->param].name);

@@ -11,31 +11,32 @@
    accesses belong together. The pointer is the lowest of their addresses, so displacements are not negative, and it
    stands where the last of its variables is defined. A lone access in that very block gains nothing and stays; so do
    constant addresses. No pointer is carried into a parallel loop. Wants unrolled loops to have been expanded. */
+#include "../../ir/loop/loop_facts.h"
 #include "../../ir/loop/loop_impl.h"
 #include "loop_passes.h"
 
 /* A place in the kernel: behind statement pos of block, -1 at its start. */
-typedef struct Place { Block *block; int depth, pos; } Place;
+typedef struct HoistPlace { Block *block; int depth, pos; } HoistPlace;
 
 /* Accesses to one parameter that share the variable part of their address. */
-typedef struct Group {
+typedef struct Addresses {
     int param;
     bool parallel;              /* within the parallel loop */
     const Ix *variable;
     int64_t lowest;             /* constant part, and the indices of that access */
     const Ix *const *ix;
-    Place at;
+    HoistPlace at;
     int count;
     bool deeper;                /* an access stands in a loop inside the pointer's block */
     int ptr;                    /* -1: not worth a pointer */
-} Group;
+} Addresses;
 
 typedef struct Hoist {
     Arena *A;
     Kernel *k;
-    Place *def;                 /* of variables */
-    VEC(Group) group;
-    Place parallel;             /* start of the parallel loop's body */
+    HoistPlace *def;                 /* of variables */
+    VEC(Addresses) group;
+    HoistPlace parallel;             /* start of the parallel loop's body */
     Dict names;
     int depth;                  /* of the block at work */
 } Hoist;
@@ -45,13 +46,7 @@ static const Ix *address(Hoist *h, int ref, int n, const Ix *const *ix)
 {
     if (ref < 0)
         return NULL;
-    const KParam *p = &h->k->param.v[ref];
-    const Ix *sum = ix_const(h->A, 0);
-    int64_t stride = 1;
-    for (int i = n - 1; i >= 0; i--) {
-        sum = ix_add(h->A, sum, ix_mulc(h->A, ix[i], stride));
-        stride *= p->dim[i];
-    }
+    const Ix *sum = linear_offset(h->A, h->k, ref, n, ix);
     for (int v = 0; v < h->k->var.n; v++)
         for (int i = 0; i < n; i++)
             if (ix_uses(ix[i], v) && !ix_uses(sum, v))
@@ -59,21 +54,21 @@ static const Ix *address(Hoist *h, int ref, int n, const Ix *const *ix)
     return ix_is_const(sum) ? NULL : sum;
 }
 
-static Group *find(Hoist *h, int param, const Ix *variable)
+static Addresses *find_address(Hoist *h, int param, const Ix *variable)
 {
     for (int i = 0; i < h->group.n; i++) {
-        Group *g = &h->group.v[i];
+        Addresses *g = &h->group.v[i];
         if (g->param == param && g->parallel == (h->parallel.block != NULL) && ix_eq(g->variable, variable))
             return g;
     }
     return NULL;
 }
 
-static Place innermost(const Hoist *h, const Ix *x)
+static HoistPlace innermost(const Hoist *h, const Ix *x)
 {
-    Place at = h->parallel.block ? h->parallel : (Place){&h->k->body, 0, -1};
+    HoistPlace at = h->parallel.block ? h->parallel : (HoistPlace){&h->k->body, 0, -1};
     for (int v = 0; v < h->k->var.n; v++) {
-        const Place *d = &h->def[v];
+        const HoistPlace *d = &h->def[v];
         if (ix_uses(x, v) && (d->depth > at.depth || (d->depth == at.depth && d->pos > at.pos)))
             at = *d;
     }
@@ -86,10 +81,10 @@ static void collect(Hoist *h, int ref, int n, const Ix *const *ix)
     if (!a)
         return;
     const Ix *variable = ix_addc(h->A, a, -a->c);
-    Group *g = find(h, ref, variable);
+    Addresses *g = find_address(h, ref, variable);
     if (!g) {
-        Group new = {.param = ref, .parallel = h->parallel.block != NULL, .variable = variable, .lowest = a->c,
-                     .ix = ix, .at = innermost(h, variable), .ptr = -1};
+        Addresses new = {.param = ref, .parallel = h->parallel.block != NULL, .variable = variable, .lowest = a->c,
+                         .ix = ix, .at = innermost(h, variable), .ptr = -1};
         PUSH(h->A, &h->group, new);
         g = &h->group.v[h->group.n - 1];
     }
@@ -123,10 +118,10 @@ static void collect_block(Hoist *h, Block *b)
         if (s->kind == ST_STORE || s->kind == ST_PREFETCH)
             collect(h, s->ref, s->nix, s->ix);
         if (s->kind == ST_INDEX)
-            h->def[s->var] = (Place){b, h->depth, i};
+            h->def[s->var] = (HoistPlace){b, h->depth, i};
         if (s->kind != ST_FOR)
             continue;
-        h->def[s->var] = (Place){&s->body, ++h->depth, -1};
+        h->def[s->var] = (HoistPlace){&s->body, ++h->depth, -1};
         if (is_parallel(s))
             h->parallel = h->def[s->var];
         collect_block(h, &s->body);
@@ -138,7 +133,7 @@ static void collect_block(Hoist *h, Block *b)
 static bool redirect(Hoist *h, int *ref, int *n, const Ix **ix)
 {
     const Ix *a = address(h, *ref, *n, ix);
-    Group *g = a ? find(h, *ref, ix_addc(h->A, a, -a->c)) : NULL;
+    Addresses *g = a ? find_address(h, *ref, ix_addc(h->A, a, -a->c)) : NULL;
     if (!g || g->ptr < 0)
         return false;
     *ref = ~g->ptr;
@@ -161,7 +156,7 @@ static const Expr *redirect_load(void *user, const Expr *e)
 static void define(Hoist *h, Block *out, const Block *b, int pos)
 {
     for (int i = 0; i < h->group.n; i++) {
-        const Group *g = &h->group.v[i];
+        const Addresses *g = &h->group.v[i];
         if (g->ptr < 0 || g->at.block != b || g->at.pos != pos)
             continue;
         Stmt *s = NEW(h->A, Stmt, 1);
@@ -199,11 +194,11 @@ static void rewrite_block(Hoist *h, Block *b)
 bool loop_hoist(Arena *A, Kernel *k)
 {
     Hoist h = {.A = A, .k = k, .names = names_of(A, k)};
-    h.def = NEW(A, Place, k->var.n + 1);
+    h.def = NEW(A, HoistPlace, k->var.n + 1);
     collect_block(&h, &k->body);
     bool changed = false;
     for (int i = 0; i < h.group.n; i++) {
-        Group *g = &h.group.v[i];
+        Addresses *g = &h.group.v[i];
         if (g->count < 2 && !g->deeper)
             continue;
         const char *name = arena_printf(A, "%s_at", k->param.v[g->param].name);
@@ -213,7 +208,7 @@ bool loop_hoist(Arena *A, Kernel *k)
     }
     if (!changed)
         return false;
-    h.parallel = (Place){0};
+    h.parallel = (HoistPlace){0};
     rewrite_block(&h, &k->body);
     kernel_renumber(A, k);
     return true;

@@ -14,10 +14,10 @@
 
 #define MAX_STATEMENTS 200000
 
-static bool unroll_block(Copy *c, Block *out, const Block *b);
+static bool unroll_block(KernelCopy *c, Block *out, const Block *b);
 
 /* Number of iterations where it does not depend on a variable, else -1. */
-static int64_t trip_count(Copy *c, const Stmt *s)
+static int64_t trip_count(KernelCopy *c, const Stmt *s)
 {
     const Ix *span = ix_sub(c->A, copy_ix(c, s->hi), copy_ix(c, s->lo));
     if (!ix_is_const(span))
@@ -25,7 +25,7 @@ static int64_t trip_count(Copy *c, const Stmt *s)
     return span->c <= 0 ? 0 : (span->c - 1) / s->step + 1;
 }
 
-static void expand(Copy *c, Block *out, const Stmt *s, int64_t trips)
+static void expand(KernelCopy *c, Block *out, const Stmt *s, int64_t trips)
 {
     const Ix *lo = copy_ix(c, s->lo);
     const char *suffix = c->suffix;
@@ -40,7 +40,7 @@ static void expand(Copy *c, Block *out, const Stmt *s, int64_t trips)
     }
 }
 
-static bool unroll_for(Copy *c, Block *out, const Stmt *s)
+static bool unroll_for(KernelCopy *c, Block *out, const Stmt *s)
 {
     int64_t trips = trip_count(c, s);
     bool once = s->loop == LOOP_SERIAL && trips == 1;
@@ -62,7 +62,7 @@ static bool unroll_for(Copy *c, Block *out, const Stmt *s)
     return true;
 }
 
-static bool unroll_block(Copy *c, Block *out, const Block *b)
+static bool unroll_block(KernelCopy *c, Block *out, const Block *b)
 {
     bool changed = false;
     for (int i = 0; i < b->n; i++) {
@@ -76,7 +76,7 @@ static bool unroll_block(Copy *c, Block *out, const Block *b)
 
 bool loop_unroll(Arena *A, Kernel *k)
 {
-    Copy c = copy_begin(A, k);
+    KernelCopy c = copy_begin(A, k);
     if (!unroll_block(&c, &c.to.body, &k->body))
         return false;
     *k = c.to;

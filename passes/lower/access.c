@@ -312,8 +312,8 @@ bool kc_vector(const KC *kc, ValueId id, const Type *frame, int vdim)
     return value_vector(kc->l->g, id, frame, vdim);
 }
 
-static const Expr *load(KC *kc, ValueId id, const Type *frame, const Ix *const *coord, const Ix *along, int vdim,
-                        int lanes, int n)
+static const Expr *load_operand(KC *kc, ValueId id, const Type *frame, const Ix *const *coord, const Ix *along,
+                                int vdim, int lanes, int n)
 {
     const Value *v = val(kc, id);
     const Type *t = &v->type;
@@ -336,12 +336,12 @@ static const Expr *load(KC *kc, ValueId id, const Type *frame, const Ix *const *
 
 const Expr *kc_load(KC *kc, ValueId id, const Type *frame, const Ix *const *coord, int vdim, int lanes, int n)
 {
-    return load(kc, id, frame, coord, NULL, vdim, lanes, n);
+    return load_operand(kc, id, frame, coord, NULL, vdim, lanes, n);
 }
 
 const Expr *kc_load_along(KC *kc, ValueId id, const Type *frame, const Ix *const *coord, const Ix *along, int lanes)
 {
-    return load(kc, id, frame, coord, along, kc_type(kc, id)->rank - 1, lanes, lanes);
+    return load_operand(kc, id, frame, coord, along, kc_type(kc, id)->rank - 1, lanes, lanes);
 }
 
 int kc_table(KC *kc, const char *param, const int64_t *at, int64_t n)

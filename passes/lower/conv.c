@@ -7,7 +7,7 @@
 #include "conv_kernel.h"
 
 /* Where the loops around a tile stand. */
-typedef struct Walk {
+typedef struct ConvWalk {
     const Conv *c;
     const Ix *pv, *ph;      /* phase */
     const Ix *n, *g;        /* image, group */
@@ -21,13 +21,13 @@ typedef struct Walk {
     const Ix *pass;         /* which of these tiles this is */
     const Ix *y, *x;
     int rows;               /* of a tile */
-} Walk;
+} ConvWalk;
 
 /* A tile and its reduction: at_c, at_y and at_x are the loops over channels and taps. cut: of one tap and many channels
    there are loops over blocks of channels and in them instead. */
-typedef struct Tile { const Walk *w; int cut, at_c, at_y, at_x; } Tile;
+typedef struct ConvTile { const ConvWalk *w; int cut, at_c, at_y, at_x; } ConvTile;
 
-static const Ix *channel(KC *kc, const Walk *w, int j)
+static const Ix *channel(KC *kc, const ConvWalk *w, int j)
 {
     const Conv *c = w->c;
     return ADD(ADD(MULC(w->g, c->og), MULC(w->blk, (int64_t)w->s->nb * c->lanes)),
@@ -36,7 +36,7 @@ static const Ix *channel(KC *kc, const Walk *w, int j)
 
 static const Expr *conv_init(KC *kc, const void *user, int j)
 {
-    const Walk *w = ((const Tile *)user)->w;
+    const ConvWalk *w = ((const ConvTile *)user)->w;
     const Conv *c = w->c;
     const Segment *s = w->s;
     if (c->bias < 0)
@@ -53,7 +53,7 @@ static int64_t tiles_over(const KC *kc, const Conv *c)
     return (c->v.w.out + kc->s->rows - 1) / kc->s->rows * tiles_along(kc, c);
 }
 
-static void red_vars(KC *kc, const Tile *t, const Ix *const *red, const Ix **ch, const Ix **ky, const Ix **kx)
+static void red_vars(KC *kc, const ConvTile *t, const Ix *const *red, const Ix **ch, const Ix **ky, const Ix **kx)
 {
     if (t->cut) {
         *ch = kc_blocked(kc, t->cut, red), *ky = *kx = IXC(0);
@@ -65,17 +65,17 @@ static void red_vars(KC *kc, const Tile *t, const Ix *const *red, const Ix **ch,
 /* Where the channel lies that all pixels read. */
 static const Ix *conv_along(KC *kc, const void *user, const Ix *const *red)
 {
-    const Tile *t = user;
-    const Walk *w = t->w;
+    const ConvTile *t = user;
+    const ConvWalk *w = t->w;
     const Ix *ch, *ky, *kx;
     red_vars(kc, t, red, &ch, &ky, &kx);
     return kc_along(kc, &w->c->run, ADD(MULC(w->g, w->c->cg), ch));
 }
 
 /* The coordinates of a pixel's input in that step. */
-static void input_at(KC *kc, const Tile *t, const Ix *r, const Ix *q, const Ix *const *red, const Ix **coord)
+static void input_at(KC *kc, const ConvTile *t, const Ix *r, const Ix *q, const Ix *const *red, const Ix **coord)
 {
-    const Walk *w = t->w;
+    const ConvWalk *w = t->w;
     const Conv *c = w->c;
     const Ix *ch, *ky, *kx;
     red_vars(kc, t, red, &ch, &ky, &kx);
@@ -87,7 +87,7 @@ static void input_at(KC *kc, const Tile *t, const Ix *r, const Ix *q, const Ix *
 
 static const Expr *conv_xs(KC *kc, const void *user, const Ix *r, const Ix *q, const Ix *const *red, int lanes)
 {
-    const Tile *t = user;
+    const ConvTile *t = user;
     const Conv *c = t->w->c;
     const Ix *coord[4];
     input_at(kc, t, r, q, red, coord);
@@ -96,7 +96,7 @@ static const Expr *conv_xs(KC *kc, const void *user, const Ix *r, const Ix *q, c
 
 static const Expr *conv_x(KC *kc, const void *user, const Ix *r, const Ix *q, const Ix *const *red, const Ix *along)
 {
-    const Tile *t = user;
+    const ConvTile *t = user;
     const Conv *c = t->w->c;
     const Ix *coord[4];
     input_at(kc, t, r, q, red, coord);
@@ -105,8 +105,8 @@ static const Expr *conv_x(KC *kc, const void *user, const Ix *r, const Ix *q, co
 
 static const Expr *conv_w(KC *kc, const void *user, int j, const Ix *const *red)
 {
-    const Tile *t = user;
-    const Walk *w = t->w;
+    const ConvTile *t = user;
+    const ConvWalk *w = t->w;
     const Conv *c = w->c;
     const Segment *s = w->s;
     const Ix *set = ADD(MULC(ADD(MULC(w->pv, c->nh), w->ph), c->groups), w->g); /* weights of this phase and group */
@@ -126,7 +126,7 @@ static const Expr *conv_w(KC *kc, const void *user, int j, const Ix *const *red)
 
 static void conv_coord(KC *kc, const void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
 {
-    const Walk *w = ((const Tile *)user)->w;
+    const ConvWalk *w = ((const ConvTile *)user)->w;
     const Conv *c = w->c;
     coord[0] = w->n, coord[1] = channel(kc, w, j);
     coord[2] = ADD(ADDC(MULC(ADD(w->y, r), c->v.ostep), c->v.o0), w->pv);
@@ -161,9 +161,9 @@ static int taps(KC *kc, Contract *t, const char *name, const Slide *w, const Ix 
 }
 
 /* Loops over the taps and channels. Many channels go in blocks, each with all taps. */
-static void tap_loops(KC *kc, Tile *in, Contract *t, bool clip_x)
+static void tap_loops(KC *kc, ConvTile *in, Contract *t, bool clip_x)
 {
-    const Walk *w = in->w;
+    const ConvWalk *w = in->w;
     const Conv *c = w->c;
     RedLoop ch = {.name = "c", .lo = IXC(0), .hi = IXC(c->cg), .most = c->cg};
     kc_cut(t, &ch);
@@ -176,11 +176,11 @@ static void tap_loops(KC *kc, Tile *in, Contract *t, bool clip_x)
     tap_blocks(c, t);
 }
 
-static void tile(KC *kc, const Walk *w, int px, bool clip_x)
+static void sum_conv_tile(KC *kc, const ConvWalk *w, int px, bool clip_x)
 {
     const Conv *c = w->c;
     const Segment *s = w->s;
-    Tile in = {.w = w};
+    ConvTile in = {.w = w};
     Contract t = {.rows = w->rows, .px = px, .nb = s->nb, .lanes = c->lanes, .last_n = s->last_n, .vdim = 1,
                   .user = &in, .init = conv_init, .x = conv_x, .w = conv_w, .coord = conv_coord,
                   .shared = c->order ? conv_along : NULL, .pairs = w->pair->on, .mask = w->pair->mask};
@@ -196,9 +196,9 @@ static void tile(KC *kc, const Walk *w, int px, bool clip_x)
 }
 
 /* All output channels of segments from..to at one tile of pixels. */
-static void channels(KC *kc, const Ix *x, int px, bool clip_x, const void *user)
+static void conv_channels(KC *kc, const Ix *x, int px, bool clip_x, const void *user)
 {
-    Walk w = *(const Walk *)user;
+    ConvWalk w = *(const ConvWalk *)user;
     const Conv *c = w.c;
     w.x = x;
     if (w.fetch)
@@ -207,28 +207,28 @@ static void channels(KC *kc, const Ix *x, int px, bool clip_x, const void *user)
         w.s = &c->seg[i], w.pair = &c->pair[i];
         if (!c->oc_outer)
             w.blk = kc_each(kc, LOOP_SERIAL, "oc", w.s->blocks);
-        tile(kc, &w, px, clip_x);
+        sum_conv_tile(kc, &w, px, clip_x);
         kc_close(kc, !c->oc_outer && w.s->blocks > 1);
     }
 }
 
-static void row(KC *kc, const Ix *y, const void *user)
+static void conv_row(KC *kc, const Ix *y, const void *user)
 {
-    Walk w = *(const Walk *)user;
+    ConvWalk w = *(const ConvWalk *)user;
     w.y = y;
-    kc_columns(kc, &w.c->h.w, kc->s->peel, kc->s->px, channels, &w);
+    kc_columns(kc, &w.c->h.w, kc->s->peel, kc->s->px, conv_channels, &w);
 }
 
 /* The rest of the rows comes first: the parallel loop must be the last statement. */
-static void rows(KC *kc, Walk w, LoopKind kind)
+static void conv_rows(KC *kc, ConvWalk w, LoopKind kind)
 {
     int64_t step = imin(kc->s->rows, w.height), whole = w.height / step * step;
     if (whole < w.height) {
         w.rows = (int)(w.height - whole);
-        row(kc, ADDC(w.first, whole), &w);
+        conv_row(kc, ADDC(w.first, whole), &w);
     }
     w.rows = (int)step;
-    kc_rows(kc, kind, w.first, whole, step, w.c->h.w.out / kc->s->px + 2, row, &w);
+    kc_rows(kc, kind, w.first, whole, step, w.c->h.w.out / kc->s->px + 2, conv_row, &w);
 }
 
 /* All but the phases and what depends on them. */
@@ -247,7 +247,7 @@ static Conv conv_of(KC *kc)
 }
 
 /* The blocks of channels of segment i, each over the map or the part of it at work. */
-static void blocks(KC *kc, Walk w, int i, LoopKind kind)
+static void conv_blocks(KC *kc, ConvWalk w, int i, LoopKind kind)
 {
     const Conv *c = w.c;
     const Segment *s = &c->seg[i];
@@ -257,26 +257,26 @@ static void blocks(KC *kc, Walk w, int i, LoopKind kind)
     w.blk = kc_each(kc, kind, "oc", s->blocks);
     if (sums)
         kc_totals(kc, s->nb, c->lanes);
-    rows(kc, w, loop || sums ? LOOP_SERIAL : kind);
+    conv_rows(kc, w, loop || sums ? LOOP_SERIAL : kind);
     for (int j = 0; j < s->nb && sums; j++)
         kc_store_totals(kc, j, w.n, channel(kc, &w, j), w.part, j == s->nb - 1 ? s->last_n : c->lanes);
     kc_close(kc, loop);
 }
 
 /* The parts of the map that are added up together, all channels of each. */
-static void parts(KC *kc, Walk w, LoopKind kind)
+static void parts(KC *kc, ConvWalk w, LoopKind kind)
 {
     int64_t height = kc->s->sum_rows;
     w.part = IXV(kb_for(&kc->b, kind, "part", IXC(0), IXC(w.height / height), 1));
     w.height = height;
     w.first = MULC(w.part, height);
     for (int i = 0; i < w.c->nseg; i++)
-        blocks(kc, w, i, LOOP_SERIAL);
+        conv_blocks(kc, w, i, LOOP_SERIAL);
     kb_end(&kc->b);
 }
 
 /* The loops around the tiles. kind: PARALLEL where this nest is the kernel's last statement. */
-static void nest(KC *kc, Walk w, LoopKind kind)
+static void nest(KC *kc, ConvWalk w, LoopKind kind)
 {
     const Conv *c = w.c;
     int64_t images = c->it.dim[0];
@@ -289,10 +289,10 @@ static void nest(KC *kc, Walk w, LoopKind kind)
     if (kc->s->sum_rows)
         parts(kc, w, kind);
     else if (!c->oc_outer)
-        rows(kc, w, kind);
+        conv_rows(kc, w, kind);
     else
         for (int i = c->nseg - 1; i >= 0; i--) /* the tail first: the blocks' loop may be parallel */
-            blocks(kc, w, i, i ? LOOP_SERIAL : kind);
+            conv_blocks(kc, w, i, i ? LOOP_SERIAL : kind);
     kc_close(kc, (c->groups > 1) + (images > 1));
 }
 
@@ -304,14 +304,14 @@ void lower_conv(KC *kc)
     c.nv = c.nh = 1;
     kc_zero_borders(kc);
     conv_segments(kc, &c);
-    nest(kc, (Walk){.c = &c, .pv = IXC(0), .ph = IXC(0)}, LOOP_PARALLEL);
+    nest(kc, (ConvWalk){.c = &c, .pv = IXC(0), .ph = IXC(0)}, LOOP_PARALLEL);
 }
 
 /* Phases from (y, x) on that share their code. */
 static void phases(KC *kc, Conv c, int64_t y, int64_t x)
 {
     const Attrs *a = &kc->n->attr;
-    Walk w = {.c = &c};
+    ConvWalk w = {.c = &c};
     c.v = transpose_phase(a, &c.it, &c.ot, c.kh, 0, y);
     c.h = transpose_phase(a, &c.it, &c.ot, c.kw, 1, x);
     w.pv = IXV(kb_for(&kc->b, LOOP_SERIAL, "py", IXC(0), IXC(c.nv), 1));

@@ -37,7 +37,7 @@ typedef struct Vector {
 } Vector;
 
 /* Where the loops around a tile stand. */
-typedef struct Walk {
+typedef struct DepthwiseWalk {
     const Dw *d;
     const Ix *n;
     const Ix *first;        /* vectors walked along each row of tiles: `count` from first, then the tail */
@@ -46,9 +46,9 @@ typedef struct Walk {
     Vector vec;             /* the one at work */
     const Ix *y, *x;
     int rows;               /* of a tile */
-} Walk;
+} DepthwiseWalk;
 
-static const Expr *dw_x(KC *kc, const Walk *w, const Ix *const *coord)
+static const Expr *dw_x(KC *kc, const DepthwiseWalk *w, const Ix *const *coord)
 {
     const Dw *d = w->d;
     if (!d->vec.n)
@@ -59,7 +59,7 @@ static const Expr *dw_x(KC *kc, const Walk *w, const Ix *const *coord)
 static void coord_at(KC *kc, const void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
 {
     (void)j;
-    const Walk *w = user;
+    const DepthwiseWalk *w = user;
     coord[0] = w->n, coord[1] = w->vec.ch, coord[2] = ADD(w->y, r), coord[3] = ADD(w->x, q);
 }
 
@@ -74,7 +74,7 @@ static void load_weights(KC *kc, const Dw *d, const Ix *block, int64_t ky, int *
 }
 
 /* Adds input (i, j) of the tile's windows to every sum that it is part of. taps: the weights' registers. */
-static void spread(KC *kc, const Walk *w, int acc, int px, int64_t i, int64_t j, const int *taps)
+static void spread(KC *kc, const DepthwiseWalk *w, int acc, int px, int64_t i, int64_t j, const int *taps)
 {
     KB *b = &kc->b;
     const Dw *d = w->d;
@@ -96,7 +96,7 @@ static void spread(KC *kc, const Walk *w, int acc, int px, int64_t i, int64_t j,
 }
 
 /* Is it the i-th input row of a tap of the tile? */
-static bool row_of(const Walk *w, int64_t i)
+static bool row_of(const DepthwiseWalk *w, int64_t i)
 {
     for (int64_t ky = 0; ky < w->d->v.k; ky++)
         if (slide_output(&w->d->v, w->rows, i, ky) >= 0)
@@ -104,7 +104,7 @@ static bool row_of(const Walk *w, int64_t i)
     return false;
 }
 
-static void by_inputs(KC *kc, const Walk *w, int acc, int px)
+static void by_inputs(KC *kc, const DepthwiseWalk *w, int acc, int px)
 {
     const Dw *d = w->d;
     int some[DW_MAX_TAPS]; /* of the row at work, where weights do not stay */
@@ -120,12 +120,12 @@ static void by_inputs(KC *kc, const Walk *w, int acc, int px)
 }
 
 /* A row of px pixels of which taps are added up; ky: those of one row of the window. */
-typedef struct Taps { const Walk *w; const Ix *ky; int px; bool clip; } Taps;
+typedef struct Taps { const DepthwiseWalk *w; const Ix *ky; int px; bool clip; } Taps;
 
 static void add_tap(KC *kc, const Ix *kx, int acc, const void *user)
 {
     const Taps *t = user;
-    const Walk *w = t->w;
+    const DepthwiseWalk *w = t->w;
     const Dw *d = w->d;
     KB *b = &kc->b;
     const Ix *wix[4] = {w->vec.block, t->ky, kx, IXC(0)}, *q = IXC(0);
@@ -158,7 +158,7 @@ static void add_taps(KC *kc, const Ix *ky, int acc, const void *user)
 }
 
 /* Tap after tap, those inside the input. */
-static void by_taps(KC *kc, const Walk *w, int acc, int px, bool clip_x)
+static void by_taps(KC *kc, const DepthwiseWalk *w, int acc, int px, bool clip_x)
 {
     const Dw *d = w->d;
     const Ix *lo = IXC(0), *hi = IXC(d->v.k);
@@ -169,9 +169,9 @@ static void by_taps(KC *kc, const Walk *w, int acc, int px, bool clip_x)
     kc_add_up(kc, &rows, lo, hi, d->v.k, acc);
 }
 
-static void tile(KC *kc, const Ix *x, int px, bool clip_x, const void *user)
+static void sum_depthwise_tile(KC *kc, const Ix *x, int px, bool clip_x, const void *user)
 {
-    Walk w = *(const Walk *)user;
+    DepthwiseWalk w = *(const DepthwiseWalk *)user;
     const Dw *d = w.d;
     int acc = kb_tile(&kc->b, "acc", w.rows * px, 0, w.vec.init);
     w.x = x;
@@ -183,11 +183,11 @@ static void tile(KC *kc, const Ix *x, int px, bool clip_x, const void *user)
                             .acc = &acc, .coord = coord_at, .user = &w});
 }
 
-static void row(KC *kc, const Ix *y, const void *user)
+static void depthwise_row(KC *kc, const Ix *y, const void *user)
 {
-    Walk w = *(const Walk *)user;
+    DepthwiseWalk w = *(const DepthwiseWalk *)user;
     w.y = y;
-    kc_columns(kc, &w.d->h, kc->s->peel, kc->s->px, tile, &w);
+    kc_columns(kc, &w.d->h, kc->s->peel, kc->s->px, sum_depthwise_tile, &w);
 }
 
 /* Begins vector number `block` of channels. */
@@ -212,21 +212,21 @@ static Vector tail(KC *kc, const Dw *d) { return vector(kc, d, IXC(d->whole), ta
 /* The vectors of a row of tiles. */
 static void vectors(KC *kc, const Ix *y, const void *user)
 {
-    Walk w = *(const Walk *)user;
+    DepthwiseWalk w = *(const DepthwiseWalk *)user;
     if (w.count) {
         const Ix *v = IXV(kb_for(&kc->b, LOOP_SERIAL, "v", w.first, ADDC(w.first, w.count), 1));
         w.vec = vector(kc, w.d, v, w.d->lanes);
-        row(kc, y, &w);
+        depthwise_row(kc, y, &w);
         kb_end(&kc->b);
     }
     if (w.with_tail) {
         w.vec = tail(kc, w.d);
-        row(kc, y, &w);
+        depthwise_row(kc, y, &w);
     }
 }
 
 /* The rest of the rows comes first: the parallel loop must be the last statement. */
-static void rows(KC *kc, Walk w, LoopKind kind, RowFn *fn)
+static void depthwise_rows(KC *kc, DepthwiseWalk w, LoopKind kind, RowFn *fn)
 {
     int64_t oh = kc->frame.dim[2], step = kc->s->rows, n = oh / step * step;
     if (n < oh) {
@@ -238,30 +238,30 @@ static void rows(KC *kc, Walk w, LoopKind kind, RowFn *fn)
 }
 
 /* Blocks of nb vectors of channels outermost; what is left comes first. */
-static void blocks(KC *kc, Walk w, LoopKind kind)
+static void depthwise_blocks(KC *kc, DepthwiseWalk w, LoopKind kind)
 {
     const Dw *d = w.d;
     int64_t nb = imin(kc->s->nb, imax(1, d->whole)), n = d->whole / nb;
     w.first = IXC(n * nb), w.count = d->whole % nb, w.with_tail = tail_channels(d);
     if (w.count || w.with_tail)
-        rows(kc, w, n ? LOOP_SERIAL : kind, vectors);
+        depthwise_rows(kc, w, n ? LOOP_SERIAL : kind, vectors);
     if (!n)
         return;
     w.first = MULC(IXV(kb_for(&kc->b, kind, "blk", IXC(0), IXC(n), 1)), nb), w.count = nb, w.with_tail = false;
-    rows(kc, w, LOOP_SERIAL, vectors);
+    depthwise_rows(kc, w, LOOP_SERIAL, vectors);
     kb_end(&kc->b);
 }
 
 /* One vector of channels over the whole map, whose results are reduced. */
-static void map(KC *kc, Walk w, Vector v)
+static void map(KC *kc, DepthwiseWalk w, Vector v)
 {
     w.vec = v;
     kc_totals(kc, 1, w.d->lanes);
-    rows(kc, w, LOOP_SERIAL, row);
+    depthwise_rows(kc, w, LOOP_SERIAL, depthwise_row);
     kc_store_totals(kc, 0, w.n, v.ch, IXC(0), v.valid);
 }
 
-static void maps(KC *kc, Walk w, LoopKind kind)
+static void maps(KC *kc, DepthwiseWalk w, LoopKind kind)
 {
     const Dw *d = w.d;
     if (tail_channels(d))
@@ -273,7 +273,7 @@ static void maps(KC *kc, Walk w, LoopKind kind)
     }
 }
 
-static int pack(KC *kc, const Dw *d, const Value *wv)
+static int pack_depthwise(KC *kc, const Dw *d, const Value *wv)
 {
     const float *w = tensor_f32(kc->l->A, wv->tensor);
     int64_t taps = d->v.k * d->h.k, lanes = d->lanes, n = (d->channels + lanes - 1) / lanes;
@@ -304,14 +304,14 @@ static Dw dw_of(KC *kc)
     d.whole = d.channels / d.lanes;
     d.once = dw_by_inputs(kc->t, kc->s, taps);
     d.stay = d.once && dw_weights_stay(kc->t, taps, kc->s->rows * kc->s->px);
-    d.wparam = pack(kc, &d, wv);
+    d.wparam = pack_depthwise(kc, &d, wv);
     return d;
 }
 
 void lower_depthwise(KC *kc)
 {
     const Dw d = dw_of(kc);
-    Walk w = {.d = &d, .first = IXC(0), .count = d.whole, .with_tail = tail_channels(&d)};
+    DepthwiseWalk w = {.d = &d, .first = IXC(0), .count = d.whole, .with_tail = tail_channels(&d)};
     int64_t images = d.it.dim[0];
     kc_zero_borders(kc);
     w.n = kc_each(kc, LOOP_PARALLEL, "n", images);
@@ -319,8 +319,8 @@ void lower_depthwise(KC *kc)
     if (node_reduces(kc->n))
         maps(kc, w, kind);
     else if (kc->s->oc_outer)
-        blocks(kc, w, kind);
+        depthwise_blocks(kc, w, kind);
     else
-        rows(kc, w, kind, vectors);
+        depthwise_rows(kc, w, kind, vectors);
     kc_close(kc, images > 1);
 }

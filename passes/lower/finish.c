@@ -143,7 +143,7 @@ static void store_windows(KC *kc, const Finish *f, Windows win, const Ix *r, con
 
 /* ---- tiles ---- */
 
-static bool plain(const Out *o) { return o->red == RED_NONE; }
+static bool is_stored(const Out *o) { return o->red == RED_NONE; }
 
 /* Stores the plain outs. Where there are several results, or they are used again, all are computed before the first is
    stored. */
@@ -154,7 +154,7 @@ static const Expr **store(KC *kc, const Expr *acc, const Ix *const *coord, int v
     for (int i = 0; i < n->nout && (again || n->nout > 1); i++)
         r[n->out[i].step] = kc_reg(kc, "t", r[n->out[i].step]);
     for (int i = 0; i < n->nout; i++)
-        if (plain(&n->out[i]))
+        if (is_stored(&n->out[i]))
             kc_store(kc, n->out[i].value, coord, vdim, r[n->out[i].step], valid);
     return r;
 }
@@ -216,9 +216,9 @@ static void reduce_pixel(KC *kc, const Finish *f, Windows win, int64_t r, int64_
             const Out *o = &kc->n->out[i];
             int *reg = summed(kc, o) ? &kc->sum[i][j].tile : &win[i][j];
             bool begins = summed(kc, o) ? r + q == 0 : first;
-            if (!plain(o) && begins)
+            if (!is_stored(o) && begins)
                 *reg = kb_let(&kc->b, summed(kc, o) ? "tile" : "win", x[o->step]);
-            else if (!plain(o))
+            else if (!is_stored(o))
                 gather(kc, o, *reg, x[o->step]);
         }
     }
@@ -246,6 +246,6 @@ void kc_finish(KC *kc, const Finish *f)
 {
     bool reduces = false;
     for (int i = 0; i < kc->n->nout; i++)
-        reduces = reduces || !plain(&kc->n->out[i]);
+        reduces = reduces || !is_stored(&kc->n->out[i]);
     reduces ? reduce_tile(kc, f) : store_tile(kc, f);
 }

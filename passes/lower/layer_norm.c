@@ -11,26 +11,26 @@ typedef struct Ln {
 } Ln;
 
 /* The elements of an axis. Vectors across it have `lanes`, of which n are valid. */
-typedef struct Place {
+typedef struct LayerNormPlace {
     const Ln *o;
     const Ix *coord[MAX_RANK];
     int lanes, n;
     int64_t first;                    /* what is left behind whole vectors along the axis begins here */
     int step;                         /* lanes of the part of the axis at work: `along` or 1 */
     const Expr *mean, *scale, *shift; /* scale: 1 / sqrt(var + eps); shift: what is added behind it */
-} Place;
+} LayerNormPlace;
 
-static int lanes_at(const Place *p) { return p->o->along > 1 ? p->step : p->lanes; }
+static int lanes_at(const LayerNormPlace *p) { return p->o->along > 1 ? p->step : p->lanes; }
 
 /* The elements from coordinate `at` of the axis on. */
-static const Expr *input(KC *kc, const Place *p, const Ix *at)
+static const Expr *input(KC *kc, const LayerNormPlace *p, const Ix *at)
 {
-    Place here = *p;
+    LayerNormPlace here = *p;
     here.coord[p->o->axis] = at;
     return kc_load(kc, p->o->in, p->o->t, here.coord, p->o->vdim, lanes_at(p), p->o->along == 1 ? p->n : p->step);
 }
 
-static const Expr *centered(KC *kc, const Place *p, const Ix *at)
+static const Expr *centered(KC *kc, const LayerNormPlace *p, const Ix *at)
 {
     return x_bin(&kc->b, X_sub, input(kc, p, at), x_widen(&kc->b, p->mean, lanes_at(p)));
 }
@@ -42,13 +42,13 @@ static void add_to(KC *kc, int acc, const Ix *k, const Expr *x)
 
 static void add_input(KC *kc, const Ix *i, int acc, const void *user)
 {
-    const Place *p = user;
+    const LayerNormPlace *p = user;
     add_to(kc, acc, IXC(0), input(kc, p, ADDC(MULC(i, p->step), p->first)));
 }
 
 static void add_difference(KC *kc, const Ix *i, int acc, const void *user)
 {
-    const Place *p = user;
+    const LayerNormPlace *p = user;
     const Expr *d = kc_reg(kc, "d", centered(kc, p, ADDC(MULC(i, p->step), p->first)));
     add_to(kc, acc, IXC(0), x_bin(&kc->b, X_mul, d, d));
     add_to(kc, acc, IXC(1), d);
@@ -56,7 +56,7 @@ static void add_difference(KC *kc, const Ix *i, int acc, const void *user)
 
 /* The means of n sums that `add` makes of all elements: of whole vectors along the axis, then of the rest one by one.
    Across it, vectors of means. */
-static void means_of(KC *kc, Place p, const char *name, AddFn *add, int n, const Expr **mean)
+static void means_of(KC *kc, LayerNormPlace p, const char *name, AddFn *add, int n, const Expr **mean)
 {
     KB *b = &kc->b;
     const Ln *o = p.o;
@@ -82,7 +82,7 @@ static void means_of(KC *kc, Place p, const char *name, AddFn *add, int n, const
 }
 
 /* Stores the elements from coordinate `at` of the axis on. */
-static void result(KC *kc, Place p, const Ix *at)
+static void result(KC *kc, LayerNormPlace p, const Ix *at)
 {
     KB *b = &kc->b;
     const Ln *o = p.o;
@@ -99,7 +99,7 @@ static void result(KC *kc, Place p, const Ix *at)
     kc_store(kc, o->out, p.coord, o->vdim, y, n);
 }
 
-static void results(KC *kc, Place p)
+static void results(KC *kc, LayerNormPlace p)
 {
     const Ln *o = p.o;
     int64_t size = o->t->dim[o->axis], whole = o->along > 1 ? size / o->along * o->along : 0;
@@ -113,9 +113,9 @@ static void results(KC *kc, Place p)
     }
 }
 
-static void body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
+static void norm_vector(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    Place p = {.o = user, .lanes = lanes, .n = n};
+    LayerNormPlace p = {.o = user, .lanes = lanes, .n = n};
     KB *b = &kc->b;
     for (int i = 0; i < p.o->t->rank; i++)
         p.coord[i] = coord[i];
@@ -146,5 +146,5 @@ void lower_layer_norm(KC *kc)
     Type frame = *o.t;
     frame.dim[o.axis] = 1;
     kc_zero_borders(kc);
-    kc_nest(kc, &frame, o.vdim, inside ? 1 : lanes, true, body, &o);
+    kc_nest(kc, &frame, o.vdim, inside ? 1 : lanes, true, norm_vector, &o);
 }

@@ -168,7 +168,7 @@ static void find_aliases(KC *kc)
         }
 }
 
-static void build(KC *kc)
+static void build_kernel(KC *kc)
 {
     switch (kc->n->op) {
     case OP_conv2d:
@@ -238,7 +238,7 @@ static void lower_node(Lower *l, int index)
     k->title = title(&kc);
     kc.rows = linear_flat(kc.l->g, kc.n);
     kc_inputs(&kc);
-    build(&kc);
+    build_kernel(&kc);
     find_aliases(&kc);
     account(&kc);
     kc.call.kernel = share(l, k);

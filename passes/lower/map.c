@@ -2,25 +2,25 @@
    of channels are outermost and rows are walked in tiles of pixels. */
 #include "lower.h"
 
-static void body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
+static void copy_vector(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
     int vdim = *(const int *)user;
     kc_store_results(kc, kc_load(kc, kc->n->in[0], &kc->frame, coord, vdim, lanes, n), coord, vdim, lanes, n);
 }
 
-typedef struct Walk { const Ix *n, *ch, *y, *x; int lanes, valid; } Walk;
+typedef struct MapWalk { const Ix *n, *ch, *y, *x; int lanes, valid; } MapWalk;
 
 static void coord_at(KC *kc, const void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
 {
     (void)j;
-    const Walk *w = user;
+    const MapWalk *w = user;
     coord[0] = w->n, coord[1] = w->ch, coord[2] = ADD(w->y, r), coord[3] = ADD(w->x, q);
 }
 
-static void tile(KC *kc, const Ix *x, int px, bool clip, const void *user)
+static void reduce_pixels(KC *kc, const Ix *x, int px, bool clip, const void *user)
 {
     (void)clip;
-    Walk w = *(const Walk *)user;
+    MapWalk w = *(const MapWalk *)user;
     KB *b = &kc->b;
     w.x = x;
     int acc = kb_tile(b, "v", px, 0, x_const(b, vt(DT_F32, w.lanes), 0));
@@ -34,20 +34,20 @@ static void tile(KC *kc, const Ix *x, int px, bool clip, const void *user)
 
 enum { PIXELS = 4 };
 
-static void row(KC *kc, const Ix *y, const void *user)
+static void reduce_row(KC *kc, const Ix *y, const void *user)
 {
-    Walk w = *(const Walk *)user;
+    MapWalk w = *(const MapWalk *)user;
     w.y = y;
     Slide s = {.in = kc->frame.dim[3], .out = kc->frame.dim[3], .k = 1, .s = 1, .d = 1};
-    kc_columns(kc, &s, false, PIXELS, tile, &w);
+    kc_columns(kc, &s, false, PIXELS, reduce_pixels, &w);
 }
 
-static void channels(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
+static void reduce_channels(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
     (void)user;
-    Walk w = {.n = coord[0], .ch = coord[1], .lanes = lanes, .valid = n};
+    MapWalk w = {.n = coord[0], .ch = coord[1], .lanes = lanes, .valid = n};
     kc_totals(kc, 1, lanes);
-    kc_rows(kc, LOOP_SERIAL, IXC(0), kc->frame.dim[2], 1, kc->frame.dim[3] / PIXELS + 1, row, &w);
+    kc_rows(kc, LOOP_SERIAL, IXC(0), kc->frame.dim[2], 1, kc->frame.dim[3] / PIXELS + 1, reduce_row, &w);
     kc_store_totals(kc, 0, w.n, w.ch, IXC(0), n);
 }
 
@@ -61,7 +61,7 @@ void lower_map(KC *kc)
         t.dim[2] = t.dim[3] = 1;
     int across = reduces ? -1 : kc_across(kc, kc->n->in[0], &kc->frame, vdim);
     if (across >= 0)
-        kc_nest_across(kc, &t, vdim, across, true, body, &vdim);
+        kc_nest_across(kc, &t, vdim, across, true, copy_vector, &vdim);
     else
-        kc_nest(kc, &t, vdim, kc->s->lanes, true, reduces ? channels : body, &vdim);
+        kc_nest(kc, &t, vdim, kc->s->lanes, true, reduces ? reduce_channels : copy_vector, &vdim);
 }

@@ -29,7 +29,7 @@ typedef struct Mm {
 } Mm;
 
 /* Where the loops around a tile stand. */
-typedef struct Walk {
+typedef struct ProductWalk {
     const Mm *m;
     int *packed;               /* per segment: the parameter with its weights, -1: not yet */
     const Ix *lead[MAX_RANK];  /* coordinates of the result but the row and the column */
@@ -40,29 +40,29 @@ typedef struct Walk {
     int weights;               /* parameter, -1: none */
     const Ix *row;
     bool mirrored;             /* the tile lies above the diagonal of a symmetric result */
-} Walk;
+} ProductWalk;
 
 /* A tile. blocked: loops of a sum in blocks, 0: it is one loop. */
-typedef struct Tile { const Walk *w; int blocked; } Tile;
+typedef struct ProductTile { const ProductWalk *w; int blocked; } ProductTile;
 
-static const Ix *sum_index(KC *kc, const Tile *t, const Ix *const *red)
+static const Ix *sum_index(KC *kc, const ProductTile *t, const Ix *const *red)
 {
     return t->blocked ? kc_blocked(kc, t->blocked, red) : red[0];
 }
 
-static int64_t wide(const Walk *w) { return (int64_t)w->s->nb * w->m->lanes; }
+static int64_t wide(const ProductWalk *w) { return (int64_t)w->s->nb * w->m->lanes; }
 
-static const Ix *column(KC *kc, const Walk *w, int j)
+static const Ix *column(KC *kc, const ProductWalk *w, int j)
 {
     return ADD(MULC(w->blk, wide(w)), IXC(w->s->first + (int64_t)j * w->m->lanes));
 }
 
 /* Valid lanes of vector j. */
-static int valid(const Walk *w, int j) { return j == w->s->nb - 1 ? w->s->last_n : w->m->lanes; }
+static int valid(const ProductWalk *w, int j) { return j == w->s->nb - 1 ? w->s->last_n : w->m->lanes; }
 
 static const Expr *mm_init(KC *kc, const void *user, int j)
 {
-    const Walk *w = ((const Tile *)user)->w;
+    const ProductWalk *w = ((const ProductTile *)user)->w;
     const Mm *m = w->m;
     if (m->bias < 0)
         return x_const(&kc->b, vt(DT_F32, m->lanes), 0);
@@ -70,14 +70,14 @@ static const Expr *mm_init(KC *kc, const void *user, int j)
 }
 
 /* The coordinates of a row but that of the column. */
-static void lead(const Walk *w, const Ix *row, const Ix **coord)
+static void lead(const ProductWalk *w, const Ix *row, const Ix **coord)
 {
     for (int i = 0; i < w->m->ot.rank - 1; i++)
         coord[i] = i == w->m->at_row ? row : w->lead[i];
 }
 
 /* a[row + q][k], or the vector of n valid lanes from k on. */
-static const Expr *left(KC *kc, const Walk *w, const Ix *q, const Ix *k, int lanes, int n)
+static const Expr *left(KC *kc, const ProductWalk *w, const Ix *q, const Ix *k, int lanes, int n)
 {
     const Mm *m = w->m;
     const Ix *coord[MAX_RANK], *row = ADD(w->row, q);
@@ -95,7 +95,7 @@ static const Expr *left(KC *kc, const Walk *w, const Ix *q, const Ix *k, int lan
 }
 
 /* b[k][col], b being transposed where matmul says so, or the vector from there on along its last dimension. */
-static const Expr *right(KC *kc, const Walk *w, const Ix *k, const Ix *col, int lanes, int n)
+static const Expr *right(KC *kc, const ProductWalk *w, const Ix *k, const Ix *col, int lanes, int n)
 {
     const Mm *m = w->m;
     const Ix *coord[MAX_RANK];
@@ -111,15 +111,15 @@ static const Expr *right(KC *kc, const Walk *w, const Ix *k, const Ix *col, int 
 
 static const Expr *mm_x(KC *kc, const void *user, const Ix *r, const Ix *q, const Ix *const *red, const Ix *shared)
 {
-    const Tile *t = user;
+    const ProductTile *t = user;
     (void)r, (void)shared;
     return left(kc, t->w, q, sum_index(kc, t, red), 1, 1);
 }
 
 static const Expr *mm_w(KC *kc, const void *user, int j, const Ix *const *red)
 {
-    const Tile *t = user;
-    const Walk *w = t->w;
+    const ProductTile *t = user;
+    const ProductWalk *w = t->w;
     int lanes = w->m->lanes;
     const Ix *k = sum_index(kc, t, red);
     if (w->weights < 0)
@@ -129,7 +129,7 @@ static const Expr *mm_w(KC *kc, const void *user, int j, const Ix *const *red)
 
 static void mm_coord(KC *kc, const void *user, const Ix *r, const Ix *q, int j, const Ix **coord)
 {
-    const Walk *w = ((const Tile *)user)->w;
+    const ProductWalk *w = ((const ProductTile *)user)->w;
     (void)r;
     lead(w, ADD(w->row, q), coord);
     coord[w->m->ot.rank - 1] = column(kc, w, j);
@@ -138,7 +138,7 @@ static void mm_coord(KC *kc, const void *user, const Ix *r, const Ix *q, int j, 
 /* [column][row] for [row][column] */
 static void mirror(KC *kc, const void *user, const Ix *const *coord, int lane, const Ix **at)
 {
-    int R = ((const Tile *)user)->w->m->ot.rank;
+    int R = ((const ProductTile *)user)->w->m->ot.rank;
     for (int i = 0; i < R - 2; i++)
         at[i] = coord[i];
     at[R - 2] = ADDC(coord[R - 1], lane);
@@ -174,7 +174,7 @@ static void close_rows(KC *kc, int px)
 }
 
 /* A tile of px x nb sums, each of a vector of terms. */
-typedef struct Dots { const Walk *w; int px, nb; } Dots;
+typedef struct Dots { const ProductWalk *w; int px, nb; } Dots;
 
 static const Ix *dot(KC *kc, const Dots *d, const Ix *q, int j) { return ADDC(MULC(q, d->nb), j); }
 
@@ -212,7 +212,7 @@ static void add_block(KC *kc, const Ix *i, int acc, const void *user)
     kc_add_parts(kc, acc, part, d->px * d->nb);
 }
 
-static void dots(KC *kc, const Walk *w, int px)
+static void dots(KC *kc, const ProductWalk *w, int px)
 {
     KB *b = &kc->b;
     const Mm *m = w->m;
@@ -239,18 +239,18 @@ static void dots(KC *kc, const Walk *w, int px)
         kb_set(b, sum[j], q, NULL, x_un(b, X_hsum, x_tile(b, acc, dot(kc, &d, q, j), NULL)));
     close_rows(kc, px);
     kc_finish(kc, &(Finish){.rows = 1, .px = px, .nb = nb, .lanes = 1, .last_n = 1, .vdim = m->ot.rank - 1, .acc = sum,
-                            .coord = mm_coord, .user = &(Tile){.w = w}, .twin = w->mirrored ? mirror : NULL,
+                            .coord = mm_coord, .user = &(ProductTile){.w = w}, .twin = w->mirrored ? mirror : NULL,
                             .even = m->even});
 }
 
-static void tile(KC *kc, const Walk *w, int rows)
+static void sum_product_tile(KC *kc, const ProductWalk *w, int rows)
 {
     const Mm *m = w->m;
     if (m->along > 1) {
         dots(kc, w, rows);
         return;
     }
-    Tile in = {.w = w};
+    ProductTile in = {.w = w};
     Contract t = {.rows = 1, .px = rows, .nb = w->s->nb, .lanes = m->lanes, .last_n = w->s->last_n,
                   .vdim = m->ot.rank - 1, .user = &in, .init = mm_init, .x = mm_x, .w = mm_w, .coord = mm_coord,
                   .twin = w->mirrored ? mirror : NULL, .even = m->even};
@@ -261,28 +261,28 @@ static void tile(KC *kc, const Walk *w, int rows)
 }
 
 /* Rows lo to hi in tiles of px rows and one of the rest. */
-static void rows(KC *kc, Walk w, const Ix *lo, const Ix *hi, int64_t px)
+static void product_rows(KC *kc, ProductWalk w, const Ix *lo, const Ix *hi, int64_t px)
 {
     w.row = IXV(kb_for(&kc->b, LOOP_SERIAL, "m", lo, hi, px));
-    tile(kc, &w, (int)px);
+    sum_product_tile(kc, &w, (int)px);
     kb_end(&kc->b);
 }
 
-static void all_rows(KC *kc, Walk w, int64_t from)
+static void all_rows(KC *kc, ProductWalk w, int64_t from)
 {
     if (w.lo) {
-        rows(kc, w, w.lo, w.hi, w.step);
+        product_rows(kc, w, w.lo, w.hi, w.step);
         return;
     }
     int64_t M = w.m->M, px = imin(kc->s->px, M - from), whole = from + (M - from) / px * px;
-    rows(kc, w, IXC(from), IXC(whole), px);
+    product_rows(kc, w, IXC(from), IXC(whole), px);
     if (whole < M)
-        rows(kc, w, IXC(whole), IXC(M), M - whole);
+        product_rows(kc, w, IXC(whole), IXC(M), M - whole);
 }
 
 /* Of a symmetric result: the rows of a block of columns, or of what is left behind the last (tail), that lie above the
    diagonal, and those that it crosses. */
-static void upper_rows(KC *kc, Walk w, bool tail)
+static void upper_rows(KC *kc, ProductWalk w, bool tail)
 {
     int64_t block = w.m->block, px = imin(kc->s->px, block), first = w.s->first;
     while (block % px)
@@ -290,16 +290,16 @@ static void upper_rows(KC *kc, Walk w, bool tail)
     const Ix *begin = tail ? IXC(first) : MULC(w.blk, wide(&w));
     w.mirrored = true;
     if (tail ? first > 0 : w.m->cols >= 2 * block)
-        rows(kc, w, IXC(0), begin, px);
+        product_rows(kc, w, IXC(0), begin, px);
     w.mirrored = false;
     if (tail)
         all_rows(kc, w, first);
     else
-        rows(kc, w, begin, ADDC(begin, block), px);
+        product_rows(kc, w, begin, ADDC(begin, block), px);
 }
 
 /* The weights of segment i, f32[O][K], as [block][K][wide]. */
-static int pack(KC *kc, const Mm *m, int i)
+static int pack_product(KC *kc, const Mm *m, int i)
 {
     const Segment *s = &m->seg[i];
     const Value *wv = &kc->l->g->value.v[m->b];
@@ -318,7 +318,7 @@ static int pack(KC *kc, const Mm *m, int i)
 }
 
 /* Opens loops over the leading dimensions. */
-static int open_lead(KC *kc, Walk *w, LoopKind kind)
+static int open_lead(KC *kc, ProductWalk *w, LoopKind kind)
 {
     const Type *t = &w->m->ot;
     int opened = 0;
@@ -329,7 +329,7 @@ static int open_lead(KC *kc, Walk *w, LoopKind kind)
 }
 
 /* One block of columns, or as many as the loop around it has. */
-static void columns(KC *kc, Walk w, bool tail)
+static void product_columns(KC *kc, ProductWalk w, bool tail)
 {
     int opened = w.m->lead_inside ? open_lead(kc, &w, LOOP_SERIAL) : 0;
     if (kc->s->symmetric)
@@ -340,17 +340,17 @@ static void columns(KC *kc, Walk w, bool tail)
 }
 
 /* What is left comes before the parallel loop over whole blocks. */
-static void all_columns(KC *kc, Walk w, LoopKind kind)
+static void all_columns(KC *kc, ProductWalk w, LoopKind kind)
 {
     const Mm *m = w.m;
     for (int i = m->nseg - 1; i >= 0; i--) {
         bool tail = i > 0 || m->seg[i].last_n < m->lanes;
         w.s = &m->seg[i];
         if (kc->n->op == OP_linear && w.packed[i] < 0)
-            w.packed[i] = pack(kc, m, i);
+            w.packed[i] = pack_product(kc, m, i);
         w.weights = w.packed[i];
         w.blk = tail ? IXC(0) : IXV(kb_for(&kc->b, kind, "oc", IXC(0), IXC(w.s->blocks), 1));
-        columns(kc, w, tail);
+        product_columns(kc, w, tail);
         kc_close(kc, !tail);
     }
 }
@@ -367,7 +367,7 @@ static int64_t row_block(const KC *kc, const Mm *m)
     return imax(kc->t->machine->l2 / 4 / bytes / px, 8) * px;
 }
 
-static void blocks_of_rows(KC *kc, Walk w, int64_t block)
+static void blocks_of_rows(KC *kc, ProductWalk w, int64_t block)
 {
     int64_t M = w.m->M, px = kc->s->px, whole = M / px * px;
     if (whole < M) { /* before the parallel loop */
@@ -408,7 +408,7 @@ void lower_matmul(KC *kc)
 {
     const Mm m = mm_of(kc);
     int packed[2] = {-1, -1};
-    Walk w = {.m = &m, .packed = packed};
+    ProductWalk w = {.m = &m, .packed = packed};
     kc_zero_borders(kc);
     for (int i = 0; i < m.ot.rank - 1; i++)
         w.lead[i] = IXC(0);

@@ -2,16 +2,16 @@
 #include "lower.h"
 
 /* The walk along vdim at one place of the other dimensions: size elements in steps of lanes and what is left. */
-typedef struct Walk {
+typedef struct NestWalk {
     const Ix **coord;
     int vdim, lanes;
     int64_t size, whole;
     const char *name;
     BodyFn *body;
     const void *user;
-} Walk;
+} NestWalk;
 
-static void whole_vectors(KC *kc, const Walk *w, LoopKind kind)
+static void whole_vectors(KC *kc, const NestWalk *w, LoopKind kind)
 {
     if (!w->whole)
         return;
@@ -20,7 +20,7 @@ static void whole_vectors(KC *kc, const Walk *w, LoopKind kind)
     kb_end(&kc->b);
 }
 
-static void tail(KC *kc, const Walk *w)
+static void tail(KC *kc, const NestWalk *w)
 {
     if (w->whole == w->size)
         return;
@@ -58,7 +58,7 @@ void kc_nest(KC *kc, const Type *frame, int vdim, int lanes, bool parallel, Body
     bool over = nd > 1 && over_operand(kc);
     while (over && lanes > kc->t->min_lanes && lanes > size)
         lanes /= 2;
-    Walk w = {coord, vdim, lanes, size, size / lanes * lanes, frame->rank ? name[vdim] : names[0], body, user};
+    NestWalk w = {coord, vdim, lanes, size, size / lanes * lanes, frame->rank ? name[vdim] : names[0], body, user};
     bool apart = over && lanes > 1 && w.whole && w.whole < size;
     for (int k = 0; k < nd - apart; k++)
         coord[dims[k]] = IXV(kb_for(&kc->b, parallel && !k ? LOOP_PARALLEL : LOOP_SERIAL, name[dims[k]], IXC(0),

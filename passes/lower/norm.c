@@ -12,32 +12,32 @@ typedef struct Norm {
 } Norm;
 
 /* An element of the axis, or a vector of elements across it, of which n are valid. */
-typedef struct Place {
+typedef struct SoftmaxPlace {
     const Norm *o;
     const Ix *coord[MAX_RANK];
     int lanes, n;
     const Expr *m, *s;     /* maximum and sum over the axis */
-} Place;
+} SoftmaxPlace;
 
-static const Expr *load(KC *kc, const Place *p, ValueId v, int lanes, int n)
+static const Expr *load_element(KC *kc, const SoftmaxPlace *p, ValueId v, int lanes, int n)
 {
     return kc_load(kc, v, p->o->t, p->coord, p->o->vdim, lanes, n);
 }
 
-static const Expr *score(KC *kc, const Place *p, int lanes, int n)
+static const Expr *score(KC *kc, const SoftmaxPlace *p, int lanes, int n)
 {
-    const Expr *x = load(kc, p, p->o->in, lanes, n);
+    const Expr *x = load_element(kc, p, p->o->in, lanes, n);
     return kc->n->op == OP_softmin ? x_un(&kc->b, X_neg, x) : x;
 }
 
-typedef void StepFn(KC *, const Place *, int lanes, int n, int acc);
+typedef void StepFn(KC *, const SoftmaxPlace *, int lanes, int n, int acc);
 
 /* A walk along the axis from element `from` on, `by` elements at a time. */
-typedef struct Steps { const Place *p; StepFn *step; int64_t from, by; int lanes, n; } Steps;
+typedef struct Steps { const SoftmaxPlace *p; StepFn *step; int64_t from, by; int lanes, n; } Steps;
 
 static void step_at(KC *kc, const Steps *s, const Ix *at, int acc)
 {
-    Place p = *s->p;
+    SoftmaxPlace p = *s->p;
     p.coord[p.o->axis] = at;
     s->step(kc, &p, s->lanes, s->n, acc);
 }
@@ -61,7 +61,8 @@ static void steps(KC *kc, Steps s, int64_t to, XOp combine, int acc)
 }
 
 /* Runs step over the axis with an accumulator; returns the folded scalar (along) or the vector of results (across). */
-static const Expr *walk(KC *kc, const Place *p, const char *name, double zero, XOp combine, XOp fold, StepFn *step)
+static const Expr *walk(KC *kc, const SoftmaxPlace *p, const char *name, double zero, XOp combine, XOp fold,
+                        StepFn *step)
 {
     KB *b = &kc->b;
     bool along = p->o->along;
@@ -88,12 +89,12 @@ static void add_to(KC *kc, int acc, XOp op, const Expr *x)
     kb_set(&kc->b, acc, NULL, NULL, x_bin(&kc->b, op, x_reg(&kc->b, acc), x));
 }
 
-static void max_step(KC *kc, const Place *p, int lanes, int n, int acc)
+static void max_step(KC *kc, const SoftmaxPlace *p, int lanes, int n, int acc)
 {
     add_to(kc, acc, X_max, score(kc, p, lanes, n));
 }
 
-static void exp_step(KC *kc, const Place *p, int lanes, int n, int acc)
+static void exp_step(KC *kc, const SoftmaxPlace *p, int lanes, int n, int acc)
 {
     KB *b = &kc->b;
     const Expr *e = x_un(b, X_exp, x_bin(b, X_sub, score(kc, p, lanes, n), x_widen(b, p->m, lanes)));
@@ -102,16 +103,16 @@ static void exp_step(KC *kc, const Place *p, int lanes, int n, int acc)
     add_to(kc, acc, X_add, e);
 }
 
-static void div_step(KC *kc, const Place *p, int lanes, int n, int acc)
+static void div_step(KC *kc, const SoftmaxPlace *p, int lanes, int n, int acc)
 {
     (void)acc;
-    const Expr *x = x_bin(&kc->b, X_div, load(kc, p, p->o->out, lanes, n), x_widen(&kc->b, p->s, lanes));
+    const Expr *x = x_bin(&kc->b, X_div, load_element(kc, p, p->o->out, lanes, n), x_widen(&kc->b, p->s, lanes));
     kc_store(kc, p->o->out, p->coord, p->o->vdim, x, n);
 }
 
 static void softmax_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    Place p = {.o = user, .lanes = lanes, .n = n};
+    SoftmaxPlace p = {.o = user, .lanes = lanes, .n = n};
     for (int i = 0; i < p.o->t->rank; i++)
         p.coord[i] = coord[i];
     p.m = kc_reg(kc, "m", walk(kc, &p, "m", -INFINITY, X_max, X_hmax, max_step));
@@ -141,18 +142,18 @@ typedef struct L2 {
 } L2;
 
 /* The elements that are normalized together. acc: the register with their squares' sum. norm: its root. */
-typedef struct Row { const L2 *o; const Ix *outer[MAX_RANK]; int acc; const Expr *norm; } Row;
+typedef struct L2Row { const L2 *o; const Ix *outer[MAX_RANK]; int acc; const Expr *norm; } L2Row;
 
-static void l2_coord(const Row *r, const Ix *const *coord, const Ix **at)
+static void l2_coord(const L2Row *r, const Ix *const *coord, const Ix **at)
 {
     for (int i = 0; i < r->o->t->rank; i++)
         at[i] = r->o->reduced[i] ? coord[i] : r->outer[i];
 }
 
 /* Squares along the contiguous dimension from `first` on, `lanes` at a time. */
-typedef struct Run { const L2 *o; const Ix *at[MAX_RANK]; int64_t first; int lanes; } Run;
+typedef struct L2Run { const L2 *o; const Ix *at[MAX_RANK]; int64_t first; int lanes; } L2Run;
 
-static const Expr *square(KC *kc, const Run *r, const Ix *at)
+static const Expr *square(KC *kc, const L2Run *r, const Ix *at)
 {
     const Ix *coord[MAX_RANK];
     for (int i = 0; i < r->o->t->rank; i++)
@@ -163,17 +164,17 @@ static const Expr *square(KC *kc, const Run *r, const Ix *at)
 
 static const Expr *square_term(KC *kc, const Ix *i, const void *user)
 {
-    const Run *r = user;
+    const L2Run *r = user;
     return square(kc, r, ADDC(MULC(i, r->lanes), r->first));
 }
 
 static void square_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
     (void)lanes, (void)n;
-    const Row *row = user;
+    const L2Row *row = user;
     const L2 *o = row->o;
     KB *b = &kc->b;
-    Run r = {.o = o, .lanes = kc->s->lanes};
+    L2Run r = {.o = o, .lanes = kc->s->lanes};
     l2_coord(row, coord, r.at);
     int64_t size = o->reduced[o->vdim] ? o->t->dim[o->vdim] : 1;
     for (int part = 0; part < 2; part++) { /* whole vectors, then the rest one by one */
@@ -196,7 +197,7 @@ static void square_body(KC *kc, const Ix *const *coord, int lanes, int n, const 
 /* Row i of those along vdim, counted row-major over the other reduced dimensions. */
 static void add_row(KC *kc, const Ix *i, int acc, const void *user)
 {
-    Row r = *(const Row *)user;
+    L2Row r = *(const L2Row *)user;
     const Ix *coord[MAX_RANK];
     for (int d = r.o->t->rank - 1; d >= 0; d--) {
         int64_t size = d == r.o->vdim ? 1 : r.o->inner.dim[d];
@@ -209,7 +210,7 @@ static void add_row(KC *kc, const Ix *i, int acc, const void *user)
 
 static void scale_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    const Row *r = user;
+    const L2Row *r = user;
     const L2 *o = r->o;
     const Ix *at[MAX_RANK];
     l2_coord(r, coord, at);
@@ -221,7 +222,7 @@ static void l2_body(KC *kc, const Ix *const *coord, int lanes, int n, const void
 {
     (void)lanes, (void)n;
     const L2 *o = user;
-    Row r = {.o = o};
+    L2Row r = {.o = o};
     KB *b = &kc->b;
     for (int i = 0; i < o->t->rank; i++)
         r.outer[i] = coord[i];

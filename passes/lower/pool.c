@@ -14,7 +14,7 @@ typedef struct Pool {
 } Pool;
 
 /* Where maxima of columns are taken: a vector of channels of a row. */
-typedef struct Walk { const Pool *p; const Ix *n, *y, *c; int valid; } Walk;
+typedef struct PoolWalk { const Pool *p; const Ix *n, *y, *c; int valid; } PoolWalk;
 
 /* Elements that PyTorch divides a window's sum by. */
 static int64_t covered(const Slide *w, int64_t o, int64_t pad_end, bool include_pad)
@@ -70,7 +70,7 @@ static void add_row(KC *kc, const Ix *ky, int acc, const void *user)
         kc_add_parts(kc, acc, row, 0);
 }
 
-static void body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
+static void pool_vector(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
     const Pool *p = user;
     KB *b = &kc->b;
@@ -114,7 +114,7 @@ static const Expr *window_max(KC *kc, const Pool *p, const int *col, int64_t q)
 }
 
 /* A register for each column of px windows. */
-static int *columns(KC *kc, const Pool *p, int px)
+static int *column_maxima(KC *kc, const Pool *p, int px)
 {
     int64_t span = slide_span(&p->h, px);
     int *col = NEW(kc->A, int, span);
@@ -128,11 +128,11 @@ static int *columns(KC *kc, const Pool *p, int px)
 }
 
 /* px windows of a vector of channels. */
-static void windows(KC *kc, const Walk *w, const Ix *x, int px)
+static void windows(KC *kc, const PoolWalk *w, const Ix *x, int px)
 {
     KB *b = &kc->b;
     const Pool *p = w->p;
-    int *col = columns(kc, p, px);
+    int *col = column_maxima(kc, p, px);
     const Ix *lo, *hi;
     kc_clip(kc, &p->v, w->y, &lo, &hi);
     const Ix *ky = IXV(kb_for(b, LOOP_SERIAL, "ky", lo, hi, 1));
@@ -150,11 +150,11 @@ static void windows(KC *kc, const Walk *w, const Ix *x, int px)
 }
 
 /* A vector of channels. Windows that leave the input come one by one, without sharing. */
-static void vector(KC *kc, Walk w, const Ix *c, int valid, const Ix *x, int px, bool clip_x)
+static void vector(KC *kc, PoolWalk w, const Ix *c, int valid, const Ix *x, int px, bool clip_x)
 {
     w.c = c, w.valid = valid;
     if (clip_x)
-        body(kc, (const Ix *[]){w.n, c, w.y, x}, w.p->lanes, valid, w.p);
+        pool_vector(kc, (const Ix *[]){w.n, c, w.y, x}, w.p->lanes, valid, w.p);
     else
         windows(kc, &w, x, px);
 }
@@ -162,7 +162,7 @@ static void vector(KC *kc, Walk w, const Ix *c, int valid, const Ix *x, int px, 
 /* All channels, which lie side by side. */
 static void max_tile(KC *kc, const Ix *x, int px, bool clip_x, const void *user)
 {
-    const Walk *w = user;
+    const PoolWalk *w = user;
     int lanes = w->p->lanes;
     int64_t channels = kc->frame.dim[1], whole = channels / lanes * lanes;
     if (whole) {
@@ -177,7 +177,7 @@ static void max_rows(KC *kc, const Pool *p)
 {
     const int64_t *dim = kc->frame.dim;
     LoopKind kind = type_elems(&kc->frame) >= kc->t->machine->parallel_elements ? LOOP_PARALLEL : LOOP_SERIAL;
-    Walk w = {.p = p, .n = kc_each(kc, kind, "n", dim[0])};
+    PoolWalk w = {.p = p, .n = kc_each(kc, kind, "n", dim[0])};
     w.y = IXV(kb_for(&kc->b, dim[0] > 1 ? LOOP_SERIAL : kind, "y", IXC(0), IXC(dim[2]), 1));
     kc_columns(kc, &p->h, true, pixels(kc, p), max_tile, &w);
     kc_close(kc, 1 + (dim[0] > 1));
@@ -197,5 +197,5 @@ void lower_pool(KC *kc)
     if (kc->n->op == OP_max_pool && p.lanes > 1 && pixels(kc, &p) > 1)
         max_rows(kc, &p);
     else
-        kc_nest(kc, &kc->frame, p.vdim, p.lanes, true, body, &p);
+        kc_nest(kc, &kc->frame, p.vdim, p.lanes, true, pool_vector, &p);
 }

@@ -19,7 +19,7 @@ struct Alive {
 };
 
 /* Adds to positions a to b. */
-static void add(Alive *m, int at, int from, int to, int a, int b, int64_t by)
+static void add_bytes(Alive *m, int at, int from, int to, int a, int b, int64_t by)
 {
     if (b < from || to < a)
         return;
@@ -29,8 +29,8 @@ static void add(Alive *m, int at, int from, int to, int a, int b, int64_t by)
         return;
     }
     int middle = from + (to - from) / 2;
-    add(m, 2 * at, from, middle, a, b, by);
-    add(m, 2 * at + 1, middle + 1, to, a, b, by);
+    add_bytes(m, 2 * at, from, middle, a, b, by);
+    add_bytes(m, 2 * at + 1, middle + 1, to, a, b, by);
     m->most[at] = m->added[at] + imax(m->most[2 * at], m->most[2 * at + 1]);
 }
 
@@ -38,7 +38,7 @@ static void add_range(Alive *m, int a, int b, int64_t by)
 {
     if (!by || a > b)
         return;
-    add(m, 1, 0, m->leaves - 1, a, b, by);
+    add_bytes(m, 1, 0, m->leaves - 1, a, b, by);
     m->sum += (double)by * (b - a + 1);
 }
 

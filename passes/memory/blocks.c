@@ -40,7 +40,7 @@ static void find_touches(Arena *A, Storages *s, int node)
 }
 
 /* Plain row-major or channels-last, with a storage of its own size. */
-static bool plain(const Value *v)
+static bool has_plain_layout(const Value *v)
 {
     Layout own = v->layout;
     own.group = 0;
@@ -50,7 +50,8 @@ static bool plain(const Value *v)
 
 static bool same_elements(const Value *a, const Value *b)
 {
-    if (!plain(a) || !plain(b) || a->layout.order != b->layout.order || a->type.dtype != b->type.dtype)
+    if (!has_plain_layout(a) || !has_plain_layout(b) || a->layout.order != b->layout.order ||
+        a->type.dtype != b->type.dtype)
         return false;
     if (a->layout.order == ORDER_ROW)
         return type_elems(&a->type) == type_elems(&b->type);

@@ -12,7 +12,7 @@ typedef struct Plan {
 static bool meet(const MemBlock *a, const MemBlock *b) { return a->first <= b->last && b->first <= a->last; }
 
 /* Lowest offset at which a fits beside the n blocks placed already (sorted by offset). */
-static void place(MemBlock *a, MemBlock **placed, int n)
+static void place_block(MemBlock *a, MemBlock **placed, int n)
 {
     int64_t at = 0;
     for (int i = 0; i < n; i++) {
@@ -26,7 +26,7 @@ static void place(MemBlock *a, MemBlock **placed, int n)
 }
 
 /* Orders without ties: plans must not depend on the C library's qsort. */
-static int compare(double x, double y, const MemBlock *a, const MemBlock *b)
+static int by_size_then_first(double x, double y, const MemBlock *a, const MemBlock *b)
 {
     return x != y ? (x < y ? 1 : -1) : a->first != b->first ? a->first - b->first : (a > b) - (a < b);
 }
@@ -34,13 +34,14 @@ static int compare(double x, double y, const MemBlock *a, const MemBlock *b)
 static int by_size(const void *x, const void *y)
 {
     const MemBlock *a = *(MemBlock *const *)x, *b = *(MemBlock *const *)y;
-    return compare((double)a->bytes, (double)b->bytes, a, b);
+    return by_size_then_first((double)a->bytes, (double)b->bytes, a, b);
 }
 
 static int by_area(const void *x, const void *y)
 {
     const MemBlock *a = *(MemBlock *const *)x, *b = *(MemBlock *const *)y;
-    return compare((double)a->bytes * (a->last - a->first + 1), (double)b->bytes * (b->last - b->first + 1), a, b);
+    return by_size_then_first((double)a->bytes * (a->last - a->first + 1),
+                              (double)b->bytes * (b->last - b->first + 1), a, b);
 }
 
 static int by_first(const void *x, const void *y)
@@ -55,7 +56,7 @@ static int64_t place_all(Plan *pl)
     int64_t size = 0;
     for (int i = 0; i < pl->n; i++) {
         MemBlock *b = pl->order[i];
-        place(b, pl->placed, i);
+        place_block(b, pl->placed, i);
         int at = i;
         for (; at > 0 && pl->placed[at - 1]->offset > b->offset; at--)
             pl->placed[at] = pl->placed[at - 1];

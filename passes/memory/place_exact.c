@@ -21,21 +21,21 @@
 enum { MAX_GROUP = 400, WORK = 1 << 26 };
 
 typedef struct Item { MemBlock *b; int lo, hi; /* sections that it is alive in */ int64_t bytes, at; bool down; } Item;
-typedef struct Group {
+typedef struct PlanGroup {
     Item *item;
     int n, nsection;
     int64_t size;          /* of the best plan known */
     bool optimal;          /* no smaller one exists */
-} Group;
+} PlanGroup;
 
 typedef enum Found { FOUND, NONE, GAVE_UP } Found;
-typedef struct Search {
-    Group *g;
+typedef struct PlanSearch {
+    PlanGroup *g;
     int64_t limit, work;
     int64_t *top, *rest, *low;  /* per section: the highest top; bytes not yet down; the lowest place of one of them */
     int64_t *saved;             /* tops under the items that are down, a stack */
     int *choice;                /* n per depth */
-} Search;
+} PlanSearch;
 
 /* ---- groups ---- */
 
@@ -46,9 +46,9 @@ static int by_first(const void *x, const void *y)
 }
 
 /* Sections: the moments at which a largest set of blocks is alive, after a block begins and before one ends. */
-static Group make_group(Arena *A, MemBlock **b, int n)
+static PlanGroup make_group(Arena *A, MemBlock **b, int n)
 {
-    Group g = {.item = NEW(A, Item, n), .n = n};
+    PlanGroup g = {.item = NEW(A, Item, n), .n = n};
     int *moment = NEW(A, int, n);
     for (int i = 0; i < n; i++) {
         g.item[i] = (Item){.b = b[i], .bytes = b[i]->bytes, .at = b[i]->offset};
@@ -70,7 +70,7 @@ static Group make_group(Arena *A, MemBlock **b, int n)
     return g;
 }
 
-static int make_groups(Arena *A, const Blocks *b, Group *groups)
+static int make_groups(Arena *A, const Blocks *b, PlanGroup *groups)
 {
     MemBlock **sorted = NEW(A, MemBlock *, b->n);
     for (int i = 0; i < b->n; i++)
@@ -91,7 +91,7 @@ static int make_groups(Arena *A, const Blocks *b, Group *groups)
 /* ---- search ---- */
 
 /* On the highest top below it. */
-static int64_t place_of(const Search *s, const Item *t)
+static int64_t place_of(const PlanSearch *s, const Item *t)
 {
     int64_t at = 0;
     for (int k = t->lo; k <= t->hi; k++)
@@ -99,9 +99,9 @@ static int64_t place_of(const Search *s, const Item *t)
     return at;
 }
 
-static void lowest_places(Search *s, int64_t last)
+static void lowest_places(PlanSearch *s, int64_t last)
 {
-    Group *g = s->g;
+    PlanGroup *g = s->g;
     for (int k = 0; k < g->nsection; k++)
         s->low[k] = s->limit;
     for (int i = 0; i < g->n; i++) {
@@ -116,7 +116,7 @@ static void lowest_places(Search *s, int64_t last)
     }
 }
 
-static bool hopeless(const Search *s, int64_t last)
+static bool hopeless(const PlanSearch *s, int64_t last)
 {
     for (int k = 0; k < s->g->nsection; k++)
         if (s->rest[k] && s->low[k] + s->rest[k] > s->limit)
@@ -141,7 +141,7 @@ static bool goes_first(const Item *a, const Item *b)
 }
 
 /* The items that may come next, the most promising first. */
-static int choices(Search *s, int64_t last, int last_item, int *choice)
+static int choices(PlanSearch *s, int64_t last, int last_item, int *choice)
 {
     Item *item = s->g->item;
     int64_t roof = INT64_MAX; /* a choice at or above it leaves a place below that is large enough for another one */
@@ -167,7 +167,7 @@ static int choices(Search *s, int64_t last, int last_item, int *choice)
     return n;
 }
 
-static int64_t *put_down(Search *s, Item *t, int64_t at, int64_t *saved)
+static int64_t *put_down(PlanSearch *s, Item *t, int64_t at, int64_t *saved)
 {
     t->down = true;
     t->at = at;
@@ -179,7 +179,7 @@ static int64_t *put_down(Search *s, Item *t, int64_t at, int64_t *saved)
     return saved;
 }
 
-static void take_up(Search *s, Item *t, const int64_t *saved)
+static void take_up(PlanSearch *s, Item *t, const int64_t *saved)
 {
     t->down = false;
     for (int k = t->lo; k <= t->hi; k++) {
@@ -188,9 +188,9 @@ static void take_up(Search *s, Item *t, const int64_t *saved)
     }
 }
 
-static Found descend(Search *s, int depth, int64_t last, int last_item, int64_t *saved)
+static Found descend(PlanSearch *s, int depth, int64_t last, int last_item, int64_t *saved)
 {
-    Group *g = s->g;
+    PlanGroup *g = s->g;
     if (depth == g->n)
         return FOUND;
     lowest_places(s, last);
@@ -210,20 +210,20 @@ static Found descend(Search *s, int depth, int64_t last, int last_item, int64_t 
     return NONE;
 }
 
-static Search new_search(Arena *A, Group *g)
+static PlanSearch new_search(Arena *A, PlanGroup *g)
 {
     int64_t tops = 0;
     for (int i = 0; i < g->n; i++)
         tops += g->item[i].hi - g->item[i].lo + 1;
-    return (Search){.g = g, .top = NEW(A, int64_t, g->nsection), .rest = NEW(A, int64_t, g->nsection),
-                    .low = NEW(A, int64_t, g->nsection), .saved = NEW(A, int64_t, tops),
-                    .choice = NEW(A, int, (size_t)g->n * (size_t)g->n)};
+    return (PlanSearch){.g = g, .top = NEW(A, int64_t, g->nsection), .rest = NEW(A, int64_t, g->nsection),
+                        .low = NEW(A, int64_t, g->nsection), .saved = NEW(A, int64_t, tops),
+                        .choice = NEW(A, int, (size_t)g->n * (size_t)g->n)};
 }
 
 /* A plan of the group of at most `limit` bytes. */
-static Found find(Search *s, int64_t limit, int64_t work)
+static Found find_plan(PlanSearch *s, int64_t limit, int64_t work)
 {
-    Group *g = s->g;
+    PlanGroup *g = s->g;
     s->limit = limit, s->work = work;
     for (int k = 0; k < g->nsection; k++)
         s->top[k] = s->rest[k] = 0;
@@ -244,7 +244,7 @@ static Found find(Search *s, int64_t limit, int64_t work)
     return f;
 }
 
-static int64_t common_unit(const Group *g)
+static int64_t common_unit(const PlanGroup *g)
 {
     int64_t unit = 0;
     for (int i = 0; i < g->n; i++)
@@ -258,15 +258,15 @@ static int64_t common_unit(const Group *g)
 /* Looks for the smallest plan of a group. `enough` is what the arena takes anyway. Half of the work is for a plan of
    that size, the rest for improving what is known. Offsets are sums of sizes, so the next smaller plan is smaller by
    their common unit. Returns the work left. */
-static int64_t shrink(Arena *A, Group *g, int64_t enough, int64_t work)
+static int64_t shrink(Arena *A, PlanGroup *g, int64_t enough, int64_t work)
 {
     if (g->n > MAX_GROUP)
         return work;
-    Search s = new_search(A, g);
-    int64_t unit = common_unit(g), none = find(&s, enough, work / 2) == NONE ? enough : -1;
+    PlanSearch s = new_search(A, g);
+    int64_t unit = common_unit(g), none = find_plan(&s, enough, work / 2) == NONE ? enough : -1;
     work = work - work / 2 + imax(s.work, 0);
     while (g->size > enough && g->size - unit > none && work > 0) {
-        if (find(&s, g->size - unit, work) == NONE)
+        if (find_plan(&s, g->size - unit, work) == NONE)
             none = g->size - unit;
         work = s.work;
     }
@@ -276,13 +276,13 @@ static int64_t shrink(Arena *A, Group *g, int64_t enough, int64_t work)
 
 static int by_size(const void *x, const void *y)
 {
-    const Group *a = x, *b = y;
+    const PlanGroup *a = x, *b = y;
     return a->size != b->size ? (a->size < b->size) - (a->size > b->size) : a->item->b->first - b->item->b->first;
 }
 
 Placing place_exact(Arena *scratch, Blocks *b)
 {
-    Group *group = NEW(scratch, Group, b->n);
+    PlanGroup *group = NEW(scratch, PlanGroup, b->n);
     int n = make_groups(scratch, b, group);
     qsort(group, (size_t)n, sizeof *group, by_size);
     Placing r = {.bytes = b->alive};

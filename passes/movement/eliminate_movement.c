@@ -19,14 +19,14 @@
 #include "../geometry/values.h"
 #include "views.h"
 
-typedef struct Group {
+typedef struct ViewGroup {
     VEC(ValueId) source;       /* values that kernels make */
     VEC(int) view;             /* nodes whose results are views of it, in their order */
     bool joins;                /* one of them reads values that differ */
     int64_t border[4], cstride, room;
     int64_t slack;             /* elements that readers of whole vectors may read behind the last */
     int id;
-} Group;
+} ViewGroup;
 
 typedef struct Mover {
     Pass *p;
@@ -35,7 +35,7 @@ typedef struct Mover {
     int *root;                 /* union-find over values */
     int *channels;             /* per value: the dimension that is channels of maps, by movement of channels alone; 0 */
     Addr *addr;
-    Group **group;             /* per root */
+    ViewGroup **group;         /* per root */
     bool *placed;
     bool *lost;                /* per value: a view without an address, or made of one */
 } Mover;
@@ -44,7 +44,7 @@ static Value *value(const Mover *m, ValueId v) { return &m->g->value.v[v]; }
 
 static bool is_view(const Node *n) { return n->op != OP_NONE && view_op(n->op) && !n->why; }
 
-static int find(const Mover *m, int v)
+static int root_of(const Mover *m, int v)
 {
     while (m->root[v] != v)
         v = m->root[v] = m->root[m->root[v]];
@@ -93,11 +93,11 @@ static void borders(Mover *m)
 static bool bordered(const int64_t b[4]) { return b[0] | b[1] | b[2] | b[3]; }
 static bool has_border(const Layout *l) { return bordered(l->border); }
 
-static Group *group_of(Mover *m, ValueId v)
+static ViewGroup *group_of(Mover *m, ValueId v)
 {
-    int r = find(m, v);
+    int r = root_of(m, v);
     if (!m->group[r])
-        m->group[r] = NEW(m->A, Group, 1);
+        m->group[r] = NEW(m->A, ViewGroup, 1);
     return m->group[r];
 }
 
@@ -112,14 +112,14 @@ static void form_groups(Mover *m)
     for (int i = 0; i < g->node.n; i++) {
         const Node *n = &g->node.v[i];
         for (int k = 0; is_view(n) && k < n->nin; k++)
-            m->root[find(m, n->in[k])] = find(m, n->out[0].value);
+            m->root[root_of(m, n->in[k])] = root_of(m, n->out[0].value);
     }
     borders(m);
     for (int i = 0; i < g->node.n; i++) {
         const Node *n = &g->node.v[i];
         if (!is_view(n))
             continue;
-        Group *s = group_of(m, n->out[0].value);
+        ViewGroup *s = group_of(m, n->out[0].value);
         PUSH(m->A, &s->view, i);
         for (int k = 0; k < n->nin; k++) {
             s->joins = s->joins || n->in[k] != n->in[0];
@@ -152,7 +152,7 @@ static void collect(Mover *m, ValueId v)
 
 static int64_t channels_of(const Value *v) { return v->type.dim[layout_channels(&v->layout)]; }
 
-static bool one_geometry(const Mover *m, const Group *s)
+static bool one_geometry(const Mover *m, const ViewGroup *s)
 {
     const Value *first = value(m, s->source.v[0]);
     for (int i = 0; i < s->source.n; i++) {
@@ -166,7 +166,7 @@ static bool one_geometry(const Mover *m, const Group *s)
     return true;
 }
 
-static Addr map_addr(const Group *s, const Value *v, int64_t cstride, int64_t first)
+static Addr map_addr(const ViewGroup *s, const Value *v, int64_t cstride, int64_t first)
 {
     const Layout *l = &v->layout;
     int64_t row = (s->border[1] + v->type.dim[layout_width(l)] + s->border[3]) * cstride;
@@ -177,7 +177,7 @@ static Addr map_addr(const Group *s, const Value *v, int64_t cstride, int64_t fi
 }
 
 /* Channels of all sources side by side in one map. */
-static void place_side_by_side(Mover *m, Group *s)
+static void place_side_by_side(Mover *m, ViewGroup *s)
 {
     const Value *first = value(m, s->source.v[0]);
     int64_t channels = 0, at = 0;
@@ -195,7 +195,7 @@ static void place_side_by_side(Mover *m, Group *s)
 
 /* Sources stand one after the other, each at a multiple of the channel stride. Maps have one channel stride, so that
    a table can lead from one to the next where they are of one geometry. */
-static void place_in_blocks(Mover *m, Group *s)
+static void place_in_blocks(Mover *m, ViewGroup *s)
 {
     s->room = s->cstride = 0;
     for (int i = 0; i < s->source.n; i++)
@@ -212,7 +212,7 @@ static void place_in_blocks(Mover *m, Group *s)
     }
 }
 
-static void place_sources(Mover *m, Group *s)
+static void place_sources(Mover *m, ViewGroup *s)
 {
     if (one_geometry(m, s))
         place_side_by_side(m, s);
@@ -222,18 +222,18 @@ static void place_sources(Mover *m, Group *s)
 
 /* A view that is refused becomes a source, with a group of its own. What that is to be is known at once where its views
    are those of this source alone and no border decides about strides; else another attempt finds out. */
-static bool starts_group(Mover *m, const Group *s, ValueId v)
+static bool starts_group(Mover *m, const ViewGroup *s, ValueId v)
 {
     if (s->joins || s->source.n > 1 || bordered(s->border))
         return false;
-    Group own = {0};
+    ViewGroup own = {0};
     PUSH(m->A, &own.source, v);
     place_sources(m, &own);
     return true;
 }
 
 /* Addresses of the group's views; false where some have none (their nodes are told why). */
-static bool place_views(Mover *m, const Group *s)
+static bool place_views(Mover *m, const ViewGroup *s)
 {
     bool all = true;
     for (int i = 0; i < s->view.n; i++) {
@@ -262,7 +262,7 @@ static bool read_by_kernel(const Mover *m, ValueId v)
 }
 
 /* Does a kernel have to go by a table? */
-static bool tables(const Mover *m, const Group *s)
+static bool tables(const Mover *m, const ViewGroup *s)
 {
     for (int i = 0; i < s->view.n; i++) {
         ValueId v = m->g->node.v[s->view.v[i]].out[0].value;
@@ -274,7 +274,7 @@ static bool tables(const Mover *m, const Group *s)
     return false;
 }
 
-static bool same_channels(const Mover *m, const Group *s)
+static bool same_channels(const Mover *m, const ViewGroup *s)
 {
     for (int i = 1; i < s->source.n; i++)
         if (channels_of(value(m, s->source.v[i])) != channels_of(value(m, s->source.v[0])))
@@ -282,7 +282,7 @@ static bool same_channels(const Mover *m, const Group *s)
     return true;
 }
 
-static bool place(Mover *m, Group *s)
+static bool place_group(Mover *m, ViewGroup *s)
 {
     bool maps = one_geometry(m, s);
     if (maps) {
@@ -310,7 +310,8 @@ static bool permutes(const Mover *m, const Node *n)
 {
     ValueId out = n->out[0].value;
     const Value *v = value(m, out);
-    if (n->nout != 1 || n->out[0].red != RED_NONE || !in_arena(v) || m->group[find(m, out)] || has_border(&v->layout))
+    if (n->nout != 1 || n->out[0].red != RED_NONE || !in_arena(v) || m->group[root_of(m, out)] ||
+        has_border(&v->layout))
         return false;
     for (int s = 0; s < n->nstep; s++)
         for (int k = 0; k < n->step[s].nin; k++)
@@ -398,7 +399,7 @@ static bool reader_agrees(Mover *m, const Node *reader)
 /* ---- the whole ---- */
 
 /* Tables are of i32. */
-static bool fits_tables(Mover *m, const Group *s)
+static bool fits_tables(Mover *m, const ViewGroup *s)
 {
     for (int i = 0; s->room > INT32_MAX && i < s->view.n; i++)
         m->g->node.v[s->view.v[i]].why = "the storage would have more than 2^31 elements";
@@ -424,14 +425,14 @@ static bool attempt(Mover *m)
     }
     for (int v = 0, n = all ? g->value.n : 0; v < n; v++)
         if (m->group[v])
-            all = place(m, m->group[v]) && fits_tables(m, m->group[v]) && all;
+            all = place_group(m, m->group[v]) && fits_tables(m, m->group[v]) && all;
     for (int i = 0, n = all ? g->node.n : 0; i < n; i++)
         if (g->node.v[i].op != OP_NONE && !is_view(&g->node.v[i]))
             all = reader_agrees(m, &g->node.v[i]) && all;
     return all;
 }
 
-static Layout in_group(Layout l, const Group *s)
+static Layout in_group(Layout l, const ViewGroup *s)
 {
     l.group = s->id;
     l.room = s->room + s->slack;
@@ -493,7 +494,7 @@ static void commit(Mover *m)
     int id = 0;
     for (int i = 0; i < g->node.n; i++)
         if (goes_by_table(m, &g->node.v[i])) {
-            Group *s = group_of(m, g->node.v[i].in[0]);
+            ViewGroup *s = group_of(m, g->node.v[i].in[0]);
             s->slack = imax(s->slack, g->node.v[i].sched->lanes);
         }
     for (int i = 0; i < g->node.n; i++) {
@@ -501,7 +502,7 @@ static void commit(Mover *m)
         if (!is_view(n))
             continue;
         n->view = true;
-        Group *s = group_of(m, n->out[0].value);
+        ViewGroup *s = group_of(m, n->out[0].value);
         if (!s->id)
             s->id = ++id;
         for (int k = -1; k < n->nin; k++) {
@@ -526,7 +527,7 @@ bool pass_eliminate_movement(Pass *p, Graph *g)
     Arena *A = p->scratch;
     Mover m = {.p = p, .g = g, .root = NEW(A, int, g->value.n), .channels = NEW(A, int, g->value.n),
                .addr = NEW(A, Addr, g->value.n),
-               .group = NEW(A, Group *, g->value.n), .placed = NEW(A, bool, g->value.n),
+               .group = NEW(A, ViewGroup *, g->value.n), .placed = NEW(A, bool, g->value.n),
                .lost = NEW(A, bool, g->value.n)};
     bool any = false;
     for (int i = 0; i < g->node.n; i++) {

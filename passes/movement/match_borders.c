@@ -15,7 +15,7 @@
 /* Bytes alive at the worst moment, and summed over all nodes. */
 typedef struct Use { int64_t peak; double sum; } Use;
 
-typedef struct Match {
+typedef struct BorderMatch {
     Pass *p;
     Graph *g;
     int *alike, *next;     /* per value: the group of values that were made alike, the next one of it, in a circle */
@@ -23,9 +23,9 @@ typedef struct Match {
     Alive *alive;
     Use now;
     int64_t work;          /* left: values and the nodes that touch them, of which each try looks at two groups */
-} Match;
+} BorderMatch;
 
-static Use measure(const Match *m) { return (Use){alive_peak(m->alive), alive_sum(m->alive)}; }
+static Use measure(const BorderMatch *m) { return (Use){alive_peak(m->alive), alive_sum(m->alive)}; }
 
 static bool less(const Use *a, const Use *b) { return a->peak != b->peak ? a->peak < b->peak : a->sum < b->sum; }
 
@@ -34,7 +34,7 @@ static bool padded(const Value *v)
     return v->kind == VAL_NODE && v->region == REGION_ARENA && v->layout.order == ORDER_NHWC;
 }
 
-static bool could_match(const Match *m, ValueId v, ValueId out)
+static bool could_match(const BorderMatch *m, ValueId v, ValueId out)
 {
     const Value *a = &m->g->value.v[v], *b = &m->g->value.v[out];
     return padded(a) && padded(b) && type_eq(&a->type, &b->type) && a->layout.cstride == b->layout.cstride &&
@@ -43,7 +43,7 @@ static bool could_match(const Match *m, ValueId v, ValueId out)
 }
 
 /* The values of a group have one border. */
-static void set_border(Match *m, ValueId v, const int64_t *border)
+static void set_border(BorderMatch *m, ValueId v, const int64_t *border)
 {
     if (!memcmp(m->g->value.v[v].layout.border, border, sizeof m->g->value.v[v].layout.border))
         return;
@@ -56,7 +56,7 @@ static void set_border(Match *m, ValueId v, const int64_t *border)
 }
 
 /* Gives the groups of v and out the wider border on each side. */
-static void widen(Match *m, ValueId v, ValueId out)
+static void widen(BorderMatch *m, ValueId v, ValueId out)
 {
     int64_t border[4];
     for (int side = 0; side < 4; side++)
@@ -66,7 +66,7 @@ static void widen(Match *m, ValueId v, ValueId out)
 }
 
 /* Tries v as what out lies like; keeps the best one in *best. */
-static void try_operand(Match *m, ValueId v, ValueId out, ValueId *best, Use *use)
+static void try_operand(BorderMatch *m, ValueId v, ValueId out, ValueId *best, Use *use)
 {
     if (v < 0 || !could_match(m, v, out) || m->work <= 0)
         return;
@@ -82,7 +82,7 @@ static void try_operand(Match *m, ValueId v, ValueId out, ValueId *best, Use *us
 }
 
 /* Makes one group of two: the smaller takes the other's name, and the circles become one. */
-static void join(Match *m, ValueId v, ValueId out)
+static void join(BorderMatch *m, ValueId v, ValueId out)
 {
     ValueId large = m->size[m->alike[v]] < m->size[m->alike[out]] ? out : v, small = large == v ? out : v, i = small;
     if (m->alike[large] == m->alike[small])
@@ -97,7 +97,7 @@ static void join(Match *m, ValueId v, ValueId out)
     m->next[small] = i;
 }
 
-static bool match_node(Match *m, const Node *n)
+static bool match_node(BorderMatch *m, const Node *n)
 {
     ValueId out = n->out[0].value, best = -1;
     Use use = m->now;
@@ -120,8 +120,8 @@ bool pass_match_borders(Pass *p, Graph *g)
 {
     enum { WORK = 1 << 22 };
     int n = g->value.n;
-    Match m = {.p = p, .g = g, .alike = NEW(p->scratch, int, n), .next = NEW(p->scratch, int, n),
-               .size = NEW(p->scratch, int, n), .work = WORK};
+    BorderMatch m = {.p = p, .g = g, .alike = NEW(p->scratch, int, n), .next = NEW(p->scratch, int, n),
+                     .size = NEW(p->scratch, int, n), .work = WORK};
     bool changed = false, again = true;
     for (int i = 0; i < n; i++) {
         m.alike[i] = m.next[i] = i;

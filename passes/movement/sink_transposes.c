@@ -19,7 +19,7 @@
 
 typedef struct Sink { Pass *p; Graph *g; } Sink;
 
-static const Type *type_of(const Sink *s, ValueId v) { return &s->g->value.v[v].type; }
+static const Type *sunk_type(const Sink *s, ValueId v) { return &s->g->value.v[v].type; }
 
 /* The transpose that makes v; NULL: something else does. */
 static const Node *transpose_of(const Sink *s, ValueId v)
@@ -49,7 +49,7 @@ static bool identity(const Ints *p)
     return true;
 }
 
-static ValueId add(Sink *s, Op op, const Attrs *a, const ValueId *in, int nin, const Node *like)
+static ValueId add_sunk(Sink *s, Op op, const Attrs *a, const ValueId *in, int nin, const Node *like)
 {
     const char *err = NULL;
     Node copy = *like; /* graph_add moves nodes */
@@ -73,7 +73,7 @@ static ValueId transposed(Sink *s, ValueId v, Ints perm, const Node *like)
     Attrs a;
     attrs_default(OP_transpose, &a);
     a.perm = perm;
-    return add(s, OP_transpose, &a, &v, 1, like);
+    return add_sunk(s, OP_transpose, &a, &v, 1, like);
 }
 
 static ValueId reshaped(Sink *s, ValueId v, int rank, const int64_t *dim, const Node *like)
@@ -82,7 +82,7 @@ static ValueId reshaped(Sink *s, ValueId v, int rank, const int64_t *dim, const 
     attrs_default(OP_reshape, &a);
     a.shape.n = rank;
     memcpy(a.shape.v, dim, (size_t)rank * sizeof *dim);
-    return add(s, OP_reshape, &a, &v, 1, like);
+    return add_sunk(s, OP_reshape, &a, &v, 1, like);
 }
 
 static bool has_output(const Sink *s, ValueId v) { return value_outputs(s->g, v) > 0; }
@@ -108,17 +108,17 @@ static int added(const Sink *s, ValueId v, const Ints *perm)
     const Node *t = transpose_of(s, v);
     if (t)
         return !same_perm(&t->attr.perm, perm) && value_uses(s->g, v) > 1;
-    return s->g->value.v[v].kind != VAL_CONST && long_dims(type_of(s, v), NULL) > 1;
+    return s->g->value.v[v].kind != VAL_CONST && long_dims(sunk_type(s, v), NULL) > 1;
 }
 
 /* The order of dimensions that all operands can give up; NULL: none. */
 static const Node *goes(const Sink *s, const Node *n)
 {
     const Node *first = NULL;
-    int rank = type_of(s, n->in[0])->rank, more = 0, gone = 0;
+    int rank = sunk_type(s, n->in[0])->rank, more = 0, gone = 0;
     for (int k = 0; k < moved_operands(n) && !first; k++) {
         const Node *t = transpose_of(s, n->in[k]);
-        if (t && value_uses(s->g, n->in[k]) == 1 && t->attr.perm.n == type_of(s, n->out[0].value)->rank)
+        if (t && value_uses(s->g, n->in[k]) == 1 && t->attr.perm.n == sunk_type(s, n->out[0].value)->rank)
             first = t;
     }
     if (!op_is(n->op, P_ELEMENTWISE) && moved_operands(n) == 1)
@@ -139,7 +139,7 @@ static const Node *goes(const Sink *s, const Node *n)
 /* Operand v of a result of that rank, in the order before the transpose. */
 static ValueId before(Sink *s, ValueId v, const Ints *perm, const Node *like)
 {
-    const Type t = *type_of(s, v);
+    const Type t = *sunk_type(s, v);
     int64_t dim[MAX_RANK], wide[MAX_RANK];
     Ints back = inverse(perm);
     if (type_elems(&t) == 1)
@@ -210,10 +210,10 @@ static bool any_order(const Node *n)
 static bool per_channel(const Sink *s, const Node *n, const Ints *perm, Op *op, Attrs *a, ValueId *in)
 {
     int rank = perm->n, k = s->g->value.v[n->in[0]].kind == VAL_CONST ? 0 : 1;
-    const Type *t = n->nin == 2 ? type_of(s, n->in[k]) : NULL;
+    const Type *t = n->nin == 2 ? sunk_type(s, n->in[k]) : NULL;
     if ((n->op != OP_mul && n->op != OP_add) || s->g->value.v[n->in[k]].kind != VAL_CONST || long_dims(t, NULL) != 1)
         return false;
-    const Type *x = type_of(s, n->in[!k]);
+    const Type *x = sunk_type(s, n->in[!k]);
     int d = 0;
     while (t->dim[d] == 1)
         d++;
@@ -241,7 +241,7 @@ static bool sink(Sink *s, int node)
     Op op = n.op;
     ValueId *in = NEW(s->p->scratch, ValueId, n.nin), old = n.out[0].value;
     if (per_channel(s, &n, &perm, &op, &a, in)) {
-        int64_t size = type_elems(type_of(s, in[1]));
+        int64_t size = type_elems(sunk_type(s, in[1]));
         in[0] = before(s, in[0], &perm, &n);
         in[1] = reshaped(s, in[1], 1, &size, &n);
     } else {
@@ -249,7 +249,7 @@ static bool sink(Sink *s, int node)
         for (int k = 0; k < n.nin; k++)
             in[k] = k < moved_operands(&n) ? before(s, n.in[k], &perm, &n) : n.in[k];
     }
-    ValueId made = add(s, op, &a, in, n.nin, &n);
+    ValueId made = add_sunk(s, op, &a, in, n.nin, &n);
     value_becomes(s->g, old, identity(&left) ? made : transposed(s, made, left, &n));
     node_remove(s->g, node);
     return true;

@@ -101,7 +101,7 @@ static void endless(const Chain *c, const Rule *before)
         note_at(other->loc, "rule '%s' fires in between", other->name);
 }
 
-static const char *place(Graph *g, const Node *n)
+static const char *node_place(Graph *g, const Node *n)
 {
     const char *line = loc_text(g->arena, n->loc);
     return arena_printf(g->arena, "%s%s%s", node_title(n), *line ? ", " : "", line);
@@ -115,7 +115,7 @@ static Outcome apply(Algebra *s, int k, int node)
     Match m;
     if (g->node.v[node].op == OP_NONE || !rule_match(s->A, g, r, node, false, &m))
         return RULE_DECLINED;
-    const char *where = place(g, &g->node.v[node]), *why = NULL;
+    const char *where = node_place(g, &g->node.v[node]), *why = NULL;
     int nodes = g->node.n;
     Outcome done = rule_fire(s->A, g, &m, &why);
     if (done == RULE_WRONG)

@@ -1,8 +1,9 @@
 #ifndef DSQ_RULES_H
 #define DSQ_RULES_H
 /* Rewrite rules, as lines of graph text (passes/rules/algebra.rules says what may stand in them). rules_parse.c reads
-   them. rules_match.c finds a pattern and tests conditions. rules_build.c puts the replacement in its place.
-   rules_check.c tries a rule on random shapes and numbers. algebra.c is the pass. None of them knows an operator. */
+   them, rules_condition.c what is behind "when". rules_match.c finds a pattern and tests conditions. rules_build.c puts
+   the replacement in its place. rules_check.c tries a rule on random shapes and numbers, which rules_guess.c chooses.
+   algebra.c is the pass. None of them knows an operator. */
 #include "../pass.h"
 
 /* A variable by its sigil: %x any value, @a a constant with numbers, $k an attribute of op (attr -1: all of them). */

@@ -70,7 +70,7 @@ static bool same_call(const Node *n, Op op, const Attrs *a, const ValueId *in, i
 }
 
 /* The term's value, made where it is not there; -1 with s->why set where the operator refuses its operands. */
-static ValueId build(Build *s, const RuleTerm *t)
+static ValueId build_term(Build *s, const RuleTerm *t)
 {
     Graph *g = s->g;
     if (s->known[t->id].v) {
@@ -83,7 +83,7 @@ static ValueId build(Build *s, const RuleTerm *t)
     ValueId *in = NEW(s->A, ValueId, t->nin);
     Type *types = NEW(s->A, Type, t->nin);
     for (int i = 0; i < t->nin; i++) {
-        if ((in[i] = build(s, t->in[i])) < 0)
+        if ((in[i] = build_term(s, t->in[i])) < 0)
             return -1;
         types[i] = g->value.v[in[i]].type;
     }
@@ -159,7 +159,7 @@ Outcome rule_fire(Arena *A, Graph *g, Match *m, const char **why)
     if (output_stays(&s, r->replacement))
         return RULE_DECLINED;
     Outcome numbers = compute(&s, r->replacement, false);
-    ValueId now = numbers == RULE_FIRED ? build(&s, r->replacement) : -1;
+    ValueId now = numbers == RULE_FIRED ? build_term(&s, r->replacement) : -1;
     if (numbers == RULE_FIRED && now >= 0 && !type_eq(&g->value.v[now].type, &g->value.v[root].type)) {
         s.why = arena_printf(A, "the pattern is %s, the replacement %s", type_text(A, &g->value.v[root].type),
                              type_text(A, &g->value.v[now].type));

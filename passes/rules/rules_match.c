@@ -286,7 +286,7 @@ static bool list_value(const Try *s, const RuleExpr *e, Ints *out)
     return false;
 }
 
-static bool compare(CondKind k, double x, double y)
+static bool condition_holds(CondKind k, double x, double y)
 {
     switch (k) {
     case COND_EQ: return x == y;
@@ -308,7 +308,7 @@ static bool lists_compare(const Try *s, const Cond *c)
     bool equal = a.n == b.n && !memcmp(a.v, b.v, (size_t)a.n * sizeof *a.v);
     if (c->kind == COND_EQ || c->kind == COND_NE)
         return equal == (c->kind == COND_EQ);
-    return a.n == 1 && b.n == 1 && compare(c->kind, (double)a.v[0], (double)b.v[0]);
+    return a.n == 1 && b.n == 1 && condition_holds(c->kind, (double)a.v[0], (double)b.v[0]);
 }
 
 /* The comparison holds for every element; a constant of one element is compared with all of the other. */
@@ -321,7 +321,7 @@ static bool constants_compare(const Try *s, const Cond *c)
     if (na != nb && na != 1 && nb != 1)
         return false;
     for (int64_t i = 0; i < imax(na, nb); i++)
-        if (!compare(c->kind, a.v[na == 1 ? 0 : i], b.v[nb == 1 ? 0 : i]))
+        if (!condition_holds(c->kind, a.v[na == 1 ? 0 : i], b.v[nb == 1 ? 0 : i]))
             return false;
     return true;
 }

@@ -12,25 +12,12 @@
 #include <math.h>
 #include <string.h>
 
-#include "../../ir/graph/attr_text.h"
-#include "rules.h"
+#include "rules_parse.h"
 
 /* Every rule is tried on random graphs when it is read, about a millisecond each. */
-enum { MAX_RULES = 1000, MAX_TERMS = 256, MAX_SWAPS = 8 };
+enum { MAX_RULES = 1000, MAX_SWAPS = 8 };
 
-typedef struct Parse {
-    Lex lex;
-    Arena *A;
-    Rule *r;
-    bool binding;           /* inside the pattern: variables may be new */
-    int count;           /* of rules in this file */
-} Parse;
-
-static RuleTerm *term(Parse *);
-static RuleExpr *expr(Parse *);
-
-static bool fail(const Parse *s, Loc at, const char *fmt, ...) PRINTF(3, 4);
-static bool fail(const Parse *s, Loc at, const char *fmt, ...)
+bool parse_fail(const Parse *s, Loc at, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -53,8 +40,7 @@ static bool unbound(const Parse *s, Loc at, char sigil, const char *name)
                      "'%c%s' does not stand in the pattern", sigil, name);
 }
 
-/* The variable of that sigil which stands here, -1 after an error. op and attr: what a $variable is used for. */
-static int variable(Parse *s, char sigil, Op op, int attr, Loc *at)
+int parse_variable(Parse *s, char sigil, Op op, int attr, Loc *at)
 {
     lex_skip(&s->lex);
     *at = lex_here(&s->lex, 1);
@@ -73,9 +59,9 @@ static int variable(Parse *s, char sigil, Op op, int attr, Loc *at)
                              : v->attr >= 0 && attr_info[v->attr].kind == attr_info[attr].kind;
         if (sigil != '$' || op == OP_NONE || fits)
             return i;
-        fail(s, *at, "'$%s' holds %s%s, not %s%s", name, v->attr < 0 ? "all of " : "",
-             v->attr < 0 ? op_info[v->op].name : attr_info[v->attr].name, attr < 0 ? "all of " : "",
-             attr < 0 ? op_info[op].name : attr_info[attr].name);
+        parse_fail(s, *at, "'$%s' holds %s%s, not %s%s", name, v->attr < 0 ? "all of " : "",
+                   v->attr < 0 ? op_info[v->op].name : attr_info[v->attr].name, attr < 0 ? "all of " : "",
+                   attr < 0 ? op_info[op].name : attr_info[attr].name);
         return -1;
     }
     if (!s->binding)
@@ -92,11 +78,11 @@ static RuleTerm *new_term(Parse *s, TermKind kind, Loc at)
     *t = (RuleTerm){.kind = kind, .loc = at, .id = s->r->nterm++, .var = -1, .all = -1, .swap = -1};
     if (s->r->nterm <= MAX_TERMS)
         return t;
-    fail(s, at, "more than %d terms", MAX_TERMS);
+    parse_fail(s, at, "more than %d terms", MAX_TERMS);
     return NULL;
 }
 
-static bool attribute(Parse *s, RuleTerm *t, unsigned *given)
+static bool parse_attribute(Parse *s, RuleTerm *t, unsigned *given)
 {
     int row;
     Loc at;
@@ -104,12 +90,13 @@ static bool attribute(Parse *s, RuleTerm *t, unsigned *given)
         return false;
     Attr a = op_info[t->op].attrs[row].attr;
     if (lex_peek(&s->lex, "$"))
-        return (t->how[row] = variable(s, '$', t->op, a, &at)) >= 0;
+        return (t->how[row] = parse_variable(s, '$', t->op, a, &at)) >= 0;
     at = lex_here(&s->lex, 1);
     if (!lex_eat(&s->lex, "?"))
         return text_attr_value(&s->lex, a, &t->attr);
     t->how[row] = ATTR_ANY;
-    return s->binding || fail(s, at, "'?' stands in patterns only: a replacement must say what the attribute is");
+    return s->binding ||
+           parse_fail(s, at, "'?' stands in patterns only: a replacement must say what the attribute is");
 }
 
 static bool attributes(Parse *s, RuleTerm *t)
@@ -122,7 +109,7 @@ static bool attributes(Parse *s, RuleTerm *t)
     if (!lex_eat(&s->lex, "{"))
         return text_attrs_complete(&s->lex, t->op, t->loc, given);
     if (lex_peek(&s->lex, "$"))
-        return (t->all = variable(s, '$', t->op, -1, &at)) >= 0 && lex_expect(&s->lex, "}");
+        return (t->all = parse_variable(s, '$', t->op, -1, &at)) >= 0 && lex_expect(&s->lex, "}");
     for (bool first = true; !lex_eat(&s->lex, "}"); first = false) {
         if (!first && !lex_expect(&s->lex, ","))
             return false;
@@ -130,29 +117,30 @@ static bool attributes(Parse *s, RuleTerm *t)
         at = lex_here(&s->lex, 3);
         if (lex_eat(&s->lex, "...")) {
             if (!s->binding)
-                return fail(s, at, "'...' stands in patterns only: a replacement must say what the attributes are");
+                return parse_fail(s, at, "'...' stands in patterns only: a replacement must say what the attributes "
+                                         "are");
             for (int i = 0; i < op_info[t->op].nattrs; i++)
                 if (!(given & 1u << i))
                     t->how[i] = ATTR_ANY;
             return lex_expect(&s->lex, "}");
         }
-        if (!attribute(s, t, &given))
+        if (!parse_attribute(s, t, &given))
             return false;
     }
     return text_attrs_complete(&s->lex, t->op, t->loc, given);
 }
 
-static bool check_call(Parse *s, RuleTerm *t)
+static bool operator_fits(Parse *s, RuleTerm *t)
 {
     const OpInfo *info = &op_info[t->op];
     if (op_is(t->op, P_MULTI))
-        return fail(s, t->loc, "%s has several results, which rules cannot name", info->name);
+        return parse_fail(s, t->loc, "%s has several results, which rules cannot name", info->name);
     if (t->nin < info->min_in || (info->max_in >= 0 && t->nin > info->max_in)) {
         const char *more = info->max_in < 0 ? " or more" : "";
         if (info->max_in > info->min_in)
             more = arena_printf(s->A, " to %d", info->max_in);
-        return fail(s, t->loc, "%s: %d operand%s found, %d%s expected", info->name, t->nin, t->nin == 1 ? "" : "s",
-                    info->min_in, more);
+        return parse_fail(s, t->loc, "%s: %d operand%s found, %d%s expected", info->name, t->nin,
+                          t->nin == 1 ? "" : "s", info->min_in, more);
     }
     t->known = true;
     for (int i = 0; i < t->nin; i++)
@@ -160,7 +148,7 @@ static bool check_call(Parse *s, RuleTerm *t)
     if (!s->binding || !op_is(t->op, P_COMMUTES))
         return true;
     if (s->r->nswap == MAX_SWAPS)
-        return fail(s, t->loc, "more than %d operators that commute", MAX_SWAPS);
+        return parse_fail(s, t->loc, "more than %d operators that commute", MAX_SWAPS);
     t->swap = s->r->nswap++;
     return true;
 }
@@ -176,7 +164,7 @@ static RuleTerm *call(Parse *s)
     if (!t || !lex_expect(&s->lex, "("))
         return NULL;
     do {
-        RuleTerm *x = term(s);
+        RuleTerm *x = parse_term(s);
         if (!x)
             return NULL;
         PUSH(s->A, &in, x);
@@ -184,14 +172,14 @@ static RuleTerm *call(Parse *s)
     t->op = op;
     t->in = in.v;
     t->nin = in.n;
-    return lex_expect(&s->lex, ")") && attributes(s, t) && check_call(s, t) ? t : NULL;
+    return lex_expect(&s->lex, ")") && attributes(s, t) && operator_fits(s, t) ? t : NULL;
 }
 
 static RuleTerm *named(Parse *s, int var, Loc at)
 {
     RuleTerm *t = call(s);
     if (t && t->known) {
-        fail(s, at, "the name of a value, not of a constant, expected");
+        parse_fail(s, at, "the name of a value, not of a constant, expected");
         return NULL;
     }
     if (t)
@@ -202,18 +190,18 @@ static RuleTerm *named(Parse *s, int var, Loc at)
 static RuleTerm *var_term(Parse *s, char sigil)
 {
     Loc at;
-    int before = s->r->var.n, var = variable(s, sigil, OP_NONE, -1, &at);
+    int before = s->r->var.n, var = parse_variable(s, sigil, OP_NONE, -1, &at);
     if (var < 0)
         return NULL;
     const RuleVar *v = &s->r->var.v[var];
     if (sigil == '%' && s->binding && !lex_peek(&s->lex, "=>") && lex_eat(&s->lex, "=")) {
         if (var == before)
             return named(s, var, at);
-        fail(s, at, "'%%%s' is named twice", v->name);
+        parse_fail(s, at, "'%%%s' is named twice", v->name);
         return NULL;
     }
     if (sigil == '$' && (s->binding || v->attr < 0 || attr_info[v->attr].kind != ATTR_FLOAT)) {
-        fail(s, at, "'$%s' is not a number that can be calculated with", v->name);
+        parse_fail(s, at, "'$%s' is not a number that can be calculated with", v->name);
         return NULL;
     }
     RuleTerm *t = new_term(s, TERM_VAR, at);
@@ -224,7 +212,7 @@ static RuleTerm *var_term(Parse *s, char sigil)
     return t;
 }
 
-static RuleTerm *term(Parse *s)
+RuleTerm *parse_term(Parse *s)
 {
     lex_skip(&s->lex);
     char c = *s->lex.p;
@@ -239,173 +227,8 @@ static RuleTerm *term(Parse *s)
     t->known = true;
     if (isfinite((float)t->number))
         return t;
-    fail(s, t->loc, "the number is not a finite float");
+    parse_fail(s, t->loc, "the number is not a finite float");
     return NULL;
-}
-
-/* ---- conditions ---- */
-
-static RuleExpr *new_expr(Parse *s, ExprKind kind)
-{
-    RuleExpr *e = NEW(s->A, RuleExpr, 1);
-    *e = (RuleExpr){.kind = kind, .loc = (lex_skip(&s->lex), lex_here(&s->lex, 1)), .var = -1};
-    s->r->nterm++;
-    if (s->r->nterm <= MAX_TERMS)
-        return e;
-    fail(s, e->loc, "more than %d terms", MAX_TERMS);
-    return NULL;
-}
-
-/* A value's or constant's name. */
-static int value_name(Parse *s)
-{
-    Loc at;
-    if (!lex_peek(&s->lex, "%") && !lex_peek(&s->lex, "@"))
-        return lex_expected(&s->lex, "a variable"), -1;
-    return variable(s, *s->lex.p, OP_NONE, -1, &at);
-}
-
-static bool is_list(const RuleExpr *e) { return e->kind != EXPR_TERM; }
-
-static bool integer(const Parse *s, const RuleExpr *e)
-{
-    if (is_list(e))
-        return true;
-    const RuleTerm *t = e->term;
-    return (t->kind == TERM_NUMBER && t->number == floor(t->number) && fabs(t->number) < 1e15) ||
-           fail(s, e->loc, "an integer expected");
-}
-
-static RuleExpr *list(Parse *s)
-{
-    VEC(RuleExpr *) item = {0};
-    RuleExpr *e = new_expr(s, EXPR_LIST);
-    if (!e || !lex_expect(&s->lex, "["))
-        return NULL;
-    while (!lex_eat(&s->lex, "]")) {
-        if (item.n && !lex_expect(&s->lex, ","))
-            return NULL;
-        RuleExpr *x = expr(s);
-        if (!x || !integer(s, x))
-            return NULL;
-        PUSH(s->A, &item, x);
-    }
-    e->item = item.v;
-    e->n = item.n;
-    return e;
-}
-
-static RuleExpr *function(Parse *s, ExprKind kind)
-{
-    RuleExpr *e = new_expr(s, kind);
-    if (!e || !lex_expect(&s->lex, "(") || (e->var = value_name(s)) < 0)
-        return NULL;
-    if (kind == EXPR_DIM) {
-        e->item = NEW(s->A, RuleExpr *, 1);
-        e->n = 1;
-        if (!lex_expect(&s->lex, ",") || !(e->item[0] = expr(s)) || !integer(s, e->item[0]))
-            return NULL;
-    }
-    return lex_expect(&s->lex, ")") ? e : NULL;
-}
-
-static RuleExpr *attr_expr(Parse *s)
-{
-    RuleExpr *e = new_expr(s, EXPR_ATTR);
-    Loc at;
-    if (!e || (e->var = variable(s, '$', OP_NONE, -1, &at)) < 0)
-        return NULL;
-    if (s->r->var.v[e->var].attr >= 0)
-        return e;
-    fail(s, at, "'$%s' holds all attributes of an operator: name one by {attribute=$x}", s->r->var.v[e->var].name);
-    return NULL;
-}
-
-static bool is_float_attr(const Parse *s)
-{
-    Lex ahead = s->lex;
-    ahead.p++;
-    const char *name = lex_word(&ahead);
-    for (int i = 0; i < s->r->var.n; i++) {
-        const RuleVar *v = &s->r->var.v[i];
-        if (v->sigil == '$' && !strcmp(v->name, name))
-            return v->attr >= 0 && attr_info[v->attr].kind == ATTR_FLOAT;
-    }
-    return false;
-}
-
-static const struct { const char *name; ExprKind kind; } functions[] = {
-    {"shape", EXPR_SHAPE}, {"rank", EXPR_RANK}, {"dim", EXPR_DIM}, {"uses", EXPR_USES}, {"elements", EXPR_ELEMENTS}};
-
-/* A word of a condition that is neither an operator nor a function. */
-static bool unknown_word(Parse *s)
-{
-    Lex ahead = s->lex;
-    const char *w = lex_word(&ahead), *cand[LEN(functions) + 1] = {"nonnegative"};
-    if (!*w || op_by_name(w) != OP_NONE || !lex_peek(&ahead, "("))
-        return false;
-    for (int i = 0; i < LEN(functions); i++)
-        cand[i + 1] = functions[i].name;
-    lex_error(&s->lex, lex_here(&s->lex, (int)strlen(w)), name_hint(s->A, w, cand, LEN(cand)),
-              "unknown condition or operator '%s'", w);
-    return true;
-}
-
-static RuleExpr *expr(Parse *s)
-{
-    for (int i = 0; i < LEN(functions); i++)
-        if (lex_eat_word(&s->lex, functions[i].name))
-            return function(s, functions[i].kind);
-    if (lex_peek(&s->lex, "["))
-        return list(s);
-    if (lex_peek(&s->lex, "$") && !is_float_attr(s))
-        return attr_expr(s);
-    RuleExpr *e = new_expr(s, EXPR_TERM);
-    if (!e || unknown_word(s) || !(e->term = term(s)))
-        return NULL;
-    e->loc = e->term->loc;
-    if (e->term->known)
-        return e;
-    fail(s, e->loc,
-         "a condition is made of constants: values stand in nonnegative, shape, rank, dim, uses and elements");
-    return NULL;
-}
-
-static bool has_uses(const RuleExpr *e)
-{
-    bool found = e->kind == EXPR_USES;
-    for (int i = 0; i < e->n; i++)
-        found = found || has_uses(e->item[i]);
-    return found;
-}
-
-static bool relation(Parse *s, CondKind *out)
-{
-    static const struct { const char *text; CondKind kind; } relations[] = {
-        {"==", COND_EQ}, {"!=", COND_NE}, {"<=", COND_LE}, {">=", COND_GE}, {"<", COND_LT}, {">", COND_GT}};
-    for (int i = 0; i < LEN(relations); i++)
-        if (lex_eat(&s->lex, relations[i].text)) {
-            *out = relations[i].kind;
-            return true;
-        }
-    return lex_expected(&s->lex, "a comparison");
-}
-
-static bool condition(Parse *s)
-{
-    Cond c = {.var = -1};
-    lex_skip(&s->lex);
-    c.loc = lex_here(&s->lex, lex_word_length(&s->lex));
-    if (lex_eat_word(&s->lex, "nonnegative")) {
-        c.kind = COND_NONNEGATIVE;
-        if (!lex_expect(&s->lex, "(") || (c.var = value_name(s)) < 0 || !lex_expect(&s->lex, ")"))
-            return false;
-    } else if (!(c.a = expr(s)) || !relation(s, &c.kind) || !(c.b = expr(s)) ||
-               ((is_list(c.a) || is_list(c.b)) && !(integer(s, c.a) && integer(s, c.b))))
-        return false;
-    c.uses = c.a && (has_uses(c.a) || has_uses(c.b));
-    PUSH(s->A, &s->r->cond, c);
-    return true;
 }
 
 /* ---- rules ---- */
@@ -421,7 +244,7 @@ static bool check_new(const Parse *s, const Rules *rules)
     for (int i = 0; i < rules->rule.n; i++) {
         const Rule *r = rules->rule.v[i];
         if (!strcmp(r->name, s->r->name) && r->loc.file == s->r->loc.file) {
-            fail(s, s->r->loc, "the name stands twice");
+            parse_fail(s, s->r->loc, "the name stands twice");
             note_at(r->loc, "the other one");
             return false;
         }
@@ -446,17 +269,17 @@ static bool rule(Parse *s, Rules *rules)
         return false;
     s->binding = true;
     if (s->count++ == MAX_RULES)
-        return fail(s, r->loc, "the file has more than %d rules", MAX_RULES);
-    if (!(r->pattern = term(s)))
+        return parse_fail(s, r->loc, "the file has more than %d rules", MAX_RULES);
+    if (!(r->pattern = parse_term(s)))
         return false;
     s->binding = false;
     if (r->pattern->kind != TERM_OP || r->pattern->known)
-        return fail(s, r->pattern->loc, "a pattern is an operator on at least one value");
-    if (!lex_expect(&s->lex, "=>") || !(r->replacement = term(s)))
+        return parse_fail(s, r->pattern->loc, "a pattern is an operator on at least one value");
+    if (!lex_expect(&s->lex, "=>") || !(r->replacement = parse_term(s)))
         return false;
     if (lex_eat_word(&s->lex, "when"))
         do
-            if (!condition(s))
+            if (!parse_condition(s))
                 return false;
         while (lex_eat_word(&s->lex, "and"));
     PUSH(s->A, &rules->rule, r);

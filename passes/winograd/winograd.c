@@ -242,7 +242,7 @@ static void images(KC *kc, WinoWalk w, void (*fn)(KC *, const WinoWalk *, int64_
 }
 
 /* One block of output channels. */
-static void channels(KC *kc, const WinoWalk *w)
+static void wino_channels(KC *kc, const WinoWalk *w)
 {
     products(kc, w);
     images(kc, *w, output);
@@ -303,7 +303,7 @@ static void by_channels(KC *kc, WinoWalk w)
             kb_for(&kc->b, LOOP_SERIAL, "tail", w.part, IXC(1), 1);
             w.blk = IXC(0);
         }
-        channels(kc, &w);
+        wino_channels(kc, &w);
         kb_end(&kc->b);
     }
     kc_close(kc, parts > 1);
@@ -324,7 +324,7 @@ static void by_rows(KC *kc, WinoWalk w)
     for (int i = 0; i < c->nseg; i++) {
         w.s = &c->seg[i];
         w.blk = IXV(kb_for(&kc->b, LOOP_SERIAL, "oc", IXC(0), IXC(w.s->blocks), 1));
-        channels(kc, &w);
+        wino_channels(kc, &w);
         kb_end(&kc->b);
     }
     kc_close(kc, 1 + (parts > 1));

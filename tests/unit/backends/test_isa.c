@@ -3,13 +3,14 @@
    row that nothing ran is a failure. DSQ_SEED=n repeats the random numbers of a run. */
 #include "../../../backends/c/c.h"
 #include "cbackend_harness.h"
+#include "isa_numbers.h"
 
 #include <time.h>
 
 void suite_isa(void);
 
-/* Elements of an operand, vectors of a partial move, and where shift counts stand among the integers. */
-enum { ELEMS = 1024, PARTS = 32, SHIFTS = 4 };
+/* Vectors of a partial move. */
+enum { PARTS = 32 };
 
 /* What one function and one kernel compute: output `item` of both. */
 typedef struct Item { int row; const char *what; DType elem; int n; bool bits; } Item;
@@ -210,39 +211,6 @@ static void add_rows(Sheet *s)
     add_index_helpers(s);
     for (int i = 0; i < s->nrows; i++)
         s->ran[i] = s->row[i].kind == ROW_HELPER && dict_get(&s->c.needed, s->row[i].name) >= 0;
-}
-
-/* ---- numbers ---- */
-
-static const float edge_f32[] = {0.0f, -0.0f, 1.0f, -1.0f, INFINITY, -INFINITY, NAN, -NAN, 0x1p-149f, -0x1p-149f,
-                                 0x1.fffffcp-127f, 0x1p-126f, -0x1p-126f, 3.402823466e38f, -3.402823466e38f, 0.5f,
-                                 -0.5f, 1.5f, 2.5f, 16777216.0f, -3.0f, 1e30f, 0x1p-100f};
-static const int32_t edge_i32[] = {0, 1, -1, 2, -2, INT32_MAX, INT32_MIN, INT32_MAX - 1, INT32_MIN + 1, 0x7f800000,
-                                   0x7f800001, 16777217, -16777217, 33554435, 65536, 0x55555555, 31, 1000000007};
-
-/* Number i of operand k: in the first two operands every edge meets every other. */
-static int edge_at(Rng *r, int k, int i, int n)
-{
-    if (i < n * n)
-        return k == 0 ? i / n : k == 1 ? i % n : (int)(rng_next(r) % (uint64_t)n);
-    return i % 4 == 0 ? (int)(rng_next(r) % (uint64_t)n) : -1;
-}
-
-static void fill(uint64_t seed, float *f, int32_t *x)
-{
-    Rng r = rng_seed(seed, "isa");
-    for (int at = 0; at < 4 * ELEMS; at++) {
-        int k = at / ELEMS, i = at % ELEMS, e = edge_at(&r, k, i, LEN(edge_f32));
-        uint32_t bits = (uint32_t)rng_next(&r);
-        f[at] = e >= 0 ? edge_f32[e] : (float)rng_normal(&r);
-        if (e < 0 && i % 2)
-            memcpy(&f[at], &bits, sizeof bits);
-        e = edge_at(&r, k, i, LEN(edge_i32));
-        memcpy(&x[at], &bits, sizeof bits);
-        x[at] = e >= 0 ? edge_i32[e] : i % 2 ? x[at] : x[at] % 1000;
-    }
-    for (int i = 0; i < ELEMS; i++)
-        x[SHIFTS * ELEMS + i] = i < 64 ? i % 32 : (int32_t)(rng_next(&r) % 32);
 }
 
 /* ---- meaning ---- */

@@ -1,30 +1,7 @@
-/* The pass manager: options and the choice of passes, order, facts, --verify-each on graphs and loops, the observer. */
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "../../../compiler/spec/spec.h"
-#include "../../../compiler/weights/weights.h"
-#include "../../../passes/facts.h"
-#include "../../../passes/lower/lowering.h"
-#include "../graphs.h"
+/* The pass manager: options and the choice of passes, --verify-each on graphs and loops, the observer. */
+#include "manager.h"
 
 void suite_pass_manager(void);
-
-static Graph *parse(Arena *A, const char *text)
-{
-    Graph *g = graph_parse(A, text, diag_file("test.dsq", text, strlen(text)));
-    CU_ASSERT_FATAL(g != NULL);
-    return g;
-}
-
-static char *said(Arena *A, Buf *b)
-{
-    diag_capture(NULL);
-    char *s = arena_printf(A, "%s", b->s ? b->s : "");
-    buf_free(b);
-    diag_reset();
-    return s;
-}
 
 /* No pass is wrong, so the graph is: a value claims to equal another one. */
 static void test_verify_each(void)
@@ -67,38 +44,6 @@ static bool drop_bias(Pass *p, Graph *g)
         return true;
     }
     return false;
-}
-
-/* The table with another row behind the pass `behind`. */
-static const PassInfo *with_row(Arena *A, const char *behind, PassInfo row)
-{
-    PassInfo *t = NEW(A, PassInfo, npass_info + 1);
-    for (int i = 0, n = 0; i < npass_info; i++) {
-        t[n++] = pass_info[i];
-        if (!strcmp(pass_info[i].name, behind))
-            t[n++] = row;
-    }
-    return t;
-}
-
-static Graph *graph_of_spec(Arena *A)
-{
-    static const char text[] = "name: net\n"
-                               "input:\n"
-                               "  image: {type: 'f32[1,3,9,9]'}\n"
-                               "network:\n"
-                               "  - {op: conv2d, name: conv1, out: 5, kernel: 3, pad: 1}\n"
-                               "  - {op: batch_norm, name: bn1}\n"
-                               "  - relu\n"
-                               "  - {op: conv2d, name: conv2, out: 4, kernel: 3}\n"
-                               "  - relu\n"
-                               "  - {op: mean, axes: [2, 3]}\n"
-                               "output: y\n";
-    Spec *s = spec_parse(A, "net.yaml", text, strlen(text), NULL, 0, NULL);
-    CU_ASSERT_FATAL(s != NULL);
-    Weights w;
-    CU_ASSERT_FATAL(weights_bind(A, s->graph, "random:7", &(WeightsOptions){0}, &w));
-    return s->graph;
 }
 
 /* Wherever it stands among the others and whichever bias it drops, --verify-each names the pass and that node with its
@@ -152,176 +97,6 @@ static void test_forgetful_pass(void)
     arena_free(A);
 }
 
-/* ---- order ---- */
-
-/* Two rows the wrong way round, whatever facts they need. */
-static void test_order(void)
-{
-    static const struct { const char *first, *second, *reason; } pairs[] = {
-#define ORDER(first, second, reason) {first, second, reason},
-#include "../../passes/pass.def"
-    };
-    Arena *A = arena_new();
-    CU_ASSERT_PTR_NULL(passes_wrong(A, pass_info, npass_info));
-    for (int i = 0; i < LEN(pairs); i++) {
-        const PassInfo row[] = {{.name = pairs[i].second}, {.name = pairs[i].first}};
-        const char *wrong = passes_wrong(A, row, 2), *want = arena_printf(
-            A, "pass '%s' must run before '%s': %s", pairs[i].first, pairs[i].second, pairs[i].reason);
-        CU_ASSERT(wrong && !strcmp(wrong, want));
-    }
-    arena_free(A);
-}
-
-static void expect_wrong(const PassInfo *row, int n, const char *want)
-{
-    Arena *A = arena_new();
-    const char *wrong = passes_wrong(A, row, n);
-    CU_ASSERT(wrong && !strcmp(wrong, want));
-    if (!wrong || strcmp(wrong, want))
-        fprintf(stderr, "  got: %s\n", wrong ? wrong : "nothing");
-    arena_free(A);
-}
-
-static void test_table(void)
-{
-    const PassInfo lay = {.name = "lay", .gives = F_LAYOUT}, place = {.name = "place", .needs = F_LAYOUT,
-                   .gives = F_OFFSETS}, move = {.name = "move", .needs = F_LAYOUT, .breaks = F_OFFSETS},
-                   lower = {.name = "low", .needs = F_OFFSETS};
-    CU_ASSERT_PTR_NULL(passes_wrong(NULL, (const PassInfo[]){lay, move, place, lower}, 4));
-    expect_wrong((const PassInfo[]){place, lay}, 2, "pass 'place' needs a graph that is laid out, which no pass before "
-                 "it gives");
-    expect_wrong((const PassInfo[]){lay, place, move, lower}, 4, "pass 'low' needs a graph that is placed, which no "
-                 "pass before it gives");
-    PassInfo whole = {.name = "whole", .kind = REDUCIBLE, .gives = F_CANON}, small = {.name = "small", .kind = MINIMAL,
-             .instead_of = "whole"};
-    expect_wrong((const PassInfo[]){whole, small}, 2, "pass 'small' stands in for 'whole' and has other facts");
-    expect_wrong((const PassInfo[]){small, whole}, 2, "pass 'small' stands in for 'whole', which is no reducible pass "
-                 "before it");
-}
-
-/* ---- facts ---- */
-
-/* What the passes of a table say on standard error when one of them makes dsqc stop. loops: passes on loops follow. */
-static char *last_words(Arena *A, Graph *g, const PassInfo *row, int n, bool loops)
-{
-    int fd[2];
-    CU_ASSERT_FATAL(!pipe(fd));
-    fflush(NULL);
-    pid_t pid = fork();
-    if (!pid) {
-        dup2(fd[1], STDERR_FILENO);
-        PassOptions o = {.target = target_find("x86-64-v3"), .opt = 2};
-        bool ok = passes_run_rows(g, &o, row, n);
-        if (ok && loops)
-            passes_run_loop_rows(g, lower_graph(A, g, o.target, false), &o, row, n);
-        _exit(0);
-    }
-    close(fd[1]);
-    char *text = NEW(A, char, 4096);
-    for (ssize_t got = 0, at = 0; (got = read(fd[0], text + at, (size_t)(4095 - at))) > 0;)
-        at += got;
-    close(fd[0]);
-    int status;
-    waitpid(pid, &status, 0);
-    CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 3);
-    return text;
-}
-
-static bool flatten_again(Pass *p, Graph *g)
-{
-    (void)p;
-    const char *err;
-    int last = value_def(g, g->output.v[0]);
-    ValueId in = g->node.v[last].in[0];
-    int made = graph_add(g, OP_reshape, &(Attrs){.shape = {g->value.v[in].type.rank, {g->value.v[in].type.dim[0],
-                         g->value.v[in].type.dim[1], g->value.v[in].type.dim[2], g->value.v[in].type.dim[3]}}}, &in, 1,
-                         NULL, (Loc){0}, &err);
-    node_set_operand(g, last, 0, node_value(g, made));
-    graph_compact(g);
-    return true;
-}
-
-static bool stand_alone(Pass *p, Graph *g)
-{
-    (void)p;
-    const char *err;
-    int last = value_def(g, g->output.v[0]);
-    ValueId in = g->node.v[last].in[0];
-    int made = graph_add(g, OP_abs, NULL, &in, 1, NULL, (Loc){0}, &err);
-    node_set_operand(g, last, 0, node_value(g, made));
-    graph_compact(g);
-    return true;
-}
-
-static bool forget_schedule(Pass *p, Graph *g)
-{
-    (void)p;
-    g->node.v[0].sched = NULL;
-    return true;
-}
-
-static bool forget_region(Pass *p, Graph *g)
-{
-    (void)p;
-    g->value.v[node_value(g, 0)].region = REGION_NONE;
-    return true;
-}
-
-/* Every value of the arena at its start. */
-static bool pile_up(Pass *p, Graph *g)
-{
-    (void)p;
-    for (int i = 0; i < g->value.n; i++)
-        if (in_arena(g, i))
-            g->value.v[i].offset = 0;
-    return true;
-}
-
-static bool beyond_arena(Pass *p, Graph *g)
-{
-    (void)p;
-    g->arena_bytes = 300;
-    return true;
-}
-
-static bool unroll_later(Arena *A, Kernel *k)
-{
-    (void)A;
-    for (int i = 0; i < k->body.n; i++)
-        if (k->body.v[i]->kind == ST_FOR)
-            k->body.v[i]->loop = LOOP_UNROLL;
-    return true;
-}
-
-/* A pass that breaks a fact which an earlier one gave is named, with the fact and the node. */
-static void test_broken_facts(void)
-{
-    static const struct { const char *behind; PassInfo row; const char *want; } cases[] = {
-        {"canonicalize", {.name = "bad", .fn = flatten_again}, "is not canonical: node 5, reshape 'reshape': it moves"},
-        {"fuse-epilogue", {.name = "bad", .fn = stand_alone}, "is not anchored: node 2, abs 'abs' stands alone"},
-        {"choose-kernels", {.name = "bad", .fn = forget_schedule}, "is not scheduled: node 0, conv2d 'conv1 + bn1 + "},
-        {"assign-layout", {.name = "bad", .fn = forget_region}, "is not laid out: value "},
-        {"plan-memory", {.name = "bad", .fn = pile_up}, "is not placed: node 1, softmax 'second' and node 0, softmax 'first' share"},
-        {"plan-memory", {.name = "bad", .fn = beyond_arena}, "is not placed: node 1, softmax 'second' touches memory"},
-        {"loop-unroll", {.name = "bad", .loop = unroll_later}, "is not unrolled: kernel 'k"},
-    };
-    static const char arena[] = "graph @g (%x: f32[8,8]) -> (%y: f32[8,8]) {\n"
-                                "  %1 = softmax %x {axis=1} : f32[8,8]  name=first\n"
-                                "  %2 = softmax %1 {axis=0} : f32[8,8]  name=second\n"
-                                "  %y = matmul %1, %2 : f32[8,8]\n}\n";
-    for (int i = 0; i < LEN(cases); i++) {
-        Arena *A = arena_new();
-        const PassInfo *row = with_row(A, cases[i].behind, cases[i].row);
-        Graph *g = strcmp(cases[i].behind, "plan-memory") ? graph_of_spec(A) : parse(A, arena);
-        const char *s = last_words(A, g, row, npass_info + 1, cases[i].row.loop != NULL);
-        bool said = strstr(s, "after pass 'bad' the ") && strstr(s, cases[i].want);
-        CU_ASSERT(said);
-        if (!said)
-            fprintf(stderr, "  behind %s: %s", cases[i].behind, s);
-        arena_free(A);
-    }
-}
-
 /* ---- wrong loops ---- */
 
 static const char *flip_in; /* part of the kernel's name */
@@ -362,8 +137,8 @@ static bool run_flipped(Arena *A, const PassInfo *row, int n, bool in_lowering)
     return passes_run_loop_rows(g, p, &o, row, n);
 }
 
-/* Wherever it stands, a pass on loops that changes numbers is named with the first kernel and its place in the YAML, and
-   so is lowering. */
+/* Wherever it stands, a pass on loops that changes numbers is named with the first kernel and its place in the YAML,
+   and so is lowering. */
 static void test_wrong_loops(void)
 {
     static const char *const behind[] = {NULL, "lower", "loop-unroll", "loop-hoist", "loop-cse"};
@@ -510,9 +285,6 @@ void suite_pass_manager(void)
     CU_add_test(s, "--verify-each", test_verify_each);
     CU_add_test(s, "a wrong pass is named", test_wrong_pass);
     CU_add_test(s, "a forgetful pass is named", test_forgetful_pass);
-    CU_add_test(s, "constraints of order", test_order);
-    CU_add_test(s, "facts of the table", test_table);
-    CU_add_test(s, "a broken fact is named", test_broken_facts);
     CU_add_test(s, "wrong loops are named", test_wrong_loops);
     CU_add_test(s, "which rows run", test_rows);
     CU_add_test(s, "the observer of passes", test_observer);

@@ -221,8 +221,8 @@ static const char *all_disabled(Arena *A)
     return list;
 }
 
-/* What stands in for REDUCIBLE passes keeps the numbers, and does no more than that: elementwise nodes are not joined, no tile is
-   larger than a vector, and no value lies where another one lay. */
+/* What stands in for REDUCIBLE passes keeps the numbers, and does no more than that: elementwise nodes are not joined,
+   no tile is larger than a vector, and no value lies where another one lay. */
 static const char *check_least(const Graph *g)
 {
     for (int i = 0; i < g->node.n; i++) {
