@@ -37,7 +37,7 @@ const Tensor *call_known(const NodeCall *c, int i)
 
 Type call_value_type(const NodeCall *c, ValueId v)
 {
-    return c->x->g->value.v[v].type;
+    return v < 0 ? (Type){0} : c->x->g->value.v[v].type;
 }
 
 Type call_type(const NodeCall *c, int i)

@@ -133,7 +133,9 @@ static bool translate(NodeCall *c, bool whole)
         return whole && import_function(c, fn);
     if (!whole && (c->because >= 0 || evaluate_alone(c)))
         return false;
-    return find_row(c) && whole && c->row->fn(c);
+    if (!find_row(c) || !whole)
+        return false;
+    return call_has(c, 0) ? c->row->fn(c) : refuse(c, NULL, "its first operand is missing");
 }
 
 /* The operands; false where one is broken. *undefined: no earlier node makes one. */

@@ -87,7 +87,7 @@ bool call_has(const NodeCall *, int i);                   /* operand i is given 
 const Tensor *call_known(const NodeCall *, int i);        /* its numbers, where it is a constant, else NULL */
 Type call_type(const NodeCall *, int i);                  /* of numbers as stored; activations are f32 */
 ValueId call_in(NodeCall *, int i);                       /* operand i in the graph, -1 after refusing */
-Type call_value_type(const NodeCall *, ValueId);
+Type call_value_type(const NodeCall *, ValueId);       /* of rank 0 where it is -1 */
 bool call_ints_in(NodeCall *, int i, Ints *);             /* an operand of integers, at most 16; false after refusing */
 bool call_scalar_in(NodeCall *, int i, double *);         /* an operand of one number */
 /* The list that operand i or, in older opsets, an attribute holds. *given: whether it is there. */
