@@ -37,7 +37,7 @@ const Tensor *call_known(const NodeCall *c, int i)
 
 Type call_value_type(const NodeCall *c, ValueId v)
 {
-    return c->x->g->value.v[v].type;
+    return v < 0 ? (Type){0} : c->x->g->value.v[v].type;
 }
 
 Type call_type(const NodeCall *c, int i)
@@ -165,15 +165,19 @@ static float bits_float(uint64_t v)
     return f;
 }
 
+/* 0.1 means 0.1 and not the float that is next to it. */
+double short_number(double exact)
+{
+    char digits[32];
+    double nice = 0;
+    snprintf(digits, sizeof digits, "%.7g", exact);
+    return sscanf(digits, "%lf", &nice) == 1 && (float)nice == (float)exact ? nice : exact;
+}
+
 double call_float(const NodeCall *c, const char *name, double dflt)
 {
     Field f;
-    if (!field(c, name, 2, WIRE_I32, &f))
-        return dflt;
-    char digits[32]; /* 0.1 means 0.1 and not the float that is next to it */
-    snprintf(digits, sizeof digits, "%.7g", (double)bits_float(f.value));
-    double nice = 0, exact = (double)bits_float(f.value);
-    return sscanf(digits, "%lf", &nice) == 1 && (float)nice == (float)exact ? nice : exact;
+    return field(c, name, 2, WIRE_I32, &f) ? short_number((double)bits_float(f.value)) : dflt;
 }
 
 const char *call_text(const NodeCall *c, const char *name, const char *dflt)

@@ -186,8 +186,7 @@ bool import_conv_transpose(NodeCall *c)
 bool import_pool(NodeCall *c)
 {
     Window w;
-    if (call_wanted(c, 1))
-        return refuse(c, "max unpooling and its like are not compiled", "its second result, the indices, is used");
+    c->rest = "its second result, the indices, is not computed";
     if (!read_window(c, NULL, &w))
         return false;
     if (w.kernel.v[1] < 1)

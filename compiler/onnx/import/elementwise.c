@@ -19,10 +19,9 @@ bool import_identity(NodeCall *c)
 /* In inference the input; the mask is all ones. */
 bool import_dropout(NodeCall *c)
 {
-    const Tensor *training = call_known(c, 2);
-    if (call_wanted(c, 1))
-        return refuse(c, NULL, "its mask is used");
-    if (training && type_elems(&training->type) == 1 && tensor_int(training, 0))
+    const Tensor *training = call_known(c, 2), *ratio = call_known(c, 1);
+    c->rest = "its mask is not computed";
+    if (training && !konst_is(training, 0) && !(ratio && konst_is(ratio, 0)))
         return refuse(c, "export the model in inference mode: model.eval()", "it is in training mode");
     return import_identity(c);
 }

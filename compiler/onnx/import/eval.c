@@ -63,6 +63,7 @@ static const struct { const char *type; ImportFn *fn; int arg; bool only; } rows
     {"ConstantOfShape", eval_constant_of_shape, 0, false}, {"NonZero", eval_nonzero, 0, false},
     {"Cast", eval_cast, 0, false}, {"Where", eval_where, 0, false}, {"Range", eval_range, 0, false},
     {"Clip", eval_clip, 0, false}, {"Pad", eval_pad, 0, false},
+    {"ScatterND", eval_scatter_nd, 0, false},
 
     {"Add", eval_binary, '+', false}, {"Sub", eval_binary, '-', false}, {"Mul", eval_binary, '*', false},
     {"Div", eval_binary, '/', false}, {"Mod", eval_binary, '%', false}, {"Pow", eval_binary, '^', false},
@@ -91,17 +92,28 @@ static bool all_known(const NodeCall *c)
     return true;
 }
 
+static int row_of(const char *type)
+{
+    int i = 0;
+    while (i < LEN(rows) && strcmp(rows[i].type, type))
+        i++;
+    return i < LEN(rows) ? i : -1;
+}
+
+bool evaluate_alone(const NodeCall *c)
+{
+    const Row *row = row_find(c->n->type, INT64_MAX);
+    return row_of(c->n->type) >= 0 && (!row || !row->fn);
+}
+
 bool evaluate(NodeCall *c)
 {
-    if (*c->n->domain || c->n->nout < 1)
+    int i = row_of(c->n->type);
+    if (i < 0 || *c->n->domain || c->n->nout < 1)
         return false;
-    for (int i = 0; i < LEN(rows); i++)
-        if (!strcmp(rows[i].type, c->n->type)) {
-            Row row = {rows[i].type, 1, rows[i].fn, rows[i].arg, NULL, NULL};
-            c->row = &row;
-            bool done = (rows[i].only ? c->nin <= 1 : all_known(c)) && rows[i].fn(c);
-            c->row = NULL;
-            return done;
-        }
-    return false;
+    Row row = {rows[i].type, 1, rows[i].fn, rows[i].arg, NULL, NULL};
+    c->row = &row;
+    bool done = (rows[i].only ? c->nin <= 1 : all_known(c)) && rows[i].fn(c);
+    c->row = NULL;
+    return done;
 }

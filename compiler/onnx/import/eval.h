@@ -8,5 +8,5 @@
 ImportFn eval_unary, eval_binary, eval_many, eval_where, eval_cast, eval_reduce, eval_range, eval_clip;
 /* eval_move.c */
 ImportFn eval_concat, eval_slice, eval_gather, eval_expand, eval_tile, eval_split, eval_constant_of_shape, eval_nonzero,
-    eval_pad;
+    eval_pad, eval_scatter_nd;
 #endif

@@ -220,3 +220,40 @@ bool eval_pad(NodeCall *c)
         tensor_put_int(y, w.off, tensor_int(x, i));
     return call_give_known(c, 0, y);
 }
+
+/* Where the slice that row i of the indices names begins; -1 after refusing. */
+static int64_t scatter_at(NodeCall *c, const Type *t, const Tensor *k, int64_t i, int depth)
+{
+    int64_t stride[MAX_RANK], at = 0;
+    row_strides(t, stride);
+    for (int d = 0; d < depth; d++) {
+        int64_t x = tensor_int(k, i * depth + d);
+        if (!wrap_axis(c, &x, t->dim[d]))
+            return -1;
+        at += x * stride[d];
+    }
+    return at;
+}
+
+bool eval_scatter_nd(NodeCall *c)
+{
+    const Tensor *x = call_known(c, 0), *k = call_known(c, 1), *u = call_known(c, 2);
+    if (!x || !k || !u || !k->type.rank || strcmp(call_text(c, "reduction", "none"), "none"))
+        return false;
+    int64_t depth = k->type.dim[k->type.rank - 1], n = elems_between(&k->type, 0, k->type.rank - 1);
+    if (depth < 1 || depth > x->type.rank)
+        return refuse(c, NULL, "its indices have no place in %s", type_text(c->x->arena, &x->type));
+    int64_t part = elems_between(&x->type, (int)depth, x->type.rank), all = type_elems(&x->type), at;
+    if (type_elems(&u->type) != mul_sat(n, part))
+        return refuse(c, NULL, "its updates do not fit its indices");
+    Tensor *y = konst(c, x->stored, x->type.rank, x->type.dim);
+    for (int64_t i = 0; y && i < all; i++)
+        tensor_copy(y, i, x, i);
+    for (int64_t i = 0; y && i < n; i++) {
+        if ((at = scatter_at(c, &x->type, k, i, (int)depth)) < 0)
+            return false;
+        for (int64_t e = 0; e < part; e++)
+            tensor_copy(y, at + e, u, i * part + e);
+    }
+    return call_give_known(c, 0, y);
+}

@@ -98,7 +98,7 @@ static void enter(NodeCall *c, const Made *made, bool ok)
         if (v->k || v->id >= 0)
             continue;
         if (ok && !c->why)
-            refuse(c, NULL, "its result '%s' is not computed here", import_show(x, c->n->out[i]));
+            refuse(c, NULL, "%s", c->rest ? c->rest : "it has a result that is not computed here");
         if (failure < 0)
             import_fail(x, v, (Failure){line, c->why ? full_title(c) : "", c->why, c->help});
         else
@@ -131,7 +131,11 @@ static bool translate(NodeCall *c, bool whole)
     const MFunction *fn = find_function(c->x->m, c->n);
     if (fn)
         return whole && import_function(c, fn);
-    return find_row(c) && whole && c->row->fn(c);
+    if (!whole && (c->because >= 0 || evaluate_alone(c)))
+        return false;
+    if (!find_row(c) || !whole)
+        return false;
+    return call_has(c, 0) ? c->row->fn(c) : refuse(c, NULL, "its first operand is missing");
 }
 
 /* The operands; false where one is broken. *undefined: no earlier node makes one. */
@@ -170,7 +174,7 @@ static void import_node(Import *x, Scope *s, const MNode *n)
     bool undefined = false;
     const char *name = *n->name ? n->name : n->nout ? n->out[0] : n->type;
     NodeCall c = {.x = x, .n = n, .scope = s, .opset = s->opset, .loc = {x->file, line, 1, (int)strlen(n->type)},
-              .name = node_name(x, s, name), .nin = n->nin,
+              .name = node_name(x, s, name), .nin = n->nin, .because = -1,
               .in = in, .given_k = NEW(x->arena, const Tensor *, n->nout + 1),
               .given = NEW(x->arena, ValueId, n->nout + 1)};
     for (int i = 0; i < n->nout; i++)
@@ -182,6 +186,10 @@ static void import_node(Import *x, Scope *s, const MNode *n)
     bool ok = !c.why && !undefined && (recognize(&c) || (whole && evaluate(&c)) || (!c.why && translate(&c, whole)));
     if (undefined)
         c.why = NULL;
+    if (!ok && c.because >= 0) {
+        in[0] = c.because;
+        made->nin = 1;
+    }
     if (!ok)
         for (int i = 0; i < n->nout; i++)
             c.given[i] = -1, c.given_k[i] = NULL;

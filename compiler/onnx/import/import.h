@@ -67,6 +67,8 @@ typedef struct NodeCall {
     int nin;
     const int *in;            /* Import.val */
     const char *why, *help;   /* once something was refused */
+    const char *rest;         /* why results that are not given are not there */
+    int because;              /* an operand of the pattern that this node ends, and that is broken; -1 */
     const Tensor **given_k;   /* results */
     ValueId *given;
 } NodeCall;
@@ -85,7 +87,7 @@ bool call_has(const NodeCall *, int i);                   /* operand i is given 
 const Tensor *call_known(const NodeCall *, int i);        /* its numbers, where it is a constant, else NULL */
 Type call_type(const NodeCall *, int i);                  /* of numbers as stored; activations are f32 */
 ValueId call_in(NodeCall *, int i);                       /* operand i in the graph, -1 after refusing */
-Type call_value_type(const NodeCall *, ValueId);
+Type call_value_type(const NodeCall *, ValueId);       /* of rank 0 where it is -1 */
 bool call_ints_in(NodeCall *, int i, Ints *);             /* an operand of integers, at most 16; false after refusing */
 bool call_scalar_in(NodeCall *, int i, double *);         /* an operand of one number */
 /* The list that operand i or, in older opsets, an attribute holds. *given: whether it is there. */
@@ -96,6 +98,7 @@ bool call_attr(const NodeCall *, const char *name, Bytes *msg); /* the Attribute
 bool call_attr_bytes(const NodeCall *, const char *name, int field, Bytes *);
 int64_t call_int(const NodeCall *, const char *name, int64_t dflt);
 double call_float(const NodeCall *, const char *name, double dflt);
+double short_number(double);                          /* of a float: the shortest decimal that means it */
 const char *call_text(const NodeCall *, const char *name, const char *dflt);
 bool call_ints(NodeCall *, const char *name, Ints *, bool *given); /* false after refusing: more than 16 */
 Tensor *call_numbers(NodeCall *, const char *name, DType); /* all integers or floats of a list; NULL: none */
@@ -139,6 +142,7 @@ enum { IMPORT_WORK = 40000 };
 /* A node of constants, or of which only shapes count: true, and its results are given, where they can be computed now.
    (eval.c) */
 bool evaluate(NodeCall *);
+bool evaluate_alone(const NodeCall *); /* an operator that only evaluate knows */
 
 /* Where this node is the last of several that spell out one operator: true, and its results are given. (pattern.c) */
 bool recognize(NodeCall *);

@@ -138,6 +138,8 @@ static bool tanh_argument(const NodeCall *c, int val, int *x)
 static ValueId value_of(NodeCall *c, int val)
 {
     const Val *v = &c->x->val.v[val];
+    if (v->broken)
+        c->because = val;
     return v->broken ? -1 : v->k ? call_param(c, v->k, v->k->type.rank, v->k->type.dim) : v->id;
 }
 
@@ -206,7 +208,7 @@ static bool leaky(NodeCall *c)
         if (p.large || p.n != 1 || p.val[0] != x || !(p.number > 0 && p.number < 1))
             continue;
         Attrs a = call_defaults(OP_leaky_relu);
-        a.alpha = p.number;
+        a.alpha = short_number(p.number);
         return call_give(c, 0, call_add(c, OP_leaky_relu, &a, 1, value_of(c, x)));
     }
     return false;
@@ -253,7 +255,7 @@ static bool constant_number(const NodeCall *c, ValueId v, double *number)
     const Value *k = &c->x->g->value.v[v];
     if (k->kind != VAL_CONST || type_elems(&k->type) != 1)
         return false;
-    *number = tensor_at(k->tensor, 0);
+    *number = short_number(tensor_at(k->tensor, 0));
     return true;
 }
 

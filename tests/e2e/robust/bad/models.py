@@ -103,7 +103,8 @@ def models_wrong_nodes(rng, turn):
         (node("BatchNormalization", ["x", "b", "b", "b", "b"], ["z"]),), (node("Cast", y, ["z"], to=INT64),), (node("Clip", ["y", "y"], ["z"]),),
         (node("Resize", ["x", "", "s"], ["z"]), c("s", [1, 1, 3, 0])), (node("If", ["y"], ["z"]),), (node("DepthToSpace", ["x"], ["z"], blocksize=1 << 40),),
         (node("Add", ["y", "s"], ["z"]), c("s", [1])), (node("ReduceMean", y, ["z"], axes=[3]),), (node("Gemm", ["x", "w"], ["z"]),), (node("MatMul", ["y", "y"], ["z"]),),
-        (node("Constant", [], ["z"]),), (node("Constant", [], ["z"], value=(5, b"\x08\xff")),), (node("ReduceSum", y, ["z"], axes=list(range(40))),), (node("Relu", [], ["z"]),)]
+        (node("Constant", [], ["z"]),), (node("Constant", [], ["z"], value=(5, b"\x08\xff")),), (node("ReduceSum", y, ["z"], axes=list(range(40))),), (node("Relu", [], ["z"]),),
+        (node("Mul", ["b", ""], ["z"]),), (node("Add", ["", "b"], ["z"]),), (node("Gemm", ["", "fc"], ["z"]),), (node("Concat", ["", "y"], ["z"], axis=0),)]
     first, *tensors = nodes[turn % len(nodes)]
     return of(with_nodes(first, tensors=tensors))
 
