@@ -68,13 +68,34 @@ static int threads_here(const Options *o)
     return o->threads < 0 ? cores_of(INT_MAX) : (int)imax(1, o->threads);
 }
 
+/* What can be said without compiling it. */
+static int quantized_info(Arena *A, Job *j, const Options *o)
+{
+    Buf b = {0};
+    if (o->roofline)
+        return usage_error(o->command, "--roofline is for networks of floats, '%s' computes with %s", j->spec->path,
+                           j->spec->quantized->type);
+    if (o->json)
+        quantized_json(&b, j->spec);
+    else
+        quantized_print(A, j->spec);
+    fwrite(b.s ? b.s : "", 1, b.n, stdout);
+    buf_free(&b);
+    job_close(j);
+    return 0;
+}
+
 int cmd_info(Arena *A, const Options *o)
 {
     Job j;
     int status = job_open(&j, A, o);
     if (status)
         return status;
-    if (!job_compile(&j))
+    if (!job_begin(&j))
+        return 1;
+    if (j.spec->quantized)
+        return quantized_info(A, &j, o);
+    if (!job_finish(&j))
         return 1;
     Figures f = figures(&j);
     Roofline roof;

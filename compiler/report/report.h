@@ -10,6 +10,9 @@ void report_json(Buf *, const Job *, const Figures *, const OutDir *out, const c
 /* Writes it where --report asks for it. False after a message. */
 bool job_write_report(const Job *);
 void info_json(Buf *, const Job *, const Figures *, const Roofline *); /* the last may be NULL */
+/* A model of integers, which is no job yet (quantized.c). */
+void quantized_print(Arena *, const Spec *);
+void quantized_json(Buf *, const Spec *);
 
 typedef struct BenchResult {
     int threads, runs;
