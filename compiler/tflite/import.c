@@ -216,9 +216,9 @@ static bool translate(Call *c)
     c->row = tf_row(c->op->code);
     if (!c->row)
         return tf_refuse(c, NULL, *c->op->custom ? "it is an operator of its own" : "there is no operator for it yet");
-    if (!c->row->fn)
-        return tf_refuse(c, c->row->help, "%s", c->row->why);
-    return options_fit(c) && (tf_evaluate(c) || (!c->why && c->row->fn(c)));
+    if (!options_fit(c) || tf_evaluate(c) || c->why)
+        return !c->why;
+    return c->row->fn ? c->row->fn(c) : tf_refuse(c, c->row->help, "%s", c->row->why);
 }
 
 /* What a result is must be what the model says that it is, where it says it, and no size was changed. */

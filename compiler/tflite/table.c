@@ -5,6 +5,8 @@
 #define ROW(code, fn, options, arg) {TF_##code, fn, options, arg, NULL, NULL, NULL}
 #define NAMED(code, op) {TF_##code, tflite_named, 0, 0, op, NULL, NULL}
 #define LACKS(code, why, help) {TF_##code, NULL, 0, 0, NULL, why, help}
+#define AHEAD(code, options) \
+    {TF_##code, NULL, options, 0, NULL, "it is compiled where its operands are known before the network runs", NULL}
 #define STATE "it keeps or shares a state between operators"
 #define BRANCH "it runs another graph of the model"
 #define RECURRENT "recurrent layers are not compiled yet"
@@ -81,6 +83,13 @@ static const Row rows[] = {
     ROW(SPACE_TO_DEPTH, tflite_space_to_depth, 19, 0),
     ROW(RESIZE_BILINEAR, tflite_bilinear, 15, 0),
     ROW(RESIZE_NEAREST_NEIGHBOR, tflite_nearest, 74, 0),
+
+    /* of shapes: constants.c */
+    AHEAD(SHAPE, 55),
+    AHEAD(RANK, 0),
+    AHEAD(CAST, 37),
+    AHEAD(REDUCE_PROD, 27),
+    AHEAD(FLOOR_DIV, 0),
 
     LACKS(CALL_ONCE, STATE, NULL),
     LACKS(VAR_HANDLE, STATE, NULL),
