@@ -20,23 +20,17 @@ static void wrong(Import *x, const char *what, const char *fmt, ...)
     va_end(ap);
 }
 
-static const char *show(const Import *x, const char *name)
-{
-    enum { MOST = 80 };
-    return strlen(name) > MOST ? arena_printf(x->arena, "%.*s...", MOST, name) : name;
-}
-
 const char *tf_title(const Import *x, int tensor)
 {
-    return arena_printf(x->arena, "tensor %d '%s'", tensor, show(x, x->m->tensor[tensor].name));
+    return arena_printf(x->arena, "tensor %d '%s'", tensor, tensor_show(x->arena, x->m->tensor[tensor].name));
 }
 
 static const char *op_title(const Import *x, int i)
 {
     const TOp *op = &x->m->op[i];
-    const char *name = *op->custom ? arena_printf(x->arena, "CUSTOM '%s'", show(x, op->custom))
+    const char *name = *op->custom ? arena_printf(x->arena, "CUSTOM '%s'", tensor_show(x->arena, op->custom))
                                    : operator_name(x->arena, op->code);
-    const char *made = op->nout ? show(x, x->m->tensor[op->out[0]].name) : "";
+    const char *made = op->nout ? tensor_show(x->arena, x->m->tensor[op->out[0]].name) : "";
     return arena_printf(x->arena, "operator %d '%s' (%s, version %lld)", i, made, name, (long long)op->version);
 }
 
@@ -121,24 +115,24 @@ static bool input_type(Import *x, const TTensor *t, Type *type)
         if (strcmp(x->shape[i].name, t->name))
             continue;
         if (said->n != t->rank) {
-            wrong(x, "", "--shape %s has %d sizes, the input has %d", show(x, t->name), said->n, t->rank);
+            wrong(x, "", "--shape %s has %d sizes, the input has %d", tensor_show(x->arena, t->name), said->n, t->rank);
             return false;
         }
         *type = type_make(DT_F32, said->n, said->v);
     }
     if (!type_valid(type))
-        wrong(x, "", "the input '%s' is %s", show(x, t->name), type_text(x->arena, type));
+        wrong(x, "", "the input '%s' is %s", tensor_show(x->arena, t->name), type_text(x->arena, type));
     return type_valid(type);
 }
 
 static bool input_kind(Import *x, const TTensor *t)
 {
     if (!text_is_clean(t->name) || !*t->name)
-        wrong(x, "", "an input's name, '%s', is not UTF-8 or has control characters", show(x, t->name));
+        wrong(x, "", "an input's name, '%s', is not UTF-8 or has control characters", tensor_show(x->arena, t->name));
     else if (t->variable)
-        wrong(x, "", "the input '%s' is a variable, whose value stays from run to run", show(x, t->name));
+        wrong(x, "", "the input '%s' is a variable, whose value stays from run to run", tensor_show(x->arena, t->name));
     else if (t->type != TT_FLOAT32 && t->type != TT_FLOAT16 && !(x->quantized && tensor_quantized(t)))
-        wrong(x, "", "the input '%s' is %s: inputs are floats", show(x, t->name), tensor_type_name(t->type));
+        wrong(x, "", "the input '%s' is %s: inputs are floats", tensor_show(x->arena, t->name), tensor_type_name(t->type));
     else
         return true;
     return false;
@@ -174,7 +168,7 @@ static bool shapes_used(Import *x)
         for (int k = 0; k < x->m->ninput; k++)
             used |= !strcmp(x->m->tensor[x->m->input[k]].name, x->shape[i].name);
         if (!used)
-            error_at(loc_file(x->file), "--shape: the model has no input '%s'", show(x, x->shape[i].name));
+            error_at(loc_file(x->file), "--shape: the model has no input '%s'", tensor_show(x->arena, x->shape[i].name));
         unused += !used;
     }
     return !unused;
@@ -308,7 +302,7 @@ static void output(Import *x, int at)
     if (!x->val[at].made)
         wrong(x, "", "no operator makes the output, %s", tf_title(x, at));
     else if (!text_is_clean(name) || !*name)
-        wrong(x, "", "an output's name, '%s', is not UTF-8 or has control characters", show(x, name));
+        wrong(x, "", "an output's name, '%s', is not UTF-8 or has control characters", tensor_show(x->arena, name));
     else if (!x->val[at].broken) {
         ValueId v = tf_plain(&c, 0);
         while (name_taken(x->g, name))
@@ -316,7 +310,7 @@ static void output(Import *x, int at)
         if (v >= 0)
             graph_output(x->g, name, v, loc_file(x->file));
         else
-            PUSH(x->arena, &x->failure, (Failure){arena_printf(x->arena, "output '%s'", show(x, name)), c.why, c.help});
+            PUSH(x->arena, &x->failure, (Failure){arena_printf(x->arena, "output '%s'", tensor_show(x->arena, name)), c.why, c.help});
     }
 }
 
@@ -385,9 +379,9 @@ Spec *tflite_parse(Arena *A, const char *path, const uint8_t *data, size_t n, co
 
 bool tflite_known(const char *path)
 {
-    char first[8];
+    char first[9];
     return text_ends_with(path, ".tflite") ||
-           (file_begins(path, first, sizeof first) == sizeof first && !memcmp(first + 4, "TFL3", 4));
+           (file_begins(path, first, sizeof first) == 8 && !memcmp(first + 4, "TFL3", 4));
 }
 
 Spec *tflite_read(Arena *A, const char *path, const ModelShape *shape, int nshape)

@@ -38,6 +38,17 @@ bool tensor_quantized(const TTensor *t)
     return t->quant.scale.n && t->type != TT_FLOAT32 && t->type != TT_FLOAT16;
 }
 
+const char *tensor_show(Arena *A, const char *name)
+{
+    enum { MOST = 80 };
+    size_t n = strlen(name);
+    char *s = arena_printf(A, "%.*s%s", MOST, name, n > MOST ? "..." : "");
+    for (char *p = s; !text_is_clean(s) && *p; p++)
+        if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
+            *p = '?';
+    return s;
+}
+
 static Type type_of(const TTensor *t, DType d)
 {
     return type_make(d, t->rank, t->dim);
@@ -65,8 +76,7 @@ const char *tensor_text(Arena *A, const TTensor *t)
 /* What messages call a tensor. */
 static const char *title(TModel *m, int i, const char *name)
 {
-    enum { MOST = 80 };
-    return arena_printf(m->flat.arena, "tensor %d '%.*s%s'", i, MOST, name, strlen(name) > MOST ? "..." : "");
+    return arena_printf(m->flat.arena, "tensor %d '%s'", i, tensor_show(m->flat.arena, name));
 }
 
 static void read_shape(Flat *f, Table t, TTensor *x)

@@ -37,6 +37,7 @@ typedef struct TTensor {
     TQuant quant;           /* scale.n 0: none */
 } TTensor;
 bool tensor_quantized(const TTensor *);      /* integers on a grid */
+const char *tensor_show(Arena *, const char *name); /* for messages: its beginning, without control characters */
 /* "i8[1,32,32,16] q(0.0509:-128)", "i8[16,3,3,3] q(16 scales, axis 0)", "f32[1,10]" */
 const char *tensor_text(Arena *, const TTensor *);
 

@@ -561,4 +561,201 @@ def numbers():
     compare(m, made, *run(m, WORK + '/some.yaml', '--engine=reference') if not r.returncode else (None, r.stderr), ', imported')
 
 
+# ---- costs ----
+
+def resnet8(m):
+    """As specs/tiny/resnet8.yaml is."""
+    def block(x, width, stride):
+        n = m.value[x].shape[3]
+        short = add_conv(m, x, random(width, 1, 1, n), random(width), (stride, stride)) if stride > 1 else x
+        y = add_conv(m, x, random(width, 3, 3, n) / 9, random(width), (stride, stride), activation=RELU)
+        y = add_conv(m, y, random(width, 3, 3, width) / 9, random(width))
+        return add_binary(m, 'ADD', y, short, RELU)
+    x = add_conv(m, m.input(random(1, 32, 32, 3)), random(16, 3, 3, 3), random(16), activation=RELU)
+    for width, stride in (16, 1), (32, 2), (64, 2):
+        x = block(x, width, stride)
+    x = reshape(m, add_pool(m, 'AVERAGE_POOL_2D', x, (8, 8), (8, 8), VALID), 1, 64)
+    m.output(add_dense(m, x, random(10, 64), random(10)))
+
+
+def costs():
+    m = Model()
+    resnet8(m)
+    write('resnet8.tflite', m.bytes())
+
+
+# ---- malformed files ----
+
+def small():
+    """The model that is broken: a convolution with its operands, and a pool."""
+    m = Model()
+    y = add_conv(m, m.input(random(1, 4, 4, 2), 'image'), random(3, 3, 3, 2), random(3))
+    m.output(add_pool(m, 'MAX_POOL_2D', y, (2, 2), (2, 2)))
+    return m
+
+
+def graph(root):
+    return root[2][0]
+
+
+def set_tensor(i, field, value):
+    def change(root):
+        graph(root)[0][i][field] = value
+    return change
+
+
+def set_op(i, field, value):
+    def change(root):
+        graph(root)[3][i][field] = value
+    return change
+
+
+def set_option(i, field, value):
+    def change(root):
+        graph(root)[3][i][4][field] = value
+    return change
+
+
+def set_graph(field, value):
+    def change(root):
+        graph(root)[field] = value
+    return change
+
+
+def set_root(field, value):
+    def change(root):
+        root[field] = value
+    return change
+
+
+def unknown_operators(root):
+    root[1] += [Table({0: ('b', 32), 1: 'Mine', 2: ('i', 4), 3: ('i', 32)}), Table({0: ('b', 127), 2: ('i', 2), 3: ('i', 999)})]
+    g = graph(root)
+    for code, to in (2, 3), (3, 4):
+        g[0].append(Table({0: ints(1, 2, 2, 3), 1: ('b', 0), 3: 'made%d' % to}))
+        g[3].append(Table({0: ('I', code), 1: ints(4), 2: ints(len(g[0]) - 1)}))
+    g[2] = ints(len(g[0]) - 2, len(g[0]) - 1)
+
+
+def turned(root):
+    graph(root)[3].reverse()
+
+
+MAX = 2 ** 31 - 1
+# What is changed in the tables, and a part of what dsqc says. Tensors: 0 image, 1 weight, 2 bias, 3, 4.
+BROKEN = {
+    'version': (set_root(0, ('I', 2)), 'version 2 of the schema'),
+    'no graph': (set_root(2, []), 'it has no graph'),
+    'no buffers': (set_root(4, []), r"tensor 1 't1': it is in buffer 1 of 0"),
+    'no codes': (set_root(1, []), r'operator 0: it is of operator code 0 of 0'),
+    'buffer outside': (set_tensor(1, 2, ('I', 99)), r"tensor 1 't1': it is in buffer 99 of 3"),
+    'buffer of another': (set_tensor(1, 2, ('I', 2)), r"tensor 1 't1': it is f32\[3,3,3,2\], which takes 216 bytes, and has 12"),
+    'negative size': (set_tensor(1, 0, ints(3, -3, 3, 2)), r"tensor 1 't1': dimension 1 is -3"),
+    'no size': (set_tensor(0, 0, ints(1, 0, 4, 2)), r"the input 'image' is f32\[1,0,4,2\]|'image'.*constant"),
+    'huge size': (set_tensor(0, 0, ints(MAX, MAX, MAX, MAX)), r"tensor 0 'image': it is too large"),
+    'large input': (set_tensor(0, 0, ints(1, 2 ** 20, 2 ** 19, 2)), r"operator 0 .*CONV_2D.*has more than 2\^40 elements"),
+    'many dimensions': (set_tensor(0, 0, ints(*[1] * 9)), r"tensor 0 'image': it has 9 dimensions"),
+    'another rank': (set_tensor(0, 0, ints(4, 4, 2)), r'operator 0 .*CONV_2D.*\[N,H,W,C\] is expected'),
+    'weight of strings': (set_tensor(1, 1, ('b', 5)), r"tensor 1 't1': its elements are string"),
+    'weight unknown': (set_tensor(1, 1, ('b', 77)), r"tensor 1 't1': its elements are of unknown type"),
+    'integer input': (set_tensor(0, 1, ('b', 2)), r"the input 'image' is int32"),
+    'variable': (set_tensor(0, 5, ('?', True)), r"the input 'image' is a variable"),
+    'sparse': (set_tensor(1, 6, Table()), r"tensor 1 't1': it is stored as a sparse tensor"),
+    'name with newline': (set_tensor(0, 3, 'a\nb'), r"an input's name, 'a\?b', .* control characters"),
+    'empty name': (set_tensor(0, 3, ''), r"an input's name, ''"),
+    'scales': (set_tensor(1, 4, Table({2: np.ones(2, 'f4'), 3: np.zeros(2, 'i8'), 6: ('i', 0)})), r"tensor 1 't1': it has 2 scales"),
+    'scale axis': (set_tensor(1, 4, Table({2: np.ones(3, 'f4'), 6: ('i', 7)})), r"tensor 1 't1': it has 3 scales along axis 7"),
+    'scale nan': (set_tensor(1, 4, Table({2: np.array([np.nan], 'f4')})), r"tensor 1 't1': scale 0 is no number"),
+    'operator code': (set_op(0, 0, ('I', 9)), r'operator 0: it is of operator code 9 of 2'),
+    'operand outside': (set_op(0, 1, ints(0, 1, 77)), r'operator 0 \(CONV_2D\): operand 2 is tensor 77 of 5'),
+    'operand left out': (set_op(0, 1, ints(-1, 1, 2)), r'operator 0 .*CONV_2D'),
+    'operand negative': (set_op(0, 1, ints(-7, 1, 2)), r'operator 0 \(CONV_2D\): operand 0 is tensor -7'),
+    'no operands': (set_op(0, 1, ints()), r'operator 0 .*CONV_2D.*it has no weight'),
+    'result outside': (set_op(0, 2, ints(77)), r'operator 0 \(CONV_2D\): result 0 is tensor 77 of 5'),
+    'result is operand': (set_op(0, 2, ints(1)), r"operator 0 .*its result, tensor 1 't1', is there already|no operator.*makes it"),
+    'own result': (set_op(0, 1, ints(3, 1, 2)), r"operator 0 .*its operand, tensor 3 't3', is neither"),
+    'order': (turned, r"operator 0 .*MAX_POOL_2D.*its operand, tensor 3 't3', is neither"),
+    'options of another': (set_op(0, 3, ('B', 5)), r'operator 0 .*CONV_2D.*options are those of another operator'),
+    'no options': (set_op(0, 4, Table()), r'operator 0 .*CONV_2D.*its stride is 0'),
+    'stride': (set_option(0, 1, ('i', -1)), r'operator 0 .*CONV_2D.*its stride is -1'),
+    'padding': (set_option(0, 0, ('b', 9)), r'operator 0 .*CONV_2D.*its padding 9'),
+    'activation': (set_option(0, 3, ('b', 55)), r'operator 0 .*CONV_2D.*activation 55'),
+    'window': (set_option(1, 3, ('i', MAX)), r'operator 1 .*MAX_POOL_2D'),
+    'dilation': (set_option(0, 4, ('i', MAX)), r'operator 0 .*CONV_2D'),
+    'shape lies': (set_tensor(3, 0, ints(1, 4, 4, 4)), r'operator 0 .*its result is f32\[1,4,4,3\], and the model says f32\[1,4,4,4\]'),
+    'input outside': (set_graph(1, ints(9)), r'input 0 is tensor 9 of 5'),
+    'input twice': (set_graph(1, ints(0, 0)), r"tensor 0 'image': it is an input twice"),
+    'input is constant': (set_graph(1, ints(0, 1)), r"tensor 1 't1': an input is a constant"),
+    'no inputs': (set_graph(1, ints()), r"operator 0 .*its operand, tensor 0 'image', is neither"),
+    'output outside': (set_graph(2, ints(-1)), r'output 0 is tensor -1 of 5'),
+    'no outputs': (set_graph(2, ints()), r'it has no output'),
+    'nobody makes it': (set_graph(3, []), r"no operator makes the output, tensor 4 't4'"),
+    'unknown operators': (unknown_operators, r"2 operators cannot be compiled\n.*operator 2 'made3' \(CUSTOM 'Mine', version 4\).*\n"
+                                             r".*operator 3 'made4' \(operator code 999, version 2\)"),
+}
+
+
+def patch(data, at, number, kind='<I'):
+    out = bytearray(data)
+    struct.pack_into(kind, out, at, number)
+    return bytes(out)
+
+
+def broken_bytes():
+    """What the tables cannot say: what is cut, and offsets and lengths that lie."""
+    data = small().bytes()
+    root = struct.unpack_from('<I', data)[0]
+    vtable = root - struct.unpack_from('<i', data, root)[0]
+    graphs = root + struct.unpack_from('<H', data, vtable + 8)[0]
+    vector = graphs + struct.unpack_from('<I', data, graphs)[0]
+    for n in 0, 3, 8, 11, 40, len(data) // 2, len(data) - 200:
+        yield 'cut at %d' % n, data[:n], r'no TensorFlow Lite model'
+    yield 'identifier', data[:4] + b'TFL2' + data[8:], r'identifier TFL3'
+    yield 'root outside', patch(data, 0, 0xfffffff0), r'its root lies outside'
+    yield 'vtable outside', patch(data, root, 2 ** 31 - 1, '<i'), r'vtable'
+    yield 'vtable odd', patch(data, vtable, 7, '<H'), r'vtable'
+    yield 'table too long', patch(data, vtable + 2, 65535, '<H'), r'its root has a vtable, or a size'
+    yield 'field outside', patch(data, vtable + 8, 65000, '<H'), r'Model.subgraphs lies outside its table'
+    yield 'vector outside', patch(data, graphs, 0xffffff00), r"Model.subgraphs reaches beyond the file's end"
+    yield 'vector of itself', patch(data, graphs, 0), r"Model.subgraphs reaches beyond the file's end"
+    yield 'vector too long', patch(data, vector, 0x3fffffff), r"Model.subgraphs reaches beyond the file's end"
+    yield 'table of itself', patch(data, vector + 4, 0), r'subgraph 0: it lies outside the file'
+
+
+    root = small().root()
+    for what, count, length in ('name', 100000, 1000000), ('names', 130000, 100):
+        graph(root)[0] += [Table({0: ints(1), 1: ('b', 0), 3: 'x'}) for _ in range(count - len(graph(root)[0]))]
+        graph(root)[0][-1][3] = 'x' * length
+        w = Writer()
+        data = bytearray(w.file(root))
+        last = w.slot[id(graph(root)[0][-1]), 3]
+        last += struct.unpack_from('<I', data, last)[0]
+        for t in graph(root)[0][5:-1]:
+            struct.pack_into('<I', data, w.slot[id(t), 3], last - w.slot[id(t), 3])
+        graph(root)[2] = ints(5)
+        yield 'shared ' + what, bytes(data), r'refer to the same bytes too often|no operator makes the output, tensor 5'
+
+
+def refuse(name, data, says):
+    path, out = write('bad.tflite', data), WORK + '/bad'
+    r = subprocess.Popen([DSQC, 'compile', path, '-o', out], stderr=subprocess.PIPE, text=True)
+    message = r.stderr.read()
+    _, status, used = os.wait4(r.pid, 0)
+    status = os.waitstatus_to_exitcode(status)
+    small_ = used.ru_maxrss < 256 * 1024 or 'asan' in DSQC
+    ok = status == 1 and re.search(says, message) and not os.path.exists(out) and small_
+    say('tflite refuses: ' + name, ok, 'status %d, %d KB, expected %s, got:\n%s' % (status, used.ru_maxrss, says, message))
+
+
+def malformed():
+    for name, (change, says) in BROKEN.items():
+        root = small().root()
+        change(root)
+        refuse(name, Writer().file(root), says)
+    for name, data, says in broken_bytes():
+        refuse(name, data, says)
+
+
 numbers()
+costs()
+malformed()

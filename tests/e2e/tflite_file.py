@@ -22,6 +22,7 @@ class Writer:
     """Tables in front of what they refer to: all offsets go forward."""
     def __init__(self):
         self.out = bytearray()
+        self.slot = {}  # where a table, by its id, has the offset of a field
 
     def align(self, n, at=0):
         self.out += bytes(-(len(self.out) + at) % n)
@@ -43,6 +44,7 @@ class Writer:
                 struct.pack_into('<' + v[0], self.out, where + fields[number], v[1])
         for number, v in t.items():
             if not isinstance(v, tuple):
+                self.slot[id(t), number] = where + fields[number]
                 self.refer(where + fields[number], v)
         return where
 
