@@ -7,6 +7,7 @@
    far as the map has pixels; where the pass is disabled, one vector of one pixel, or of one window. */
 #include <math.h>
 
+#include "../edit.h"
 #include "inner.h"
 #include "choose.h"
 #include "schedule.h"
@@ -212,7 +213,8 @@ static double dense_conv(const Target *t, const Graph *g, const Node *n, Schedul
 bool conv_peels(const Target *t, const Graph *g, const Node *n)
 {
     return wide_border(g, n) ||
-           (n->op == OP_conv2d && (t->mcu || t->lanes == 1 || g->value.v[n->in[0]].kind == VAL_INPUT));
+           (n->op == OP_conv2d && (t->mcu || t->lanes == 1 || g->value.v[n->in[0]].kind == VAL_INPUT ||
+                                   caller_transposed(g, n->in[0])));
 }
 
 bool conv_takes_window(const Target *t, const Graph *g, const Node *n, const Ints *k)
