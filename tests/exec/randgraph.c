@@ -73,9 +73,27 @@ static Attrs defaults(Op op)
     return a;
 }
 
+static ValueId transposed(Gen *s, ValueId x, const int64_t perm[4])
+{
+    if (x < 0)
+        return -1;
+    Attrs a = defaults(OP_transpose);
+    a.perm.n = 4;
+    memcpy(a.perm.v, perm, 4 * sizeof *perm);
+    return node(s, OP_transpose, &a, &x, 1);
+}
+
+/* Now and then an input of the caller's that is channels-last. */
+static ValueId conv_input(Gen *s)
+{
+    static const int64_t first[4] = {0, 3, 1, 2};
+    ValueId x = any_rank4(s);
+    return x >= 0 && s->g->value.v[x].kind == VAL_INPUT && chance(s, 30) ? transposed(s, x, first) : x;
+}
+
 static ValueId conv(Gen *s)
 {
-    ValueId x = any_rank4(s);
+    ValueId x = conv_input(s);
     if (x < 0)
         return -1;
     const Type *t = type_of(s, x);
@@ -104,7 +122,7 @@ static ValueId conv(Gen *s)
 /* Square windows of stride 1 or 2: what Winograd's kernels compute, but for a few paddings. */
 static ValueId conv_square(Gen *s)
 {
-    ValueId x = any_rank4(s);
+    ValueId x = conv_input(s);
     if (x < 0)
         return -1;
     const Type *t = type_of(s, x);
@@ -589,16 +607,6 @@ static ValueId product(Gen *s)
         in[0] = in[1] = node(s, OP_tanh, NULL, &x, 1);
     }
     return node(s, OP_matmul, &a, in, 2);
-}
-
-static ValueId transposed(Gen *s, ValueId x, const int64_t perm[4])
-{
-    if (x < 0)
-        return -1;
-    Attrs a = defaults(OP_transpose);
-    a.perm.n = 4;
-    memcpy(a.perm.v, perm, 4 * sizeof *perm);
-    return node(s, OP_transpose, &a, &x, 1);
 }
 
 static ValueId linear(Gen *s, ValueId x, int64_t out)
