@@ -578,10 +578,64 @@ def resnet8(m):
     m.output(add_dense(m, x, random(10, 64), random(10)))
 
 
+def mobile(m):
+    """What MobileNets have: padding of its own, depthwise convolutions, gates, residuals, two heads."""
+    x = m.input(random(1, 33, 33, 3))
+    x = m.op('PAD', [x, m.const([[0, 0], [0, 1], [0, 1], [0, 0]], 'i4')], np.pad(m.value[x], ((0, 0), (0, 1), (0, 1), (0, 0))), (22, {}))
+    x = unary(m, 'HARD_SWISH', add_conv(m, x, random(8, 3, 3, 3), random(8), (2, 2), (1, 1), VALID))
+    for width in 16, 16:
+        y = add_conv(m, x, random(16, 1, 1, m.value[x].shape[3]), random(16), activation=RELU6)
+        y = add_depthwise(m, y, random(1, 3, 3, 16), random(16), activation=RELU6)
+        g = reduce(m, 'MEAN', y, (1, 2), True)
+        g = unary(m, 'LOGISTIC', add_conv(m, g, random(16, 1, 1, 16), random(16)))
+        y = add_conv(m, add_binary(m, 'MUL', y, g), random(width, 1, 1, 16), random(width))
+        x = add_binary(m, 'ADD', x, y) if m.value[x].shape == m.value[y].shape else y
+    z = concat(m, [x, add_pool(m, 'MAX_POOL_2D', x, (3, 3), (1, 1))], 3)
+    z = add_conv(m, z, random(8, 1, 1, 32), random(8), activation=RELU)
+    m.output(add_dense(m, reduce(m, 'MEAN', z, (1, 2), False), random(5, 8), random(5)))
+
+
+def layers(*args):
+    r = dsqc('info', *args, '--json', '--target=x86-64-v3')
+    return json.loads(r.stdout) if not r.returncode else {'layers': [], 'error': r.stderr}
+
+
 def costs():
+    """An imported network costs what a spec costs: no kernel moves anything between the caller and the layers, or between them."""
     m = Model()
     resnet8(m)
-    write('resnet8.tflite', m.bytes())
+    got, want = layers(write('resnet8.tflite', m.bytes())), layers('specs/tiny/resnet8.yaml')
+    for n in got, want:
+        n['kernels'] = [(x['macs'], x['weights_bytes'], x['ram_bytes']) for x in n['layers']]
+    say('tflite costs what its spec costs', got['kernels'] and all(got[k] == want[k] for k in ('kernels', 'arena_bytes', 'weights_bytes')),
+        json.dumps([got, want], indent=1))
+    m = Model()
+    mobile(m)
+    got = layers(write('mobile.tflite', m.bytes()))
+    moves = [x for x in got['layers'] if x['op'] in ('transpose', 'reshape', 'slice', 'pad', 'concat')]
+    say('tflite: nothing is moved', got['layers'] and not moves, json.dumps(got, indent=1))
+    r = dsqc('verify', WORK + '/mobile.tflite', '--engine=loops', '--runs=1')
+    say('tflite: a network verifies', r.returncode == 0, r.stdout + r.stderr)
+    r = dsqc('info', WORK + '/mobile.tflite', '--shape', 't0=2,49,33,3')
+    say('tflite: --shape', 'f32[2,5]' in r.stdout, r.stdout + r.stderr)
+
+
+def quantized():
+    """Types and grids are read and shown; everything else says that integers are not compiled."""
+    m = Model()
+    q = {'scale': [0.5], 'zero': [-3]}
+    x = m.input(np.zeros((1, 5, 5, 2), 'i1'), 'image', **q)
+    w = m.const(np.ones((4, 3, 3, 2)), 'i1', scale=[0.25, 0.5, 1, 2], zero=[0] * 4, axis=0)
+    window = {0: ('b', SAME), 1: i32(1), 2: i32(1)}
+    y = m.op('CONV_2D', [x, w, m.const([1, 2, 3, 4], 'i4', scale=[1, 1, 1, 1], zero=[0] * 4)], np.zeros((1, 5, 5, 4), 'i1'), (1, window), **q)
+    m.output(m.op('DEQUANTIZE', [y], np.zeros((1, 5, 5, 4), 'f4'), (38, {})))
+    path = write('int8.tflite', m.bytes())
+    r = dsqc('info', path)
+    want = ['quantized to int8', 'image i8[1,5,5,2] q(0.5:-3)', 'i8[4,3,3,2] q(4 scales, axis 0)', 'f32[1,5,5,4]', '1,800 ', '76']
+    say('tflite: info of int8', all(w in r.stdout for w in want), r.stdout + r.stderr)
+    for command in 'compile', 'run', 'verify', 'import':
+        r = dsqc(command, path, '-o', WORK + '/no.yaml') if command == 'import' else dsqc(command, path)
+        say('tflite: %s of int8' % command, r.returncode == 1 and 'integers are not compiled yet' in r.stderr, r.stderr)
 
 
 # ---- malformed files ----
@@ -758,4 +812,5 @@ def malformed():
 
 numbers()
 costs()
+quantized()
 malformed()
