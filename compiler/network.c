@@ -33,8 +33,8 @@ static Spec *floats_alone(Spec *s, const Options *o)
 {
     if (!s || !s->quantized || o->command == CMD_info)
         return s;
-    error_at(loc_file(diag_file(s->path, NULL, 0)), "the model computes with %s, and integers are not compiled yet: 'dsqc "
-             "info' shows it, and a float model of the network compiles", s->quantized->type);
+    error_at(loc_file(diag_file(s->path, NULL, 0)), "the model computes with %s, and integers are not compiled yet: "
+             "'dsqc info' shows it, and a float model of the network compiles", s->quantized->type);
     spec_close(s);
     return NULL;
 }

@@ -22,7 +22,7 @@ typedef struct Spec {
     const char *weights;         /* path resolved beside the spec, or "random:SEED", or NULL */
     uint8_t sha256[32];          /* over the spec, every file that it included, and the parameters set */
     bool model;                  /* read from a model, with all its numbers; they are views into `mapped` */
-    const struct Quantized *quantized; /* it computes with integers: info shows it, nothing else takes it. NULL: floats */
+    const struct Quantized *quantized; /* it computes with integers: for info alone. NULL: floats */
     VEC(struct Mapped { const uint8_t *p; size_t n; }) mapped;
 } Spec;
 /* A layer of a quantized model, as info shows it. out, weight: types with their grids; weight NULL: it has none. */

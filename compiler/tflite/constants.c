@@ -1,4 +1,4 @@
-/* What is known before the network runs: shapes, integers computed from them, and constants seen as of another shape. */
+/* What is known before the network runs: shapes, integers that are computed from them, constants of another shape. */
 #include "import.h"
 
 #include <string.h>

@@ -52,12 +52,18 @@ static const Tensor *weight(Call *c, int i, int rank)
 {
     const Tensor *w = tf_known(c, i);
     if (!w)
-        tf_refuse(c, "weights have to be constants", tf_has(c, i) ? "its weight is computed from the input" : "it has no weight");
+        tf_refuse(c, "weights have to be constants",
+                  tf_has(c, i) ? "its weight is computed from the input" : "it has no weight");
     else if (w->type.rank != rank)
         tf_refuse(c, NULL, "its weight is %s, %d dimensions are expected", type_text(c->x->arena, &w->type), rank);
     else
         return w;
     return NULL;
+}
+
+static bool misfit(Call *c)
+{
+    return tf_refuse(c, NULL, "its input %s does not fit its weight %s", tf_type_text(c, 0), tf_type_text(c, 1));
 }
 
 static bool is_zero(const Tensor *t)
@@ -112,8 +118,9 @@ bool tflite_conv(Call *c)
         return false;
     int64_t channels = tf_type(c, 0).dim[3], each = w->type.dim[3];
     if (each < 1 || channels % each)
-        return tf_refuse(c, NULL, "its input %s does not fit its weight %s", tf_type_text(c, 0), tf_type_text(c, 1));
-    win.dilation = (Ints){2, {flat_int(o, Conv2DOptions_dilation_h_factor, 4, 1), flat_int(o, Conv2DOptions_dilation_w_factor, 4, 1)}};
+        return misfit(c);
+    win.dilation = (Ints){2, {flat_int(o, Conv2DOptions_dilation_h_factor, 4, 1),
+                              flat_int(o, Conv2DOptions_dilation_w_factor, 4, 1)}};
     return convolve(c, w, ohwi_to_oihw, &win, channels / each, Conv2DOptions_fused_activation_function);
 }
 
@@ -129,7 +136,7 @@ bool tflite_depthwise(Call *c)
         return false;
     int64_t channels = tf_type(c, 0).dim[3];
     if (w->type.dim[0] != 1 || w->type.dim[3] % channels)
-        return tf_refuse(c, NULL, "its input %s does not fit its weight %s", tf_type_text(c, 0), tf_type_text(c, 1));
+        return misfit(c);
     win.dilation = (Ints){2, {flat_int(o, DepthwiseConv2DOptions_dilation_h_factor, 4, 1),
                               flat_int(o, DepthwiseConv2DOptions_dilation_w_factor, 4, 1)}};
     return convolve(c, w, perm, &win, channels, DepthwiseConv2DOptions_fused_activation_function);
@@ -155,7 +162,8 @@ bool tflite_transpose_conv(Call *c)
     Ints shape;
     const Tensor *w = weight(c, 1, 4);
     if (!w || !is_map(c, 2) || !tf_ints(c, 0, &shape) ||
-        !read_window(c, TransposeConvOptions_padding, TransposeConvOptions_stride_h, TransposeConvOptions_stride_w, &win))
+        !read_window(c, TransposeConvOptions_padding, TransposeConvOptions_stride_h, TransposeConvOptions_stride_w,
+                     &win))
         return false;
     Type t = tf_type(c, 2);
     if (shape.n != 4 || shape.v[1] < 1 || shape.v[2] < 1 || shape.v[0] != t.dim[0] || shape.v[3] != w->type.dim[0])
@@ -182,7 +190,8 @@ bool tflite_pool(Call *c)
     Op op = (Op)c->row->arg;
     Table o = c->op->options;
     Attrs a = tf_defaults(op);
-    a.kernel = (Ints){2, {flat_int(o, Pool2DOptions_filter_height, 4, 0), flat_int(o, Pool2DOptions_filter_width, 4, 0)}};
+    a.kernel = (Ints){2, {flat_int(o, Pool2DOptions_filter_height, 4, 0),
+                          flat_int(o, Pool2DOptions_filter_width, 4, 0)}};
     if (!is_map(c, 0) || !positive(c, "window", &a.kernel) ||
         !read_window(c, Pool2DOptions_padding, Pool2DOptions_stride_h, Pool2DOptions_stride_w, &win))
         return false;
@@ -201,7 +210,7 @@ static ValueId rows(Call *c, int64_t n)
     Type t = tf_type(c, 0);
     int64_t elems = type_elems(&t);
     if (n < 1 || elems % n)
-        return tf_refuse(c, NULL, "its input %s does not fit its weight %s", tf_type_text(c, 0), tf_type_text(c, 1)), -1;
+        return misfit(c), -1;
     if (t.rank >= 1 && t.dim[t.rank - 1] == n)
         return tf_plain(c, 0);
     return tf_reshape(c, tf_plain(c, 0), 2, (int64_t[]){elems / n, n});
@@ -222,7 +231,7 @@ bool tflite_linear(Call *c)
     if (in[0] < 0 || !bias(c, 2, out, in, &nin))
         return false;
     if (keep && t.dim[t.rank - 1] != n)
-        return tf_refuse(c, NULL, "its input %s does not fit its weight %s", tf_type_text(c, 0), tf_type_text(c, 1));
+        return misfit(c);
     ValueId v = tf_add_list(c, OP_linear, NULL, in, nin);
     v = tf_activation(c, v, flat_int(c->op->options, FullyConnectedOptions_fused_activation_function, 1, 0));
     memcpy(dim, t.dim, sizeof dim);

@@ -70,7 +70,8 @@ static Table open_table(Flat *f, size_t at, const char *what)
         t.vtable = (size_t)vtable;
         t.vbytes = (int)number(f->p + vtable, 2);
         t.bytes = (int)number(f->p + vtable + 2, 2);
-        ok = t.vbytes >= 4 && t.vbytes % 2 == 0 && inside(f, t.vtable, t.vbytes) && t.bytes >= 4 && inside(f, at, t.bytes);
+        ok = t.vbytes >= 4 && t.vbytes % 2 == 0 && inside(f, t.vtable, t.vbytes) && t.bytes >= 4 &&
+             inside(f, at, t.bytes);
     }
     if (!ok)
         flat_bad(f, "%s has a vtable, or a size, that lies outside the file", what);

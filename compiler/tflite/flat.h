@@ -1,9 +1,9 @@
 #ifndef DSQ_TFLITE_FLAT_H
 #define DSQ_TFLITE_FLAT_H
-/* FlatBuffers, read where they lie: https://flatbuffers.dev/internals. A table is a row of fields that its vtable finds, by
-   number. Offsets to tables, vectors and texts go forward, so nothing contains itself. Nothing is copied, and no offset
-   is followed before it is checked. What several tables share is counted each time: all reading together is in
-   proportion to the file. */
+/* FlatBuffers, read where they lie: https://flatbuffers.dev/internals. A table is a row of fields, found by number
+   through its vtable. Offsets to tables, vectors and texts go forward, so nothing contains itself. Nothing is copied,
+   and no offset is followed before it is checked. What several tables share is counted each time: all reading together
+   is in proportion to the file. */
 #include "../../ir/base/base.h"
 
 typedef enum Field {
@@ -13,7 +13,7 @@ typedef enum Field {
     NFIELDS
 } Field;
 
-/* where: what is being read, "tensor 4", for messages. bad: the first thing that is wrong, NULL as long as nothing is. */
+/* where: what is being read, "tensor 4", for messages. bad: the first thing that is wrong, NULL: nothing is. */
 typedef struct Flat {
     Arena *arena;
     const uint8_t *p;

@@ -6,7 +6,10 @@
 
 #include "../../ir/base/files.h"
 
-enum { LISTED = 1000 }; /* operators in a message */
+enum {
+    LISTED = 1000, /* operators in a message */
+    LONGEST = 160  /* characters of a node's name */
+};
 
 /* ---- what is wrong ---- */
 
@@ -132,7 +135,8 @@ static bool input_kind(Import *x, const TTensor *t)
     else if (t->variable)
         wrong(x, "", "the input '%s' is a variable, whose value stays from run to run", tensor_show(x->arena, t->name));
     else if (t->type != TT_FLOAT32 && t->type != TT_FLOAT16 && !(x->quantized && tensor_quantized(t)))
-        wrong(x, "", "the input '%s' is %s: inputs are floats", tensor_show(x->arena, t->name), tensor_type_name(t->type));
+        wrong(x, "", "the input '%s' is %s: inputs are floats", tensor_show(x->arena, t->name),
+              tensor_type_name(t->type));
     else
         return true;
     return false;
@@ -168,7 +172,8 @@ static bool shapes_used(Import *x)
         for (int k = 0; k < x->m->ninput; k++)
             used |= !strcmp(x->m->tensor[x->m->input[k]].name, x->shape[i].name);
         if (!used)
-            error_at(loc_file(x->file), "--shape: the model has no input '%s'", tensor_show(x->arena, x->shape[i].name));
+            error_at(loc_file(x->file), "--shape: the model has no input '%s'",
+                     tensor_show(x->arena, x->shape[i].name));
         unused += !used;
     }
     return !unused;
@@ -187,11 +192,11 @@ static bool operands(Import *x, int i)
             continue;
         const Val *v = &x->val[at];
         if (!v->made && x->m->tensor[at].variable)
-            PUSH(x->arena, &x->failure, (Failure){op_title(x, i), arena_printf(x->arena, "its operand, %s, is a variable, "
-                 "whose value stays from run to run", tf_title(x, at)), NULL});
+            PUSH(x->arena, &x->failure, (Failure){op_title(x, i), arena_printf(x->arena,
+                 "its operand, %s, is a variable, whose value stays from run to run", tf_title(x, at)), NULL});
         else if (!v->made)
-            wrong(x, op_title(x, i), "its operand, %s, is neither an input nor a constant, and no operator in front of it "
-                  "makes it", tf_title(x, at));
+            wrong(x, op_title(x, i), "its operand, %s, is neither an input nor a constant, and no operator in front "
+                  "of it makes it", tf_title(x, at));
         whole = whole && v->made && !v->broken;
     }
     return whole;
@@ -205,14 +210,17 @@ static bool options_fit(Call *c)
     return tf_refuse(c, NULL, "its options are those of another operator (%d)", op->options_type);
 }
 
-static bool translate(Call *c)
+/* Operators whose operands are broken are asked, too: one message lists all there is to list. */
+static bool translate(Call *c, bool whole)
 {
     c->row = tf_row(c->op->code);
     if (!c->row)
         return tf_refuse(c, NULL, *c->op->custom ? "it is an operator of its own" : "there is no operator for it yet");
-    if (!options_fit(c) || tf_evaluate(c) || c->why)
+    if (!options_fit(c) || (whole && tf_evaluate(c)) || c->why)
         return !c->why;
-    return c->row->fn ? c->row->fn(c) : tf_refuse(c, c->row->help, "%s", c->row->why);
+    if (!c->row->fn && (whole || !c->row->ahead))
+        return tf_refuse(c, c->row->help, "%s", c->row->why);
+    return whole && c->row->fn(c);
 }
 
 /* What a result is must be what the model says that it is, where it says it, and no size was changed. */
@@ -263,7 +271,7 @@ static bool fresh_results(Import *x, int i)
 static const char *node_name(const Import *x, const TOp *op)
 {
     const char *name = op->nout ? x->m->tensor[op->out[0]].name : "";
-    name = arena_strndup(x->arena, name, strcspn(name, ";"));
+    name = arena_printf(x->arena, "%.*s", (int)imin(LONGEST, (int64_t)strcspn(name, ";")), name);
     return *name && text_is_clean(name) ? name : operator_name(x->arena, op->code);
 }
 
@@ -276,7 +284,7 @@ static void operators(Import *x)
             continue;
         Call c = {.x = x, .op = op, .name = node_name(x, op), .loc = {x->file, i + 1, 1, 1}};
         c.loc.len = (int)strlen(operator_name(x->arena, op->code));
-        bool ok = operands(x, i) && fresh_results(x, i) && translate(&c);
+        bool whole = operands(x, i), fresh = fresh_results(x, i), ok = fresh && translate(&c, whole);
         results(x, i, &c, ok);
     }
     x->first_node[x->m->nop] = x->g->node.n;
@@ -310,7 +318,7 @@ static void output(Import *x, int at)
         if (v >= 0)
             graph_output(x->g, name, v, loc_file(x->file));
         else
-            PUSH(x->arena, &x->failure, (Failure){arena_printf(x->arena, "output '%s'", tensor_show(x->arena, name)), c.why, c.help});
+            PUSH(x->arena, &x->failure, (Failure){tf_title(x, at), c.why, c.help});
     }
 }
 

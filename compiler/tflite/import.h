@@ -1,7 +1,7 @@
 #ifndef DSQ_TFLITE_IMPORT_H
 #define DSQ_TFLITE_IMPORT_H
-/* A .tflite model on its way into a graph; README.md beside this has the plan. Operators are taken in their order, those
-   that an output depends on. */
+/* A .tflite model on its way into a graph; README.md beside this has the plan. Operators are taken in their order,
+   those that an output depends on. */
 #include "../../ir/graph/graph.h"
 #include "model.h"
 #include "tflite.h"
@@ -46,13 +46,14 @@ typedef struct Call {
 } Call;
 
 typedef bool ImportFn(Call *);
-/* options: the member of the union that its options are, 0: it has none. why, help: known and refused. named: an operator
-   of the graph by its name, which may not be there yet. */
+/* options: the member of the union that its options are, 0: it has none. why, help: known and refused. named: an
+   operator of the graph by its name, which may not be there yet. ahead: compiled where its operands are known. */
 typedef struct Row {
     int code;
     ImportFn *fn;
     int options, arg;
     const char *named, *why, *help;
+    bool ahead;
 } Row;
 const Row *tf_row(int64_t code); /* NULL: not known. (table.c) */
 
@@ -73,8 +74,8 @@ bool tf_axis(Call *, int64_t *axis, int64_t rank);      /* counts it from the fr
 /* An operand in the graph, -1 after refusing: as it is, or of four dimensions as [N,C,H,W]. */
 ValueId tf_plain(Call *, int i);
 ValueId tf_map(Call *, int i);
-/* Whether work in any order of dimensions is done on [N,C,H,W]: all operands have four dimensions, or are constants, and
-   one is there in that order alone. */
+/* Whether work in any order of dimensions is done on [N,C,H,W]: all operands have four dimensions, or are constants,
+   and one is there in that order alone. */
 bool tf_prefers_map(const Call *);
 ValueId tf_in(Call *, int i, bool map);
 int tf_map_axis(int64_t axis, bool map);                     /* of a dimension of [N,H,W,C] */
@@ -85,25 +86,27 @@ Attrs tf_defaults(Op);
 ValueId tf_add(Call *, Op, const Attrs *, int nin, ...);
 ValueId tf_add_list(Call *, Op, const Attrs *, const ValueId *, int nin);
 ValueId tf_reshape(Call *, ValueId, int rank, const int64_t *dim);
+bool tf_keeps_order(const Type *, const int *perm);       /* of the dimensions that are longer than 1 */
 /* By a view where nothing moves. */
 ValueId tf_transpose(Call *, ValueId, int rank, const int *perm);
-ValueId tf_number(Call *, double);                      /* f32[1] */
 ValueId tf_to_map(Call *, ValueId);                          /* [N,H,W,C] as [N,C,H,W], and back */
 ValueId tf_to_plain(Call *, ValueId);
 
-/* A constant with its dimensions in another order (perm NULL: as they are), then seen as of a shape (rank -1: as it is).
-   -1 after refusing. */
+/* ---- param.c ---- */
+ValueId tf_number(Call *, double);                        /* f32[1] */
+/* A constant with its dimensions in another order (perm NULL: as they are), then seen as of a shape (rank -1: as it
+   is). -1 after refusing. */
 ValueId tf_param(Call *, const Tensor *, const int *perm, int rank, const int64_t *dim);
 ValueId tf_floats(Call *, const char *what, int rank, const int64_t *dim, const float *); /* kept where they are */
 float *tf_room(Call *, int64_t n);                      /* for numbers that are computed ahead; NULL after refusing */
 
-/* Results. False where the value is -1. */
+/* ---- call.c: results ---- */
+/* False where the value is -1. */
 bool tf_give(Call *, int i, ValueId, bool map);
 bool tf_give_shaped(Call *, int i, ValueId plain, int rank, const int64_t *dim); /* reshaped */
 bool tf_give_known(Call *, int i, const Tensor *);
 /* Result 0 behind the activation that the operator's options name. */
 bool tf_finish(Call *, ValueId, bool map, Field activation);
-/* x + b for a constant b along the channels, folded into x where x can take it. */
 ValueId tf_activation(Call *, ValueId, int64_t activation);
 
 /* ---- import.c ---- */
@@ -122,14 +125,17 @@ ImportFn tflite_unary, tflite_named, tflite_binary, tflite_arithmetic, tflite_sq
 /* reduce.c */
 ImportFn tflite_reduce, tflite_reduce_min, tflite_softmax, tflite_log_softmax, tflite_l2;
 /* move.c */
-ImportFn tflite_reshape, tflite_squeeze, tflite_expand_dims, tflite_transpose, tflite_concat, tflite_pack, tflite_unpack,
-    tflite_split, tflite_split_v, tflite_slice, tflite_strided_slice, tflite_pad, tflite_mirror_pad,
-    tflite_depth_to_space, tflite_space_to_depth, tflite_gather;
+ImportFn tflite_reshape, tflite_squeeze, tflite_expand_dims, tflite_transpose, tflite_concat, tflite_pack, tflite_pad,
+    tflite_mirror_pad, tflite_depth_to_space, tflite_space_to_depth;
+/* parts.c */
+ImportFn tflite_split, tflite_split_v, tflite_slice, tflite_strided_slice, tflite_unpack, tflite_gather;
 /* resize.c */
 ImportFn tflite_bilinear, tflite_nearest;
 
-/* Bounds of a strided slice, of constants as of values; shapes: the dimensions of what is left, without those that shrink.
-   False after refusing. (move.c) */
+/* Every step-th element from start to end, which it is not, along an axis. (parts.c) */
+ValueId tf_part(Call *, ValueId, int64_t axis, int64_t start, int64_t end, int64_t step);
+/* Bounds of a strided slice, of constants as of values. dim: of what is left, without dimensions that shrink.
+   False after refusing. (parts.c) */
 typedef struct Strided { Ints start, end, step; int rank; int64_t dim[MAX_RANK]; } Strided;
 bool tf_strided(Call *, const Type *, Strided *);
 /* The shape that RESHAPE, SQUEEZE or EXPAND_DIMS gives. */

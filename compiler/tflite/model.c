@@ -107,7 +107,8 @@ static bool scale_fits(float scale)
 static void read_quantization(Flat *f, Table t, TTensor *x)
 {
     Table q = flat_table(t, Tensor_quantization);
-    x->quant = (TQuant){flat_vector(q, QuantizationParameters_scale, 4), flat_vector(q, QuantizationParameters_zero_point, 8),
+    x->quant = (TQuant){flat_vector(q, QuantizationParameters_scale, 4),
+                        flat_vector(q, QuantizationParameters_zero_point, 8),
                         (int)flat_int(q, QuantizationParameters_quantized_dimension, 4, 0)};
     int64_t n = x->quant.scale.n, zeros = x->quant.zero.n;
     if (flat_unsigned(q, QuantizationParameters_details_type, 1, 0))

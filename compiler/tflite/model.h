@@ -21,8 +21,8 @@ enum { TT_FLOAT32, TT_FLOAT16, TT_INT32, TT_UINT8, TT_INT64, TT_STRING, TT_BOOL,
 bool tensor_dtype(int64_t type, DType *);    /* false: no type of numbers that is read here */
 const char *tensor_type_name(int64_t type);  /* "int8" */
 
-/* The grid of a quantized tensor: (number - zero point) scale. One scale, or one for each element along axis; zero points
-   as many, or none: they are 0. */
+/* The grid of a quantized tensor: (number - zero point) scale. One scale, or one for each element along axis; zero
+   points as many, or none: they are 0. */
 typedef struct TQuant { Vector scale, zero; int axis; } TQuant;
 
 typedef struct TTensor {

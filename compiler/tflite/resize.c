@@ -1,5 +1,5 @@
-/* RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR. Whole factors are `upsample` where that means the same; anything else is a
-   product with a matrix for the columns and one for the rows. */
+/* RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR. Whole factors are `upsample` where that means the same; anything else is
+   a product with a matrix for the columns and one for the rows. */
 #include "import.h"
 
 #include <math.h>
@@ -85,5 +85,6 @@ bool tflite_bilinear(Call *c)
 
 bool tflite_nearest(Call *c)
 {
-    return resize(c, false, ResizeNearestNeighborOptions_align_corners, ResizeNearestNeighborOptions_half_pixel_centers);
+    return resize(c, false, ResizeNearestNeighborOptions_align_corners,
+                  ResizeNearestNeighborOptions_half_pixel_centers);
 }

@@ -28,7 +28,8 @@ static QuantizedLayer layer_of(const Import *x, int i, bool *seen, Quantized *q)
     Arena *A = x->arena;
     const TOp *op = &x->m->op[i];
     const TTensor *out = &x->m->tensor[op->out[0]];
-    QuantizedLayer l = {.kind = operator_name(A, op->code), .name = out->name, .out = tensor_text(A, out), .macs = macs_of(x, i)};
+    QuantizedLayer l = {.kind = operator_name(A, op->code), .name = out->name, .out = tensor_text(A, out),
+                        .macs = macs_of(x, i)};
     for (int k = 0; k < op->nin; k++) {
         const TTensor *t = op->in[k] < 0 ? NULL : &x->m->tensor[op->in[k]];
         if (!t || !is_parameter(t))

@@ -1,5 +1,5 @@
-/* libFuzzer: any bytes as a .tflite model. They must be refused with a message, or give a graph that passes the checker, with
-   numbers for all constants. */
+/* libFuzzer: any bytes as a .tflite model. They must be refused with a message, or give a graph that passes the
+   checker, with numbers for all constants. */
 #include "../../compiler/tflite/tflite.h"
 #include "fuzz.h"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../../../ir/base/files.h"
+#include "../../../passes/pass.h"
 
 enum {
     OLDEST = 1, NEWEST = 21,         /* opsets */
@@ -435,6 +436,25 @@ static bool import_graph(Import *x)
     return diag_errors() == errors;
 }
 
+PassFn pass_dce;
+
+static void drop_unused(Import *x)
+{
+    Pass p = {.scratch = x->arena};
+    pass_dce(&p, x->g);
+}
+
+static void fill_inputs(Spec *s)
+{
+    const Graph *g = s->graph;
+    s->ninput = g->input.n;
+    s->input = NEW(g->arena, InputSpec, s->ninput + 1);
+    for (int i = 0; i < s->ninput; i++) {
+        const Value *v = &g->value.v[g->input.v[i]];
+        s->input[i] = (InputSpec){.name = v->name, .type = v->type, .std = {1, 1, 1, 1}};
+    }
+}
+
 Spec *onnx_parse(Arena *A, const char *path, const uint8_t *data, size_t n, const ModelShape *shape, int nshape)
 {
     Model *m = NEW(A, Model, 1);
@@ -457,7 +477,9 @@ Spec *onnx_parse(Arena *A, const char *path, const uint8_t *data, size_t n, cons
         spec_close(spec);
         return NULL;
     }
-    spec_of_graph(spec, x.g);
+    drop_unused(&x);
+    spec->graph = x.g;
+    fill_inputs(spec);
     sha256(data, n, spec->sha256);
     return spec;
 }
