@@ -5,8 +5,8 @@
 #define ROW(code, fn, options, arg) {TF_##code, fn, options, arg, NULL, NULL, NULL, false}
 #define NAMED(code, op) {TF_##code, tflite_named, 0, 0, op, NULL, NULL, false}
 #define LACKS(code, why, help) {TF_##code, NULL, 0, 0, NULL, why, help, false}
-#define AHEAD(code, options) \
-    {TF_##code, NULL, options, 0, NULL, "it is compiled where its operands are known before the network runs", NULL, true}
+#define KNOWN_AHEAD "it is compiled where its operands are known before the network runs"
+#define AHEAD(code, options) {TF_##code, NULL, options, 0, NULL, KNOWN_AHEAD, NULL, true}
 #define STATE "it keeps or shares a state between operators"
 #define BRANCH "it runs another graph of the model"
 #define RECURRENT "recurrent layers are not compiled yet"
