@@ -15,9 +15,9 @@ int64_t npy_header_bytes(const uint8_t *data, size_t n);
 /* Header of a .npy image for f32 numbers in C order, followed by them. */
 void npy_write(Buf *, const Type *, const float *);
 
-/* Fills x (input's elements, NCHW f32) from path by its content: .npy (any numeric dtype, shape must equal the input's
+/* Fills x (input's elements, f32) from path by its content: .npy (any numeric dtype, shape must equal the input's
    with or without leading ones), PNG, JPEG, PPM/PGM: resized (bilinear with antialiasing, as torchvision's
    Resize + CenterCrop), scaled to 0..1, (v - mean) / std; grey to RGB and RGB to grey (ITU-R 601) as the input's
-   channels ask; alpha is dropped. False on error. */
+   channels ask, which come first or, in an input [1,H,W,C], last; alpha is dropped. False on error. */
 bool input_read(Arena *, const char *path, const InputSpec *, float *x);
 #endif

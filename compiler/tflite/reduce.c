@@ -48,7 +48,8 @@ static int channels(Call *c, bool map)
 
 static ValueId scaled(Call *c, ValueId x)
 {
-    double beta = (double)flat_float(c->op->options, SoftmaxOptions_beta, 1);
+    Table o = c->op->options;
+    double beta = (double)flat_float(o, SoftmaxOptions_beta, o.at ? 0 : 1);
     return beta == 1 ? x : tf_add(c, OP_mul, NULL, 2, x, tf_number(c, beta));
 }
 

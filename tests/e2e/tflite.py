@@ -620,6 +620,17 @@ def costs():
     say('tflite: --shape', 'f32[2,5]' in r.stdout, r.stdout + r.stderr)
 
 
+def pictures():
+    """A picture fills an input with channels last."""
+    m, pixels = Model(), rng.integers(0, 256, (5, 4, 3))
+    x = m.input((pixels / 255).astype('f4')[None])
+    m.output(unary(m, 'NEG', x))
+    write('picture.ppm', b'P6 4 5 255\n' + pixels.astype('u1').tobytes())
+    r = dsqc('run', write('picture.tflite', m.bytes()), '-q', '--engine=reference', '-i', WORK + '/picture.ppm', '-o', WORK + '/y.npy')
+    got = np.load(WORK + '/y.npy') if not r.returncode else np.zeros(1)
+    say('tflite: pictures', not error(got, m.value[-1]), r.stderr)
+
+
 def quantized():
     """Types and grids are read and shown; everything else says that integers are not compiled."""
     m = Model()
@@ -685,9 +696,9 @@ def set_root(field, value):
 def unknown_operators(root):
     root[1] += [Table({0: ('b', 32), 1: 'Mine', 2: ('i', 4), 3: ('i', 32)}), Table({0: ('b', 127), 2: ('i', 2), 3: ('i', 999)})]
     g = graph(root)
-    for code, to in (2, 3), (3, 4):
+    for code, to in (2, 3), (3, 4): # the second reads what the first makes
         g[0].append(Table({0: ints(1, 2, 2, 3), 1: ('b', 0), 3: 'made%d' % to}))
-        g[3].append(Table({0: ('I', code), 1: ints(4), 2: ints(len(g[0]) - 1)}))
+        g[3].append(Table({0: ('I', code), 1: ints(len(g[0]) - 2), 2: ints(len(g[0]) - 1)}))
     g[2] = ints(len(g[0]) - 2, len(g[0]) - 1)
 
 
@@ -812,5 +823,6 @@ def malformed():
 
 numbers()
 costs()
+pictures()
 quantized()
 malformed()
