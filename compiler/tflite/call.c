@@ -116,14 +116,24 @@ int tf_map_axis(int64_t axis, bool map)
     return map ? last[axis] : (int)axis;
 }
 
+/* Its node has no name: no operator of the model is it. */
+static ValueId turned(Call *c, ValueId v, const int perm[4])
+{
+    const char *name = c->name;
+    c->name = NULL;
+    v = tf_transpose(c, v, 4, perm);
+    c->name = name;
+    return v;
+}
+
 ValueId tf_to_map(Call *c, ValueId v)
 {
-    return tf_transpose(c, v, 4, first);
+    return turned(c, v, first);
 }
 
 ValueId tf_to_plain(Call *c, ValueId v)
 {
-    return tf_transpose(c, v, 4, last);
+    return turned(c, v, last);
 }
 
 static Val *operand(Call *c, int i)
@@ -248,10 +258,10 @@ static ValueId untransposed(const Call *c, ValueId v, int rank, const int *perm,
 {
     const Graph *g = c->x->g;
     const Node *n = g->value.v[v].kind == VAL_NODE ? &g->node.v[g->value.v[v].node] : NULL;
-    bool turned = n && n->op == OP_transpose;
+    bool made = n && n->op == OP_transpose;
     for (int d = 0; d < rank; d++)
-        order[d] = turned ? n->attr.perm.v[perm[d]] : perm[d];
-    return turned ? n->in[0] : v;
+        order[d] = made ? n->attr.perm.v[perm[d]] : perm[d];
+    return made ? n->in[0] : v;
 }
 
 ValueId tf_transpose(Call *c, ValueId v, int rank, const int *perm)

@@ -614,6 +614,10 @@ def costs():
     got = layers(write('mobile.tflite', m.bytes()))
     moves = [x for x in got['layers'] if x['op'] in ('transpose', 'reshape', 'slice', 'pad', 'concat')]
     say('tflite: nothing is moved', got['layers'] and not moves, json.dumps(got, indent=1))
+    r = dsqc('import', WORK + '/mobile.tflite', '-q', '-o', WORK + '/mobile.yaml')
+    same = layers(WORK + '/mobile.yaml')
+    say('tflite: its spec costs the same', all(same.get(k) == got.get(k) for k in ('arena_bytes', 'weights_bytes', 'macs')) and
+        [x['op'] for x in same['layers']] == [x['op'] for x in got['layers']], r.stderr + json.dumps(same, indent=1))
     r = dsqc('verify', WORK + '/mobile.tflite', '--engine=loops', '--runs=1')
     say('tflite: a network verifies', r.returncode == 0, r.stdout + r.stderr)
     r = dsqc('info', WORK + '/mobile.tflite', '--shape', 't0=2,49,33,3')
