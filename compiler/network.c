@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "onnx/onnx.h"
+#include "tflite/tflite.h"
 
 /* NAME=1,3,224,224; false after a message. */
 static bool read_shape(Arena *A, const char *text, ModelShape *s)
@@ -27,8 +28,20 @@ static bool read_shape(Arena *A, const char *text, ModelShape *s)
     return false;
 }
 
+/* Integers are shown, and nothing else is done with them yet. */
+static Spec *floats_alone(Spec *s, const Options *o)
+{
+    if (!s || !s->quantized || o->command == CMD_info)
+        return s;
+    error_at(loc_file(diag_file(s->path, NULL, 0)), "the model computes with %s, and integers are not compiled yet: "
+             "'dsqc info' shows it, and a float model of the network compiles", s->quantized->type);
+    spec_close(s);
+    return NULL;
+}
+
 static Spec *read_model(Arena *A, const char *path, const Options *o)
 {
+    bool tflite = tflite_known(path);
     ModelShape *shape = NEW(A, ModelShape, o->shape.n + 1);
     Loc at = loc_file(diag_file(path, NULL, 0));
     if (o->set.n)
@@ -41,12 +54,14 @@ static Spec *read_model(Arena *A, const char *path, const Options *o)
     bool ok = !o->set.n && !weights;
     for (int i = 0; i < o->shape.n; i++)
         ok = read_shape(A, o->shape.v[i], &shape[i]) && ok;
-    return ok ? onnx_read(A, path, shape, o->shape.n) : NULL;
+    if (!ok)
+        return NULL;
+    return tflite ? floats_alone(tflite_read(A, path, shape, o->shape.n), o) : onnx_read(A, path, shape, o->shape.n);
 }
 
 Spec *network_read(Arena *A, const char *path, const Options *o, const char *libdir)
 {
-    if (strcmp(path, "-") && onnx_known(path))
+    if (strcmp(path, "-") && (onnx_known(path) || tflite_known(path)))
         return read_model(A, path, o);
     if (o->shape.n) {
         error_at(loc_file(diag_file(path, NULL, 0)), "--shape is for models: a spec says its sizes (--set changes its "

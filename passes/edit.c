@@ -105,3 +105,19 @@ Ints last_exchanged(int rank)
         p.v[d] = d < rank - 2 ? d : 2 * rank - 3 - d;
     return p;
 }
+
+bool caller_transposed(const Graph *g, ValueId v)
+{
+    int def = value_def(g, v);
+    const Node *n = def < 0 ? NULL : &g->node.v[def];
+    if (!n || n->op != OP_transpose || n->nstep || g->value.v[n->in[0]].kind != VAL_INPUT || value_outputs(g, v))
+        return false;
+    bool any = false;
+    for (ValueReader r = value_readers(g, v); r.read; r = reader_next(g, r)) {
+        const Node *reader = r.node < 0 ? NULL : &g->node.v[r.node];
+        if (!reader || reader->op != OP_conv2d || reader->attr.groups != 1 || r.step >= 0 || r.operand)
+            return false;
+        any = true;
+    }
+    return any;
+}

@@ -29,6 +29,9 @@ bool many_pixels(const Type *);
 int long_dims(const Type *, int *dims);
 /* The permutation that exchanges the last two of so many dimensions, as a product's transpose_a and _b do. */
 Ints last_exchanged(int rank);
+/* Is v an input of the caller's with its dimensions in another order, that dense convolutions alone read? They read it
+   where it lies. */
+bool caller_transposed(const Graph *, ValueId v);
 /* Node that makes v, or -1 for inputs and constants. */
 int value_def(const Graph *, ValueId);
 /* Every use of from becomes a use of to, which takes over the origin: it now equals what from was in the graph as

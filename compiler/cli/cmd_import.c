@@ -8,11 +8,12 @@
 #include "term.h"
 
 const char help_import[] =
-    "Makes a spec of an ONNX model, to read, change and keep: SPEC.yaml, and the weights beside it in\n"
-    "SPEC.safetensors. Every step has the name of the model's node, and every tensor its name. The spec\n"
-    "compiles to the same kernels as the model does.\n";
+    "Makes a spec of an ONNX or TensorFlow Lite model, to read, change and keep: SPEC.yaml, and the\n"
+    "weights beside it in SPEC.safetensors. Every step has the name of the model's node, and every\n"
+    "tensor its name. The spec compiles to the same kernels as the model does.\n";
 const char examples_import[] =
     "  dsqc import model.onnx -o model.yaml\n"
+    "  dsqc import keywords.tflite -o keywords.yaml\n"
     "  dsqc import segmenter.onnx --shape image=1,3,512,512 -o segmenter.yaml\n";
 
 /* The folder of the spec, its name in there, and the name of the weights' file. */

@@ -13,7 +13,8 @@ const char help_info[] =
     "multiply-adds, flash (constants as they are packed) and RAM, per kernel and in total. No C is\n"
     "written. RAM of a kernel is the part of the arena in use while it runs; inputs and outputs\n"
     "are the caller's and not counted. The lower bound is what is alive at once at the worst moment;\n"
-    "'proved optimal' where a search has shown that no smaller arena holds these results.\n\n"
+    "'proved optimal' where a search has shown that no smaller arena holds these results. Of a quantized\n"
+    "model it shows the layers with their types, scales and zero points, and what they cost.\n\n"
     "--roofline prints the least time of an inference instead: for each layer the multiply-adds of the\n"
     "cheapest algorithm (direct, or Winograd's in the cheapest tile whose rounding is allowed) at the\n"
     "measured peak, or the time in which its weights are read once from the cache or memory that\n"
@@ -23,7 +24,8 @@ const char examples_info[] =
     "  dsqc info specs/resnet18.yaml\n"
     "  dsqc info specs/resnet18.yaml --set pool=square_pooling --set classes=10\n"
     "  dsqc info specs/resnet18.yaml --roofline --threads=2\n"
-    "  dsqc info specs/tiny/dscnn.yaml --target=cortex-m4 --json | jq .arena_bytes\n";
+    "  dsqc info specs/tiny/dscnn.yaml --target=cortex-m4 --json | jq .arena_bytes\n"
+    "  dsqc info keywords_int8.tflite\n";
 
 static void print_ports(Arena *A, const Graph *g, const char *title, const ValueId *v, int n)
 {
@@ -69,13 +71,34 @@ static int threads_here(const Options *o)
     return o->threads < 0 ? cores_of(INT_MAX) : (int)imax(1, o->threads);
 }
 
+/* What can be said without compiling it. */
+static int quantized_info(Arena *A, Job *j, const Options *o)
+{
+    Buf b = {0};
+    if (o->roofline)
+        return usage_error(o->command, "--roofline is for networks of floats, '%s' computes with %s", j->spec->path,
+                           j->spec->quantized->type);
+    if (o->json)
+        quantized_json(&b, j->spec);
+    else
+        quantized_print(A, j->spec);
+    fwrite(b.s ? b.s : "", 1, b.n, stdout);
+    buf_free(&b);
+    job_close(j);
+    return 0;
+}
+
 int cmd_info(Arena *A, const Options *o)
 {
     Job j;
     int status = job_open(&j, A, o);
     if (status)
         return status;
-    if (!job_compile(&j))
+    if (!job_read(&j))
+        return 1;
+    if (j.spec->quantized)
+        return quantized_info(A, &j, o);
+    if (!job_finish(&j))
         return 1;
     Figures f = figures(&j);
     Roofline roof;

@@ -180,25 +180,39 @@ static const char *fit(Arena *a, Image *im, int resize, int w, int h)
     return NULL;
 }
 
+static bool colours(int64_t n) { return n == 1 || n == 3; }
+
+/* Of [1,C,H,W] or, as TensorFlow has them, [1,H,W,C]. */
+typedef struct Frame { int64_t c, h, w; bool last; } Frame;
+
+static bool frame_of(const Type *t, Frame *f)
+{
+    const int64_t *d = t->dim;
+    bool ok = t->rank == 4 && d[0] == 1 && (colours(d[1]) || (colours(d[3]) && d[2] > 1));
+    if (ok)
+        *f = colours(d[1]) ? (Frame){d[1], d[2], d[3], false} : (Frame){d[3], d[1], d[2], true};
+    return ok;
+}
+
 static const char *read_picture(Arena *a, const uint8_t *data, size_t n, const InputSpec *in, float *x)
 {
-    const Type *t = &in->type;
-    if (t->rank != 4 || t->dim[0] != 1 || (t->dim[1] != 1 && t->dim[1] != 3))
-        return arena_printf(a, "a picture fills f32[1,1,h,w] or f32[1,3,h,w], the input '%s' is %s", in->name,
-                            type_text(a, t));
-    if (t->dim[2] > IMAGE_MAX_SIDE || t->dim[3] > IMAGE_MAX_SIDE)
-        return arena_printf(a, "the input '%s' is %s, too large for a picture", in->name, type_text(a, t));
+    Frame f;
+    if (!frame_of(&in->type, &f))
+        return arena_printf(a, "a picture fills f32[1,1,h,w], f32[1,3,h,w] or, channels last, f32[1,h,w,3]; the input "
+                            "'%s' is %s", in->name, type_text(a, &in->type));
+    if (f.h > IMAGE_MAX_SIDE || f.w > IMAGE_MAX_SIDE)
+        return arena_printf(a, "the input '%s' is %s, too large for a picture", in->name, type_text(a, &in->type));
     Image im;
-    const char *err = image_read(a, data, n, (int)t->dim[1], &im);
+    const char *err = image_read(a, data, n, (int)f.c, &im);
     if (!err)
-        err = fit(a, &im, in->resize, (int)t->dim[3], (int)t->dim[2]);
+        err = fit(a, &im, in->resize, (int)f.w, (int)f.h);
     if (err)
         return err;
     int64_t plane = (int64_t)im.w * im.h;
     for (int c = 0; c < im.c; c++) {
         const float mean = (float)in->mean[c], std = (float)in->std[c];
         for (int64_t i = 0; i < plane; i++)
-            x[c * plane + i] = ((float)im.px[i * im.c + c] / 255.0f - mean) / std;
+            x[f.last ? i * im.c + c : c * plane + i] = ((float)im.px[i * im.c + c] / 255.0f - mean) / std;
     }
     return NULL;
 }

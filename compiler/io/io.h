@@ -19,8 +19,9 @@ void npy_write(Buf *, const Type *, const float *);
 /* Reads the file at path into x, the input's elements in NCHW. Its content says what it is:
    - .npy: any numeric dtype. Its shape must be the input's, with or without leading ones. Numbers are taken as they
      are.
-   - PNG, JPEG, PPM, PGM: made grey or RGB as the input's channels ask (ITU-R 601), resized (bilinear with antialiasing,
-     as torchvision's Resize and CenterCrop), scaled to 0..1, then (v - mean) / std. Alpha is dropped.
+   - PNG, JPEG, PPM, PGM: made grey or RGB as the input's channels ask (ITU-R 601), which come first or, in an input
+     [1,H,W,C], last. Resized (bilinear with antialiasing, as torchvision's Resize and CenterCrop), scaled to 0..1, then
+     (v - mean) / std. Alpha is dropped.
    False on error. */
 bool input_read(Arena *, const char *path, const InputSpec *, float *x);
 #endif

@@ -12,6 +12,9 @@ void report_json(Buf *, const Job *, const Figures *, const OutDir *out, const c
 bool job_write_report(const Job *);
 /* The last two may be NULL. */
 void info_json(Buf *, const Job *, const Figures *, const Roofline *, const Costs *);
+/* A model of integers, which is no job yet (quantized.c). */
+void quantized_print(Arena *, const Spec *);
+void quantized_json(Buf *, const Spec *);
 
 typedef struct BenchResult {
     int threads, runs;

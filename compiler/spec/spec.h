@@ -23,8 +23,20 @@ typedef struct Spec {
     const char *weights;         /* path resolved beside the spec, or "random:SEED", or NULL */
     uint8_t sha256[32];          /* over the spec, every file that it included, and the parameters set */
     bool model;                  /* read from a model, with all its numbers; they are views into `mapped` */
+    const struct Quantized *quantized; /* it computes with integers: for info alone. NULL: floats */
     VEC(struct Mapped { const uint8_t *p; size_t n; }) mapped;
 } Spec;
+/* A layer of a quantized model, as info shows it. out, weight: types with their grids; weight NULL: it has none. */
+typedef struct QuantizedLayer { const char *kind, *name, *out, *weight; int64_t macs, bytes; } QuantizedLayer;
+typedef struct Quantized {
+    const char *type;            /* "int8" */
+    const char **input, **output; int ninput, noutput; /* names and types */
+    QuantizedLayer *layer; int nlayer;
+    int64_t parameters, macs, bytes; /* of constants, as they are stored: bytes */
+} Quantized;
+/* What a graph that was read from a model gives besides: inputs without mean and scale. Nodes that no output depends on
+   are removed. (of_graph.c) */
+void spec_of_graph(Spec *, Graph *);
 void spec_close(Spec *); /* the numbers of a model must not be read any more. NULL is none */
 
 /* Reads path ("-": standard input). NULL after errors. libdir: the installed specs/, where included files are looked

@@ -77,6 +77,8 @@ static int must_have(const Convert *c, const Node *n, int k)
         return k > 0 || reads_rows(t, n) || (v->kind == VAL_NODE && !many_pixels(&v->type)) ? ANY_DIM : 1;
     if (v->kind == VAL_CONST || t->lanes == 1 || !many_pixels(&v->type) || n->op == OP_map)
         return ANY_DIM;
+    if (n->op == OP_transpose && v->kind == VAL_INPUT) /* a copy itself, or none (eliminate-movement) */
+        return ANY_DIM;
     if (n->op == OP_matmul)
         return must_have_product(c, n, k);
     if (is_norm(n->op) && k == 0)

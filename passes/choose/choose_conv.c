@@ -1,4 +1,5 @@
 /* The register tile of a dense, grouped or transposed convolution, and the order of the loops around it. */
+#include "../edit.h"
 #include "choose.h"
 #include "schedule.h"
 
@@ -102,7 +103,8 @@ bool conv_is_depthwise(const Graph *g, const Node *n)
 bool conv_peels(const Target *t, const Graph *g, const Node *n)
 {
     return wide_border(g, n) ||
-           (n->op == OP_conv2d && (t->mcu || t->lanes == 1 || g->value.v[n->in[0]].kind == VAL_INPUT));
+           (n->op == OP_conv2d && (t->mcu || t->lanes == 1 || g->value.v[n->in[0]].kind == VAL_INPUT ||
+                                   caller_transposed(g, n->in[0])));
 }
 
 bool conv_takes_window(const Target *t, const Graph *g, const Node *n, const Ints *k)

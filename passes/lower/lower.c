@@ -19,6 +19,11 @@ static void buffers(Lower *l)
             l->buf[v] = program_buf(l, val->name, out ? BUF_OUTPUT : BUF_INPUT, val->type, NULL);
         }
     }
+    for (int i = 0; i < g->node.n; i++) { /* views of inputs */
+        const Node *n = &g->node.v[i];
+        if (n->view && l->buf[n->in[0]] >= 0)
+            l->buf[n->out[0].value] = l->buf[n->in[0]];
+    }
 }
 
 static const char *c_name(Arena *A, int index, const char *s)

@@ -38,6 +38,7 @@ typedef struct Mover {
     ViewGroup **group;         /* per root */
     bool *placed;
     bool *lost;                /* per value: a view without an address, or made of one */
+    int ids;                   /* groups that have a number */
 } Mover;
 
 static Value *value(const Mover *m, ValueId v) { return &m->g->value.v[v]; }
@@ -491,7 +492,6 @@ static ValueId in_place(const Mover *m, const Node *n)
 static void commit(Mover *m)
 {
     Graph *g = m->g;
-    int id = 0;
     for (int i = 0; i < g->node.n; i++)
         if (goes_by_table(m, &g->node.v[i])) {
             ViewGroup *s = group_of(m, g->node.v[i].in[0]);
@@ -504,7 +504,7 @@ static void commit(Mover *m)
         n->view = true;
         ViewGroup *s = group_of(m, n->out[0].value);
         if (!s->id)
-            s->id = ++id;
+            s->id = ++m->ids;
         for (int k = -1; k < n->nin; k++) {
             ValueId v = k < 0 ? n->out[0].value : n->in[k];
             Value *val = value(m, v);
@@ -514,12 +514,39 @@ static void commit(Mover *m)
     }
     for (int i = 0; i < g->node.n; i++)
         if (goes_by_table(m, &g->node.v[i]))
-            permute(m, &g->node.v[i], ++id);
+            permute(m, &g->node.v[i], ++m->ids);
     for (int i = g->node.n - 1; i >= 0; i--) { /* chains from their ends */
         ValueId v = in_place(m, &g->node.v[i]);
         if (v >= 0)
             value(m, v)->layout = value(m, g->node.v[i].out[0].value)->layout;
     }
+}
+
+/* The caller's input in another order of dimensions: its readers go by strides. It is in no group of this pass. */
+static bool caller_views(Mover *m)
+{
+    Graph *g = m->g;
+    bool any = false;
+    for (int i = 0; i < g->node.n; i++) {
+        Node *n = &g->node.v[i];
+        ValueId v = n->op == OP_transpose ? n->out[0].value : -1;
+        bool all = v >= 0 && caller_transposed(g, v);
+        for (ValueReader r = value_readers(g, imax(v, 0)); all && r.read; r = reader_next(g, r))
+            all = peels(&g->node.v[r.node]);
+        if (!all)
+            continue;
+        Addr in = addr_rows(&value(m, n->in[0])->type, 0), out;
+        static const int64_t none[4];
+        if (view_addr(m->p->scratch, g, n, &in, &out))
+            continue;
+        value(m, v)->layout = addr_layout(&out, &value(m, v)->type, 0, none);
+        value(m, v)->layout.group = ++m->ids;
+        value(m, v)->layout.room = type_elems(&value(m, v)->type);
+        value(m, v)->region = REGION_INPUT;
+        n->view = any = true;
+        n->why = "it shows what lies with the caller";
+    }
+    return any;
 }
 
 bool pass_eliminate_movement(Pass *p, Graph *g)
@@ -529,10 +556,10 @@ bool pass_eliminate_movement(Pass *p, Graph *g)
                .addr = NEW(A, Addr, g->value.n),
                .group = NEW(A, ViewGroup *, g->value.n), .placed = NEW(A, bool, g->value.n),
                .lost = NEW(A, bool, g->value.n)};
-    bool any = false;
+    bool any = false, callers = caller_views(&m);
     for (int i = 0; i < g->node.n; i++) {
         Node *n = &g->node.v[i];
-        if (n->op == OP_NONE || !view_op(n->op))
+        if (n->op == OP_NONE || !view_op(n->op) || n->view)
             continue;
         if (!n->why)
             n->why = impossible(&m, n);
@@ -545,5 +572,8 @@ bool pass_eliminate_movement(Pass *p, Graph *g)
             commit(&m);
         arena_free(m.A);
     }
-    return any;
+    for (int i = 0; callers && i < g->node.n; i++)
+        if (g->node.v[i].view)
+            g->node.v[i].why = NULL;
+    return any || callers;
 }

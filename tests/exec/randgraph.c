@@ -190,16 +190,6 @@ static ValueId product(Gen *s)
     return node(s, OP_matmul, &a, in, 2);
 }
 
-static ValueId transposed(Gen *s, ValueId x, const int64_t perm[4])
-{
-    if (x < 0)
-        return -1;
-    Attrs a = defaults(OP_transpose);
-    a.perm.n = 4;
-    memcpy(a.perm.v, perm, 4 * sizeof *perm);
-    return node(s, OP_transpose, &a, &x, 1);
-}
-
 static ValueId linear(Gen *s, ValueId x, int64_t out)
 {
     if (x < 0)

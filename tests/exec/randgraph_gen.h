@@ -76,4 +76,14 @@ static inline Attrs defaults(Op op)
     attrs_default(op, &a);
     return a;
 }
+
+static inline ValueId transposed(Gen *s, ValueId x, const int64_t perm[4])
+{
+    if (x < 0)
+        return -1;
+    Attrs a = defaults(OP_transpose);
+    a.perm.n = 4;
+    memcpy(a.perm.v, perm, 4 * sizeof *perm);
+    return node(s, OP_transpose, &a, &x, 1);
+}
 #endif

@@ -1,8 +1,16 @@
 #include "randgraph_ops.h"
 
+/* Now and then an input of the caller's that is channels-last. */
+static ValueId conv_input(Gen *s)
+{
+    static const int64_t first[4] = {0, 3, 1, 2};
+    ValueId x = any_rank4(s);
+    return x >= 0 && s->g->value.v[x].kind == VAL_INPUT && chance(s, 30) ? transposed(s, x, first) : x;
+}
+
 ValueId rg_conv(Gen *s)
 {
-    ValueId x = any_rank4(s);
+    ValueId x = conv_input(s);
     if (x < 0)
         return -1;
     const Type *t = type_of(s, x);
@@ -31,7 +39,7 @@ ValueId rg_conv(Gen *s)
 /* Square windows of stride 1 or 2: what Winograd's kernels compute, but for a few paddings. */
 ValueId rg_conv_square(Gen *s)
 {
-    ValueId x = any_rank4(s);
+    ValueId x = conv_input(s);
     if (x < 0)
         return -1;
     const Type *t = type_of(s, x);

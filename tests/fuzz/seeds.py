@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seed corpora of the fuzz targets: seeds.py DIR makes DIR/safetensors, DIR/npy and DIR/onnx."""
+"""Writes the seed corpora of the fuzz targets: seeds.py DIR makes DIR/safetensors, DIR/npy, DIR/onnx and DIR/tflite."""
 import base64
 import io
 import json
@@ -84,6 +84,39 @@ def onnx_inner():
     return pb.model(pb.graph(nodes, tensors, [pb.port("x", [1, 4])], [pb.port("y", [1, 4])]), 17, fn)
 
 
+def tflite():
+    sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "e2e" / "numbers"))
+    import numpy as np
+    from tflite_file import Model, ints
+    ones = lambda *shape: np.ones(shape, "f4")
+    window = {0: ("b", 0), 1: ("i", 1), 2: ("i", 1)}
+    m = Model()
+    x = m.op("CONV_2D", [m.input(ones(1, 4, 4, 2)), m.const(ones(3, 3, 3, 2)), m.const(ones(3))], ones(1, 4, 4, 3), (1, {**window, 3: ("b", 1)}))
+    y = m.op("MAX_POOL_2D", [x], ones(1, 2, 2, 3), (5, {0: ("b", 1), 1: ("i", 2), 2: ("i", 2), 3: ("i", 2), 4: ("i", 2)}))
+    m.output(m.op("FULLY_CONNECTED", [y, m.const(ones(5, 12))], ones(1, 5), (8, {})))
+    yield "tflite/conv", m.bytes()
+    m = Model()
+    x = m.input(ones(2, 3, 4, 2))
+    shape = m.op("SHAPE", [x], ints(2, 3, 4, 2), (55, {}))
+    part = m.op("STRIDED_SLICE", [shape, m.const([0], "i4"), m.const([1], "i4"), m.const([1], "i4")], np.int32(2), (32, {4: ("i", 1)}))
+    to = m.op("PACK", [part, m.const(-1, "i4")], ints(2, -1), (59, {0: ("i", 2)}))
+    m.output(m.op("RESHAPE", [x, to], ones(2, 24), (17, {})))
+    a, b = m.op("SPLIT", [m.const(3, "i4"), x], [ones(2, 3, 4, 1)] * 2, (35, {0: ("i", 2)}))
+    c = m.op("CONCATENATION", [a, b, a], ones(2, 3, 4, 3), (10, {0: ("i", 3)}))
+    m.output(m.op("MEAN", [c, m.const([1, 2], "i4")], ones(2, 3), (27, {})))
+    m.output(m.op("PAD", [c, m.const([[0, 0], [1, 1], [0, 2], [0, 0]], "i4")], ones(2, 5, 6, 3), (22, {})))
+    m.output(m.op("RESIZE_BILINEAR", [c, m.const([5, 4], "i4")], ones(2, 5, 4, 3), (15, {})))
+    m.output(m.op("TRANSPOSE_CONV", [m.const([2, 6, 8, 1], "i4"), m.const(ones(1, 2, 2, 3)), c], ones(2, 6, 8, 1), (49, {0: ("b", 0), 1: ("i", 2), 2: ("i", 2)})))
+    m.output(m.op("TRANSPOSE", [x, m.const([0, 2, 1, 3], "i4")], ones(2, 4, 3, 2)))
+    yield "tflite/moves", m.bytes()
+    m = Model()
+    q = dict(scale=[0.5], zero=[3])
+    x = m.input(np.zeros((1, 4, 4, 2), "i1"), **q)
+    w = m.const(np.ones((1, 3, 3, 2)), "i1", scale=[0.25, 0.5], zero=[0, 0], axis=3)
+    m.output(m.op("DEPTHWISE_CONV_2D", [x, w, m.const([1, 2], "i4")], np.zeros((1, 4, 4, 2), "i1"), (2, {**window, 3: ("i", 1)}), **q))
+    yield "tflite/int8", m.bytes()
+
+
 def seeds():
     yield "onnx/plain", pb.model(pb.graph(**pb.parts()))
     yield "onnx/shapes", onnx_shapes()
@@ -105,6 +138,7 @@ def seeds():
     yield "npy/p2.pgm", b"P2 2 2 9\n# comment\n1 2 3 9\n"
     yield "npy/p6.ppm", b"P6 2 1 255\n" + bytes(range(6))
     yield "npy/p5.pgm", b"P5 2 1 65535\n" + bytes(range(4))
+    yield from tflite()
 
 
 def main():

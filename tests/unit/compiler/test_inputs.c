@@ -273,7 +273,8 @@ static void test_input(void)
     in = spec(2, 1, 1, 0);
     listen();
     CU_ASSERT(!picture("P2 1 1 1 1", 10, &in, x));
-    CU_ASSERT(heard("a picture fills f32[1,1,h,w] or f32[1,3,h,w], the input 'image' is f32[1,2,1,1]"));
+    CU_ASSERT(heard("a picture fills f32[1,1,h,w], f32[1,3,h,w] or, channels last, f32[1,h,w,3]; the input "
+                    "'image' is f32[1,2,1,1]"));
 }
 
 static void test_sha256(void)
