@@ -364,18 +364,26 @@ static void put_inputs(Writer *w)
     w->cur = g->input.n ? g->input.v[0] : -1;
 }
 
-static void put_outputs(Writer *w)
+/* Outputs keep their names: what has none gets another one than theirs. */
+static const char **output_names(Writer *w)
+{
+    const Graph *g = w->g;
+    const char **name = NEW(w->arena, const char *, g->output.n + 1);
+    for (int i = 0; i < g->output.n; i++)
+        name[i] = fresh(w, identifier(w->arena, g->value.v[g->output.v[i]].name));
+    return name;
+}
+
+static void put_outputs(Writer *w, const char *const *name)
 {
     const Graph *g = w->g;
     bool last = g->output.n == 1 && g->node.n && flows_on(g, g->node.n - 1);
     buf_puts(w->b, last ? "output: " : "output:\n");
     for (int i = 0; i < g->output.n; i++) {
-        const Value *v = &g->value.v[g->output.v[i]];
-        const char *name = fresh(w, identifier(w->arena, v->name));
         if (last)
-            buf_printf(w->b, "%s\n", name);
+            buf_printf(w->b, "%s\n", name[i]);
         else
-            buf_printf(w->b, "  %s: %s\n", name, value_name(w, g->output.v[i]));
+            buf_printf(w->b, "  %s: %s\n", name[i], value_name(w, g->output.v[i]));
     }
 }
 
@@ -390,6 +398,7 @@ void spec_write(Arena *A, Buf *b, const Spec *s, const char *from, const char *w
     buf_printf(b, "# %s\nname: %s\n", from, s->name);
     put_inputs(&w);
     dict_put(&w.taken, "x", 1);
+    const char **output = output_names(&w);
     if (weights) {
         buf_puts(b, "weights: ");
         put_text(b, weights);
@@ -399,7 +408,7 @@ void spec_write(Arena *A, Buf *b, const Spec *s, const char *from, const char *w
     for (int i = 0; i < g->node.n; i++)
         if (g->node.v[i].op != OP_NONE)
             put_step(&w, i);
-    put_outputs(&w);
+    put_outputs(&w, output);
 }
 
 bool spec_has_tensors(const Graph *g)
