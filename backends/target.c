@@ -123,13 +123,22 @@ typedef struct Isa { const char *name, *extends, *prelude, *gcc; const IsaRow *r
     INSTR(op, type, "", #op "_" #type "(%a, %b)", meaning)                                                             \
     HELPER(op##_##type, "static inline " #type " " #op "_" #type "(" #type " a, " #type " b) "                         \
                         "{ return (" #type ")((" #u ")a " sign " (" #u ")b); }\n")
+#define CHOICE(op, sign, type, meaning)                                                                                \
+    INSTR(op, type, "", #op "_" #type "(%a, %b, %c, %d)", meaning)                                                     \
+    HELPER(op##_##type, "static inline " #type " " #op "_" #type "(" #type " a, " #type " b, " #type " c, " #type      \
+                        " d)\n{\n    " #type " m = (" #type ")(a " sign " b);\n    return (c & m) | (d & ~m);\n}\n")
 #define INTEGERS(type, u)                                                                                              \
     UNSIGNED(add, "+", type, u, "a + b, wrapping")                                                                     \
     UNSIGNED(sub, "-", type, u, "a - b, wrapping")                                                                     \
+    UNSIGNED(mul, "*", type, u, "a * b, wrapping")                                                                     \
     UNSIGNED(and, "&", type, u, "a & b")                                                                               \
     UNSIGNED(or, "|", type, u, "a | b")                                                                                \
     UNSIGNED(shl, "<<", type, u, "a << b")                                                                             \
     UNSIGNED(shr, ">>", type, u, "a >> b, zeros come in")                                                              \
+    CHOICE(select_gt, ">", type, "a > b ? c : d")                                                                      \
+    CHOICE(select_ge, ">=", type, "a >= b ? c : d")                                                                    \
+    INSTR(max, type, "", "select_gt_" #type "(%a, %b, %a, %b)", "a > b ? a : b")                                       \
+    INSTR(min, type, "", "select_gt_" #type "(%b, %a, %a, %b)", "a < b ? a : b")                                       \
     INSTR(bitcast, type, "", "(" #type ")%a", "the same bits")
 
 #define EXTENDS(isa)

@@ -45,6 +45,24 @@ DIRECT(mul, "Mul")
 DIRECT(div, "Div")
 DIRECT(maximum, "Max")
 DIRECT(minimum, "Min")
+DIRECT(log, "Log")
+DIRECT(erf, "Erf")
+DIRECT(softplus, "Softplus")
+DIRECT(floor, "Floor")
+DIRECT(ceil, "Ceil")
+DIRECT(round, "Round")
+DIRECT(sin, "Sin")
+DIRECT(cos, "Cos")
+DIRECT(tan, "Tan")
+DIRECT(asin, "Asin")
+DIRECT(acos, "Acos")
+DIRECT(atan, "Atan")
+DIRECT(sinh, "Sinh")
+DIRECT(cosh, "Cosh")
+DIRECT(asinh, "Asinh")
+DIRECT(acosh, "Acosh")
+DIRECT(atanh, "Atanh")
+DIRECT(pow, "Pow")
 
 /* pads as Pad takes them: n / 2 numbers in front, n / 2 behind. */
 static const char *padded(Onnx *x, const char *in, const int64_t *pads, int n, double value)
@@ -219,6 +237,66 @@ static void export_clamp(Onnx *x, const Node *n)
 static void export_leaky_relu(Onnx *x, const Node *n)
 {
     onnx_float(x, direct(x, n, "LeakyRelu"), "alpha", n->attr.alpha);
+}
+
+static void export_elu(Onnx *x, const Node *n)
+{
+    onnx_float(x, direct(x, n, "Elu"), "alpha", n->attr.alpha);
+}
+
+/* Mish is younger than this opset. */
+static void export_mish(Onnx *x, const Node *n)
+{
+    RESULT(x, n, "Mul", operand(x, n, 0), MAKE(x, "Tanh", MAKE(x, "Softplus", operand(x, n, 0))));
+}
+
+static void export_trunc(Onnx *x, const Node *n)
+{
+    const char *in = operand(x, n, 0);
+    RESULT(x, n, "Mul", MAKE(x, "Sign", in), MAKE(x, "Floor", MAKE(x, "Abs", in)));
+}
+
+/* Numbers are BOOL between Cast and Cast. */
+static const char *as_bool(Onnx *x, const char *in)
+{
+    OnnxNode *o = onnx_node(x, "Cast", NULL, NAMES(in));
+    onnx_int(x, o, "to", ONNX__TENSOR_PROTO__DATA_TYPE__BOOL);
+    return o->output[0];
+}
+
+static void from_bool(Onnx *x, const Node *n, const char *in)
+{
+    onnx_int(x, RESULT(x, n, "Cast", in), "to", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT);
+}
+
+#define COMPARISON(op, type)                                                                                           \
+    static void export_##op(Onnx *x, const Node *n)                                                                    \
+    {                                                                                                                  \
+        from_bool(x, n, MAKE(x, type, operand(x, n, 0), operand(x, n, 1)));                                            \
+    }
+COMPARISON(greater, "Greater")
+COMPARISON(greater_equal, "GreaterOrEqual")
+COMPARISON(less, "Less")
+COMPARISON(less_equal, "LessOrEqual")
+COMPARISON(equal, "Equal")
+
+#define LOGIC(op, type)                                                                                                \
+    static void export_##op(Onnx *x, const Node *n)                                                                    \
+    {                                                                                                                  \
+        from_bool(x, n, MAKE(x, type, as_bool(x, operand(x, n, 0)), as_bool(x, operand(x, n, 1))));                    \
+    }
+LOGIC(and, "And")
+LOGIC(or, "Or")
+LOGIC(xor, "Xor")
+
+static void export_not(Onnx *x, const Node *n)
+{
+    from_bool(x, n, MAKE(x, "Not", as_bool(x, operand(x, n, 0))));
+}
+
+static void export_where(Onnx *x, const Node *n)
+{
+    RESULT(x, n, "Where", as_bool(x, operand(x, n, 0)), operand(x, n, 1), operand(x, n, 2));
 }
 
 static void export_hard_sigmoid(Onnx *x, const Node *n)

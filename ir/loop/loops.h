@@ -206,6 +206,7 @@ const Expr *x_fma(KB *, bool has_fma, const Expr *a, const Expr *b, const Expr *
 /* erf, no further from it than 4e-7, NaN of NaN; under --strict there is X_erf. x is read once. */
 const Expr *x_fast_erf(KB *, bool has_fma, const Expr *x);
 const Expr *x_select_gt(KB *, const Expr *a, const Expr *b, const Expr *c, const Expr *d);
+const Expr *x_select_ge(KB *, const Expr *a, const Expr *b, const Expr *c, const Expr *d);
 const Expr *x_lane(KB *, const Expr *, int lane);
 const Expr *x_index(KB *, const Ix *);
 /* How a scalar constant or load meets a vector: b made as wide as a. */

@@ -217,7 +217,13 @@ def polynomial():
 UNARY = {
     'relu': F.relu, 'relu6': F.relu6, 'sigmoid': torch.sigmoid, 'tanh': torch.tanh, 'hard_sigmoid': F.hardsigmoid,
     'hard_swish': F.hardswish, 'silu': F.silu, 'exp': torch.exp, 'abs': torch.abs, 'sign': torch.sign,
-    'neg': torch.neg, 'square': torch.square}
+    'neg': torch.neg, 'square': torch.square, 'erf': torch.erf, 'floor': torch.floor, 'ceil': torch.ceil,
+    'round': torch.round, 'trunc': torch.trunc, 'sin': torch.sin, 'cos': torch.cos, 'tan': torch.tan,
+    'asin': torch.asin, 'acos': torch.acos, 'atan': torch.atan, 'sinh': torch.sinh, 'cosh': torch.cosh,
+    'asinh': torch.asinh, 'acosh': torch.acosh, 'atanh': torch.atanh, 'log': torch.log, 'mish': F.mish,
+    'softplus': lambda x: F.softplus(x, threshold=800), 'not': lambda x: (x == 0).double()}
+COMPARED = {'greater': torch.gt, 'greater_equal': torch.ge, 'less': torch.lt, 'less_equal': torch.le,
+            'equal': torch.eq, 'and': torch.logical_and, 'or': torch.logical_or, 'xor': torch.logical_xor}
 BINARY = {'add': torch.add, 'sub': torch.sub, 'mul': torch.mul, 'div': torch.div, 'maximum': torch.maximum,
           'minimum': torch.minimum}
 
@@ -238,6 +244,34 @@ def binary(op, fn):
             y = y.sign() * (y.abs() + 0.1) + (y == 0)
         return Case(op, [x, y], [], {}, [fn(x, y)])
     return make
+
+
+def compared(op, fn):
+    """On few numbers, of which many are equal and some not numbers."""
+    def make():
+        x, y = (torch.round(rnd(*dims)) * pick(1, 1, math.nan) for dims in broadcast_pair(shape()))
+        return Case(op, [x, y], [], {}, [fn(x, y).double()])
+    return make
+
+
+def pow_():
+    a, b = broadcast_pair(shape())
+    x, y = rnd(*a), rnd(*b)
+    if random.random() < 0.5:  # also of numbers below zero
+        y = torch.round(y)
+    return Case('pow', [x, y], [], {}, [torch.pow(x, y)])
+
+
+def where():
+    dims = shape()
+    c, x, y = ([pick(n, n, 1) for n in dims][pick(0, 0, random.randint(0, len(dims))):] for _ in range(3))
+    c, x, y = torch.round(rnd(*c)), rnd(*x), rnd(*y)
+    return Case('where', [c, x, y], [], {}, [torch.where(c != 0, x, y)])
+
+
+def elu():
+    x, a = rnd(*shape()), pick(None, 0.3, -1.5)
+    return Case('elu', [x], [], dict(alpha=a), [F.elu(x, 1.0 if a is None else a)])
 
 
 def clamp():
@@ -468,9 +502,11 @@ MAKERS = {
     'scale_bias': per_channel('scale_bias', 2, lambda x, w, b: x * w + b), 'sqrt': unary('sqrt', torch.sqrt, True),
     'polynomial': polynomial, 'clamp': clamp, 'map': map_, 'leaky_relu': leaky_relu, 'gelu': gelu, 'max_pool': max_pool, 'avg_pool': avg_pool,
     'concat': concat, 'split': split, 'slice': slice_, 'channel_shuffle': channel_shuffle, 'reshape': reshape,
-    'flatten': flatten, 'transpose': transpose, 'upsample': upsample, 'pad': pad, 'epilogue': epilogue}
+    'flatten': flatten, 'transpose': transpose, 'upsample': upsample, 'pad': pad, 'epilogue': epilogue,
+    'pow': pow_, 'where': where, 'elu': elu}
 MAKERS.update({op: unary(op, fn) for op, fn in UNARY.items()})
 MAKERS.update({op: binary(op, fn) for op, fn in BINARY.items()})
+MAKERS.update({op: compared(op, fn) for op, fn in COMPARED.items()})
 MAKERS.update({op: reduction(op, fn) for op, fn in REDUCE.items()})
 MANY = {'conv2d': 4, 'conv_transpose2d': 3, 'max_pool': 4, 'avg_pool': 4, 'slice': 2, 'epilogue': 4, 'matmul': 2, 'linear': 3}
 

@@ -18,6 +18,7 @@ static inline const Expr *apply(XOp op, VT t, const Expr *const *x, int i)
     case X_shr: return x_bin(&B, op, x[0], x_bin(&B, X_and, x[1], x_const(&B, vt(DT_I32, 1), 31)));
     case X_fma: return x_fma(&B, true, x[0], x[1], x[2]);
     case X_select_gt: return x_select_gt(&B, x[0], x[1], x[2], x[3]);
+    case X_select_ge: return x_select_ge(&B, x[0], x[1], x[2], x[3]);
     case X_lane: return x_lane(&B, x[0], i % t.lanes);
     case X_splat: return x_splat(&B, x_lane(&B, x[0], 0), t.lanes);
     default: return xop_info[op].arity == 1 ? x_un(&B, op, x[0]) : x_bin(&B, op, x[0], x[1]);
