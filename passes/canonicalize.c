@@ -8,6 +8,7 @@
      identity reshapes, slices, transposes, concats, shuffles, pads and upsamples   =>   nothing
 
    Needs nothing, keeps everything, gives F_CANON: no split, no flatten, no movement that moves nothing. */
+#include "../ir/ops/resample.h"
 #include "edit.h"
 
 static int add(Graph *g, Op op, const Attrs *a, const ValueId *in, int nin, const Node *like)
@@ -52,6 +53,18 @@ static bool split_to_slices(Graph *g, int node)
     return true;
 }
 
+/* Does every element stay where it is? */
+static bool resize_same(const Node *n, const Type *in)
+{
+    for (int d = 0; d < 2; d++)
+        for (int64_t o = 0; o < in->dim[2 + d]; o++) {
+            Source s = resize_source(&n->attr, d, in->dim[2 + d], o);
+            if (s.i0 != o || s.part != 0)
+                return false;
+        }
+    return true;
+}
+
 /* A movement whose result has its operand's shape and element order. */
 static bool identity(const Graph *g, const Node *n)
 {
@@ -60,6 +73,7 @@ static bool identity(const Graph *g, const Node *n)
         return false;
     switch (n->op) {
     case OP_reshape: case OP_flatten: case OP_slice: case OP_concat: case OP_pad: case OP_upsample: return true;
+    case OP_resize: return resize_same(n, in);
     case OP_channel_shuffle: return n->attr.groups == 1 || n->attr.groups == in->dim[1];
     case OP_transpose:
         for (int i = 0; i < n->attr.perm.n; i++)
@@ -113,7 +127,8 @@ static bool pad_into_conv(Graph *g, int node)
     if (n->op != OP_conv2d)
         return false;
     int def = value_def(g, n->in[0]);
-    if (def < 0 || g->node.v[def].op != OP_pad || g->node.v[def].attr.value != 0 || value_uses(g, n->in[0]) != 1)
+    if (def < 0 || g->node.v[def].op != OP_pad || g->node.v[def].attr.value != 0 || g->node.v[def].attr.border ||
+        value_uses(g, n->in[0]) != 1)
         return false;
     const Ints *p = &g->node.v[def].attr.pads; /* N C H W leading, then trailing */
     if (p->n != 8 || p->v[0] || p->v[1] || p->v[4] || p->v[5])

@@ -1,5 +1,6 @@
 /* Every operator of ir/graph/op.def in the operators of ONNX. An operator that is one ONNX operator without
    attributes is a row DIRECT. An operator that has no row and no function here does not compile. */
+#include "../../ir/ops/resample.h"
 #include "build.h"
 
 #include <math.h>
@@ -417,6 +418,25 @@ static void export_sum(Onnx *x, const Node *n)
     onnx_int(x, RESULT(x, n, "ReduceSum", operand(x, n, 0), onnx_ints(x, axes->v, axes->n)), "keepdims", n->attr.keep);
 }
 
+static void arg(Onnx *x, const Node *n, const char *type)
+{
+    OnnxNode *o = onnx_node(x, type, NULL, NAMES(operand(x, n, 0)));
+    onnx_int(x, o, "axis", n->attr.axis);
+    onnx_int(x, o, "keepdims", n->attr.keep);
+    onnx_int(x, o, "select_last_index", n->attr.last);
+    onnx_int(x, RESULT(x, n, "Cast", o->output[0]), "to", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT);
+}
+
+static void export_argmax(Onnx *x, const Node *n)
+{
+    arg(x, n, "ArgMax");
+}
+
+static void export_argmin(Onnx *x, const Node *n)
+{
+    arg(x, n, "ArgMin");
+}
+
 /* ---- movement ---- */
 
 static void export_concat(Onnx *x, const Node *n)
@@ -492,9 +512,40 @@ static void export_upsample(Onnx *x, const Node *n)
         onnx_text(x, o, "nearest_mode", "floor");
 }
 
+/* Both scales, or the size that the result has. */
+static void export_resize(Onnx *x, const Node *n)
+{
+    static const char *const coords[] = {"half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel"};
+    static const char *const rounding[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
+    const Attrs *a = &n->attr;
+    const Type *out = type_of(x, n->out[0].value);
+    double scale[] = {1, 1, a->scale_h, a->scale_w};
+    OnnxNode *o = a->scale_h > 0 && a->scale_w > 0
+                      ? RESULT(x, n, "Resize", operand(x, n, 0), "", onnx_floats(x, scale, 4))
+                      : RESULT(x, n, "Resize", operand(x, n, 0), "", "", onnx_ints(x, out->dim, 4));
+    onnx_text(x, o, "mode", a->mode ? "linear" : "nearest");
+    onnx_text(x, o, "coordinate_transformation_mode", coords[a->coords]);
+    if (!a->mode)
+        onnx_text(x, o, "nearest_mode", rounding[a->rounding]);
+}
+
+static void export_gather(Onnx *x, const Node *n)
+{
+    const Tensor *t = x->g->value.v[n->in[1]].tensor;
+    int64_t count = type_elems(&t->type), *at = NEW(x->arena, int64_t, count);
+    for (int64_t i = 0; i < count; i++)
+        at[i] = gather_index(tensor_at(t, i), type_of(x, n->in[0])->dim[n->attr.axis]);
+    onnx_int(x, RESULT(x, n, "Gather", operand(x, n, 0), onnx_ints(x, at, (int)count)), "axis", n->attr.axis);
+}
+
 static void export_pad(Onnx *x, const Node *n)
 {
-    RESULT(x, n, "Pad", operand(x, n, 0), onnx_ints(x, n->attr.pads.v, n->attr.pads.n), onnx_scalar(x, n->attr.value));
+    static const char *const mode[] = {"constant", "reflect", "edge"};
+    const char *in = operand(x, n, 0), *pads = onnx_ints(x, n->attr.pads.v, n->attr.pads.n);
+    if (n->attr.border)
+        onnx_text(x, RESULT(x, n, "Pad", in, pads), "mode", mode[n->attr.border]);
+    else
+        RESULT(x, n, "Pad", in, pads, onnx_scalar(x, n->attr.value));
 }
 
 /* ---- the table ---- */

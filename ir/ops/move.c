@@ -1,5 +1,6 @@
 /* Operators that move, repeat or interpolate elements. */
 #include "ops.h"
+#include "resample.h"
 
 #include <math.h>
 #include <string.h>
@@ -178,17 +179,46 @@ void ref_flatten(const OpCall *c, const double *const *in, double *const *out) {
 
 /* ---- pad ---- */
 
+/* A mirror shows no more than there is. */
+static const char *wide_border(const OpCall *c)
+{
+    const Type *x = &c->in[0];
+    for (int i = 0; i < 2 * x->rank && c->attr->border == 1; i++)
+        if (c->attr->pads.v[i] >= x->dim[i % x->rank])
+            FAIL(c, "border reflect of %lld elements, %s has %lld in dimension %d",
+                 (long long)c->attr->pads.v[i], type_text(c->arena, x), (long long)x->dim[i % x->rank], i % x->rank);
+    return NULL;
+}
+
 const char *infer_pad(const OpCall *c, Type *out, int *nout)
 {
+    const char *err = c->attr->border ? wide_border(c) : NULL;
     *out = c->in[0];
     for (int d = 0; d < out->rank; d++)
         out->dim[d] += c->attr->pads.v[d] + c->attr->pads.v[out->rank + d];
     *nout = 1;
-    return NULL;
+    return err;
+}
+
+static void ref_border(const OpCall *c, const double *x, double *y)
+{
+    Walk w = walk_over(&c->out[0]);
+    int64_t stride[MAX_RANK];
+    row_strides(&c->in[0], stride);
+    for (int64_t i = 0, n = type_elems(&c->out[0]); i < n; i++, walk_next(&w)) {
+        int64_t from = 0;
+        for (int d = 0; d < w.rank; d++)
+            from += pad_index(c->attr, &c->in[0], d, w.at[d]) * stride[d];
+        y[i] = x[from];
+    }
 }
 
 void ref_pad(const OpCall *c, const double *const *in, double *const *out)
 {
+    if (c->attr->border) {
+        ref_border(c, in[0], out[0]);
+        return;
+    }
     for (int64_t i = 0, n = type_elems(&c->out[0]); i < n; i++)
         out[0][i] = c->attr->value;
     Walk w = walk_over(&c->in[0]);

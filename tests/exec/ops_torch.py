@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 try:
+    import numpy as np
     import torch
     import torch.nn.functional as F
 except ImportError:
@@ -351,6 +352,20 @@ def reduction(op, fn):
     return make
 
 
+def arg(op):
+    def make():
+        x = torch.round(rnd(*shape()) * pick(1, 100))   # also of equal numbers
+        axis, keep, last = pick(None, random.randint(-x.dim(), x.dim() - 1)), pick(None, True), pick(None, True)
+        at = 1 if axis is None else axis
+        if at >= x.dim():
+            return None
+        z = (x if op == 'argmax' else -x).numpy()
+        y = z.shape[at] - 1 - np.flip(z, at).argmax(at, keepdims=True) if last else z.argmax(at, keepdims=True)
+        y = torch.from_numpy(y if keep else y.squeeze(at)).double()
+        return Case(op, [x], [], dict(axis=axis, keep=keep, last=last), [y])
+    return make
+
+
 def concat():
     dims = shape()
     axis = pick(None, random.randint(-len(dims), len(dims) - 1))
@@ -436,7 +451,57 @@ def upsample():
     return Case('upsample', [x], [], dict(scale=spelt(s), mode=mode, align_corners=corners), [y])
 
 
+def resize():
+    """Nearest as PyTorch's two, bilinear as its two; and by a scale that is not the sizes' ratio."""
+    x, size_ = image(), [pick(1, 2, 3, 5, 8, 13), pick(1, 2, 3, 7, 9)]
+    mode, attrs = pick('nearest', 'nearest-exact', 'bilinear', 'bilinear'), dict(size=spelt(size_))
+    if mode == 'bilinear':
+        attrs.update(mode=mode, coords=pick(None, 'half_pixel', 'align_corners'))
+        scale = [random.uniform(0.4, 3) for _ in size_]
+        if attrs['coords'] != 'align_corners' and random.random() < 0.5:
+            attrs['size'] = [math.floor(n * s) for n, s in zip(x.shape[2:], scale)]
+            if any(math.floor(n * s) in (0, n) for n, s in zip(x.shape[2:], scale)):  # which PyTorch copies
+                return None
+            attrs.update(scale_h=scale[0], scale_w=scale[1])
+            y = F.interpolate(x, scale_factor=scale, mode=mode, align_corners=False)
+        else:
+            y = F.interpolate(x, size=size_, mode=mode, align_corners=attrs['coords'] == 'align_corners')
+    elif mode == 'nearest':
+        attrs.update(coords='asymmetric', rounding='floor')
+        y = F.interpolate(x, size=size_, mode=mode)
+    else:
+        attrs.update(rounding='round_prefer_ceil')
+        y = F.interpolate(x, size=size_, mode=mode)
+    return Case('resize', [x], [], attrs, [y])
+
+
+def gather():
+    x = rnd(*shape())
+    axis = pick(None, random.randint(-x.dim(), x.dim() - 1))
+    at = 1 if axis is None else axis
+    if at >= x.dim():
+        return None
+    index = torch.randint(-2, x.shape[at] + 2, [random.randint(1, 9)])
+    y = x.index_select(at, index.clamp(0, x.shape[at] - 1))
+    return Case('gather', [x], [index.double()], dict(axis=axis), [y])
+
+
+def border():
+    x, mode = rnd(*shape(3, 4)), pick('reflect', 'edge')
+    most = [n - 1 if mode == 'reflect' else 3 for n in x.shape]
+    lead, trail = ([random.randint(0, min(3, m)) for m in most] for _ in range(2))
+    y = x
+    for d in range(x.dim()):    # one dimension at a time, as the last of three
+        z = y.transpose(d, -1)
+        shape_ = z.shape
+        z = F.pad(z.reshape(1, -1, shape_[-1]), (lead[d], trail[d]), mode='replicate' if mode == 'edge' else mode)
+        y = z.reshape(*shape_[:-1], z.shape[-1]).transpose(d, -1)
+    return Case('pad', [x], [], dict(pads=lead + trail, border=mode), [y.contiguous()])
+
+
 def pad():
+    if random.random() < 0.5:
+        return border()
     x, value = rnd(*shape()), pick(None, -2.5, 1e30)
     lead, trail = ([random.randint(0, 3) for _ in range(x.dim())] for _ in range(2))
     order = [n for pair in reversed(list(zip(lead, trail))) for n in pair]
@@ -503,12 +568,13 @@ MAKERS = {
     'polynomial': polynomial, 'clamp': clamp, 'map': map_, 'leaky_relu': leaky_relu, 'gelu': gelu, 'max_pool': max_pool, 'avg_pool': avg_pool,
     'concat': concat, 'split': split, 'slice': slice_, 'channel_shuffle': channel_shuffle, 'reshape': reshape,
     'flatten': flatten, 'transpose': transpose, 'upsample': upsample, 'pad': pad, 'epilogue': epilogue,
-    'pow': pow_, 'where': where, 'elu': elu}
+    'pow': pow_, 'where': where, 'elu': elu, 'resize': resize, 'gather': gather,
+    'argmax': arg('argmax'), 'argmin': arg('argmin')}
 MAKERS.update({op: unary(op, fn) for op, fn in UNARY.items()})
 MAKERS.update({op: binary(op, fn) for op, fn in BINARY.items()})
 MAKERS.update({op: compared(op, fn) for op, fn in COMPARED.items()})
 MAKERS.update({op: reduction(op, fn) for op, fn in REDUCE.items()})
-MANY = {'conv2d': 4, 'conv_transpose2d': 3, 'max_pool': 4, 'avg_pool': 4, 'slice': 2, 'epilogue': 4, 'matmul': 2, 'linear': 3}
+MANY = {'resize': 3, 'pad': 2, 'conv2d': 4, 'conv_transpose2d': 3, 'max_pool': 4, 'avg_pool': 4, 'slice': 2, 'epilogue': 4, 'matmul': 2, 'linear': 3}
 
 
 def table_ops():

@@ -437,8 +437,24 @@ static ValueId layer_norm(Gen *s, ValueId x, int64_t axis)
     return node(s, OP_layer_norm, &a, in, (int)pick(s, 1, 3));
 }
 
+/* Of the input, rounded so that many are equal, in an axis of several vectors among others. */
+static ValueId arg(Gen *s, ValueId x)
+{
+    Op op = chance(s, 50) ? OP_argmax : OP_argmin;
+    Attrs a = defaults(op);
+    x = one(s, OP_round, x);
+    if (x < 0 || !type_of(s, x)->rank)
+        return -1;
+    a.axis = pick(s, 0, type_of(s, x)->rank - 1);
+    a.keep = chance(s, 50);
+    a.last = chance(s, 50);
+    return node(s, op, &a, &x, 1);
+}
+
 static ValueId norm(Gen *s)
 {
+    if (chance(s, 15))
+        return arg(s, s->g->input.v[s->g->input.n - 1]);
     static const Op ops[] = {OP_softmax, OP_softmin, OP_l2_normalize, OP_layer_norm};
     ValueId x = any(s);
     const Type *t = type_of(s, x);
@@ -460,7 +476,7 @@ static ValueId norm(Gen *s)
 static ValueId movement(Gen *s)
 {
     static const Op ops[] = {OP_concat, OP_split, OP_slice, OP_channel_shuffle, OP_reshape, OP_flatten, OP_transpose,
-                             OP_upsample, OP_pad};
+                             OP_upsample, OP_pad, OP_resize, OP_gather};
     ValueId x = any(s), in[3] = {x, x, x};
     const Type *t = type_of(s, x);
     int nin = 1, rank = t->rank;
@@ -529,7 +545,23 @@ static ValueId movement(Gen *s)
         for (int i = 0; i < 2 * rank; i++)
             a.pads.v[i] = chance(s, 30) ? pick(s, 1, 2) : 0;
         a.value = chance(s, 50) ? 0 : 0.5;
+        a.border = chance(s, 50) ? pick(s, 1, 2) : 0;
         break;
+    case OP_resize:
+        if (rank != 4)
+            return -1;
+        a.size = (Ints){2, {pick(s, 1, 17), pick(s, 1, 17)}};
+        a.mode = pick(s, 0, 1);
+        a.coords = pick(s, 0, 3);
+        a.rounding = pick(s, 0, 3);
+        a.scale_w = chance(s, 30) ? (double)a.size.v[1] / (double)t->dim[3] * 1.03 : 0;
+        break;
+    case OP_gather: {
+        int64_t count = pick(s, 1, 20);
+        a.axis = d;
+        in[nin++] = constant_in(s, shape(1, &count), 0, (double)size);
+        break;
+    }
     default: break;
     }
     ValueId v = node(s, op, &a, in, nin);
