@@ -249,8 +249,12 @@ def binary(op, fn):
 
 def compared(op, fn):
     """On few numbers, of which many are equal and some not numbers."""
+    def side(dims):
+        x = torch.round(rnd(*dims))
+        return torch.where(torch.rand(x.shape) < 0.1, torch.full((), math.nan), x)
+
     def make():
-        x, y = (torch.round(rnd(*dims)) * pick(1, 1, math.nan) for dims in broadcast_pair(shape()))
+        x, y = map(side, broadcast_pair(shape()))
         return Case(op, [x, y], [], {}, [fn(x, y).double()])
     return make
 
