@@ -66,6 +66,14 @@ static inline void partial_kernel(VT t, int n, int in, int out)
     *at += 2 * t.lanes; /* what is stored too far stays visible */
 }
 
+/* The larger functions are the same text for any number of lanes, and take compilers long. */
+static inline bool worth_trying(const Target *t, XOp op, int lanes)
+{
+    bool large = op >= X_expm1 && xop_info[op].cls == XC_math;
+    bool vectors_only = xop_info[op].cls == XC_fold || op == X_splat;
+    return large ? lanes == t->lanes : (op != X_fma || t->fma) && (lanes > 1 || !vectors_only);
+}
+
 /* Two inputs and two outputs: floats and integers. Sizes are those of all the kernels together. */
 static inline void build_operations(const Target *t)
 {
@@ -77,7 +85,7 @@ static inline void build_operations(const Target *t)
         for (int lanes = 1; lanes <= t->lanes; lanes *= lanes == 1 ? 4 : 2) {
             VT type = vt(e ? DT_I32 : DT_F32, lanes);
             for (int op = X_splat; op < NXOPS; op++)
-                if ((op != X_fma || t->fma) && (lanes > 1 || (xop_info[op].cls != XC_fold && op != X_splat)))
+                if (worth_trying(t, op, lanes))
                     operation_kernel(op, type, in[e], out);
             for (int n = 1; n < lanes; n++)
                 partial_kernel(type, n, in[e], out[e]);
