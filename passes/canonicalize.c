@@ -3,6 +3,7 @@
      %1, %2 = split %0 {sizes=[8,8]}        =>   %1 = slice %0 {axes=[1], start=[0], end=[8]} ; %2 = slice ...
      %1 = flatten %0                        =>   %1 = reshape %0 {shape=[1,400]}
      %1 = mul %0, %0                        =>   %1 = square %0
+     %1 = gather %0, @i  with i = 3, 5, 7   =>   %1 = slice %0 {axes=[1], start=[3], end=[8], step=[2]}
      %1 = pad %0 {pads=..} ; conv2d %1      =>   conv2d %0 {pad=..}
      concat of more operands than a kernel has parameters   =>   concat of concats
      identity reshapes, slices, transposes, concats, shuffles, pads and upsamples   =>   nothing
@@ -175,6 +176,33 @@ static bool product_to_square(Graph *g, int node)
     return true;
 }
 
+/* Indices that rise by one step. */
+static bool gather_to_slice(Graph *g, int node)
+{
+    Node *n = &g->node.v[node];
+    if (n->op != OP_gather || !g->value.v[n->in[1]].tensor->data)
+        return false;
+    const Tensor *t = g->value.v[n->in[1]].tensor;
+    int64_t count = type_elems(&t->type), size = g->value.v[n->in[0]].type.dim[n->attr.axis];
+    int64_t first = gather_index(tensor_at(t, 0), size);
+    int64_t step = count > 1 ? gather_index(tensor_at(t, 1), size) - first : 1;
+    for (int64_t i = 1; i < count; i++)
+        if (gather_index(tensor_at(t, i), size) != first + i * step)
+            return false;
+    if (step < 1)
+        return false;
+    Attrs a;
+    attrs_default(OP_slice, &a);
+    a.axes = (Ints){1, {n->attr.axis}};
+    a.start = (Ints){1, {first}};
+    a.end = (Ints){1, {first + (count - 1) * step + 1}};
+    a.step = (Ints){1, {step}};
+    n->op = OP_slice;
+    node_set_operands(g, node, n->in, 1);
+    n->attr = a;
+    return true;
+}
+
 bool pass_canonicalize(Pass *p, Graph *g)
 {
     (void)p;
@@ -183,7 +211,7 @@ bool pass_canonicalize(Pass *p, Graph *g)
         if (g->node.v[i].op == OP_NONE)
             continue;
         changed |= split_to_slices(g, i) || plain_view(g, i) || transpose_of_transpose(g, i) ||
-                   product_to_square(g, i) || concat_of_concats(g, i);
+                   product_to_square(g, i) || gather_to_slice(g, i) || concat_of_concats(g, i);
         while (pad_into_conv(g, i))
             changed = true;
         Node *n = &g->node.v[i];
