@@ -1,4 +1,4 @@
-/* Every operator of ir/graph/op.def in the operators of ONNX; the elementwise ones are in ops_elementwise.c. An operator
+/* Every operator of ir/graph/op.def in the operators of ONNX; elementwise ones are in ops_elementwise.c. An operator
    that has no function does not link. */
 #include "../../ir/ops/resample.h"
 #include "ops.h"

@@ -1,6 +1,6 @@
 #ifndef DSQ_RESAMPLE_H
 #define DSQ_RESAMPLE_H
-/* Which input elements a result of pad, gather and resize is made of, for the reference and for the tables of kernels. */
+/* Which input elements a result of pad, gather and resize is made of: for the reference and for kernels' tables. */
 #include "../graph/graph.h"
 
 /* The input's index along dimension d, of n, for index o of the result of a pad whose border is not constant. */

@@ -1,5 +1,5 @@
-/* Elements picked by index: gather, and pad where the border repeats the tensor. Along a dimension whose indices are not
-   the result's own, a table made here has them. What lies side by side is read in vectors: the inner dimension where it
+/* Elements picked by index: gather, and pad where the border repeats the tensor. A table has the indices of a dimension
+   that are not the result's own. What lies side by side is read in vectors: the inner dimension where it
    has no table, and what pad leaves as it is. */
 #include "../../ir/ops/resample.h"
 #include "lower.h"

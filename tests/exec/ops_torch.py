@@ -578,7 +578,8 @@ MAKERS.update({op: unary(op, fn) for op, fn in UNARY.items()})
 MAKERS.update({op: binary(op, fn) for op, fn in BINARY.items()})
 MAKERS.update({op: compared(op, fn) for op, fn in COMPARED.items()})
 MAKERS.update({op: reduction(op, fn) for op, fn in REDUCE.items()})
-MANY = {'resize': 3, 'pad': 2, 'conv2d': 4, 'conv_transpose2d': 3, 'max_pool': 4, 'avg_pool': 4, 'slice': 2, 'epilogue': 4, 'matmul': 2, 'linear': 3}
+MANY = {'resize': 3, 'pad': 2,
+        'conv2d': 4, 'conv_transpose2d': 3, 'max_pool': 4, 'avg_pool': 4, 'slice': 2, 'epilogue': 4, 'matmul': 2, 'linear': 3}
 
 
 def table_ops():

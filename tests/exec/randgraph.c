@@ -773,8 +773,8 @@ static Graph *generate(Arena *A, uint64_t seed, int size, Make *const *make, int
 Graph *randgraph(Arena *A, uint64_t seed, int size)
 {
     static Make *const make[] = {conv, conv, group, group, conv_transpose, batch_norm, per_channel, unary, unary, unary,
-                                 binary, binary, choice, pool, reduction, norm, movement, movement, units, product, tokens,
-                                 tokens};
+                                 binary, binary, choice, pool, reduction, norm, movement, movement, units, product,
+                                 tokens, tokens};
     return generate(A, seed, size, make, LEN(make), 15);
 }
 

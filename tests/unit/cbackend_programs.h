@@ -66,12 +66,13 @@ static inline void partial_kernel(VT t, int n, int in, int out)
     *at += 2 * t.lanes; /* what is stored too far stays visible */
 }
 
-/* The larger functions are the same text for any number of lanes, and take compilers long. */
+/* Functions are text of the same operations, which take compilers long: a few, and large ones at one width. */
 static inline bool worth_trying(const Target *t, XOp op, int lanes)
 {
-    bool large = op >= X_expm1 && xop_info[op].cls == XC_math;
-    bool vectors_only = xop_info[op].cls == XC_fold || op == X_splat;
-    return large ? lanes == t->lanes : (op != X_fma || t->fma) && (lanes > 1 || !vectors_only);
+    bool large = op == X_pow || op == X_sin_quarter, vectors_only = xop_info[op].cls == XC_fold || op == X_splat;
+    if (op >= X_expm1 && xop_info[op].cls == XC_math)
+        return large && lanes == t->lanes;
+    return (op != X_fma || t->fma) && (lanes > 1 || !vectors_only);
 }
 
 /* Two inputs and two outputs: floats and integers. Sizes are those of all the kernels together. */
