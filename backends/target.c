@@ -113,22 +113,31 @@ typedef struct Isa { const char *name, *extends, *prelude, *gcc; const IsaRow *r
 #define VT_i32x8 {DT_I32, 8}
 #define VT_i32x16 {DT_I32, 16}
 #define OPERATORS(type)                                                                                                \
-    INSTR(add, type, "", "%a + %b")                                                                           \
-    INSTR(sub, type, "", "%a - %b")                                                                           \
-    INSTR(mul, type, "", "%a*%b")                                                                             \
-    INSTR(div, type, "", "%a/%b")                                                                             \
+    INSTR(add, type, "", "%a + %b")                                                                                    \
+    INSTR(sub, type, "", "%a - %b")                                                                                    \
+    INSTR(mul, type, "", "%a*%b")                                                                                      \
+    INSTR(div, type, "", "%a/%b")                                                                                      \
     INSTR(neg, type, "", "-%a")
-#define UNSIGNED(op, sign, type, u)                                                                          \
-    INSTR(op, type, "", #op "_" #type "(%a, %b)")                                                             \
+#define UNSIGNED(op, sign, type, u)                                                                                    \
+    INSTR(op, type, "", #op "_" #type "(%a, %b)")                                                                      \
     HELPER(op##_##type, "static inline " #type " " #op "_" #type "(" #type " a, " #type " b) "                         \
                         "{ return (" #type ")((" #u ")a " sign " (" #u ")b); }\n")
+#define CHOICE(op, sign, type)                                                                                         \
+    INSTR(op, type, "", #op "_" #type "(%a, %b, %c, %d)")                                                              \
+    HELPER(op##_##type, "static inline " #type " " #op "_" #type "(" #type " a, " #type " b, " #type " c, " #type      \
+                        " d)\n{\n    " #type " m = (" #type ")(a " sign " b);\n    return (c & m) | (d & ~m);\n}\n")
 #define INTEGERS(type, u)                                                                                              \
-    UNSIGNED(add, "+", type, u)                                                                     \
-    UNSIGNED(sub, "-", type, u)                                                                     \
-    UNSIGNED(and, "&", type, u)                                                                               \
-    UNSIGNED(or, "|", type, u)                                                                                \
-    UNSIGNED(shl, "<<", type, u)                                                                             \
-    UNSIGNED(shr, ">>", type, u)                                                              \
+    UNSIGNED(add, "+", type, u)                                                                                        \
+    UNSIGNED(sub, "-", type, u)                                                                                        \
+    UNSIGNED(mul, "*", type, u)                                                                                        \
+    UNSIGNED(and, "&", type, u)                                                                                        \
+    UNSIGNED(or, "|", type, u)                                                                                         \
+    UNSIGNED(shl, "<<", type, u)                                                                                       \
+    UNSIGNED(shr, ">>", type, u)                                                                                       \
+    CHOICE(select_gt, ">", type)                                                                                       \
+    CHOICE(select_ge, ">=", type)                                                                                      \
+    INSTR(max, type, "", "select_gt_" #type "(%a, %b, %a, %b)")                                                        \
+    INSTR(min, type, "", "select_gt_" #type "(%b, %a, %a, %b)")                                                        \
     INSTR(bitcast, type, "", "(" #type ")%a")
 
 #define EXTENDS(isa)

@@ -3,11 +3,13 @@
      %1, %2 = split %0 {sizes=[8,8]}        =>   %1 = slice %0 {axes=[1], start=[0], end=[8]} ; %2 = slice ...
      %1 = flatten %0                        =>   %1 = reshape %0 {shape=[1,400]}
      %1 = mul %0, %0                        =>   %1 = square %0
+     %1 = gather %0, @i  with i = 3, 5, 7   =>   %1 = slice %0 {axes=[1], start=[3], end=[8], step=[2]}
      %1 = pad %0 {pads=..} ; conv2d %1      =>   conv2d %0 {pad=..}
      concat of more operands than a kernel has parameters   =>   concat of concats
      identity reshapes, slices, transposes, concats, shuffles, pads and upsamples   =>   nothing
 
    Needs nothing, keeps everything, gives F_CANON: no split, no flatten, no movement that moves nothing. */
+#include "../ir/ops/resample.h"
 #include "edit.h"
 
 static int add_like(Graph *g, Op op, const Attrs *a, const ValueId *in, int nin, const Node *like)
@@ -52,6 +54,18 @@ static bool split_to_slices(Graph *g, int node)
     return true;
 }
 
+/* Does every element stay where it is? */
+static bool resize_same(const Node *n, const Type *in)
+{
+    for (int d = 0; d < 2; d++)
+        for (int64_t o = 0; o < in->dim[2 + d]; o++) {
+            Source s = resize_source(&n->attr, d, in->dim[2 + d], o);
+            if (s.i0 != o || s.part != 0)
+                return false;
+        }
+    return true;
+}
+
 /* A movement whose result has its operand's shape and element order. */
 static bool identity(const Graph *g, const Node *n)
 {
@@ -60,6 +74,7 @@ static bool identity(const Graph *g, const Node *n)
         return false;
     switch (n->op) {
     case OP_reshape: case OP_flatten: case OP_slice: case OP_concat: case OP_pad: case OP_upsample: return true;
+    case OP_resize: return resize_same(n, in);
     case OP_channel_shuffle: return n->attr.groups == 1 || n->attr.groups == in->dim[1];
     case OP_transpose:
         for (int i = 0; i < n->attr.perm.n; i++)
@@ -113,7 +128,8 @@ static bool pad_into_conv(Graph *g, int node)
     if (n->op != OP_conv2d)
         return false;
     int def = value_def(g, n->in[0]);
-    if (def < 0 || g->node.v[def].op != OP_pad || g->node.v[def].attr.value != 0 || value_uses(g, n->in[0]) != 1)
+    if (def < 0 || g->node.v[def].op != OP_pad || g->node.v[def].attr.value != 0 || g->node.v[def].attr.border ||
+        value_uses(g, n->in[0]) != 1)
         return false;
     const Ints *p = &g->node.v[def].attr.pads; /* N C H W leading, then trailing */
     if (p->n != 8 || p->v[0] || p->v[1] || p->v[4] || p->v[5])
@@ -160,6 +176,40 @@ static bool product_to_square(Graph *g, int node)
     return true;
 }
 
+/* Do a gather's indices rise by one step? Then the slice that takes the same elements. */
+static bool same_slice(const Graph *g, const Node *n, Attrs *slice)
+{
+    if (n->op != OP_gather || !g->value.v[n->in[1]].tensor->data)
+        return false;
+    const Tensor *t = g->value.v[n->in[1]].tensor;
+    int64_t count = type_elems(&t->type), size = g->value.v[n->in[0]].type.dim[n->attr.axis];
+    int64_t first = gather_index(tensor_at(t, 0), size);
+    int64_t step = count > 1 ? gather_index(tensor_at(t, 1), size) - first : 1;
+    for (int64_t i = 1; i < count; i++)
+        if (gather_index(tensor_at(t, i), size) != first + i * step)
+            return false;
+    if (step < 1)
+        return false;
+    attrs_default(OP_slice, slice);
+    slice->axes = (Ints){1, {n->attr.axis}};
+    slice->start = (Ints){1, {first}};
+    slice->end = (Ints){1, {first + (count - 1) * step + 1}};
+    slice->step = (Ints){1, {step}};
+    return true;
+}
+
+static bool gather_to_slice(Graph *g, int node)
+{
+    Node *n = &g->node.v[node];
+    Attrs a;
+    if (!same_slice(g, n, &a))
+        return false;
+    n->op = OP_slice;
+    node_set_operands(g, node, n->in, 1);
+    n->attr = a;
+    return true;
+}
+
 bool remove_identity(Graph *g, int node)
 {
     Node *n = &g->node.v[node];
@@ -171,8 +221,11 @@ bool remove_identity(Graph *g, int node)
 
 const char *not_canonical(const Graph *g, const Node *n)
 {
+    Attrs slice;
     if (n->op == OP_split)
         return "slices say the same";
+    if (same_slice(g, n, &slice))
+        return "a slice says the same";
     if (n->op == OP_flatten)
         return "a reshape says the same";
     if (n->op == OP_mul && n->in[0] == n->in[1])
@@ -190,7 +243,7 @@ bool pass_canonicalize(Pass *p, Graph *g)
         if (g->node.v[i].op == OP_NONE)
             continue;
         changed |= split_to_slices(g, i) || plain_view(g, i) || transpose_of_transpose(g, i) ||
-                   product_to_square(g, i) || concat_of_concats(g, i);
+                   product_to_square(g, i) || gather_to_slice(g, i) || concat_of_concats(g, i);
         while (pad_into_conv(g, i))
             changed = true;
         changed |= remove_identity(g, i);

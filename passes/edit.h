@@ -22,6 +22,7 @@ double *value_numbers(Arena *scratch, const Graph *, ValueId);
 ValueId const_f32(Graph *, Loc at, const char *base, Type, const float *);
 ValueId const_of(Graph *, Loc at, const char *base, Type, const double *);
 static inline bool peels(const Node *n) { return n->sched && n->sched->peel; }
+static inline bool is_resampling(Op op) { return op == OP_upsample || op == OP_resize; }
 static inline bool is_conv(Op op) { return op == OP_conv2d || op == OP_conv_transpose2d; }
 /* Rank 4 with more than one pixel: what may be stored channels-last. */
 bool many_pixels(const Type *);

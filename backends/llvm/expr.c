@@ -114,6 +114,11 @@ static LLVMValueRef greater(LMod *m, bool real, LLVMValueRef a, LLVMValueRef b)
     return real ? LLVMBuildFCmp(m->b, LLVMRealOGT, a, b, "") : LLVMBuildICmp(m->b, LLVMIntSGT, a, b, "");
 }
 
+static LLVMValueRef not_less(LMod *m, bool real, LLVMValueRef a, LLVMValueRef b)
+{
+    return real ? LLVMBuildFCmp(m->b, LLVMRealOGE, a, b, "") : LLVMBuildICmp(m->b, LLVMIntSGE, a, b, "");
+}
+
 /* max and min in the words of loop_op.def, which x86 has as MAXPS and MINPS. */
 static LLVMValueRef larger(LMod *m, bool real, LLVMValueRef a, LLVMValueRef b)
 {
@@ -177,6 +182,24 @@ static LLVMValueRef absolute(LMod *m, VT t, bool real, LLVMValueRef x)
     return LLVMBuildSelect(m->b, below, LLVMBuildNeg(m->b, x, ""), x, "");
 }
 
+/* The instruction that a function of ir/loop/functions.loops stands for; NULL: none, or this machine lacks it. */
+static const char *instruction(const LMod *m, XOp op)
+{
+    switch (m->rounds ? op : X_const) {
+    case X_rint: return "llvm.roundeven";
+    case X_floor: return "llvm.floor";
+    case X_ceil: return "llvm.ceil";
+    case X_trunc: return "llvm.trunc";
+    default: return NULL;
+    }
+}
+
+static LLVMValueRef math(LMod *m, const Expr *e, LLVMValueRef *a)
+{
+    const char *one = instruction(m, e->op);
+    return one ? l_intrinsic(m, one, l_type(m, e->type), a, 1) : l_math(m, e->op, e->type.lanes, a);
+}
+
 static LLVMValueRef operation(LKern *k, const Expr *e)
 {
     LMod *m = k->m;
@@ -186,7 +209,7 @@ static LLVMValueRef operation(LKern *k, const Expr *e)
         a[i] = l_expr(k, e->a[i]);
     bool real = e->type.elem == DT_F32;
     if (xop_info[e->op].cls == XC_math)
-        return l_math(m, e->op, e->type.lanes, a);
+        return math(m, e, a);
     switch (e->op) {
     case X_splat: return l_splat(m, a[0], e->type.lanes);
     case X_add: return build_add(m, real, a[0], a[1]);
@@ -202,6 +225,7 @@ static LLVMValueRef operation(LKern *k, const Expr *e)
     case X_sqrt: return square_root(m, e->type, a[0]);
     case X_fma: return l_intrinsic(m, "llvm.fma", l_type(m, e->type), a, 3);
     case X_select_gt: return LLVMBuildSelect(b, greater(m, real, a[0], a[1]), a[2], a[3], "");
+    case X_select_ge: return LLVMBuildSelect(b, not_less(m, real, a[0], a[1]), a[2], a[3], "");
     case X_and: return LLVMBuildAnd(b, a[0], a[1], "");
     case X_or: return LLVMBuildOr(b, a[0], a[1], "");
     case X_shl: return LLVMBuildShl(b, a[0], a[1], "");

@@ -69,6 +69,7 @@ typedef struct LMod {
     LLVMValueRef weights;
     LKernel *kernel;
     bool soft_sqrt;
+    bool rounds; /* it has instructions for floor and its like */
     VEC(MathFn) math;
     /* debug information; lines NULL: none */
     const LoopLines *lines;

@@ -246,6 +246,7 @@ bool l_module(LMod *m, Arena *A, const Program *p, const BackendOptions *o, cons
     if (!o->target->mcu)
         l_flag(m, "PIC Level", 2);
     m->soft_sqrt = !machine_has_sqrt(machine);
+    m->rounds = o->target->lanes > 1;
     l_debug_begin(m, loops);
     add_weights(m);
     m->kernel = NEW(A, LKernel, p->kernel.n + 1);

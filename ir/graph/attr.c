@@ -235,7 +235,8 @@ static const char *norm_attr(Normalizer *n, Attr a)
         return spread(n, name, field, 2, 1);
     case A_kernel:
     case A_dilation:
-    case A_scale: return spread(n, name, field, 2, 1);
+    case A_scale:
+    case A_size: return spread(n, name, field, 2, 1);
     case A_output_pad: return spread(n, name, field, 2, 0);
     case A_pad: return spread(n, name, field, 4, 0);
     case A_groups: return check_range(n, name, t->groups, 1, MAX_NUMBER);

@@ -155,6 +155,8 @@ static const char *check_order(const GraphCheck *c, const Node *n)
     for (int i = 0; i < n->nin; i++)
         if (!in_graph(c->g, n->in[i]) || !c->defined[n->in[i]])
             FAIL(c, "operand %d is used before it is made", i);
+    if (n->op == OP_gather && c->g->value.v[n->in[1]].kind != VAL_CONST) /* kernels have tables of them */
+        FAIL(c, "the indices of gather are not constant");
     for (int k = 0; k < n->nstep; k++)
         for (int i = 0; i < n->step[k].nin; i++) {
             Ref r = n->step[k].in[i];

@@ -233,7 +233,7 @@ const Expr *x_fma(KB *b, bool has_fma, const Expr *a, const Expr *c, const Expr 
     return e;
 }
 
-const Expr *x_select_gt(KB *b, const Expr *a, const Expr *c, const Expr *d, const Expr *e)
+static const Expr *select(KB *b, XOp op, const Expr *a, const Expr *c, const Expr *d, const Expr *e)
 {
     int lanes = (int)imax(imax(a->type.lanes, c->type.lanes), imax(d->type.lanes, e->type.lanes));
     a = x_widen(b, a, lanes);
@@ -241,15 +241,25 @@ const Expr *x_select_gt(KB *b, const Expr *a, const Expr *c, const Expr *d, cons
     d = x_widen(b, d, lanes);
     e = x_widen(b, e, lanes);
     if (!vt_eq(a->type, c->type) || !vt_eq(a->type, d->type) || !vt_eq(a->type, e->type))
-        bug("kernel %s: select_gt of different types", b->k->name);
+        bug("kernel %s: %s of different types", b->k->name, xop_info[op].name);
     if (a->op == X_const && c->op == X_const)
-        return a->imm > c->imm ? d : e;
+        return (op == X_select_gt ? a->imm > c->imm : a->imm >= c->imm) ? d : e;
     if (expr_eq(d, e))
         return d;
-    Expr *r = make(b, X_select_gt, a->type);
+    Expr *r = make(b, op, a->type);
     r->a[0] = a;
     r->a[1] = c;
     r->a[2] = d;
     r->a[3] = e;
     return r;
+}
+
+const Expr *x_select_gt(KB *b, const Expr *a, const Expr *c, const Expr *d, const Expr *e)
+{
+    return select(b, X_select_gt, a, c, d, e);
+}
+
+const Expr *x_select_ge(KB *b, const Expr *a, const Expr *c, const Expr *d, const Expr *e)
+{
+    return select(b, X_select_ge, a, c, d, e);
 }

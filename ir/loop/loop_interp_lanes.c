@@ -27,6 +27,7 @@ void lanes_f32(XOp op, int n, float *restrict r, const float *a, const float *b,
     case X_sqrt: LANES(sqrtf(a[l]));
     case X_fma: LANES(fmaf(a[l], b[l], c[l]));
     case X_select_gt: LANES(a[l] > b[l] ? c[l] : d[l]);
+    case X_select_ge: LANES(a[l] >= b[l] ? c[l] : d[l]);
     default: bug("interpreter: %s of f32", xop_info[op].name);
     }
 }
@@ -46,6 +47,7 @@ void lanes_i32(XOp op, int n, int32_t *restrict r, const int32_t *a, const int32
     case X_neg: LANES((int32_t)-(uint32_t)a[l]);
     case X_abs: LANES(a[l] < 0 ? (int32_t)-(uint32_t)a[l] : a[l]);
     case X_select_gt: LANES(a[l] > b[l] ? c[l] : d[l]);
+    case X_select_ge: LANES(a[l] >= b[l] ? c[l] : d[l]);
     case X_and: LANES(a[l] & b[l]);
     case X_or: LANES(a[l] | b[l]);
     case X_shl: LANES((int32_t)((uint32_t)a[l] << (b[l] & 31)));

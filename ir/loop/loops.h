@@ -207,6 +207,7 @@ const Expr *x_fma(KB *, bool has_fma, const Expr *a, const Expr *b, const Expr *
 /* erf with an absolute error of at most 4e-7; NaN of NaN. Under --strict use X_erf. x is read once. */
 const Expr *x_fast_erf(KB *, bool has_fma, const Expr *x);
 const Expr *x_select_gt(KB *, const Expr *a, const Expr *b, const Expr *c, const Expr *d);
+const Expr *x_select_ge(KB *, const Expr *a, const Expr *b, const Expr *c, const Expr *d);
 const Expr *x_lane(KB *, const Expr *, int lane);
 const Expr *x_index(KB *, const Ix *);
 /* x as a vector of so many lanes: itself, or a splat of the scalar. */

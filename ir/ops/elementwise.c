@@ -29,6 +29,11 @@ static double gelu(double x, bool tanh_formula)
                         : 0.5 * x * (1 + erf(x * sqrt_half));
 }
 
+static double softplus(double x)
+{
+    return fmax(x, 0) + log1p(exp(-fabs(x)));
+}
+
 #define UNARY(name, work, formula)                                                                                     \
     const char *infer_##name(const OpCall *c, Type *out, int *nout) { return same_type(c, out, nout); }                \
     void ref_##name(const OpCall *c, const double *const *in, double *const *out)                                      \
@@ -53,24 +58,48 @@ UNARY(hard_swish, 5, x * clamp(x / 6 + 0.5, 0, 1))
 UNARY(silu, 4, x * sigmoid(x))
 UNARY(gelu, 5, gelu(x, a->approximate == 1))
 UNARY(exp, 1, exp(x))
+UNARY(log, 1, log(x))
 UNARY(sqrt, 1, sqrt(x))
+UNARY(erf, 1, erf(x))
+UNARY(softplus, 4, isnan(x) ? x : softplus(x))
+UNARY(mish, 6, isnan(x) ? x : x * tanh(softplus(x)))
+UNARY(elu, 3, x > 0 ? x : a->alpha * expm1(x))
 UNARY(abs, 1, fabs(x))
 UNARY(sign, 2, isnan(x) ? x : (x > 0) - (x < 0))
 UNARY(neg, 1, -x)
 UNARY(square, 1, x * x)
+UNARY(floor, 1, floor(x))
+UNARY(ceil, 1, ceil(x))
+UNARY(round, 1, rint(x))
+UNARY(trunc, 1, trunc(x))
+UNARY(sin, 1, sin(x))
+UNARY(cos, 1, cos(x))
+UNARY(tan, 1, tan(x))
+UNARY(asin, 1, asin(x))
+UNARY(acos, 1, acos(x))
+UNARY(atan, 1, atan(x))
+UNARY(sinh, 1, sinh(x))
+UNARY(cosh, 1, cosh(x))
+UNARY(asinh, 1, asinh(x))
+UNARY(acosh, 1, acosh(x))
+UNARY(atanh, 1, atanh(x))
+UNARY(not, 1, x == 0)
 
-/* ---- two operands ---- */
+/* ---- two operands and three ---- */
 
 static const char *broadcast(const OpCall *c, Type *out, int *nout)
 {
-    const Type *x = &c->in[0], *y = &c->in[1];
-    *out = x->rank >= y->rank ? *x : *y;
-    for (int d = 0; d < out->rank; d++) {
-        int dx = d - (out->rank - x->rank), dy = d - (out->rank - y->rank);
-        int64_t p = dx < 0 ? 1 : x->dim[dx], q = dy < 0 ? 1 : y->dim[dy];
-        if (p != q && p != 1 && q != 1)
-            FAIL(c, "%s and %s do not broadcast", type_text(c->arena, x), type_text(c->arena, y));
-        out->dim[d] = imax(p, q);
+    *out = c->in[0];
+    for (int i = 1; i < c->nin; i++) {
+        const Type x = *out, *y = &c->in[i];
+        *out = x.rank >= y->rank ? x : *y;
+        for (int d = 0; d < out->rank; d++) {
+            int dx = d - (out->rank - x.rank), dy = d - (out->rank - y->rank);
+            int64_t p = dx < 0 ? 1 : x.dim[dx], q = dy < 0 ? 1 : y->dim[dy];
+            if (p != q && p != 1 && q != 1)
+                FAIL(c, "%s and %s do not broadcast", type_text(c->arena, &x), type_text(c->arena, y));
+            out->dim[d] = imax(p, q);
+        }
     }
     *nout = 1;
     return NULL;
@@ -104,6 +133,34 @@ BINARY(mul, x * y)
 BINARY(div, x / y)
 BINARY(maximum, isnan(x) || x > y ? x : y)
 BINARY(minimum, isnan(x) || x < y ? x : y)
+BINARY(pow, pow(x, y))
+BINARY(greater, x > y)
+BINARY(greater_equal, x >= y)
+BINARY(less, x < y)
+BINARY(less_equal, x <= y)
+BINARY(equal, x == y)
+BINARY(and, x != 0 && y != 0)
+BINARY(or, x != 0 || y != 0)
+BINARY(xor, (x != 0) != (y != 0))
+
+const char *infer_where(const OpCall *c, Type *out, int *nout) { return broadcast(c, out, nout); }
+
+void ref_where(const OpCall *c, const double *const *in, double *const *out)
+{
+    ElemWalk w[3];
+    for (int k = 0; k < 3; k++)
+        w[k] = walk_operand(c, k);
+    for (int64_t i = 0, n = type_elems(&c->out[0]); i < n; i++) {
+        out[0][i] = in[0][w[0].off] != 0 ? in[1][w[1].off] : in[2][w[2].off];
+        for (int k = 0; k < 3; k++)
+            walk_next(&w[k]);
+    }
+}
+
+void cost_where(const OpCall *c, Cost *cost)
+{
+    *cost = (Cost){0, type_elems(&c->out[0])};
+}
 
 /* ---- the bare anchor: its operand, broadcast to a shape where one is given ---- */
 

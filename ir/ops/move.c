@@ -1,5 +1,6 @@
 /* Operators that move, repeat or interpolate elements. */
 #include "ops.h"
+#include "resample.h"
 
 #include <math.h>
 #include <string.h>
@@ -178,17 +179,46 @@ void ref_flatten(const OpCall *c, const double *const *in, double *const *out) {
 
 /* ---- pad ---- */
 
+/* A mirror shows no more than there is. */
+static const char *wide_border(const OpCall *c)
+{
+    const Type *x = &c->in[0];
+    for (int i = 0; i < 2 * x->rank && c->attr->border == 1; i++)
+        if (c->attr->pads.v[i] >= x->dim[i % x->rank])
+            FAIL(c, "border reflect of %lld elements, %s has %lld in dimension %d",
+                 (long long)c->attr->pads.v[i], type_text(c->arena, x), (long long)x->dim[i % x->rank], i % x->rank);
+    return NULL;
+}
+
 const char *infer_pad(const OpCall *c, Type *out, int *nout)
 {
+    const char *err = c->attr->border ? wide_border(c) : NULL;
     *out = c->in[0];
     for (int d = 0; d < out->rank; d++)
         out->dim[d] += c->attr->pads.v[d] + c->attr->pads.v[out->rank + d];
     *nout = 1;
-    return NULL;
+    return err;
+}
+
+static void ref_border(const OpCall *c, const double *x, double *y)
+{
+    ElemWalk w = walk_over(&c->out[0]);
+    int64_t stride[MAX_RANK];
+    row_strides(&c->in[0], stride);
+    for (int64_t i = 0, n = type_elems(&c->out[0]); i < n; i++, walk_next(&w)) {
+        int64_t from = 0;
+        for (int d = 0; d < w.rank; d++)
+            from += pad_index(c->attr, &c->in[0], d, w.at[d]) * stride[d];
+        y[i] = x[from];
+    }
 }
 
 void ref_pad(const OpCall *c, const double *const *in, double *const *out)
 {
+    if (c->attr->border) {
+        ref_border(c, in[0], out[0]);
+        return;
+    }
     for (int64_t i = 0, n = type_elems(&c->out[0]); i < n; i++)
         out[0][i] = c->attr->value;
     ElemWalk w = walk_over(&c->in[0]);
@@ -219,8 +249,8 @@ const char *infer_upsample(const OpCall *c, Type *out, int *nout)
 }
 
 /* Where result index o lies in the input: between *i0 and *i1, *part of the way. */
-static void resize_source(const Attrs *a, int64_t o, int64_t scale, int64_t size, int64_t *i0, int64_t *i1,
-                          double *part)
+static void upsample_source(const Attrs *a, int64_t o, int64_t scale, int64_t size, int64_t *i0, int64_t *i1,
+                            double *part)
 {
     double at;
     if (a->align_corners)
@@ -243,8 +273,8 @@ void ref_upsample(const OpCall *c, const double *const *in, double *const *out)
             for (int64_t ox = 0; ox < w * a->scale.v[1]; ox++) {
                 int64_t y0, y1, x0, x1;
                 double fy, fx;
-                resize_source(a, oy, a->scale.v[0], h, &y0, &y1, &fy);
-                resize_source(a, ox, a->scale.v[1], w, &x0, &x1, &fx);
+                upsample_source(a, oy, a->scale.v[0], h, &y0, &y1, &fy);
+                upsample_source(a, ox, a->scale.v[1], w, &x0, &x1, &fx);
                 *y++ = a->mode == NEAREST ? x[y0 * w + x0]
                                           : (1 - fy) * ((1 - fx) * x[y0 * w + x0] + fx * x[y0 * w + x1]) +
                                                 fy * ((1 - fx) * x[y1 * w + x0] + fx * x[y1 * w + x1]);

@@ -85,7 +85,7 @@ static int must_have(const Convert *c, const Node *n, int k)
         return c->dim[n->out[0].value] % 2 == 1 ? c->dim[n->out[0].value] : ANY_DIM;
     if (!by_channels(c, n))
         return ANY_DIM;
-    return v->kind == VAL_INPUT || op_is(n->op, P_WINDOW) || n->op == OP_upsample ? 1 : ANY_DIM;
+    return v->kind == VAL_INPUT || op_is(n->op, P_WINDOW) || is_resampling(n->op) ? 1 : ANY_DIM;
 }
 
 /* The same for what steps read: as the result lies, whose vectors they are applied to. A map reads other operands one

@@ -41,7 +41,7 @@ static int last_dim(const Type *t)
 /* Channels side by side, whatever else there is. */
 static bool makes_channels(const Node *n)
 {
-    return is_conv(n->op) || op_is(n->op, P_WINDOW) || n->op == OP_upsample ||
+    return is_conv(n->op) || op_is(n->op, P_WINDOW) || is_resampling(n->op) ||
            (op_is(n->op, P_ANCHOR) && (node_reduces(n) || node_window(n)));
 }
 

@@ -80,6 +80,19 @@ static bool slice_vector(const Graph *g, const Node *n, int vdim)
     return input_vector(g, n, vdim);
 }
 
+static bool gather_vector(const Graph *g, const Node *n, int vdim)
+{
+    return n->attr.axis != vdim && input_vector(g, n, vdim);
+}
+
+/* Across the axis, or along it where it is a vector long. */
+static bool arg_vector(const Graph *g, const Node *n)
+{
+    const Type *t = type_of(g, n->in[0]);
+    int axis = (int)n->attr.axis;
+    return arg_across(g, n) >= 0 || (t->dim[axis] >= n->sched->lanes && value_vector(g, n->in[0], t, axis));
+}
+
 static bool transpose_vector(const Graph *g, const Target *t, const Node *n, int vdim)
 {
     int from = (int)n->attr.perm.v[vdim];
@@ -94,9 +107,12 @@ static bool kernel_vector(const Graph *g, const Target *t, const Node *n)
     case OP_linear: case OP_matmul: return product_vector(g, n) || product_along_sum(g, n);
     case OP_map: return map_vector(g, t, n);
     case OP_max_pool: case OP_avg_pool: return pool_vector(g, n);
-    case OP_upsample: return vdim == 1 && value_vector(g, n->in[0], type_of(g, n->in[0]), 1);
+    case OP_upsample: case OP_resize: return vdim == 1 && value_vector(g, n->in[0], type_of(g, n->in[0]), 1);
     case OP_concat: return concat_vector(g, n);
-    case OP_pad: return true; /* what surrounds the operand is filled in vectors */
+    case OP_pad: /* what surrounds the operand is filled in vectors */
+        return n->attr.border ? input_vector(g, n, vdim) : true;
+    case OP_gather: return gather_vector(g, n, vdim);
+    case OP_argmax: case OP_argmin: return arg_vector(g, n);
     case OP_slice: return slice_vector(g, n, vdim);
     case OP_channel_shuffle: return vdim != 1 && input_vector(g, n, vdim);
     case OP_transpose: return transpose_vector(g, t, n, vdim);

@@ -60,6 +60,14 @@ bool product_along_sum(const Graph *g, const Node *n)
            value_vector(g, n->in[0], a, a->rank - 1) && value_vector(g, n->in[1], b, b->rank - 1);
 }
 
+int arg_across(const Graph *g, const Node *n)
+{
+    const Type *t = &g->value.v[n->in[0]].type;
+    int vdim = value_vdim(g, n->out[0].value), axis = (int)n->attr.axis;
+    int d = vdim + (!n->attr.keep && vdim >= axis);
+    return d != axis && d < t->rank && t->dim[d] > 1 && value_vector(g, n->in[0], t, d) ? d : -1;
+}
+
 int value_across(const Graph *g, const Target *target, ValueId v, const Type *frame, int vdim)
 {
     const Value *x = &g->value.v[v];

@@ -19,6 +19,9 @@ bool epilogue_vector(const Graph *, const Node *, int vdim);
 bool product_vector(const Graph *, const Node *);
 /* Where that is not so: do both operands of a product lie in vectors along the sum? */
 bool product_along_sum(const Graph *, const Node *);
+/* The operand's dimension that becomes vdim of an argmax or argmin, if its elements lie side by side. Else -1: vectors
+   go along the axis. */
+int arg_across(const Graph *, const Node *);
 /* The frame's dimension along which the value lies side by side. It counts where it is another one than vdim and what
    is read and written is more than some times L1. Otherwise -1. */
 int value_across(const Graph *, const Target *, ValueId, const Type *frame, int vdim);

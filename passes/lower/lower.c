@@ -187,8 +187,9 @@ static void build_kernel(KC *kc)
     case OP_l2_normalize: lower_l2(kc); break;
     case OP_layer_norm: lower_layer_norm(kc); break;
     case OP_map: lower_map(kc); break;
+    case OP_argmax: case OP_argmin: lower_arg(kc); break;
     case OP_max_pool: case OP_avg_pool: lower_pool(kc); break;
-    case OP_upsample: lower_upsample(kc); break;
+    case OP_upsample: case OP_resize: lower_upsample(kc); break;
     default:
         if (op_is(kc->n->op, P_REDUCE))
             lower_reduce(kc);

@@ -240,8 +240,10 @@ void lower_softmax(KC *);
 void lower_l2(KC *);
 void lower_layer_norm(KC *);
 void lower_map(KC *);
+void lower_arg(KC *);      /* argmax and argmin */
 void lower_move(KC *);
-void lower_upsample(KC *);
+void lower_upsample(KC *); /* and resize */
+void lower_picks(KC *);    /* gather, pad with a border of the tensor's own */
 
 /* Shorthands on the kernel's arena. */
 #define IXC(c) ix_const(kc->A, (c))

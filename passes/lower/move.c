@@ -130,8 +130,8 @@ void lower_move(KC *kc)
         lower_concat(kc);
         return;
     }
-    if (kc->n->op == OP_pad) {
-        lower_pad(kc);
+    if (kc->n->op == OP_gather || kc->n->op == OP_pad) {
+        kc->n->op == OP_gather || kc->n->attr.border ? lower_picks(kc) : lower_pad(kc);
         return;
     }
     const Type *ot = kc_type(kc, out);

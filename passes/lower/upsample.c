@@ -1,6 +1,8 @@
-/* Enlarging H and W by integer factors. Bilinear source rows, columns and weights are tables made here. */
+/* Enlarging H and W by integer factors, and any other size. Source rows, columns and weights are tables made here but
+   for the nearest neighbour by a factor. */
 #include <math.h>
 
+#include "../../ir/ops/resample.h"
 #include "lower.h"
 
 typedef struct Up { int vdim, row, row_w, col, col_w; } Up;
@@ -31,6 +33,33 @@ static void table(KC *kc, const char *dim, int64_t in, int64_t scale, int *at, i
                                    corners ? "_corners" : "");
     *at = kc_const(kc, dim, arena_printf(kc->l->A, "%s.at", tag), DT_I32, 2, (int64_t[]){out, 2}, t);
     *weight = kc_const(kc, dim, arena_printf(kc->l->A, "%s.w", tag), DT_F32, 1, &out, w);
+}
+
+/* The same of resize, along H (0) or W (1). */
+static void resize_table(KC *kc, int dim, int *at, int *weight)
+{
+    int64_t in = kc_type(kc, kc->n->in[0])->dim[2 + dim], out = kc->n->attr.size.v[dim];
+    int32_t *t = NEW(kc->l->A, int32_t, out * 2);
+    float *w = NEW(kc->l->A, float, out);
+    for (int64_t o = 0; o < out; o++) {
+        Source s = resize_source(&kc->n->attr, dim, in, o);
+        t[2 * o] = (int32_t)s.i0, t[2 * o + 1] = (int32_t)s.i1, w[o] = (float)s.part;
+    }
+    const char *name = dim ? "cols" : "rows";
+    const char *tag = arena_printf(kc->l->A, "resize.%lld_%lld", (long long)in, (long long)out);
+    *at = kc_const(kc, name, arena_printf(kc->l->A, "%s.at", tag), DT_I32, 2, (int64_t[]){out, 2}, t);
+    if (kc->n->attr.mode == 1)
+        *weight = kc_const(kc, name, arena_printf(kc->l->A, "%s.w", tag), DT_F32, 1, &out, w);
+}
+
+static void picked_body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
+{
+    const Up *u = user;
+    const Ix *y = IXV(kb_index(&kc->b, "y", u->row, (const Ix *[]){coord[2], IXC(0)}));
+    const Ix *x = IXV(kb_index(&kc->b, "x", u->col, (const Ix *[]){coord[3], IXC(0)}));
+    const Ix *in[4] = {coord[0], coord[1], y, x};
+    kc_store(kc, kc_out(kc), coord, u->vdim,
+             kc_load(kc, kc->n->in[0], kc_type(kc, kc->n->in[0]), in, u->vdim, lanes, n), n);
 }
 
 static const Expr *mix(KC *kc, const Expr *a, const Expr *b, const Expr *w)
@@ -65,11 +94,15 @@ void lower_upsample(KC *kc)
     ValueId out = kc_out(kc), in = kc->n->in[0];
     const Type *it = kc_type(kc, in);
     Up u = {.vdim = value_vdim(kc->l->g, out)};
-    bool bilinear = kc->n->attr.mode == 1;
-    if (bilinear) {
+    bool bilinear = kc->n->attr.mode == 1, resize = kc->n->op == OP_resize;
+    if (resize) {
+        resize_table(kc, 0, &u.row, &u.row_w);
+        resize_table(kc, 1, &u.col, &u.col_w);
+    } else if (bilinear) {
         table(kc, "rows", it->dim[2], kc->n->attr.scale.v[0], &u.row, &u.row_w);
         table(kc, "cols", it->dim[3], kc->n->attr.scale.v[1], &u.col, &u.col_w);
     }
     kc_zero_borders(kc);
-    kc_nest(kc, kc_type(kc, out), u.vdim, kc->s->lanes, true, bilinear ? bilinear_body : nearest_body, &u);
+    kc_nest(kc, kc_type(kc, out), u.vdim, kc->s->lanes, true,
+            bilinear ? bilinear_body : resize ? picked_body : nearest_body, &u);
 }

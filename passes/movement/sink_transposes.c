@@ -92,7 +92,7 @@ static bool has_output(const Sink *s, ValueId v) { return value_outputs(s->g, v)
 /* Parameters lie along an axis, whatever the order of dimensions is. */
 static int moved_operands(const Node *n)
 {
-    return op_is(n->op, P_PARAM) || n->op == OP_layer_norm ? 1 : n->nin;
+    return op_is(n->op, P_PARAM) || n->op == OP_layer_norm || n->op == OP_gather ? 1 : n->nin;
 }
 
 static bool takes_steps(const Sink *s, ValueId v)
@@ -166,7 +166,8 @@ static void sort_axes(Ints *axes)
 
 static void rename_axes(Op op, Attrs *a, const Ints *perm)
 {
-    a->axis = op_is(op, P_PARAM) || op == OP_softmax || op == OP_softmin || op == OP_layer_norm || op == OP_concat
+    a->axis = op_is(op, P_PARAM) || op == OP_softmax || op == OP_softmin || op == OP_layer_norm || op == OP_concat ||
+              op == OP_gather
                   ? perm->v[a->axis] : 0;
     for (int i = 0; i < a->axes.n; i++)
         a->axes.v[i] = perm->v[a->axes.v[i]];
@@ -199,7 +200,7 @@ static bool any_order(const Node *n)
 {
     switch (n->op) {
     case OP_softmax: case OP_softmin: case OP_l2_normalize: case OP_layer_norm: return true;
-    case OP_concat: case OP_pad: return true;
+    case OP_concat: case OP_pad: case OP_gather: return true;
     case OP_slice: return n->attr.axes.n == 1;
     default: return op_is(n->op, P_REDUCE) || op_is(n->op, P_ELEMENTWISE);
     }

@@ -8,7 +8,7 @@
 /* Tables longer than this cost more than they save. */
 enum { MAX_TABLE = 1 << 20 };
 
-bool view_op(Op op) { return op_is(op, P_MOVE) && op != OP_pad && op != OP_split; }
+bool view_op(Op op) { return op_is(op, P_MOVE) && op != OP_pad && op != OP_split && op != OP_gather; }
 
 /* [N,C,H,W] to [N,H,W,C] and back */
 static int channels_moved(const Ints *perm, int in)

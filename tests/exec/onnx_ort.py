@@ -39,7 +39,7 @@ def compare(case, want, got):
     finite = want[torch.isfinite(want)]
     scale = finite.abs().max().item() if finite.numel() else 0
     worst = torch.where(same, torch.zeros(()), (want - got).abs()).nan_to_num(nan=float('inf')).max().item()
-    largest = max(t.abs().max().item() for t in case.inputs)
+    largest = max(t.nan_to_num(nan=0.0).abs().max().item() for t in case.inputs)
     return None if worst <= OF_RESULT * scale + OF_INPUT * largest else 'off by %g, largest number %g' % (worst, scale)
 
 

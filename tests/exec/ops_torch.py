@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 try:
+    import numpy as np
     import torch
     import torch.nn.functional as F
 except ImportError:
@@ -217,7 +218,13 @@ def polynomial():
 UNARY = {
     'relu': F.relu, 'relu6': F.relu6, 'sigmoid': torch.sigmoid, 'tanh': torch.tanh, 'hard_sigmoid': F.hardsigmoid,
     'hard_swish': F.hardswish, 'silu': F.silu, 'exp': torch.exp, 'abs': torch.abs, 'sign': torch.sign,
-    'neg': torch.neg, 'square': torch.square}
+    'neg': torch.neg, 'square': torch.square, 'erf': torch.erf, 'floor': torch.floor, 'ceil': torch.ceil,
+    'round': torch.round, 'trunc': torch.trunc, 'sin': torch.sin, 'cos': torch.cos, 'tan': torch.tan,
+    'asin': torch.asin, 'acos': torch.acos, 'atan': torch.atan, 'sinh': torch.sinh, 'cosh': torch.cosh,
+    'asinh': torch.asinh, 'acosh': torch.acosh, 'atanh': torch.atanh, 'log': torch.log, 'mish': F.mish,
+    'softplus': lambda x: F.softplus(x, threshold=800), 'not': lambda x: (x == 0).double()}
+COMPARED = {'greater': torch.gt, 'greater_equal': torch.ge, 'less': torch.lt, 'less_equal': torch.le,
+            'equal': torch.eq, 'and': torch.logical_and, 'or': torch.logical_or, 'xor': torch.logical_xor}
 BINARY = {'add': torch.add, 'sub': torch.sub, 'mul': torch.mul, 'div': torch.div, 'maximum': torch.maximum,
           'minimum': torch.minimum}
 
@@ -238,6 +245,38 @@ def binary(op, fn):
             y = y.sign() * (y.abs() + 0.1) + (y == 0)
         return Case(op, [x, y], [], {}, [fn(x, y)])
     return make
+
+
+def compared(op, fn):
+    """On few numbers, of which many are equal and some not numbers."""
+    def side(dims):
+        x = torch.round(rnd(*dims))
+        return torch.where(torch.rand(x.shape) < 0.1, torch.full((), math.nan), x)
+
+    def make():
+        x, y = map(side, broadcast_pair(shape()))
+        return Case(op, [x, y], [], {}, [fn(x, y).double()])
+    return make
+
+
+def pow_():
+    a, b = broadcast_pair(shape())
+    x, y = rnd(*a), rnd(*b)
+    if random.random() < 0.5:  # also of numbers below zero
+        y = torch.round(y)
+    return Case('pow', [x, y], [], {}, [torch.pow(x, y)])
+
+
+def where():
+    dims = shape()
+    c, x, y = ([pick(n, n, 1) for n in dims][pick(0, 0, random.randint(0, len(dims))):] for _ in range(3))
+    c, x, y = torch.round(rnd(*c)), rnd(*x), rnd(*y)
+    return Case('where', [c, x, y], [], {}, [torch.where(c != 0, x, y)])
+
+
+def elu():
+    x, a = rnd(*shape()), pick(None, 0.3, -1.5)
+    return Case('elu', [x], [], dict(alpha=a), [F.elu(x, 1.0 if a is None else a)])
 
 
 def clamp():
@@ -314,6 +353,20 @@ def reduction(op, fn):
         x = rnd(*shape())
         axes, keep = some_axes(x), pick(True, False, None)
         return Case(op, [x], [], dict(axes=axes, keep=keep), [fn(x, axes, bool(keep))])
+    return make
+
+
+def arg(op):
+    def make():
+        x = torch.round(rnd(*shape()) * pick(1, 100))   # also of equal numbers
+        axis, keep, last = pick(None, random.randint(-x.dim(), x.dim() - 1)), pick(None, True), pick(None, True)
+        at = 1 if axis is None else axis
+        if at >= x.dim():
+            return None
+        z = (x if op == 'argmax' else -x).numpy()
+        y = z.shape[at] - 1 - np.flip(z, at).argmax(at, keepdims=True) if last else z.argmax(at, keepdims=True)
+        y = torch.from_numpy(y if keep else y.squeeze(at)).double()
+        return Case(op, [x], [], dict(axis=axis, keep=keep, last=last), [y])
     return make
 
 
@@ -402,7 +455,57 @@ def upsample():
     return Case('upsample', [x], [], dict(scale=spelt(s), mode=mode, align_corners=corners), [y])
 
 
+def resize():
+    """Nearest as PyTorch's two, bilinear as its two; and by a scale that is not the sizes' ratio."""
+    x, size_ = image(), [pick(1, 2, 3, 5, 8, 13), pick(1, 2, 3, 7, 9)]
+    mode, attrs = pick('nearest', 'nearest-exact', 'bilinear', 'bilinear'), dict(size=spelt(size_))
+    if mode == 'bilinear':
+        attrs.update(mode=mode, coords=pick(None, 'half_pixel', 'align_corners'))
+        scale = [random.uniform(0.4, 3) for _ in size_]
+        if attrs['coords'] != 'align_corners' and random.random() < 0.5:
+            attrs['size'] = [math.floor(n * s) for n, s in zip(x.shape[2:], scale)]
+            if any(math.floor(n * s) in (0, n) for n, s in zip(x.shape[2:], scale)):  # which PyTorch copies
+                return None
+            attrs.update(scale_h=scale[0], scale_w=scale[1])
+            y = F.interpolate(x, scale_factor=scale, mode=mode, align_corners=False)
+        else:
+            y = F.interpolate(x, size=size_, mode=mode, align_corners=attrs['coords'] == 'align_corners')
+    elif mode == 'nearest':
+        attrs.update(coords='asymmetric', rounding='floor')
+        y = F.interpolate(x, size=size_, mode=mode)
+    else:
+        attrs.update(rounding='round_prefer_ceil')
+        y = F.interpolate(x, size=size_, mode=mode)
+    return Case('resize', [x], [], attrs, [y])
+
+
+def gather():
+    x = rnd(*shape())
+    axis = pick(None, random.randint(-x.dim(), x.dim() - 1))
+    at = 1 if axis is None else axis
+    if at >= x.dim():
+        return None
+    index = torch.randint(-2, x.shape[at] + 2, [random.randint(1, 9)])
+    y = x.index_select(at, index.clamp(0, x.shape[at] - 1))
+    return Case('gather', [x], [index.double()], dict(axis=axis), [y])
+
+
+def border():
+    x, mode = rnd(*shape(3, 4)), pick('reflect', 'edge')
+    most = [n - 1 if mode == 'reflect' else 3 for n in x.shape]
+    lead, trail = ([random.randint(0, min(3, m)) for m in most] for _ in range(2))
+    y = x
+    for d in range(x.dim()):    # one dimension at a time, as the last of three
+        z = y.transpose(d, -1)
+        shape_ = z.shape
+        z = F.pad(z.reshape(1, -1, shape_[-1]), (lead[d], trail[d]), mode='replicate' if mode == 'edge' else mode)
+        y = z.reshape(*shape_[:-1], z.shape[-1]).transpose(d, -1)
+    return Case('pad', [x], [], dict(pads=lead + trail, border=mode), [y.contiguous()])
+
+
 def pad():
+    if random.random() < 0.5:
+        return border()
     x, value = rnd(*shape()), pick(None, -2.5, 1e30)
     lead, trail = ([random.randint(0, 3) for _ in range(x.dim())] for _ in range(2))
     order = [n for pair in reversed(list(zip(lead, trail))) for n in pair]
@@ -468,11 +571,15 @@ MAKERS = {
     'scale_bias': per_channel('scale_bias', 2, lambda x, w, b: x * w + b), 'sqrt': unary('sqrt', torch.sqrt, True),
     'polynomial': polynomial, 'clamp': clamp, 'map': map_, 'leaky_relu': leaky_relu, 'gelu': gelu, 'max_pool': max_pool, 'avg_pool': avg_pool,
     'concat': concat, 'split': split, 'slice': slice_, 'channel_shuffle': channel_shuffle, 'reshape': reshape,
-    'flatten': flatten, 'transpose': transpose, 'upsample': upsample, 'pad': pad, 'epilogue': epilogue}
+    'flatten': flatten, 'transpose': transpose, 'upsample': upsample, 'pad': pad, 'epilogue': epilogue,
+    'pow': pow_, 'where': where, 'elu': elu, 'resize': resize, 'gather': gather,
+    'argmax': arg('argmax'), 'argmin': arg('argmin')}
 MAKERS.update({op: unary(op, fn) for op, fn in UNARY.items()})
 MAKERS.update({op: binary(op, fn) for op, fn in BINARY.items()})
+MAKERS.update({op: compared(op, fn) for op, fn in COMPARED.items()})
 MAKERS.update({op: reduction(op, fn) for op, fn in REDUCE.items()})
-MANY = {'conv2d': 4, 'conv_transpose2d': 3, 'max_pool': 4, 'avg_pool': 4, 'slice': 2, 'epilogue': 4, 'matmul': 2, 'linear': 3}
+MANY = {'resize': 3, 'pad': 2,
+        'conv2d': 4, 'conv_transpose2d': 3, 'max_pool': 4, 'avg_pool': 4, 'slice': 2, 'epilogue': 4, 'matmul': 2, 'linear': 3}
 
 
 def table_ops():

@@ -1,9 +1,10 @@
+#include "randgraph_elementwise.h"
 #include "randgraph_ops.h"
 
 static ValueId movement(Gen *s)
 {
     static const Op ops[] = {OP_concat, OP_split, OP_slice, OP_channel_shuffle, OP_reshape, OP_flatten, OP_transpose,
-                             OP_upsample, OP_pad};
+                             OP_upsample, OP_pad, OP_resize, OP_gather};
     ValueId x = any(s), in[3] = {x, x, x};
     const Type *t = type_of(s, x);
     int nin = 1, rank = t->rank;
@@ -72,7 +73,23 @@ static ValueId movement(Gen *s)
         for (int i = 0; i < 2 * rank; i++)
             a.pads.v[i] = chance(s, 30) ? pick(s, 1, 2) : 0;
         a.value = chance(s, 50) ? 0 : 0.5;
+        a.border = chance(s, 50) ? pick(s, 1, 2) : 0;
         break;
+    case OP_resize:
+        if (rank != 4)
+            return -1;
+        a.size = (Ints){2, {pick(s, 1, 17), pick(s, 1, 17)}};
+        a.mode = pick(s, 0, 1);
+        a.coords = pick(s, 0, 3);
+        a.rounding = pick(s, 0, 3);
+        a.scale_w = chance(s, 30) ? (double)a.size.v[1] / (double)t->dim[3] * 1.03 : 0;
+        break;
+    case OP_gather: {
+        int64_t count = pick(s, 1, 20);
+        a.axis = d;
+        in[nin++] = constant_in(s, shape(1, &count), 0, (double)size);
+        break;
+    }
     default: break;
     }
     ValueId v = node(s, op, &a, in, nin);
@@ -274,8 +291,8 @@ static Graph *generate(Arena *A, uint64_t seed, int size, Make *const *make, int
 Graph *randgraph(Arena *A, uint64_t seed, int size)
 {
     static Make *const make[] = {rg_conv, rg_conv, rg_group, rg_group, rg_conv_transpose, rg_batch_norm,
-                                 rg_per_channel, rg_unary, rg_unary, rg_unary, rg_binary, rg_binary, rg_pool,
-                                 rg_reduction, rg_norm, movement, movement, units, product, tokens, tokens};
+                                 rg_per_channel, rg_unary, rg_unary, rg_unary, rg_binary, rg_binary, rg_choice,
+                                 rg_pool, rg_reduction, rg_norm, movement, movement, units, product, tokens, tokens};
     return generate(A, seed, size, make, LEN(make), 15);
 }
 

@@ -117,75 +117,6 @@ ValueId rg_per_channel(Gen *s)
     return node(s, op, &a, in, op == OP_scale_bias ? 3 : 2);
 }
 
-ValueId rg_unary(Gen *s)
-{
-    static const Op ops[] = {OP_relu, OP_relu6, OP_clamp, OP_leaky_relu, OP_sigmoid, OP_tanh, OP_hard_sigmoid,
-                             OP_hard_swish, OP_silu, OP_gelu, OP_abs, OP_neg, OP_square, OP_exp, OP_sqrt, OP_sign};
-    ValueId x = any(s);
-    Op op = ops[pick(s, 0, LEN(ops) - 1)];
-    Attrs a = defaults(op);
-    if (op == OP_clamp)
-        a.min = -0.7, a.max = 1.1;
-    if (op == OP_gelu)
-        a.approximate = pick(s, 0, 1);
-    if (op == OP_exp || op == OP_square)
-        x = node(s, OP_tanh, NULL, &x, 1); /* bounded */
-    if (op == OP_sqrt) {
-        x = node(s, OP_sigmoid, NULL, &x, 1); /* positive */
-    }
-    if (op == OP_sign)
-        x = s->g->input.v[0]; /* exact: no jump between precisions */
-    return node(s, op, &a, &x, 1);
-}
-
-/* A shape that broadcasts to t. */
-Type rg_narrower(Gen *s, const Type *t)
-{
-    int drop = chance(s, 30) ? (int)pick(s, 0, t->rank) : 0;
-    Type r = shape(t->rank - drop, t->dim + drop);
-    for (int i = 0; i < r.rank; i++)
-        if (chance(s, 40))
-            r.dim[i] = 1;
-    return r;
-}
-
-/* The same shape where it also repeats what has shape t along dimensions of 1. */
-static Type repeating(Gen *s, Type r, const Type *t)
-{
-    for (int i = 0; i < r.rank; i++)
-        if (t->dim[i + t->rank - r.rank] == 1 && chance(s, 60))
-            r.dim[i] = pick(s, 2, 9);
-    return r;
-}
-
-ValueId rg_binary(Gen *s)
-{
-    static const Op ops[] = {OP_add, OP_mul, OP_sub, OP_div, OP_maximum, OP_minimum};
-    ValueId x = any(s), y = -1;
-    Op op = ops[pick(s, 0, LEN(ops) - 1)];
-    if (op == OP_add || op == OP_maximum || op == OP_minimum)
-        for (int i = s->pool.n - 1; i >= 0 && y < 0; i--) /* a residual */
-            if (s->pool.v[i] != x && type_eq(type_of(s, s->pool.v[i]), type_of(s, x)) && chance(s, 50))
-                y = s->pool.v[i];
-    if (op == OP_mul && chance(s, 50) && type_of(s, x)->rank == 4) { /* a gate */
-        Attrs a = defaults(OP_mean);
-        a.axes = (Ints){2, {2, 3}};
-        a.keep = true;
-        y = node(s, OP_mean, &a, &x, 1);
-        y = y < 0 ? y : node(s, OP_sigmoid, NULL, &y, 1);
-    }
-    if (y < 0) {
-        Type t = rg_narrower(s, type_of(s, x));
-        if (chance(s, 25))
-            t = repeating(s, t, type_of(s, x));
-        y = op == OP_add || op == OP_sub ? constant(s, t, 0.5, 0) : constant_in(s, t, 0.5, 1.5);
-    }
-    ValueId in[2] = {x, y};
-    if (op != OP_div && chance(s, 50))
-        in[0] = y, in[1] = x;
-    return node(s, op, NULL, in, 2);
-}
-
 ValueId rg_pool(Gen *s)
 {
     ValueId x = any_rank4(s);
@@ -317,8 +248,24 @@ ValueId rg_layer_norm(Gen *s, ValueId x, int64_t axis)
     return node(s, OP_layer_norm, &a, in, (int)pick(s, 1, 3));
 }
 
+/* Of the input, rounded so that many are equal, in an axis of several vectors among others. */
+static ValueId arg(Gen *s, ValueId x)
+{
+    Op op = chance(s, 50) ? OP_argmax : OP_argmin;
+    Attrs a = defaults(op);
+    x = rg_one(s, OP_round, x);
+    if (x < 0 || !type_of(s, x)->rank)
+        return -1;
+    a.axis = pick(s, 0, type_of(s, x)->rank - 1);
+    a.keep = chance(s, 50);
+    a.last = chance(s, 50);
+    return node(s, op, &a, &x, 1);
+}
+
 ValueId rg_norm(Gen *s)
 {
+    if (chance(s, 15))
+        return arg(s, s->g->input.v[s->g->input.n - 1]);
     static const Op ops[] = {OP_softmax, OP_softmin, OP_l2_normalize, OP_layer_norm};
     ValueId x = any(s);
     const Type *t = type_of(s, x);

@@ -1,6 +1,6 @@
 #ifndef DSQ_RANDGRAPH_OPS_H
 #define DSQ_RANDGRAPH_OPS_H
-/* Nodes of every kind but movement and products, on values of the pool. -1 where the shapes do not fit. */
+/* Nodes of every kind but movement, products and elementwise ones, on values of the pool. -1 where the shapes do not fit. */
 #include "randgraph_gen.h"
 
 ValueId rg_conv(Gen *s);
@@ -8,9 +8,6 @@ ValueId rg_conv_square(Gen *s);
 ValueId rg_conv_transpose(Gen *s);
 ValueId rg_batch_norm(Gen *s);
 ValueId rg_per_channel(Gen *s);
-ValueId rg_unary(Gen *s);
-Type rg_narrower(Gen *s, const Type *t);
-ValueId rg_binary(Gen *s);
 ValueId rg_pool(Gen *s);
 ValueId rg_one(Gen *s, Op op, ValueId x);
 ValueId rg_over_map(Gen *s, ValueId x, bool keep);

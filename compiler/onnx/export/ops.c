@@ -1,51 +1,10 @@
-/* Every operator of ir/graph/op.def in the operators of ONNX. An operator that is one ONNX operator without
-   attributes is a row DIRECT. An operator that has no row and no function here does not compile. */
-#include "build.h"
+/* Every operator of ir/graph/op.def in the operators of ONNX; elementwise ones are in ops_elementwise.c. An operator
+   that has no function does not link. */
+#include "../../../ir/ops/resample.h"
+#include "ops.h"
 
 #include <math.h>
 #include <string.h>
-
-#define NAMES(...) ((const char *[]){__VA_ARGS__, NULL})
-/* A node whose only result has no name of its own, as the operand of the next. */
-#define MAKE(x, type, ...) (onnx_node(x, type, NULL, NAMES(__VA_ARGS__))->output[0])
-/* The node that makes the first result of n. */
-#define RESULT(x, n, type, ...) onnx_node(x, type, NAMES(onnx_value(x, (n)->out[0].value)), NAMES(__VA_ARGS__))
-
-static const char *operand(Onnx *x, const Node *n, int i)
-{
-    return onnx_value(x, n->in[i]);
-}
-
-static const Type *type_of(const Onnx *x, ValueId id)
-{
-    return &x->g->value.v[id].type;
-}
-
-/* All operands of n in their order. */
-static OnnxNode *direct(Onnx *x, const Node *n, const char *type)
-{
-    const char **in = NEW(x->arena, const char *, n->nin + 1);
-    for (int i = 0; i < n->nin; i++)
-        in[i] = operand(x, n, i);
-    return onnx_node(x, type, NAMES(onnx_value(x, n->out[0].value)), in);
-}
-
-#define DIRECT(op, type) static void export_##op(Onnx *x, const Node *n) { direct(x, n, type); }
-DIRECT(relu, "Relu")
-DIRECT(sigmoid, "Sigmoid")
-DIRECT(tanh, "Tanh")
-DIRECT(hard_swish, "HardSwish")
-DIRECT(exp, "Exp")
-DIRECT(sqrt, "Sqrt")
-DIRECT(abs, "Abs")
-DIRECT(sign, "Sign")
-DIRECT(neg, "Neg")
-DIRECT(add, "Add")
-DIRECT(sub, "Sub")
-DIRECT(mul, "Mul")
-DIRECT(div, "Div")
-DIRECT(maximum, "Max")
-DIRECT(minimum, "Min")
 
 /* pads as Pad takes them: n / 2 numbers in front, n / 2 behind. */
 static const char *padded(Onnx *x, const char *in, const int64_t *pads, int n, double value)
@@ -65,7 +24,7 @@ static void set_window(Onnx *x, const Node *n, OnnxNode *o, const int64_t pad[4]
     onnx_int(x, o, "group", a->groups);
 }
 
-static void export_conv2d(Onnx *x, const Node *n)
+void export_conv2d(Onnx *x, const Node *n)
 {
     set_window(x, n, direct(x, n, "Conv"), n->attr.pad.v);
 }
@@ -73,7 +32,7 @@ static void export_conv2d(Onnx *x, const Node *n)
 /* We allow an output_pad that is less than the stride or the dilation, as PyTorch does. ONNX Runtime only allows one
    below the stride. Otherwise the whole result is made, enlarged and cut out. What output_pad adds holds bias
    alone. */
-static void export_conv_transpose2d(Onnx *x, const Node *n)
+void export_conv_transpose2d(Onnx *x, const Node *n)
 {
     const Attrs *a = &n->attr;
     const int64_t *extra = a->output_pad.v, *p = a->pad.v;
@@ -105,7 +64,7 @@ static const char *transposed(Onnx *x, ValueId id)
     return o->output[0];
 }
 
-static void export_linear(Onnx *x, const Node *n)
+void export_linear(Onnx *x, const Node *n)
 {
     if (type_of(x, n->in[0])->rank == 2) {
         onnx_int(x, direct(x, n, "Gemm"), "transB", 1);
@@ -118,7 +77,7 @@ static void export_linear(Onnx *x, const Node *n)
         RESULT(x, n, "Add", MAKE(x, "MatMul", in, w), operand(x, n, 2));
 }
 
-static void export_matmul(Onnx *x, const Node *n)
+void export_matmul(Onnx *x, const Node *n)
 {
     const char *a = n->attr.transpose_a ? transposed(x, n->in[0]) : operand(x, n, 0);
     const char *b = n->attr.transpose_b ? transposed(x, n->in[1]) : operand(x, n, 1);
@@ -127,23 +86,23 @@ static void export_matmul(Onnx *x, const Node *n)
 
 /* ---- normalization ---- */
 
-static void export_batch_norm(Onnx *x, const Node *n)
+void export_batch_norm(Onnx *x, const Node *n)
 {
     onnx_float(x, direct(x, n, "BatchNormalization"), "epsilon", n->attr.eps);
 }
 
-static void export_softmax(Onnx *x, const Node *n)
+void export_softmax(Onnx *x, const Node *n)
 {
     onnx_int(x, direct(x, n, "Softmax"), "axis", n->attr.axis);
 }
 
-static void export_softmin(Onnx *x, const Node *n)
+void export_softmin(Onnx *x, const Node *n)
 {
     onnx_int(x, RESULT(x, n, "Softmax", MAKE(x, "Neg", operand(x, n, 0))), "axis", n->attr.axis);
 }
 
 /* LpNormalization has neither several axes nor an eps. */
-static void export_l2_normalize(Onnx *x, const Node *n)
+void export_l2_normalize(Onnx *x, const Node *n)
 {
     OnnxNode *norm = onnx_node(x, "ReduceL2", NULL, NAMES(operand(x, n, 0)));
     onnx_list(x, norm, "axes", n->attr.axes.v, n->attr.axes.n);
@@ -152,7 +111,7 @@ static void export_l2_normalize(Onnx *x, const Node *n)
 }
 
 /* LayerNormalization is younger than this opset. In the order in which runtimes look for it to fuse. */
-static void export_layer_norm(Onnx *x, const Node *n)
+void export_layer_norm(Onnx *x, const Node *n)
 {
     const Attrs *a = &n->attr;
     int rank = type_of(x, n->in[0])->rank;
@@ -169,92 +128,6 @@ static void export_layer_norm(Onnx *x, const Node *n)
     else
         RESULT(x, n, "Add", MAKE(x, "Mul", MAKE(x, "Div", centered, sd), onnx_param(x, n->in[1], (int)a->axis, rank)),
                onnx_param(x, n->in[2], (int)a->axis, rank));
-}
-
-/* ---- elementwise ---- */
-
-static const char *param(Onnx *x, const Node *n, int i)
-{
-    return onnx_param(x, n->in[i], (int)n->attr.axis, type_of(x, n->in[0])->rank);
-}
-
-static void export_bias(Onnx *x, const Node *n)
-{
-    RESULT(x, n, "Add", operand(x, n, 0), param(x, n, 1));
-}
-
-static void export_scale(Onnx *x, const Node *n)
-{
-    RESULT(x, n, "Mul", operand(x, n, 0), param(x, n, 1));
-}
-
-static void export_scale_bias(Onnx *x, const Node *n)
-{
-    RESULT(x, n, "Add", MAKE(x, "Mul", operand(x, n, 0), param(x, n, 1)), param(x, n, 2));
-}
-
-/* Horner's rule, from the last coefficient to the first. */
-static void export_polynomial(Onnx *x, const Node *n)
-{
-    const char *sum = param(x, n, n->nin - 1);
-    for (int k = n->nin - 2; k > 1; k--)
-        sum = MAKE(x, "Add", MAKE(x, "Mul", sum, operand(x, n, 0)), param(x, n, k));
-    RESULT(x, n, "Add", MAKE(x, "Mul", sum, operand(x, n, 0)), param(x, n, 1));
-}
-
-static void export_square(Onnx *x, const Node *n)
-{
-    RESULT(x, n, "Mul", operand(x, n, 0), operand(x, n, 0));
-}
-
-static void export_relu6(Onnx *x, const Node *n)
-{
-    RESULT(x, n, "Clip", operand(x, n, 0), onnx_scalar(x, 0), onnx_scalar(x, 6));
-}
-
-static void export_clamp(Onnx *x, const Node *n)
-{
-    RESULT(x, n, "Clip", operand(x, n, 0), onnx_scalar(x, n->attr.min), onnx_scalar(x, n->attr.max));
-}
-
-static void export_leaky_relu(Onnx *x, const Node *n)
-{
-    onnx_float(x, direct(x, n, "LeakyRelu"), "alpha", n->attr.alpha);
-}
-
-static void export_hard_sigmoid(Onnx *x, const Node *n)
-{
-    OnnxNode *o = direct(x, n, "HardSigmoid");
-    onnx_float(x, o, "alpha", 1.0 / 6);
-    onnx_float(x, o, "beta", 0.5);
-}
-
-static void export_silu(Onnx *x, const Node *n)
-{
-    RESULT(x, n, "Mul", operand(x, n, 0), MAKE(x, "Sigmoid", operand(x, n, 0)));
-}
-
-/* Both spelt in the order in which runtimes look for them to fuse. */
-static void export_gelu(Onnx *x, const Node *n)
-{
-    const char *in = operand(x, n, 0), *one = onnx_scalar(x, 1), *half = onnx_scalar(x, 0.5), *tail;
-    if (n->attr.approximate) {
-        const char *cube = MAKE(x, "Mul", MAKE(x, "Mul", in, in), in);
-        const char *sum = MAKE(x, "Add", in, MAKE(x, "Mul", cube, onnx_scalar(x, 0.044715)));
-        tail = MAKE(x, "Tanh", MAKE(x, "Mul", sum, onnx_scalar(x, 0.79788456080286535588)));
-    } else {
-        tail = MAKE(x, "Erf", MAKE(x, "Div", in, onnx_scalar(x, 1.41421356237309504880)));
-    }
-    RESULT(x, n, "Mul", MAKE(x, "Mul", in, MAKE(x, "Add", tail, one)), half);
-}
-
-static void export_map(Onnx *x, const Node *n)
-{
-    const Ints *shape = &n->attr.shape;
-    if (shape->n)
-        RESULT(x, n, "Expand", operand(x, n, 0), onnx_ints(x, shape->v, shape->n));
-    else
-        direct(x, n, "Identity");
 }
 
 /* ---- windows and reductions ---- */
@@ -281,7 +154,7 @@ static OnnxNode *pool(Onnx *x, const Node *n, const char *type, const char *in, 
 }
 
 /* A dilated window may see nothing but padding, which ONNX does not define: then -inf is written out. */
-static void export_max_pool(Onnx *x, const Node *n)
+void export_max_pool(Onnx *x, const Node *n)
 {
     const Attrs *a = &n->attr;
     int64_t over[2];
@@ -300,7 +173,7 @@ static void export_max_pool(Onnx *x, const Node *n)
 }
 
 /* The divisor may count padding, but never what hangs over it: with both, the zeros are written out. */
-static void export_avg_pool(Onnx *x, const Node *n)
+void export_avg_pool(Onnx *x, const Node *n)
 {
     const Attrs *a = &n->attr;
     const int64_t none[4] = {0}, *p = a->pad.v;
@@ -324,30 +197,49 @@ static void reduce(Onnx *x, const Node *n, const char *type)
     onnx_int(x, o, "keepdims", n->attr.keep);
 }
 
-static void export_mean(Onnx *x, const Node *n)
+void export_mean(Onnx *x, const Node *n)
 {
     reduce(x, n, "ReduceMean");
 }
 
-static void export_max(Onnx *x, const Node *n)
+void export_max(Onnx *x, const Node *n)
 {
     reduce(x, n, "ReduceMax");
 }
 
-static void export_sum(Onnx *x, const Node *n)
+void export_sum(Onnx *x, const Node *n)
 {
     const Ints *axes = &n->attr.axes;
     onnx_int(x, RESULT(x, n, "ReduceSum", operand(x, n, 0), onnx_ints(x, axes->v, axes->n)), "keepdims", n->attr.keep);
 }
 
+static void arg(Onnx *x, const Node *n, const char *type)
+{
+    OnnxNode *o = onnx_node(x, type, NULL, NAMES(operand(x, n, 0)));
+    onnx_int(x, o, "axis", n->attr.axis);
+    onnx_int(x, o, "keepdims", n->attr.keep);
+    onnx_int(x, o, "select_last_index", n->attr.last);
+    onnx_int(x, RESULT(x, n, "Cast", o->output[0]), "to", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT);
+}
+
+void export_argmax(Onnx *x, const Node *n)
+{
+    arg(x, n, "ArgMax");
+}
+
+void export_argmin(Onnx *x, const Node *n)
+{
+    arg(x, n, "ArgMin");
+}
+
 /* ---- movement ---- */
 
-static void export_concat(Onnx *x, const Node *n)
+void export_concat(Onnx *x, const Node *n)
 {
     onnx_int(x, direct(x, n, "Concat"), "axis", n->attr.axis);
 }
 
-static void export_split(Onnx *x, const Node *n)
+void export_split(Onnx *x, const Node *n)
 {
     const char **out = NEW(x->arena, const char *, n->nout + 1);
     for (int i = 0; i < n->nout; i++)
@@ -357,7 +249,7 @@ static void export_split(Onnx *x, const Node *n)
     onnx_int(x, o, "axis", n->attr.axis);
 }
 
-static void export_slice(Onnx *x, const Node *n)
+void export_slice(Onnx *x, const Node *n)
 {
     const Attrs *a = &n->attr;
     RESULT(x, n, "Slice", operand(x, n, 0), onnx_ints(x, a->start.v, a->start.n), onnx_ints(x, a->end.v, a->end.n),
@@ -375,7 +267,7 @@ static void to_result_shape(Onnx *x, const Node *n, const char *in)
     RESULT(x, n, "Reshape", in, onnx_ints(x, out->dim, out->rank));
 }
 
-static void export_channel_shuffle(Onnx *x, const Node *n)
+void export_channel_shuffle(Onnx *x, const Node *n)
 {
     const Type *t = type_of(x, n->in[0]);
     int64_t groups = n->attr.groups, rest = type_elems(t) / (t->dim[0] * t->dim[1]);
@@ -385,12 +277,12 @@ static void export_channel_shuffle(Onnx *x, const Node *n)
     to_result_shape(x, n, swap->output[0]);
 }
 
-static void export_reshape(Onnx *x, const Node *n)
+void export_reshape(Onnx *x, const Node *n)
 {
     to_result_shape(x, n, operand(x, n, 0));
 }
 
-static void export_flatten(Onnx *x, const Node *n)
+void export_flatten(Onnx *x, const Node *n)
 {
     if (n->attr.axis == 1)
         onnx_int(x, direct(x, n, "Flatten"), "axis", 1);
@@ -398,12 +290,12 @@ static void export_flatten(Onnx *x, const Node *n)
         to_result_shape(x, n, operand(x, n, 0));
 }
 
-static void export_transpose(Onnx *x, const Node *n)
+void export_transpose(Onnx *x, const Node *n)
 {
     onnx_list(x, direct(x, n, "Transpose"), "perm", n->attr.perm.v, n->attr.perm.n);
 }
 
-static void export_upsample(Onnx *x, const Node *n)
+void export_upsample(Onnx *x, const Node *n)
 {
     const Attrs *a = &n->attr;
     double scale[] = {1, 1, (double)a->scale.v[0], (double)a->scale.v[1]};
@@ -415,14 +307,44 @@ static void export_upsample(Onnx *x, const Node *n)
         onnx_text(x, o, "nearest_mode", "floor");
 }
 
-static void export_pad(Onnx *x, const Node *n)
+/* Both scales, or the size that the result has. */
+void export_resize(Onnx *x, const Node *n)
 {
-    RESULT(x, n, "Pad", operand(x, n, 0), onnx_ints(x, n->attr.pads.v, n->attr.pads.n), onnx_scalar(x, n->attr.value));
+    static const char *const coords[] = {"half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel"};
+    static const char *const rounding[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
+    const Attrs *a = &n->attr;
+    const Type *out = type_of(x, n->out[0].value);
+    double scale[] = {1, 1, a->scale_h, a->scale_w};
+    OnnxNode *o = a->scale_h > 0 && a->scale_w > 0
+                      ? RESULT(x, n, "Resize", operand(x, n, 0), "", onnx_floats(x, scale, 4))
+                      : RESULT(x, n, "Resize", operand(x, n, 0), "", "", onnx_ints(x, out->dim, 4));
+    onnx_text(x, o, "mode", a->mode ? "linear" : "nearest");
+    onnx_text(x, o, "coordinate_transformation_mode", coords[a->coords]);
+    if (!a->mode)
+        onnx_text(x, o, "nearest_mode", rounding[a->rounding]);
+}
+
+void export_gather(Onnx *x, const Node *n)
+{
+    const Tensor *t = x->g->value.v[n->in[1]].tensor;
+    int64_t count = type_elems(&t->type), *at = NEW(x->arena, int64_t, count);
+    for (int64_t i = 0; i < count; i++)
+        at[i] = gather_index(tensor_at(t, i), type_of(x, n->in[0])->dim[n->attr.axis]);
+    onnx_int(x, RESULT(x, n, "Gather", operand(x, n, 0), onnx_ints(x, at, (int)count)), "axis", n->attr.axis);
+}
+
+void export_pad(Onnx *x, const Node *n)
+{
+    static const char *const mode[] = {"constant", "reflect", "edge"};
+    const char *in = operand(x, n, 0), *pads = onnx_ints(x, n->attr.pads.v, n->attr.pads.n);
+    if (n->attr.border)
+        onnx_text(x, RESULT(x, n, "Pad", in, pads), "mode", mode[n->attr.border]);
+    else
+        RESULT(x, n, "Pad", in, pads, onnx_scalar(x, n->attr.value));
 }
 
 /* ---- the table ---- */
 
-typedef void ExportFn(Onnx *, const Node *);
 static ExportFn *const table[NOPS] = {
 #define OP(name, ...) [OP_##name] = export_##name,
 #include "../../../ir/graph/op.def"

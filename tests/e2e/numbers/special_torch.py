@@ -27,10 +27,20 @@ UNARY = {
     'tanh': ('', torch.tanh), 'hard_sigmoid': ('', F.hardsigmoid), 'hard_swish': ('', F.hardswish),
     'silu': ('', F.silu), 'gelu': ('', F.gelu), 'exp': ('', torch.exp), 'sqrt': ('', torch.sqrt),
     'abs': ('', torch.abs), 'sign': ('', None), 'neg': ('', torch.neg), 'square': ('', torch.square),
+    'log': ('', torch.log), 'erf': ('', torch.erf),
+    'elu': ('alpha: 0.5', lambda x: torch.where(x > 0, x, 0.5 * torch.expm1(x))),
+    'softplus': ('', lambda x: F.softplus(x, threshold=800)), 'mish': ('', F.mish), 'floor': ('', torch.floor),
+    'ceil': ('', torch.ceil), 'round': ('', torch.round), 'trunc': ('', torch.trunc), 'sin': ('', torch.sin),
+    'cos': ('', torch.cos), 'tan': ('', torch.tan), 'asin': ('', torch.asin), 'acos': ('', torch.acos),
+    'atan': ('', torch.atan), 'sinh': ('', torch.sinh), 'cosh': ('', torch.cosh), 'asinh': ('', torch.asinh),
+    'acosh': ('', torch.acosh), 'atanh': ('', torch.atanh), 'not': ('', lambda x: (x == 0).double()),
 }
 BINARY = {'add': torch.add, 'sub': torch.sub, 'mul': torch.mul, 'div': torch.div, 'maximum': torch.maximum,
-          'minimum': torch.minimum}
+          'minimum': torch.minimum, 'pow': torch.pow, 'greater': torch.gt, 'greater_equal': torch.ge, 'less': torch.lt,
+          'less_equal': torch.le, 'equal': torch.eq, 'and': torch.logical_and, 'or': torch.logical_or,
+          'xor': torch.logical_xor}
 PARAM = ['bias', 'scale', 'scale_bias', 'polynomial']   # sums and products with constants
+TERNARY = ['where']
 
 
 def say(ok, name, lines=()):
@@ -63,8 +73,8 @@ def differences(y, want, what):
     """NaN and infinities where PyTorch has them; elsewhere as near as float32 is, 4 subnormals included. What is
     computed from an exponential is 1e-7 away from it where that vanishes; gelu's erf is within 4e-7 (ir/loop/fast_erf.c)."""
     want = want.astype('f8')
-    least = 4e-7 if 'op: gelu,' in what else 1e-7 if any(f'op: {op},' in what for op in ('sigmoid', 'silu')) else \
-        4 * 2.0 ** -149
+    from_exp = any(f'op: {op},' in what for op in ('sigmoid', 'silu', 'mish'))
+    least = 4e-7 if 'op: gelu,' in what else 1e-7 if from_exp else 4 * 2.0 ** -149
     with np.errstate(over='ignore', invalid='ignore'):
         want = np.where(np.abs(want) > 3.4028235e38, np.sign(want) * INF, want)
         near = np.abs(y.astype('f8') - want) <= 1e-6 * np.abs(want) + least
@@ -89,6 +99,8 @@ def elementwise():
     p, q = np.repeat(a, len(a)).reshape(1, 16, 4, 4), np.tile(a, len(a)).reshape(1, 16, 4, 4)
     steps = [f'{{op: {op}, in: [a, b], as: y{i}}}' for i, op in enumerate(BINARY)]
     run('binary', steps, {'a': p, 'b': q}, [fn(f64(p), f64(q)).numpy() for fn in BINARY.values()])
+    run('where', ['{op: where, in: [a, b, c], as: y0}', '{op: where, in: [b, a, b], as: y1}'],
+        {'a': p, 'b': q, 'c': -q}, [np.where(p != 0, q, -q), np.where(q != 0, p, q)])
     # against a constant: rules of algebra, and a number in the code
     numbers = [0.0, 1.0, -2.0]
     steps = [f'{{op: constant, value: {k}, as: k{i}}}' for i, k in enumerate(numbers)]
@@ -132,7 +144,7 @@ def maxima():
 def complete():
     """Every elementwise operator has its case."""
     ops = re.findall(r'^OP\((\w+), elementwise, P_ELEMENTWISE', open('ir/graph/op.def').read(), re.M)
-    missing = [op for op in ops if op not in UNARY and op not in BINARY and op not in PARAM]
+    missing = [op for op in ops if op not in UNARY and op not in BINARY and op not in PARAM + TERNARY]
     say(not missing, 'every elementwise operator', missing)
 
 

@@ -16,6 +16,7 @@ static inline const Expr *apply(XOp op, VT t, const Expr *const *x, int i)
     case X_shr: return x_bin(&B, op, x[0], x_bin(&B, X_and, x[1], x_const(&B, vt(DT_I32, 1), 31)));
     case X_fma: return x_fma(&B, true, x[0], x[1], x[2]);
     case X_select_gt: return x_select_gt(&B, x[0], x[1], x[2], x[3]);
+    case X_select_ge: return x_select_ge(&B, x[0], x[1], x[2], x[3]);
     case X_lane: return x_lane(&B, x[0], i % t.lanes);
     case X_splat: return x_splat(&B, x_lane(&B, x[0], 0), t.lanes);
     default: return xop_info[op].arity == 1 ? x_un(&B, op, x[0]) : x_bin(&B, op, x[0], x[1]);
@@ -63,6 +64,15 @@ static inline void partial_kernel(VT t, int n, int in, int out)
     *at += 2 * t.lanes; /* what is stored too far stays visible */
 }
 
+/* Functions are text of the same operations, which take compilers long: a few, and large ones at one width. */
+static inline bool worth_trying(const Target *t, XOp op, int lanes)
+{
+    bool large = op == X_pow || op == X_sin_quarter, vectors_only = xop_info[op].cls == XC_fold || op == X_splat;
+    if (op >= X_expm1 && xop_info[op].cls == XC_math)
+        return large && lanes == t->lanes;
+    return (op != X_fma || t->fma) && (lanes > 1 || !vectors_only);
+}
+
 /* Two inputs and two outputs: floats and integers. Sizes are those of all the kernels together. */
 static inline void build_operations(const Target *t)
 {
@@ -74,7 +84,7 @@ static inline void build_operations(const Target *t)
         for (int lanes = 1; lanes <= t->lanes; lanes *= lanes == 1 ? 4 : 2) {
             VT type = vt(e ? DT_I32 : DT_F32, lanes);
             for (int op = X_splat; op < NXOPS; op++)
-                if ((op != X_fma || t->fma) && (lanes > 1 || (xop_info[op].cls != XC_fold && op != X_splat)))
+                if (worth_trying(t, op, lanes))
                     operation_kernel(op, type, in[e], out);
             for (int n = 1; n < lanes; n++)
                 partial_kernel(type, n, in[e], out[e]);

@@ -100,8 +100,8 @@ static const char *default_meaning(const IsaRow *r, int lane)
 
 static bool moves(XOp op)
 {
-    return op == X_splat || op == X_lane || op == X_load || op == X_bitcast || op == X_select_gt || op == X_abs ||
-           op == X_neg;
+    return op == X_splat || op == X_lane || op == X_load || op == X_bitcast || op == X_select_gt ||
+           op == X_select_ge || op == X_abs || op == X_neg;
 }
 
 static void add_instr(Sheet *s, int row, const char *meaning)
