@@ -10,7 +10,7 @@ import zipfile
 import zlib
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e" / "bad"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e" / "robust" / "bad"))
 import protobuf as pb  # noqa: E402
 
 GREY_JPEG = (  # 8x8
