@@ -51,7 +51,7 @@ static void put_text(Buf *b, const char *s)
     buf_putc(b, '\'');
 }
 
-static void put_ints(Buf *b, const int64_t *v, int n)
+static void put_int_list(Buf *b, const int64_t *v, int n)
 {
     buf_putc(b, '[');
     for (int i = 0; i < n; i++)
@@ -114,7 +114,7 @@ static bool same(const Ints *x, const Ints *y)
     return x->n == y->n && !memcmp(x->v, y->v, (size_t)x->n * sizeof *x->v);
 }
 
-static const void *field(const Attrs *t, Attr a)
+static const void *attr_at(const Attrs *t, Attr a)
 {
     return (const char *)t + attr_info[a].offset;
 }
@@ -133,7 +133,7 @@ static void put_list(Buf *b, Attr a, const Ints *given)
     if (v.n == 1 && a != A_shape)
         buf_printf(b, "%lld", (long long)v.v[0]);
     else
-        put_ints(b, v.v, v.n);
+        put_int_list(b, v.v, v.n);
 }
 
 /* Attributes of a node have their normal form; rank: of its first operand. */
@@ -141,7 +141,7 @@ static void put_attr(Writer *w, const Node *n, Attr a, int rank)
 {
     Attrs d;
     attrs_default(n->op, &d);
-    const void *is = field(&n->attr, a), *was = field(&d, a);
+    const void *is = attr_at(&n->attr, a), *was = attr_at(&d, a);
     char text[32];
     switch (attr_info[a].kind) {
     case ATTR_INTS: {
@@ -284,7 +284,7 @@ static void put_constant(Writer *w, ValueId id)
     }
     if (type_elems(&v->type) != 1 || v->type.rank != 1) {
         buf_puts(w->b, ", shape: ");
-        put_ints(w->b, v->type.dim, v->type.rank);
+        put_int_list(w->b, v->type.dim, v->type.rank);
     }
     buf_printf(w->b, ", as: %s}\n", value_name(w, id));
     w->cur = id;

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-ValueId tf_number(Call *c, double v)
+ValueId tf_number(TflCall *c, double v)
 {
     float f = (float)v;
     char text[32];
@@ -17,7 +17,7 @@ static bool is_float(DType d)
     return d == DT_F32 || d == DT_F64 || d == DT_F16 || d == DT_BF16;
 }
 
-static bool finite_numbers(Call *c, const Tensor *t)
+static bool finite_numbers(TflCall *c, const Tensor *t)
 {
     int64_t n = type_elems(&t->type);
     for (int64_t i = 0; is_float(t->stored) && i < n; i++) {
@@ -30,7 +30,7 @@ static bool finite_numbers(Call *c, const Tensor *t)
 }
 
 /* Its own name, or that with a number where another constant has it. */
-static const char *fresh_name(const Call *c, const char *want)
+static const char *fresh_name(const TflCall *c, const char *want)
 {
     const Graph *g = c->x->g;
     const char *base = *want && text_is_clean(want) ? want : "constant", *name = base;
@@ -39,7 +39,7 @@ static const char *fresh_name(const Call *c, const char *want)
     return name;
 }
 
-float *tf_room(Call *c, int64_t n)
+float *tf_room(TflCall *c, int64_t n)
 {
     int64_t bytes;
     if (!mul_ok(n, (int64_t)sizeof(float), &bytes) || bytes > c->x->budget) {
@@ -50,13 +50,13 @@ float *tf_room(Call *c, int64_t n)
     return NEW(c->x->arena, float, n + 1);
 }
 
-ValueId tf_floats(Call *c, const char *what, int rank, const int64_t *dim, const float *data)
+ValueId tf_floats(TflCall *c, const char *what, int rank, const int64_t *dim, const float *data)
 {
     return data ? graph_const_take(c->x->g, what, type_make(DT_F32, rank, dim), data) : -1;
 }
 
 /* Numbers as they are stored, in another order. */
-static const void *permuted(Call *c, const Tensor *t, const int *perm, Type *type)
+static const void *permuted(TflCall *c, const Tensor *t, const int *perm, Type *type)
 {
     int size = dtype_size(t->stored), rank = t->type.rank;
     int64_t n = type_elems(&t->type), stride[MAX_RANK], at[MAX_RANK] = {0}, from = 0, step = 1;
@@ -79,7 +79,7 @@ static const void *permuted(Call *c, const Tensor *t, const int *perm, Type *typ
     return out;
 }
 
-static const char *param_key(const Call *c, const Tensor *t, const int *perm, const Type *type)
+static const char *param_key(const TflCall *c, const Tensor *t, const int *perm, const Type *type)
 {
     const char *order = "";
     for (int d = 0; perm && d < t->type.rank; d++)
@@ -87,9 +87,9 @@ static const char *param_key(const Call *c, const Tensor *t, const int *perm, co
     return arena_printf(c->x->arena, "%p %s %s", t->data, order, type_text(c->x->arena, type));
 }
 
-ValueId tf_param(Call *c, const Tensor *t, const int *perm, int rank, const int64_t *dim)
+ValueId tf_param(TflCall *c, const Tensor *t, const int *perm, int rank, const int64_t *dim)
 {
-    Import *x = c->x;
+    TflImport *x = c->x;
     Type type = t->type, moved;
     if (!is_float(t->stored) && !x->quantized)
         return tf_refuse(c, NULL, "the constant '%s' is %s, floats are expected", t->name, dtype_name(t->stored)), -1;
