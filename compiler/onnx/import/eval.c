@@ -1,5 +1,5 @@
 /* What can be computed while a model is read: shapes, indices and constants. Integers stay integers. */
-#include "eval.h"
+#include "rows.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Movement of constants, of any type. */
-#include "eval.h"
+#include "rows.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Constants computed element by element. */
-#include "eval.h"
+#include "rows.h"
 
 #include <math.h>
 #include <string.h>
