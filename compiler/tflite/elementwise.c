@@ -33,23 +33,6 @@ bool tflite_identity(TflCall *c)
 
 /* ---- two operands ---- */
 
-/* A constant that differs along one dimension of x alone, and does not enlarge x; *axis: which. */
-static bool one_axis(const Type *x, const Type *k, int *axis)
-{
-    *axis = -1;
-    if (k->rank > x->rank || type_elems(k) == 1)
-        return false;
-    for (int d = 0; d < k->rank; d++) {
-        int at = d + x->rank - k->rank;
-        if (k->dim[d] == 1)
-            continue;
-        if (k->dim[d] != x->dim[at] || *axis >= 0)
-            return false;
-        *axis = at;
-    }
-    return *axis >= 0;
-}
-
 /* x + k or x * k along one dimension; -1: they are not of that form. */
 static ValueId tf_scale_or_bias(TflCall *c, Op op, int of, bool map)
 {

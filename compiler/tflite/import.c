@@ -6,10 +6,7 @@
 
 #include "../../ir/base/files.h"
 
-enum {
-    LISTED = 1000, /* operators in a message */
-    LONGEST = 160  /* characters of a node's name */
-};
+enum { LONGEST = 160 }; /* characters of a node's name */
 
 /* ---- what is wrong ---- */
 
@@ -18,8 +15,8 @@ static void tf_wrong(TflImport *x, const char *what, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    if (x->wrong.n <= LISTED)
-        PUSH(x->arena, &x->wrong, (Failure){what, arena_vprintf(x->arena, fmt, ap), NULL});
+    if (x->wrong.n <= FAILURES_LISTED)
+        PUSH(x->arena, &x->wrong, (Failure){0, what, arena_vprintf(x->arena, fmt, ap), NULL});
     va_end(ap);
 }
 
@@ -35,16 +32,6 @@ static const char *operator_title(const TflImport *x, int i)
                                    : operator_name(x->arena, op->code);
     const char *made = op->nout ? tensor_show(x->arena, x->m->tensor[op->out[0]].name) : "";
     return arena_printf(x->arena, "operator %d '%s' (%s, version %lld)", i, made, name, (long long)op->version);
-}
-
-static void list_failures(const TflImport *x, const Failure *f, int n, const char *one, const char *many)
-{
-    error_at(loc_file(x->file), "%d %s", n, n == 1 ? one : many);
-    for (int i = 0; i < n && i < LISTED; i++)
-        error_more("  %s%s%s%s%s", f[i].what, *f[i].what ? ": " : "", f[i].why, f[i].help ? "; " : "",
-                   f[i].help ? f[i].help : "");
-    if (n > LISTED)
-        error_more("  ... and %d more", n - LISTED);
 }
 
 /* ---- what outputs depend on ---- */
@@ -97,7 +84,7 @@ static void enter_constants(TflImport *x)
         v->made = true;
         if (t->sparse || !tensor_dtype(t->type, &d)) {
             v->broken = true;
-            PUSH(x->arena, &x->failure, (Failure){tf_title(x, i), t->sparse ? "it is stored as a sparse tensor"
+            PUSH(x->arena, &x->failure, (Failure){0, tf_title(x, i), t->sparse ? "it is stored as a sparse tensor"
                  : arena_printf(x->arena, "its elements are %s", tensor_type_name(t->type)), NULL});
             continue;
         }
@@ -196,7 +183,7 @@ static bool operands_whole(TflImport *x, int i)
             continue;
         const TflValue *v = &x->val[at];
         if (!v->made && x->m->tensor[at].variable)
-            PUSH(x->arena, &x->failure, (Failure){operator_title(x, i), arena_printf(x->arena,
+            PUSH(x->arena, &x->failure, (Failure){0, operator_title(x, i), arena_printf(x->arena,
                  "its operand, %s, is a variable, whose value stays from run to run", tf_title(x, at)), NULL});
         else if (!v->made)
             tf_wrong(x, operator_title(x, i),
@@ -255,7 +242,7 @@ static void enter_operator(TflImport *x, int i, TflCall *c, bool ok)
             tf_refuse(c, NULL, "its result %d is not computed here", k);
     }
     if (c->why)
-        PUSH(x->arena, &x->failure, (Failure){operator_title(x, i), c->why, c->help});
+        PUSH(x->arena, &x->failure, (Failure){0, operator_title(x, i), c->why, c->help});
 }
 
 static bool fresh_results(TflImport *x, int i)
@@ -297,16 +284,6 @@ static void translate_operators(TflImport *x)
 
 /* ---- outputs ---- */
 
-static bool name_taken(const Graph *g, const char *name)
-{
-    for (int i = 0; i < g->input.n + g->output.n; i++) {
-        ValueId v = i < g->input.n ? g->input.v[i] : g->output.v[i - g->input.n];
-        if (!strcmp(g->value.v[v].name, name))
-            return true;
-    }
-    return false;
-}
-
 static void make_output(TflImport *x, int at)
 {
     TflOp reads = {.nin = 1, .in = &at};
@@ -318,12 +295,10 @@ static void make_output(TflImport *x, int at)
         tf_wrong(x, "", "an output's name, '%s', is not UTF-8 or has control characters", tensor_show(x->arena, name));
     else if (!x->val[at].broken) {
         ValueId v = tf_plain(&c, 0);
-        while (name_taken(x->g, name))
-            name = arena_printf(x->arena, "%s_out", name);
         if (v >= 0)
-            graph_output(x->g, name, v, loc_file(x->file));
+            graph_output(x->g, fresh_port_name(x->arena, x->g, name), v, loc_file(x->file));
         else
-            PUSH(x->arena, &x->failure, (Failure){tf_title(x, at), c.why, c.help});
+            PUSH(x->arena, &x->failure, (Failure){0, tf_title(x, at), c.why, c.help});
     }
 }
 
@@ -363,9 +338,10 @@ static bool tflite_model(TflImport *x)
     if (!x->m->noutput)
         tf_wrong(x, "", "it has no output");
     if (x->wrong.n)
-        list_failures(x, x->wrong.v, x->wrong.n, "fault in the model", "faults in the model");
+        list_failures(x->file, x->wrong.v, x->wrong.n, "fault in the model", "faults in the model");
     if (x->failure.n)
-        list_failures(x, x->failure.v, x->failure.n, "operator cannot be compiled", "operators cannot be compiled");
+        list_failures(x->file, x->failure.v, x->failure.n, "operator cannot be compiled",
+                      "operators cannot be compiled");
     return diag_errors() == errors;
 }
 

@@ -2,7 +2,7 @@
 #define DSQ_TFLITE_IMPORT_H
 /* A .tflite model on its way into a graph; README.md beside this has the plan. Operators are taken in their order,
    those that an output depends on. */
-#include "../../ir/graph/graph.h"
+#include "../import/import.h"
 #include "model.h"
 #include "tflite.h"
 
@@ -14,9 +14,6 @@ typedef struct TflValue {
     ValueId plain, map;       /* -1: not there */
     bool made, broken;
 } TflValue;
-
-/* An operator that cannot be compiled, for the list that the user sees. */
-typedef struct Failure { const char *what, *why, *help; } Failure;
 
 typedef struct TflImport {
     Arena *arena;

@@ -1,7 +1,6 @@
 /* What the functions of table.c ask of a node and give as its results. */
 #include "import.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -304,7 +303,8 @@ ValueId call_scalar(NodeCall *c, double v)
 
 /* ---- constants of the graph ---- */
 
-static bool finite_numbers(NodeCall *c, const Tensor *t)
+/* Numbers that several nodes read are looked at once. */
+static bool check_finite(NodeCall *c, const Tensor *t)
 {
     int64_t n = type_elems(&t->type);
     const char *key = arena_printf(c->x->arena, "%p %lld", t->data, (long long)n);
@@ -313,23 +313,8 @@ static bool finite_numbers(NodeCall *c, const Tensor *t)
     if (!konst_steps(c, n))
         return false;
     dict_put(&c->x->finite, key, 1);
-    for (int64_t i = 0; i < n; i++) {
-        double x = tensor_at(t, i);
-        if (!isfinite((float)x))
-            return call_refuse(c, NULL, "the constant '%s' holds %s at element %lld", t->name,
-                               isnan(x) ? "NaN" : isinf(x) ? "infinity" : "a number too large for f32", (long long)i);
-    }
-    return true;
-}
-
-/* Its own name, or that with a number where another constant has it. */
-static const char *fresh_name(const NodeCall *c, const char *want)
-{
-    const Graph *g = c->x->g;
-    const char *base = *want && strlen(want) < 200 && text_is_clean(want) ? want : "constant", *name = base;
-    for (int i = 1; dict_get(&g->consts, name) >= 0; i++)
-        name = arena_printf(c->x->arena, "%s$%d", base, i);
-    return name;
+    const char *why = not_finite(c->x->arena, t);
+    return !why || call_refuse(c, NULL, "%s", why);
 }
 
 ValueId call_param(NodeCall *c, const Tensor *t, int rank, const int64_t *dim)
@@ -346,9 +331,10 @@ ValueId call_param(NodeCall *c, const Tensor *t, int rank, const int64_t *dim)
     ValueId id = dict_get(&x->param, key);
     if (id >= 0)
         return id;
-    if (!finite_numbers(c, t))
+    if (!check_finite(c, t))
         return -1;
-    id = graph_const(x->g, fresh_name(c, t->name), type, t->loc);
+    const char *name = *t->name && strlen(t->name) < 200 && text_is_clean(t->name) ? t->name : "constant";
+    id = graph_const(x->g, fresh_const_name(x->arena, x->g, name), type, t->loc);
     Tensor *made = x->g->value.v[id].tensor;
     made->data = t->data;
     made->stored = t->stored;

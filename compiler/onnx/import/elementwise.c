@@ -37,25 +37,6 @@ bool import_cast(NodeCall *c)
 
 /* ---- two operands and more ---- */
 
-/* A constant that differs along one dimension of x alone, and does not enlarge x; *axis: which, or -1. Numbers of one
-   element stay what they are. */
-static bool one_axis(const Type *x, const Type *k, int *axis)
-{
-    int64_t n = type_elems(k);
-    *axis = -1;
-    if (k->rank > x->rank || n == 1)
-        return false;
-    for (int d = 0; d < k->rank; d++) {
-        int at = d + x->rank - k->rank;
-        if (k->dim[d] == 1)
-            continue;
-        if (k->dim[d] != x->dim[at] || *axis >= 0)
-            return false;
-        *axis = at;
-    }
-    return *axis >= 0;
-}
-
 /* x + k or x * k with k along one dimension: a bias or a scale, and where there is something to add it to, its
    operand. */
 static bool scale_or_bias(NodeCall *c, ValueId x, const Tensor *k, bool scale)

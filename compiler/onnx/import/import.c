@@ -5,11 +5,9 @@
 #include <string.h>
 
 #include "../../../ir/base/files.h"
-#include "../../../passes/pass.h"
 
 enum {
-    OLDEST = 1, NEWEST = 21,         /* opsets */
-    LISTED = 1000                    /* nodes in a message */
+    OLDEST = 1, NEWEST = 21          /* opsets */
 };
 
 /* ---- what is wrong ---- */
@@ -18,7 +16,7 @@ void import_wrong(OnnxImport *x, int line, const char *what, const char *fmt, ..
 {
     va_list ap;
     va_start(ap, fmt);
-    if (x->wrong.n <= LISTED)
+    if (x->wrong.n <= FAILURES_LISTED)
         PUSH(x->arena, &x->wrong, (Failure){line, what, arena_vprintf(x->arena, fmt, ap), NULL});
     va_end(ap);
 }
@@ -33,16 +31,6 @@ static const char *onnx_title(const OnnxImport *x, const Scope *s, const MNode *
 {
     const char *name = *n->name ? n->name : n->nout ? n->out[0] : "";
     return arena_printf(x->arena, "%s%s", s->prefix, import_show(x, name));
-}
-
-static void list_failures(const OnnxImport *x, const Failure *f, int n, const char *one, const char *many)
-{
-    error_at(loc_file(x->file), "%d %s", n, n == 1 ? one : many);
-    for (int i = 0; i < n && i < LISTED; i++)
-        error_more("  %s%s%s%s%s", f[i].what, *f[i].what ? ": " : "", f[i].why, f[i].help ? "; " : "",
-                   f[i].help ? f[i].help : "");
-    if (n > LISTED)
-        error_more("  ... and %d more", n - LISTED);
 }
 
 /* ---- names ---- */
@@ -277,31 +265,12 @@ static bool import_graph(OnnxImport *x)
     import_nodes(x, &top, x->m->graph.node.v, x->m->graph.node.n);
     import_outputs(x, &top);
     if (x->wrong.n)
-        list_failures(x, x->wrong.v, x->wrong.n, "fault in the model", "faults in the model");
+        list_failures(x->file, x->wrong.v, x->wrong.n, "fault in the model", "faults in the model");
     if (x->failure.n)
-        list_failures(x, x->failure.v, x->failure.n, "node cannot be compiled", "nodes cannot be compiled");
+        list_failures(x->file, x->failure.v, x->failure.n, "node cannot be compiled", "nodes cannot be compiled");
     if (!x->g->output.n && diag_errors() == errors)
         error_at(loc_file(x->file), "it has no output");
     return diag_errors() == errors;
-}
-
-PassFn pass_dce;
-
-static void drop_unused(OnnxImport *x)
-{
-    Pass p = {.scratch = x->arena};
-    pass_dce(&p, x->g);
-}
-
-static void fill_inputs(Spec *s)
-{
-    const Graph *g = s->graph;
-    s->ninput = g->input.n;
-    s->input = NEW(g->arena, InputSpec, s->ninput + 1);
-    for (int i = 0; i < s->ninput; i++) {
-        const Value *v = &g->value.v[g->input.v[i]];
-        s->input[i] = (InputSpec){.name = v->name, .type = v->type, .std = {1, 1, 1, 1}};
-    }
 }
 
 Spec *onnx_parse(Arena *A, const char *path, const uint8_t *data, size_t n, const ModelShape *shape, int nshape)
@@ -327,9 +296,7 @@ Spec *onnx_parse(Arena *A, const char *path, const uint8_t *data, size_t n, cons
         spec_close(spec);
         return NULL;
     }
-    drop_unused(&x);
-    spec->graph = x.g;
-    fill_inputs(spec);
+    spec_of_graph(spec, x.g);
     sha256(data, n, spec->sha256);
     return spec;
 }

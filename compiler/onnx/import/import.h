@@ -3,7 +3,7 @@
 /* An ONNX model on its way into a graph; README.md beside this has the plan. Nodes are taken in their order. A node
    of constants becomes a constant (eval.c), any other one becomes nodes of ours (table.c and the functions that it
    names). */
-#include "../../../ir/graph/graph.h"
+#include "../../import/import.h"
 #include "../onnx.h"
 #include "model.h"
 
@@ -20,9 +20,6 @@ typedef struct OnnxValue {
 
 /* A node of the model and its operands: indices into OnnxImport.val, -1 where one is left out. */
 typedef struct Made { const MNode *node; int nin; const int *in; } Made;
-
-/* A node that cannot be compiled, for the list that the user sees. */
-typedef struct Failure { int line; const char *what, *why, *help; } Failure;
 
 /* Where names are looked up: the model's graph, the body of a function, a branch inside either. */
 typedef struct Scope {
@@ -123,7 +120,6 @@ int64_t tensor_int(const Tensor *, int64_t i);        /* floats are cut */
 void tensor_put(Tensor *, int64_t i, double);
 void tensor_put_int(Tensor *, int64_t i, int64_t);
 void tensor_copy(Tensor *, int64_t i, const Tensor *from, int64_t at);
-bool dtype_float(DType);
 /* Room for numbers. NULL after refusing: the model would have more computed ahead than it may. */
 Tensor *konst(NodeCall *, DType, int rank, const int64_t *dim);
 Tensor *konst_view(NodeCall *, const Tensor *, int rank, const int64_t *dim); /* the same numbers, another shape */

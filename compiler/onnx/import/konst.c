@@ -6,11 +6,6 @@
 
 #include "../../../ir/ops/ops.h"
 
-bool dtype_float(DType d)
-{
-    return d == DT_F32 || d == DT_F64 || d == DT_F16 || d == DT_BF16;
-}
-
 static uint64_t bits_at(const Tensor *t, int64_t i, int size)
 {
     uint64_t v = 0;

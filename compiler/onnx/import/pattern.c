@@ -282,11 +282,6 @@ static bool centred(const NodeCall *c, ValueId v, ValueId *x, Ints *axes)
     return true;
 }
 
-static bool same_ints(const Ints *a, const Ints *b)
-{
-    return a->n == b->n && !memcmp(a->v, b->v, (size_t)a->n * sizeof *a->v);
-}
-
 /* sqrt(mean((x - mean(x))^2) + eps) */
 static bool deviation(const NodeCall *c, ValueId v, ValueId x, const Ints *axes, double *eps)
 {
@@ -297,8 +292,8 @@ static bool deviation(const NodeCall *c, ValueId v, ValueId x, const Ints *axes,
         return false;
     mean = node_by(c, sum, OP_mean);
     square = mean ? node_by(c, mean->in[0], OP_square) : NULL;
-    return square && mean->attr.keep && same_ints(&mean->attr.axes, axes) &&
-           centred(c, square->in[0], &again, &over) && again == x && same_ints(&over, axes);
+    return square && mean->attr.keep && ints_eq(&mean->attr.axes, axes) &&
+           centred(c, square->in[0], &again, &over) && again == x && ints_eq(&over, axes);
 }
 
 /* Over one dimension, or over the last ones seen as one. */

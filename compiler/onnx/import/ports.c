@@ -120,17 +120,6 @@ void import_inputs(OnnxImport *x, Scope *s)
 
 /* ---- outputs ---- */
 
-static bool name_taken(const Graph *g, const char *name)
-{
-    for (int i = 0; i < g->input.n; i++)
-        if (!strcmp(g->value.v[g->input.v[i]].name, name))
-            return true;
-    for (int i = 0; i < g->output.n; i++)
-        if (!strcmp(g->value.v[g->output.v[i]].name, name))
-            return true;
-    return false;
-}
-
 static void import_output(OnnxImport *x, Scope *s, const MPort *p, bool *seen, int *todo, int *ntodo)
 {
     int at = dict_get(&s->name, p->name);
@@ -148,9 +137,7 @@ static void import_output(OnnxImport *x, Scope *s, const MPort *p, bool *seen, i
     if (v->k && !dtype_float(v->k->stored))
         call_refuse(&c, NULL, "it is %s, outputs are floats", dtype_name(v->k->stored));
     ValueId id = c.why ? -1 : v->k ? call_param(&c, v->k, v->k->type.rank, v->k->type.dim) : v->id;
-    const char *name = p->name;
-    while (name_taken(x->g, name))
-        name = arena_printf(x->arena, "%s_out", name);
+    const char *name = fresh_port_name(x->arena, x->g, p->name);
     if (id < 0)
         PUSH(x->arena, &x->unfit,
              (Failure){0, arena_printf(x->arena, "output '%s'", import_show(x, p->name)), c.why, c.help});
