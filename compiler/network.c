@@ -9,7 +9,7 @@
 #include "tflite/tflite.h"
 
 /* NAME=1,3,224,224; false after a message. */
-static bool read_shape(Arena *A, const char *text, ModelShape *s)
+static bool read_model_shape(Arena *A, const char *text, ModelShape *s)
 {
     const char *equals = strrchr(text, '='), *p = equals;
     *s = (ModelShape){.name = equals ? arena_strndup(A, text, (size_t)(equals - text)) : text};
@@ -53,7 +53,7 @@ static Spec *read_model(Arena *A, const char *path, const Options *o)
         error_at(at, "%s is for specs: a model holds its weights; 'dsqc import' makes a spec of it", weights);
     bool ok = !o->set.n && !weights;
     for (int i = 0; i < o->shape.n; i++)
-        ok = read_shape(A, o->shape.v[i], &shape[i]) && ok;
+        ok = read_model_shape(A, o->shape.v[i], &shape[i]) && ok;
     if (!ok)
         return NULL;
     return tflite ? floats_alone(tflite_read(A, path, shape, o->shape.n), o) : onnx_read(A, path, shape, o->shape.n);

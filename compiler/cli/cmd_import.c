@@ -19,7 +19,7 @@ const char examples_import[] =
 /* The folder of the spec, its name in there, and the name of the weights' file. */
 typedef struct Place { const char *folder, *spec, *weights; } Place;
 
-static Place place_of(Arena *A, const char *path)
+static Place import_place(Arena *A, const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
     const char *folder = !slash ? "." : slash == path ? "/" : arena_strndup(A, path, (size_t)(slash - path));
@@ -80,7 +80,7 @@ int cmd_import(Arena *A, const Options *o)
     bool ok = s && s->model;
     if (s && !ok)
         error_at(loc_file(diag_file(o->file, NULL, 0)), "this is a spec already");
-    Place p = place_of(A, o->output);
+    Place p = import_place(A, o->output);
     ok = ok && may_replace(A, s, &p) && write_spec(A, s, &p);
     if (ok && !o->quiet)
         fprintf(stderr, "%s: %s -> %s\n", s->name, plural(A, s->graph->node.n, "step"), o->output);

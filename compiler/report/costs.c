@@ -11,7 +11,7 @@ static bool alike(Arena *A, const CostGroup *g, const Choice *c)
            slots_of(&g->choice->chosen.cost) == slots_of(&c->chosen.cost);
 }
 
-static void enter(Arena *A, Costs *all, const Graph *g, const Choice *c)
+static void enter_choice(Arena *A, Costs *all, const Graph *g, const Choice *c)
 {
     const Node *n = &g->node.v[c->node];
     for (int i = 0; i < all->group.n; i++)
@@ -37,7 +37,7 @@ bool costs_of(const Job *j, Costs *all)
     *c = explain_choices(A, &p, g);
     for (int i = 0; i < c->v.n; i++)
         if (c->v.v[i].priced)
-            enter(A, all, g, &c->v.v[i]);
+            enter_choice(A, all, g, &c->v.v[i]);
     return true;
 }
 

@@ -34,9 +34,6 @@ typedef struct Quantized {
     QuantizedLayer *layer; int nlayer;
     int64_t parameters, macs, bytes; /* of constants, as they are stored: bytes */
 } Quantized;
-/* What a graph that was read from a model gives besides: inputs without mean and scale. Nodes that no output depends on
-   are removed. (of_graph.c) */
-void spec_of_graph(Spec *, Graph *);
 void spec_close(Spec *); /* the numbers of a model must not be read any more. NULL is none */
 
 /* Reads path ("-": standard input). NULL after errors. libdir: the installed specs/, where included files are looked

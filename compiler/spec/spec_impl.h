@@ -17,6 +17,7 @@
      spec_attr.c       its attributes and the words for its tensors
      spec_tensor.c     its tensors: types, names, sharing
      spec_pad.c        a note on the order of a pad
+   And back: spec_write.c, with spec_write_attr.c for texts and attributes.
    Every function that fails has said why, unless the reason was said before (a poisoned value). */
 #include "spec.h"
 #include "yaml.h"
@@ -203,4 +204,11 @@ const char *const *op_names(Arena *, int *n);
 /* After an error of shapes: adds a note about the last pad before it whose four numbers may be in the order of
    PyTorch's F.pad. own: the pad of the step itself; NULL: it lists none. */
 void spec_note_pads(const Cx *, const Ints *own, const OpStep *, const ValueId *in, int nin);
+
+/* ---- spec_write_attr.c: into the text of a spec ---- */
+void put_text(Buf *, const char *); /* as YAML and the language of specs read it back */
+void put_int_list(Buf *, const int64_t *, int n);
+void put_attr_list(Buf *, Attr, const Ints *); /* ", kernel: 3" */
+/* Nothing where it is what it is without being said. rank: of the node's first operand. */
+void put_attr(Buf *, const Node *, Attr, int rank);
 #endif

@@ -1,10 +1,9 @@
 /* A graph as the text of a spec: a step for every node with the node's name, tensors under their own names. Reading
    it gives the graph again, but for the names of values. */
-#include "spec.h"
+#include "spec_impl.h"
 
 #include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 #include "../../ir/ops/ops.h"
 
@@ -18,46 +17,6 @@ typedef struct Writer {
     Dict taken;           /* names of values */
     Dict tensors;         /* of tensors that steps have by their own names */
 } Writer;
-
-/* ---- text ---- */
-
-static bool plain(const char *s)
-{
-    static const char *const words[] = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
-    if (!isalpha((unsigned char)*s) && *s != '_')
-        return false;
-    for (int i = 0; i < LEN(words); i++)
-        if (!strcasecmp(s, words[i]))
-            return false;
-    for (; *s; s++)
-        if (!isalnum((unsigned char)*s) && !strchr("_.", *s))
-            return false;
-    return true;
-}
-
-/* As YAML and the language of specs read it back. */
-static void put_text(Buf *b, const char *s)
-{
-    if (plain(s)) {
-        buf_puts(b, s);
-        return;
-    }
-    buf_putc(b, '\'');
-    for (; *s; s++) {
-        if (*s == '\'' || *s == '$')
-            buf_putc(b, *s);
-        buf_putc(b, *s);
-    }
-    buf_putc(b, '\'');
-}
-
-static void put_ints(Buf *b, const int64_t *v, int n)
-{
-    buf_putc(b, '[');
-    for (int i = 0; i < n; i++)
-        buf_printf(b, "%s%lld", i ? ", " : "", (long long)v[i]);
-    buf_putc(b, ']');
-}
 
 /* ---- names of values ---- */
 
@@ -89,94 +48,6 @@ static const char *value_name(Writer *w, ValueId v)
         w->name[v] = fresh(w, arena_printf(w->arena, "%c%d", constant ? 'c' : 't', number));
     }
     return w->name[v];
-}
-
-/* ---- attributes ---- */
-
-/* Lists that may be one number for all, or two for four. */
-static Ints shortened(Attr a, Ints v)
-{
-    static const Attr spread[] = {A_kernel, A_stride, A_pad, A_dilation, A_scale, A_output_pad};
-    bool may = false;
-    for (int i = 0; i < LEN(spread); i++)
-        may = may || spread[i] == a;
-    if (!may)
-        return v;
-    if (v.n == 4 && v.v[0] == v.v[2] && v.v[1] == v.v[3])
-        v.n = 2;
-    if (v.n == 2 && v.v[0] == v.v[1])
-        v.n = 1;
-    return v;
-}
-
-static bool same(const Ints *x, const Ints *y)
-{
-    return x->n == y->n && !memcmp(x->v, y->v, (size_t)x->n * sizeof *x->v);
-}
-
-static const void *field(const Attrs *t, Attr a)
-{
-    return (const char *)t + attr_info[a].offset;
-}
-
-static void put_choice(Buf *b, const char *choices, int64_t at)
-{
-    for (; at > 0; at--)
-        choices = strchr(choices, '|') + 1;
-    buf_write(b, choices, strcspn(choices, "|"));
-}
-
-static void put_list(Buf *b, Attr a, const Ints *given)
-{
-    Ints v = shortened(a, *given);
-    buf_printf(b, ", %s: ", attr_info[a].name);
-    if (v.n == 1 && a != A_shape)
-        buf_printf(b, "%lld", (long long)v.v[0]);
-    else
-        put_ints(b, v.v, v.n);
-}
-
-/* Attributes of a node have their normal form; rank: of its first operand. */
-static void put_attr(Writer *w, const Node *n, Attr a, int rank)
-{
-    Attrs d;
-    attrs_default(n->op, &d);
-    const void *is = field(&n->attr, a), *was = field(&d, a);
-    char text[32];
-    switch (attr_info[a].kind) {
-    case ATTR_INTS: {
-        Ints v = shortened(a, *(const Ints *)is), dv = shortened(a, *(const Ints *)was);
-        Ints kernel = shortened(A_kernel, n->attr.kernel);
-        bool absent = a == A_stride && op_is(n->op, P_WINDOW) && same(&v, &kernel);
-        if (!absent && !same(&v, &dv) && (v.n || dv.n))
-            put_list(w->b, a, &v);
-        return;
-    }
-    case ATTR_INT: {
-        int64_t x = *(const int64_t *)is, y = *(const int64_t *)was;
-        if (x != y && !(a == A_axis && y < 0 && x == y + rank))
-            buf_printf(w->b, ", %s: %lld", attr_info[a].name, (long long)x);
-        return;
-    }
-    case ATTR_ENUM:
-        if (*(const int64_t *)is != *(const int64_t *)was) {
-            buf_printf(w->b, ", %s: ", attr_info[a].name);
-            put_choice(w->b, attr_info[a].choices, *(const int64_t *)is);
-        }
-        return;
-    case ATTR_BOOL:
-        if (*(const bool *)is != *(const bool *)was)
-            buf_printf(w->b, ", %s: %s", attr_info[a].name, *(const bool *)is ? "true" : "false");
-        return;
-    case ATTR_FLOAT: {
-        bool required = false;
-        for (int i = 0; i < op_info[n->op].nattrs; i++)
-            required = required || (op_info[n->op].attrs[i].attr == a && op_info[n->op].attrs[i].required);
-        fmt_double(text, *(const double *)is);
-        if (required || *(const double *)is != *(const double *)was)
-            buf_printf(w->b, ", %s: %s", attr_info[a].name, text);
-    }
-    }
 }
 
 /* ---- the words that only specs have: ir/graph/op.def ---- */
@@ -257,7 +128,7 @@ static void put_words(Writer *w, const Node *n)
         else if (!tensor && p[name] == '!') {
             Ints v = solve(w, n, word, first);
             if (attr_by_name(word) >= 0)
-                put_list(w->b, (Attr)attr_by_name(word), &v);
+                put_attr_list(w->b, (Attr)attr_by_name(word), &v);
             else
                 buf_printf(w->b, ", %s: %lld", word, (long long)v.v[0]);
         }
@@ -284,7 +155,7 @@ static void put_constant(Writer *w, ValueId id)
     }
     if (type_elems(&v->type) != 1 || v->type.rank != 1) {
         buf_puts(w->b, ", shape: ");
-        put_ints(w->b, v->type.dim, v->type.rank);
+        put_int_list(w->b, v->type.dim, v->type.rank);
     }
     buf_printf(w->b, ", as: %s}\n", value_name(w, id));
     w->cur = id;
@@ -343,7 +214,7 @@ static void put_step(Writer *w, int node)
     put_operands(w, n, count);
     put_words(w, n);
     for (int i = 0; i < op_info[n->op].nattrs; i++)
-        put_attr(w, n, op_info[n->op].attrs[i].attr, w->g->value.v[n->in[0]].type.rank);
+        put_attr(w->b, n, op_info[n->op].attrs[i].attr, w->g->value.v[n->in[0]].type.rank);
     put_results(w, node);
     buf_puts(w->b, "}\n");
 }

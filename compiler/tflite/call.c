@@ -5,7 +5,7 @@
 
 #include "../../ir/ops/ops.h"
 
-bool tf_refuse(Call *c, const char *help, const char *fmt, ...)
+bool tf_refuse(TflCall *c, const char *help, const char *fmt, ...)
 {
     if (c->why) /* the first reason is the one that counts */
         return false;
@@ -19,35 +19,35 @@ bool tf_refuse(Call *c, const char *help, const char *fmt, ...)
 
 /* ---- operands ---- */
 
-Val *tf_val(const Call *c, int i)
+TflValue *tf_val(const TflCall *c, int i)
 {
     return i < c->op->nin && c->op->in[i] >= 0 ? &c->x->val[c->op->in[i]] : NULL;
 }
 
-bool tf_has(const Call *c, int i)
+bool tf_has(const TflCall *c, int i)
 {
     return tf_val(c, i) != NULL;
 }
 
-const Tensor *tf_known(const Call *c, int i)
+const Tensor *tf_known(const TflCall *c, int i)
 {
-    const Val *v = tf_val(c, i);
+    const TflValue *v = tf_val(c, i);
     return v ? v->k : NULL;
 }
 
-Type tf_type(const Call *c, int i)
+Type tf_type(const TflCall *c, int i)
 {
-    const Val *v = tf_val(c, i);
+    const TflValue *v = tf_val(c, i);
     return v ? v->type : (Type){0};
 }
 
-const char *tf_type_text(const Call *c, int i)
+const char *tf_type_text(const TflCall *c, int i)
 {
     Type t = tf_type(c, i);
     return type_text(c->x->arena, &t);
 }
 
-static bool known(Call *c, int i, const Tensor **t)
+static bool known(TflCall *c, int i, const Tensor **t)
 {
     *t = tf_known(c, i);
     if (*t)
@@ -57,19 +57,19 @@ static bool known(Call *c, int i, const Tensor **t)
     return tf_refuse(c, "shapes are fixed when the network is compiled", "operand %d is computed from the input", i);
 }
 
-static bool whole(DType d)
+static bool is_integer(DType d)
 {
     return d == DT_I32 || d == DT_I64;
 }
 
-bool tf_ints(Call *c, int i, Ints *out)
+bool tf_ints(TflCall *c, int i, Ints *out)
 {
     const Tensor *t;
     *out = (Ints){0};
     if (!known(c, i, &t))
         return false;
     int64_t n = type_elems(&t->type);
-    if (!whole(t->stored) || n > LEN(out->v))
+    if (!is_integer(t->stored) || n > LEN(out->v))
         return tf_refuse(c, NULL, "operand %d is %s, at most %d integers are expected", i,
                          type_text(c->x->arena, &t->type), LEN(out->v));
     out->n = (int)n;
@@ -78,7 +78,7 @@ bool tf_ints(Call *c, int i, Ints *out)
     return true;
 }
 
-bool tf_scalar(Call *c, int i, double *v)
+bool tf_scalar(TflCall *c, int i, double *v)
 {
     const Tensor *t;
     if (!known(c, i, &t))
@@ -89,7 +89,7 @@ bool tf_scalar(Call *c, int i, double *v)
     return true;
 }
 
-bool tf_axis(Call *c, int64_t *axis, int64_t rank)
+bool tf_axis(TflCall *c, int64_t *axis, int64_t rank)
 {
     if (*axis < -rank || *axis >= rank)
         return tf_refuse(c, NULL, "axis or index %lld is not one of %lld", (long long)*axis, (long long)rank);
@@ -97,7 +97,7 @@ bool tf_axis(Call *c, int64_t *axis, int64_t rank)
     return true;
 }
 
-bool tf_axes(Call *c, int i, int rank, Ints *axes)
+bool tf_axes(TflCall *c, int i, int rank, Ints *axes)
 {
     if (!tf_ints(c, i, axes))
         return false;
@@ -117,7 +117,7 @@ int tf_map_axis(int64_t axis, bool map)
 }
 
 /* Its node has no name: no operator of the model is it. */
-static ValueId turned(Call *c, ValueId v, const int perm[4])
+static ValueId turned(TflCall *c, ValueId v, const int perm[4])
 {
     const char *name = c->name;
     c->name = NULL;
@@ -126,27 +126,27 @@ static ValueId turned(Call *c, ValueId v, const int perm[4])
     return v;
 }
 
-ValueId tf_to_map(Call *c, ValueId v)
+ValueId tf_to_map(TflCall *c, ValueId v)
 {
     return turned(c, v, first);
 }
 
-ValueId tf_to_plain(Call *c, ValueId v)
+ValueId tf_to_plain(TflCall *c, ValueId v)
 {
     return turned(c, v, last);
 }
 
-static Val *operand(Call *c, int i)
+static TflValue *tf_operand(TflCall *c, int i)
 {
-    Val *v = tf_val(c, i);
+    TflValue *v = tf_val(c, i);
     if (!v)
         tf_refuse(c, NULL, "operand %d is missing", i);
     return v;
 }
 
-ValueId tf_plain(Call *c, int i)
+ValueId tf_plain(TflCall *c, int i)
 {
-    Val *v = operand(c, i);
+    TflValue *v = tf_operand(c, i);
     if (!v)
         return -1;
     if (v->plain < 0)
@@ -155,9 +155,9 @@ ValueId tf_plain(Call *c, int i)
 }
 
 /* Of fewer dimensions, as if there were ones in front. */
-ValueId tf_map(Call *c, int i)
+ValueId tf_map(TflCall *c, int i)
 {
-    Val *v = operand(c, i);
+    TflValue *v = tf_operand(c, i);
     if (!v)
         return -1;
     int rank = v->type.rank;
@@ -173,11 +173,11 @@ ValueId tf_map(Call *c, int i)
     return v->map;
 }
 
-bool tf_prefers_map(const Call *c)
+bool tf_prefers_map(const TflCall *c)
 {
     bool any = false;
     for (int i = 0; i < c->op->nin; i++) {
-        const Val *v = tf_val(c, i);
+        const TflValue *v = tf_val(c, i);
         if (v && !v->k && v->type.rank != 4)
             return false;
         any |= v && v->map >= 0 && v->plain < 0;
@@ -185,14 +185,14 @@ bool tf_prefers_map(const Call *c)
     return any;
 }
 
-ValueId tf_in(Call *c, int i, bool map)
+ValueId tf_in(TflCall *c, int i, bool map)
 {
     return map ? tf_map(c, i) : tf_plain(c, i);
 }
 
 /* ---- the graph ---- */
 
-Type tf_value_type(const Call *c, ValueId v)
+Type tf_value_type(const TflCall *c, ValueId v)
 {
     return c->x->g->value.v[v].type;
 }
@@ -204,7 +204,7 @@ Attrs tf_defaults(Op op)
     return a;
 }
 
-ValueId tf_add_list(Call *c, Op op, const Attrs *attr, const ValueId *in, int nin)
+ValueId tf_add_list(TflCall *c, Op op, const Attrs *attr, const ValueId *in, int nin)
 {
     const char *err = NULL;
     for (int i = 0; i < nin; i++)
@@ -216,7 +216,7 @@ ValueId tf_add_list(Call *c, Op op, const Attrs *attr, const ValueId *in, int ni
     return node_value(c->x->g, node);
 }
 
-ValueId tf_add(Call *c, Op op, const Attrs *attr, int nin, ...)
+ValueId tf_add(TflCall *c, Op op, const Attrs *attr, int nin, ...)
 {
     ValueId in[8];
     va_list ap;
@@ -227,7 +227,7 @@ ValueId tf_add(Call *c, Op op, const Attrs *attr, int nin, ...)
     return tf_add_list(c, op, attr, in, nin);
 }
 
-ValueId tf_reshape(Call *c, ValueId v, int rank, const int64_t *dim)
+ValueId tf_reshape(TflCall *c, ValueId v, int rank, const int64_t *dim)
 {
     if (v < 0)
         return -1;
@@ -254,7 +254,7 @@ bool tf_keeps_order(const Type *t, const int *perm)
 }
 
 /* Of a transpose: one transpose, or none. */
-static ValueId untransposed(const Call *c, ValueId v, int rank, const int *perm, int64_t *order)
+static ValueId tf_untransposed(const TflCall *c, ValueId v, int rank, const int *perm, int64_t *order)
 {
     const Graph *g = c->x->g;
     const Node *n = g->value.v[v].kind == VAL_NODE ? &g->node.v[g->value.v[v].node] : NULL;
@@ -264,7 +264,7 @@ static ValueId untransposed(const Call *c, ValueId v, int rank, const int *perm,
     return made ? n->in[0] : v;
 }
 
-ValueId tf_transpose(Call *c, ValueId v, int rank, const int *perm)
+ValueId tf_transpose(TflCall *c, ValueId v, int rank, const int *perm)
 {
     if (v < 0)
         return -1;
@@ -272,7 +272,7 @@ ValueId tf_transpose(Call *c, ValueId v, int rank, const int *perm)
     if (t.rank != rank)
         return tf_refuse(c, NULL, "%s has not %d dimensions", type_text(c->x->arena, &t), rank), -1;
     Attrs a = tf_defaults(OP_transpose);
-    v = untransposed(c, v, rank, perm, a.perm.v);
+    v = tf_untransposed(c, v, rank, perm, a.perm.v);
     t = tf_value_type(c, v);
     int order[MAX_RANK];
     int64_t dim[MAX_RANK];
@@ -290,14 +290,14 @@ ValueId tf_transpose(Call *c, ValueId v, int rank, const int *perm)
 
 /* ---- results ---- */
 
-static Val *result(const Call *c, int i)
+static TflValue *tf_result(const TflCall *c, int i)
 {
     return i < c->op->nout ? &c->x->val[c->op->out[i]] : NULL;
 }
 
-bool tf_give(Call *c, int i, ValueId v, bool map)
+bool tf_give(TflCall *c, int i, ValueId v, bool map)
 {
-    Val *r = result(c, i);
+    TflValue *r = tf_result(c, i);
     if (!r || v < 0)
         return v >= 0;
     Type t = tf_value_type(c, v);
@@ -309,14 +309,14 @@ bool tf_give(Call *c, int i, ValueId v, bool map)
     return true;
 }
 
-bool tf_give_shaped(Call *c, int i, ValueId plain, int rank, const int64_t *dim)
+bool tf_give_shaped(TflCall *c, int i, ValueId plain, int rank, const int64_t *dim)
 {
     return tf_give(c, i, rank ? tf_reshape(c, plain, rank, dim) : tf_reshape(c, plain, 1, (int64_t[]){1}), false);
 }
 
-bool tf_give_known(Call *c, int i, const Tensor *k)
+bool tf_give_known(TflCall *c, int i, const Tensor *k)
 {
-    Val *r = result(c, i);
+    TflValue *r = tf_result(c, i);
     if (r && k) {
         r->k = k;
         r->type = k->type;
@@ -324,7 +324,7 @@ bool tf_give_known(Call *c, int i, const Tensor *k)
     return k != NULL;
 }
 
-static ValueId clamp(Call *c, ValueId v, double low, double high)
+static ValueId tf_clamp(TflCall *c, ValueId v, double low, double high)
 {
     Attrs a = tf_defaults(OP_clamp);
     a.min = low;
@@ -332,12 +332,12 @@ static ValueId clamp(Call *c, ValueId v, double low, double high)
     return tf_add(c, OP_clamp, &a, 1, v);
 }
 
-static ValueId activate(Call *c, ValueId v, int64_t activation)
+static ValueId activate(TflCall *c, ValueId v, int64_t activation)
 {
     switch (activation) {
     case 0: return v;
     case 1: return tf_add(c, OP_relu, NULL, 1, v);
-    case 2: return clamp(c, v, -1, 1);
+    case 2: return tf_clamp(c, v, -1, 1);
     case 3: return tf_add(c, OP_relu6, NULL, 1, v);
     case 4: return tf_add(c, OP_tanh, NULL, 1, v);
     }
@@ -345,7 +345,7 @@ static ValueId activate(Call *c, ValueId v, int64_t activation)
 }
 
 /* Its node has no name of its own: the layer's is that of the operator. */
-ValueId tf_activation(Call *c, ValueId v, int64_t activation)
+ValueId tf_activation(TflCall *c, ValueId v, int64_t activation)
 {
     const char *name = c->name;
     c->name = NULL;
@@ -354,7 +354,7 @@ ValueId tf_activation(Call *c, ValueId v, int64_t activation)
     return v;
 }
 
-bool tf_finish(Call *c, ValueId v, bool map, Field activation)
+bool tf_finish(TflCall *c, ValueId v, bool map, FlatField activation)
 {
     return tf_give(c, 0, tf_activation(c, v, flat_int(c->op->options, activation, 1, 0)), map);
 }

@@ -5,13 +5,13 @@
 
 enum { MOST = 1024 }; /* integers of a list */
 
-static bool whole(const Tensor *k)
+static bool few_integers(const Tensor *k)
 {
     return k && (k->stored == DT_I32 || k->stored == DT_I64) && type_elems(&k->type) <= MOST;
 }
 
 /* Room for integers of a shape. */
-static Tensor *integers(Call *c, int rank, const int64_t *dim, int64_t **v)
+static Tensor *new_integers(TflCall *c, int rank, const int64_t *dim, int64_t **v)
 {
     Tensor *t = NEW(c->x->arena, Tensor, 1);
     *t = (Tensor){.name = c->name, .type = type_make(DT_I64, rank, dim), .stored = DT_I64, .loc = c->loc};
@@ -24,10 +24,10 @@ static Tensor *integers(Call *c, int rank, const int64_t *dim, int64_t **v)
     return t;
 }
 
-static bool give(Call *c, int rank, const int64_t *dim, const int64_t *v)
+static bool give(TflCall *c, int rank, const int64_t *dim, const int64_t *v)
 {
     int64_t *out;
-    Tensor *t = integers(c, rank, dim, &out);
+    Tensor *t = new_integers(c, rank, dim, &out);
     for (int64_t i = 0; t && i < type_elems(&t->type); i++)
         out[i] = v[i];
     return tf_give_known(c, 0, t);
@@ -38,19 +38,19 @@ static int64_t at(const Tensor *k, int64_t i)
     return (int64_t)tensor_at(k, i);
 }
 
-static bool give_shape(Call *c)
+static bool evaluate_shape(TflCall *c)
 {
     Type t = tf_type(c, 0);
     return tf_has(c, 0) && give(c, 1, (int64_t[]){t.rank}, t.dim);
 }
 
-static bool give_rank(Call *c)
+static bool give_rank(TflCall *c)
 {
     return tf_has(c, 0) && give(c, 0, NULL, (int64_t[]){tf_type(c, 0).rank});
 }
 
 /* All operands one behind the other. */
-static bool give_joined(Call *c, bool pack)
+static bool give_joined(TflCall *c, bool pack)
 {
     int64_t v[MOST], n = 0;
     for (int i = 0; i < c->op->nin; i++) {
@@ -64,7 +64,7 @@ static bool give_joined(Call *c, bool pack)
     return give(c, 1, &n, v);
 }
 
-static bool give_slice(Call *c)
+static bool give_slice(TflCall *c)
 {
     Strided s;
     const Tensor *k = tf_known(c, 0);
@@ -76,7 +76,7 @@ static bool give_slice(Call *c)
     return give(c, s.rank, s.dim, v);
 }
 
-static bool give_gather(Call *c)
+static bool give_gather(TflCall *c)
 {
     const Tensor *k = tf_known(c, 0), *index = tf_known(c, 1);
     int64_t v[MOST], n = type_elems(&index->type);
@@ -106,7 +106,7 @@ static bool arithmetic(int64_t code, int64_t a, int64_t b, int64_t *v)
 }
 
 /* Of lists as long as each other, or of a list and a number. */
-static bool give_arithmetic(Call *c)
+static bool give_arithmetic(TflCall *c)
 {
     const Tensor *a = tf_known(c, 0), *b = tf_known(c, 1);
     int64_t na = type_elems(&a->type), nb = type_elems(&b->type), v[MOST];
@@ -119,7 +119,7 @@ static bool give_arithmetic(Call *c)
     return give(c, large->type.rank, large->type.dim, v);
 }
 
-static bool give_product(Call *c)
+static bool give_product(TflCall *c)
 {
     const Tensor *k = tf_known(c, 0);
     int64_t product = 1;
@@ -132,7 +132,7 @@ static bool give_product(Call *c)
     return give(c, keep, (int64_t[]){1}, &product);
 }
 
-static bool give_cast(Call *c)
+static bool give_cast(TflCall *c)
 {
     const Tensor *k = tf_known(c, 0);
     int64_t to = flat_int(c->op->options, CastOptions_out_data_type, 1, TT_FLOAT32), v[MOST];
@@ -142,7 +142,7 @@ static bool give_cast(Call *c)
 }
 
 /* A constant seen as of another shape. */
-static bool give_view(Call *c, ShapeFn *shape)
+static bool give_view(TflCall *c, ShapeFn *shape)
 {
     const Tensor *k = tf_known(c, 0);
     int rank;
@@ -155,7 +155,7 @@ static bool give_view(Call *c, ShapeFn *shape)
     return tf_give_known(c, 0, t);
 }
 
-static bool lists(Call *c)
+static bool lists(TflCall *c)
 {
     switch (c->op->code) {
     case TF_PACK: return flat_int(c->op->options, PackOptions_axis, 4, 0) == 0 && give_joined(c, true);
@@ -168,17 +168,17 @@ static bool lists(Call *c)
     }
 }
 
-bool tf_evaluate(Call *c)
+bool tf_evaluate(TflCall *c)
 {
     switch (c->op->code) {
-    case TF_SHAPE: return give_shape(c);
+    case TF_SHAPE: return evaluate_shape(c);
     case TF_RANK: return give_rank(c);
     case TF_RESHAPE: return give_view(c, tf_shape_reshape);
     case TF_SQUEEZE: return give_view(c, tf_shape_squeeze);
     case TF_EXPAND_DIMS: return give_view(c, tf_shape_expand_dims);
     }
     for (int i = 0; i < c->op->nin; i++)
-        if (!whole(tf_known(c, i)))
+        if (!few_integers(tf_known(c, i)))
             return false;
     return c->op->nin > 0 && lists(c);
 }

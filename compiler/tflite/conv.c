@@ -9,9 +9,9 @@ enum { SAME, VALID };
 
 /* ---- windows ---- */
 
-typedef struct Window { int64_t padding; Ints stride, dilation; } Window;
+typedef struct TflWindow { int64_t padding; Ints stride, dilation; } TflWindow;
 
-static bool positive(Call *c, const char *what, const Ints *v)
+static bool positive(TflCall *c, const char *what, const Ints *v)
 {
     for (int i = 0; i < v->n; i++)
         if (v->v[i] < 1)
@@ -19,9 +19,9 @@ static bool positive(Call *c, const char *what, const Ints *v)
     return true;
 }
 
-static bool read_window(Call *c, Field padding, Field stride_h, Field stride_w, Window *w)
+static bool tf_read_window(TflCall *c, FlatField padding, FlatField stride_h, FlatField stride_w, TflWindow *w)
 {
-    Table o = c->op->options;
+    FlatTable o = c->op->options;
     w->padding = flat_int(o, padding, 1, SAME);
     w->stride = (Ints){2, {flat_int(o, stride_h, 4, 0), flat_int(o, stride_w, 4, 0)}};
     w->dilation = (Ints){2, {1, 1}};
@@ -30,7 +30,7 @@ static bool read_window(Call *c, Field padding, Field stride_h, Field stride_w, 
     return positive(c, "stride", &w->stride);
 }
 
-static bool set_pads(Call *c, Op op, const Window *w, Attrs *a, const ValueId *in, int nin)
+static bool tf_set_pads(TflCall *c, Op op, const TflWindow *w, Attrs *a, const ValueId *in, int nin)
 {
     Type types[3];
     a->pad = (Ints){4, {0}};
@@ -48,7 +48,7 @@ static bool set_pads(Call *c, Op op, const Window *w, Attrs *a, const ValueId *i
 /* ---- convolutions ---- */
 
 /* A constant of so many dimensions; NULL after refusing. */
-static const Tensor *weight(Call *c, int i, int rank)
+static const Tensor *tf_weight(TflCall *c, int i, int rank)
 {
     const Tensor *w = tf_known(c, i);
     if (!w)
@@ -61,7 +61,7 @@ static const Tensor *weight(Call *c, int i, int rank)
     return NULL;
 }
 
-static bool misfit(Call *c)
+static bool misfit(TflCall *c)
 {
     return tf_refuse(c, NULL, "its input %s does not fit its weight %s", tf_type_text(c, 0), tf_type_text(c, 1));
 }
@@ -76,7 +76,7 @@ static bool is_zero(const Tensor *t)
 }
 
 /* The bias of [n] behind what is there, unless it changes nothing. */
-static bool bias(Call *c, int i, int64_t n, ValueId *in, int *nin)
+static bool bias(TflCall *c, int i, int64_t n, ValueId *in, int *nin)
 {
     const Tensor *b = tf_known(c, i);
     if (!tf_has(c, i) || (b && is_zero(b)))
@@ -87,12 +87,12 @@ static bool bias(Call *c, int i, int64_t n, ValueId *in, int *nin)
     return true;
 }
 
-static bool is_map(Call *c, int i)
+static bool is_map(TflCall *c, int i)
 {
     return tf_type(c, i).rank == 4 || tf_refuse(c, NULL, "its input is %s, [N,H,W,C] is expected", tf_type_text(c, i));
 }
 
-static bool convolve(Call *c, const Tensor *w, const int *perm, Window *win, int64_t groups, Field activation)
+static bool convolve(TflCall *c, const Tensor *w, const int *perm, TflWindow *win, int64_t groups, FlatField activation)
 {
     ValueId in[3] = {tf_map(c, 0), tf_param(c, w, perm, -1, NULL)};
     int nin = 2;
@@ -102,19 +102,19 @@ static bool convolve(Call *c, const Tensor *w, const int *perm, Window *win, int
     a.stride = win->stride;
     a.dilation = win->dilation;
     a.groups = groups;
-    return set_pads(c, OP_conv2d, win, &a, in, nin) &&
+    return tf_set_pads(c, OP_conv2d, win, &a, in, nin) &&
            tf_finish(c, tf_add_list(c, OP_conv2d, &a, in, nin), true, activation);
 }
 
 static const int ohwi_to_oihw[4] = {0, 3, 1, 2};
 
-bool tflite_conv(Call *c)
+bool tflite_conv(TflCall *c)
 {
-    Window win;
-    const Tensor *w = weight(c, 1, 4);
-    Table o = c->op->options;
+    TflWindow win;
+    const Tensor *w = tf_weight(c, 1, 4);
+    FlatTable o = c->op->options;
     if (!w || !is_map(c, 0) ||
-        !read_window(c, Conv2DOptions_padding, Conv2DOptions_stride_h, Conv2DOptions_stride_w, &win))
+        !tf_read_window(c, Conv2DOptions_padding, Conv2DOptions_stride_h, Conv2DOptions_stride_w, &win))
         return false;
     int64_t channels = tf_type(c, 0).dim[3], each = w->type.dim[3];
     if (each < 1 || channels % each)
@@ -125,14 +125,14 @@ bool tflite_conv(Call *c)
 }
 
 /* The weight is [1,kh,kw,C M]. */
-bool tflite_depthwise(Call *c)
+bool tflite_depthwise(TflCall *c)
 {
     static const int perm[4] = {3, 0, 1, 2};
-    Window win;
-    const Tensor *w = weight(c, 1, 4);
-    Table o = c->op->options;
-    if (!w || !is_map(c, 0) || !read_window(c, DepthwiseConv2DOptions_padding, DepthwiseConv2DOptions_stride_h,
-                                            DepthwiseConv2DOptions_stride_w, &win))
+    TflWindow win;
+    const Tensor *w = tf_weight(c, 1, 4);
+    FlatTable o = c->op->options;
+    if (!w || !is_map(c, 0) || !tf_read_window(c, DepthwiseConv2DOptions_padding, DepthwiseConv2DOptions_stride_h,
+                                               DepthwiseConv2DOptions_stride_w, &win))
         return false;
     int64_t channels = tf_type(c, 0).dim[3];
     if (w->type.dim[0] != 1 || w->type.dim[3] % channels)
@@ -144,7 +144,7 @@ bool tflite_depthwise(Call *c)
 
 /* Padding, of rows or columns, so that the result has the size that the operator names: what SAME takes away from a
    convolution of that size, half of it in front; the rest, or rows that no window reaches, behind. */
-static void pads_for(const Window *w, int side, int64_t in, int64_t kernel, int64_t out, Attrs *a)
+static void tf_pads_for(const TflWindow *w, int side, int64_t in, int64_t kernel, int64_t out, Attrs *a)
 {
     int64_t stride = w->stride.v[side], full = (in - 1) * stride + kernel;
     int64_t windows = w->padding == SAME ? (out + stride - 1) / stride : (out - kernel + stride) / stride;
@@ -155,15 +155,15 @@ static void pads_for(const Window *w, int side, int64_t in, int64_t kernel, int6
 }
 
 /* Operands: the shape of the result, the weight [out,kh,kw,in], the input, a bias. */
-bool tflite_transpose_conv(Call *c)
+bool tflite_transpose_conv(TflCall *c)
 {
     static const int perm[4] = {3, 0, 1, 2};
-    Window win;
+    TflWindow win;
     Ints shape;
-    const Tensor *w = weight(c, 1, 4);
+    const Tensor *w = tf_weight(c, 1, 4);
     if (!w || !is_map(c, 2) || !tf_ints(c, 0, &shape) ||
-        !read_window(c, TransposeConvOptions_padding, TransposeConvOptions_stride_h, TransposeConvOptions_stride_w,
-                     &win))
+        !tf_read_window(c, TransposeConvOptions_padding, TransposeConvOptions_stride_h, TransposeConvOptions_stride_w,
+                        &win))
         return false;
     Type t = tf_type(c, 2);
     if (shape.n != 4 || shape.v[1] < 1 || shape.v[2] < 1 || shape.v[0] != t.dim[0] || shape.v[3] != w->type.dim[0])
@@ -177,35 +177,35 @@ bool tflite_transpose_conv(Call *c)
     a.pad.n = 4;
     a.output_pad.n = 2;
     for (int i = 0; i < 2; i++)
-        pads_for(&win, i, t.dim[1 + i], w->type.dim[1 + i], shape.v[1 + i], &a);
+        tf_pads_for(&win, i, t.dim[1 + i], w->type.dim[1 + i], shape.v[1 + i], &a);
     return tf_finish(c, tf_add_list(c, OP_conv_transpose2d, &a, in, nin), true,
                        TransposeConvOptions_fused_activation_function);
 }
 
 /* ---- pools ---- */
 
-bool tflite_pool(Call *c)
+bool tflite_pool(TflCall *c)
 {
-    Window win;
+    TflWindow win;
     Op op = (Op)c->row->arg;
-    Table o = c->op->options;
+    FlatTable o = c->op->options;
     Attrs a = tf_defaults(op);
     a.kernel = (Ints){2, {flat_int(o, Pool2DOptions_filter_height, 4, 0),
                           flat_int(o, Pool2DOptions_filter_width, 4, 0)}};
     if (!is_map(c, 0) || !positive(c, "window", &a.kernel) ||
-        !read_window(c, Pool2DOptions_padding, Pool2DOptions_stride_h, Pool2DOptions_stride_w, &win))
+        !tf_read_window(c, Pool2DOptions_padding, Pool2DOptions_stride_h, Pool2DOptions_stride_w, &win))
         return false;
     a.stride = win.stride;
     a.count_include_pad = false;
     ValueId x = tf_map(c, 0);
-    return set_pads(c, op, &win, &a, &x, 1) &&
+    return tf_set_pads(c, op, &win, &a, &x, 1) &&
            tf_finish(c, tf_add(c, op, &a, 1, x), true, Pool2DOptions_fused_activation_function);
 }
 
 /* ---- products ---- */
 
 /* x of any shape as rows of so many numbers. */
-static ValueId rows(Call *c, int64_t n)
+static ValueId rows(TflCall *c, int64_t n)
 {
     Type t = tf_type(c, 0);
     int64_t elems = type_elems(&t);
@@ -216,9 +216,9 @@ static ValueId rows(Call *c, int64_t n)
     return tf_reshape(c, tf_plain(c, 0), 2, (int64_t[]){elems / n, n});
 }
 
-bool tflite_linear(Call *c)
+bool tflite_linear(TflCall *c)
 {
-    const Tensor *w = weight(c, 1, 2);
+    const Tensor *w = tf_weight(c, 1, 2);
     Type t = tf_type(c, 0);
     if (!w)
         return false;
@@ -242,13 +242,13 @@ bool tflite_linear(Call *c)
 }
 
 /* By a constant matrix it is a linear layer. */
-static ValueId by_matrix(Call *c, const Tensor *w, bool turned)
+static ValueId by_matrix(TflCall *c, const Tensor *w, bool turned)
 {
     static const int turn[2] = {1, 0};
     return tf_add(c, OP_linear, NULL, 2, tf_plain(c, 0), tf_param(c, w, turned ? NULL : turn, -1, NULL));
 }
 
-bool tflite_batch_matmul(Call *c)
+bool tflite_batch_matmul(TflCall *c)
 {
     Attrs a = tf_defaults(OP_matmul);
     const Tensor *w = tf_known(c, 1);

@@ -4,25 +4,25 @@
 #include <float.h>
 #include <string.h>
 
-static bool give_unary(Call *c, Op op, const Attrs *a)
+static bool give_unary(TflCall *c, Op op, const Attrs *a)
 {
     bool map = tf_prefers_map(c);
     return tf_give(c, 0, tf_add(c, op, a, 1, tf_in(c, 0, map)), map);
 }
 
-bool tflite_unary(Call *c)
+bool tflite_unary(TflCall *c)
 {
     return give_unary(c, (Op)c->row->arg, NULL);
 }
 
-bool tflite_named(Call *c)
+bool tflite_named(TflCall *c)
 {
     Op op = op_by_name(c->row->named);
     return op == OP_NONE ? tf_refuse(c, NULL, "there is no operator for it yet") : give_unary(c, op, NULL);
 }
 
 /* Numbers of another type, or on another grid, which are the same numbers here. */
-bool tflite_identity(Call *c)
+bool tflite_identity(TflCall *c)
 {
     const Tensor *k = tf_known(c, 0);
     bool map = tf_prefers_map(c);
@@ -33,30 +33,13 @@ bool tflite_identity(Call *c)
 
 /* ---- two operands ---- */
 
-/* A constant that differs along one dimension of x alone, and does not enlarge x; *axis: which. */
-static bool per_channel(const Type *x, const Type *k, int *axis)
-{
-    *axis = -1;
-    if (k->rank > x->rank || type_elems(k) == 1)
-        return false;
-    for (int d = 0; d < k->rank; d++) {
-        int at = d + x->rank - k->rank;
-        if (k->dim[d] == 1)
-            continue;
-        if (k->dim[d] != x->dim[at] || *axis >= 0)
-            return false;
-        *axis = at;
-    }
-    return *axis >= 0;
-}
-
 /* x + k or x * k along one dimension; -1: they are not of that form. */
-static ValueId affine(Call *c, Op op, int of, bool map)
+static ValueId tf_scale_or_bias(TflCall *c, Op op, int of, bool map)
 {
     const Tensor *k = tf_known(c, 1 - of);
     Type t = tf_type(c, of);
     int axis;
-    if (!k || tf_known(c, of) || (op != OP_add && op != OP_mul) || !per_channel(&t, &k->type, &axis))
+    if (!k || tf_known(c, of) || (op != OP_add && op != OP_mul) || !one_axis(&t, &k->type, &axis))
         return -1;
     Op is = op == OP_mul ? OP_scale : OP_bias;
     Attrs a = tf_defaults(is);
@@ -65,7 +48,7 @@ static ValueId affine(Call *c, Op op, int of, bool map)
 }
 
 /* One number, or an operand as the result has it. */
-static ValueId side(Call *c, int i, bool map)
+static ValueId side(TflCall *c, int i, bool map)
 {
     const Tensor *k = tf_known(c, i);
     if (k && type_elems(&k->type) == 1)
@@ -73,35 +56,35 @@ static ValueId side(Call *c, int i, bool map)
     return tf_in(c, i, map);
 }
 
-static ValueId binary(Call *c, Op op, bool map)
+static ValueId binary(TflCall *c, Op op, bool map)
 {
     for (int of = 0; of < 2; of++) {
-        ValueId v = affine(c, op, of, map);
+        ValueId v = tf_scale_or_bias(c, op, of, map);
         if (v >= 0 || c->why)
             return v;
     }
     return tf_add(c, op, NULL, 2, side(c, 0, map), side(c, 1, map));
 }
 
-bool tflite_binary(Call *c)
+bool tflite_binary(TflCall *c)
 {
     bool map = tf_prefers_map(c);
     return tf_give(c, 0, binary(c, (Op)c->row->arg, map), map);
 }
 
-bool tflite_arithmetic(Call *c)
+bool tflite_arithmetic(TflCall *c)
 {
     bool map = tf_prefers_map(c);
     return tf_finish(c, binary(c, (Op)c->row->arg, map), map, ArithmeticOptions_fused_activation_function);
 }
 
-bool tflite_squared_difference(Call *c)
+bool tflite_squared_difference(TflCall *c)
 {
     bool map = tf_prefers_map(c);
     return tf_give(c, 0, tf_add(c, OP_square, NULL, 1, binary(c, OP_sub, map)), map);
 }
 
-bool tflite_add_n(Call *c)
+bool tflite_add_n(TflCall *c)
 {
     bool map = tf_prefers_map(c);
     if (c->op->nin < 1)
@@ -115,7 +98,7 @@ bool tflite_add_n(Call *c)
 /* ---- activations ---- */
 
 /* arg: the lower bound; 1 above it. */
-bool tflite_clamp(Call *c)
+bool tflite_clamp(TflCall *c)
 {
     Attrs a = tf_defaults(OP_clamp);
     a.min = c->row->arg;
@@ -123,14 +106,14 @@ bool tflite_clamp(Call *c)
     return give_unary(c, OP_clamp, &a);
 }
 
-bool tflite_leaky_relu(Call *c)
+bool tflite_leaky_relu(TflCall *c)
 {
     Attrs a = tf_defaults(OP_leaky_relu);
     a.alpha = (double)flat_float(c->op->options, LeakyReluOptions_alpha, 0);
     return give_unary(c, OP_leaky_relu, &a);
 }
 
-bool tflite_gelu(Call *c)
+bool tflite_gelu(TflCall *c)
 {
     Attrs a = tf_defaults(OP_gelu);
     a.approximate = flat_unsigned(c->op->options, GeluOptions_approximate, 1, 0) != 0;
@@ -138,14 +121,14 @@ bool tflite_gelu(Call *c)
 }
 
 /* max(x, 0) - slope max(-x, 0) */
-bool tflite_prelu(Call *c)
+bool tflite_prelu(TflCall *c)
 {
     const Tensor *slope = tf_known(c, 1);
     bool map = tf_prefers_map(c);
     int axis;
     ValueId x = tf_in(c, 0, map), low = tf_add(c, OP_relu, NULL, 1, tf_add(c, OP_neg, NULL, 1, x));
     Type t = tf_type(c, 0);
-    if (slope && per_channel(&t, &slope->type, &axis)) {
+    if (slope && one_axis(&t, &slope->type, &axis)) {
         Attrs a = tf_defaults(OP_scale);
         a.axis = tf_map_axis(axis, map);
         low = tf_add(c, OP_scale, &a, 2, low, tf_param(c, slope, NULL, 1, &t.dim[axis]));
@@ -156,7 +139,7 @@ bool tflite_prelu(Call *c)
 }
 
 /* max(x, 0) + exp(min(x, 0)) - 1 */
-bool tflite_elu(Call *c)
+bool tflite_elu(TflCall *c)
 {
     Attrs a = tf_defaults(OP_clamp);
     bool map = tf_prefers_map(c);
@@ -166,7 +149,7 @@ bool tflite_elu(Call *c)
     return tf_give(c, 0, tf_add(c, OP_add, NULL, 2, tf_add(c, OP_relu, NULL, 1, x), low), map);
 }
 
-bool tflite_rsqrt(Call *c)
+bool tflite_rsqrt(TflCall *c)
 {
     bool map = tf_prefers_map(c);
     ValueId root = tf_add(c, OP_sqrt, NULL, 1, tf_in(c, 0, map));

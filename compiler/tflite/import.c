@@ -6,56 +6,43 @@
 
 #include "../../ir/base/files.h"
 
-enum {
-    LISTED = 1000, /* operators in a message */
-    LONGEST = 160  /* characters of a node's name */
-};
+enum { LONGEST = 160 }; /* characters of a node's name */
 
 /* ---- what is wrong ---- */
 
-static void wrong(Import *x, const char *what, const char *fmt, ...) PRINTF(3, 4);
-static void wrong(Import *x, const char *what, const char *fmt, ...)
+static void tf_wrong(TflImport *x, const char *what, const char *fmt, ...) PRINTF(3, 4);
+static void tf_wrong(TflImport *x, const char *what, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    if (x->wrong.n <= LISTED)
-        PUSH(x->arena, &x->wrong, (Failure){what, arena_vprintf(x->arena, fmt, ap), NULL});
+    if (x->wrong.n <= FAILURES_LISTED)
+        PUSH(x->arena, &x->wrong, (Failure){0, what, arena_vprintf(x->arena, fmt, ap), NULL});
     va_end(ap);
 }
 
-const char *tf_title(const Import *x, int tensor)
+const char *tf_title(const TflImport *x, int tensor)
 {
     return arena_printf(x->arena, "tensor %d '%s'", tensor, tensor_show(x->arena, x->m->tensor[tensor].name));
 }
 
-static const char *op_title(const Import *x, int i)
+static const char *operator_title(const TflImport *x, int i)
 {
-    const TOp *op = &x->m->op[i];
+    const TflOp *op = &x->m->op[i];
     const char *name = *op->custom ? arena_printf(x->arena, "CUSTOM '%s'", tensor_show(x->arena, op->custom))
                                    : operator_name(x->arena, op->code);
     const char *made = op->nout ? tensor_show(x->arena, x->m->tensor[op->out[0]].name) : "";
     return arena_printf(x->arena, "operator %d '%s' (%s, version %lld)", i, made, name, (long long)op->version);
 }
 
-static void list(const Import *x, const Failure *f, int n, const char *one, const char *many)
-{
-    error_at(loc_file(x->file), "%d %s", n, n == 1 ? one : many);
-    for (int i = 0; i < n && i < LISTED; i++)
-        error_more("  %s%s%s%s%s", f[i].what, *f[i].what ? ": " : "", f[i].why, f[i].help ? "; " : "",
-                   f[i].help ? f[i].help : "");
-    if (n > LISTED)
-        error_more("  ... and %d more", n - LISTED);
-}
-
 /* ---- what outputs depend on ---- */
 
-static void find_needed(Import *x)
+static void find_needed(TflImport *x)
 {
-    const TModel *m = x->m;
+    const TflModel *m = x->m;
     for (int i = 0; i < m->noutput; i++)
         x->needed[m->output[i]] = true;
     for (int i = m->nop - 1; i >= 0; i--) {
-        const TOp *op = &m->op[i];
+        const TflOp *op = &m->op[i];
         bool wanted = false;
         for (int k = 0; k < op->nout; k++)
             wanted |= x->needed[op->out[k]];
@@ -65,7 +52,7 @@ static void find_needed(Import *x)
     }
 }
 
-static bool op_needed(const Import *x, const TOp *op)
+static bool op_needed(const TflImport *x, const TflOp *op)
 {
     bool wanted = false;
     for (int k = 0; k < op->nout; k++)
@@ -74,10 +61,10 @@ static bool op_needed(const Import *x, const TOp *op)
 }
 
 /* The integers that a network computes with: the first type that it needs of a tensor on a grid. */
-static void find_quantized(Import *x)
+static void find_quantized(TflImport *x)
 {
     for (int i = 0; i < x->m->ntensor && !x->quantized; i++) {
-        const TTensor *t = &x->m->tensor[i];
+        const TflTensor *t = &x->m->tensor[i];
         if (x->needed[i] && tensor_quantized(t) && t->type != TT_INT32 && t->type != TT_INT64)
             x->quantized = tensor_type_name(t->type);
     }
@@ -85,19 +72,19 @@ static void find_quantized(Import *x)
 
 /* ---- constants and inputs ---- */
 
-static void constants(Import *x)
+static void enter_constants(TflImport *x)
 {
     for (int i = 0; i < x->m->ntensor; i++) {
-        const TTensor *t = &x->m->tensor[i];
-        Val *v = &x->val[i];
+        const TflTensor *t = &x->m->tensor[i];
+        TflValue *v = &x->val[i];
         DType d;
-        *v = (Val){.plain = -1, .map = -1};
+        *v = (TflValue){.plain = -1, .map = -1};
         if (!t->constant || !x->needed[i])
             continue;
         v->made = true;
         if (t->sparse || !tensor_dtype(t->type, &d)) {
             v->broken = true;
-            PUSH(x->arena, &x->failure, (Failure){tf_title(x, i), t->sparse ? "it is stored as a sparse tensor"
+            PUSH(x->arena, &x->failure, (Failure){0, tf_title(x, i), t->sparse ? "it is stored as a sparse tensor"
                  : arena_printf(x->arena, "its elements are %s", tensor_type_name(t->type)), NULL});
             continue;
         }
@@ -110,7 +97,7 @@ static void constants(Import *x)
 }
 
 /* The sizes that --shape gives an input, or those of the model. */
-static bool input_type(Import *x, const TTensor *t, Type *type)
+static bool input_type(TflImport *x, const TflTensor *t, Type *type)
 {
     *type = t->rank ? type_make(DT_F32, t->rank, t->dim) : type_make(DT_F32, 1, (int64_t[]){1});
     for (int i = 0; i < x->nshape; i++) {
@@ -118,45 +105,49 @@ static bool input_type(Import *x, const TTensor *t, Type *type)
         if (strcmp(x->shape[i].name, t->name))
             continue;
         if (said->n != t->rank) {
-            wrong(x, "", "--shape %s has %d sizes, the input has %d", tensor_show(x->arena, t->name), said->n, t->rank);
+            tf_wrong(x, "", "--shape %s has %d sizes, the input has %d", tensor_show(x->arena, t->name), said->n,
+                     t->rank);
             return false;
         }
         *type = type_make(DT_F32, said->n, said->v);
     }
     if (!type_valid(type))
-        wrong(x, "", "the input '%s' is %s", tensor_show(x->arena, t->name), type_text(x->arena, type));
+        tf_wrong(x, "", "the input '%s' is %s", tensor_show(x->arena, t->name), type_text(x->arena, type));
     return type_valid(type);
 }
 
-static bool input_kind(Import *x, const TTensor *t)
+static bool input_fits(TflImport *x, const TflTensor *t)
 {
     if (!text_is_clean(t->name) || !*t->name)
-        wrong(x, "", "an input's name, '%s', is not UTF-8 or has control characters", tensor_show(x->arena, t->name));
+        tf_wrong(x, "", "an input's name, '%s', is not UTF-8 or has control characters",
+                 tensor_show(x->arena, t->name));
     else if (t->variable)
-        wrong(x, "", "the input '%s' is a variable, whose value stays from run to run", tensor_show(x->arena, t->name));
+        tf_wrong(x, "", "the input '%s' is a variable, whose value stays from run to run",
+                 tensor_show(x->arena, t->name));
     else if (t->type != TT_FLOAT32 && t->type != TT_FLOAT16 && !(x->quantized && tensor_quantized(t)))
-        wrong(x, "", "the input '%s' is %s: inputs are floats", tensor_show(x->arena, t->name),
-              tensor_type_name(t->type));
+        tf_wrong(x, "", "the input '%s' is %s: inputs are floats", tensor_show(x->arena, t->name),
+                 tensor_type_name(t->type));
     else
         return true;
     return false;
 }
 
-static void inputs(Import *x)
+static void make_inputs(TflImport *x)
 {
     Dict name = dict_new(x->arena);
     for (int i = 0; i < x->m->ninput; i++) {
         int at = x->m->input[i];
-        const TTensor *t = &x->m->tensor[at];
-        Val *v = &x->val[at];
+        const TflTensor *t = &x->m->tensor[at];
+        TflValue *v = &x->val[at];
         Type type;
         if (v->made || dict_get(&name, t->name) >= 0) {
-            wrong(x, tf_title(x, at), v->k ? "an input is a constant" : "it is an input twice, or two have its name");
+            tf_wrong(x, tf_title(x, at),
+                     v->k ? "an input is a constant" : "it is an input twice, or two have its name");
             continue;
         }
         dict_put(&name, t->name, at);
         v->made = true;
-        v->broken = !input_kind(x, t) || !input_type(x, t, &type);
+        v->broken = !input_fits(x, t) || !input_type(x, t, &type);
         if (v->broken)
             continue;
         v->plain = graph_input(x->g, t->name, type, loc_file(x->file));
@@ -164,7 +155,7 @@ static void inputs(Import *x)
     }
 }
 
-static bool shapes_used(Import *x)
+static bool shapes_known(TflImport *x)
 {
     int unused = 0;
     for (int i = 0; i < x->nshape; i++) {
@@ -182,36 +173,37 @@ static bool shapes_used(Import *x)
 /* ---- operators ---- */
 
 /* Whether all operands are there; one that nobody has made so far is a fault of the file. */
-static bool operands(Import *x, int i)
+static bool operands_whole(TflImport *x, int i)
 {
-    const TOp *op = &x->m->op[i];
+    const TflOp *op = &x->m->op[i];
     bool whole = true;
     for (int k = 0; k < op->nin; k++) {
         int at = op->in[k];
         if (at < 0)
             continue;
-        const Val *v = &x->val[at];
+        const TflValue *v = &x->val[at];
         if (!v->made && x->m->tensor[at].variable)
-            PUSH(x->arena, &x->failure, (Failure){op_title(x, i), arena_printf(x->arena,
+            PUSH(x->arena, &x->failure, (Failure){0, operator_title(x, i), arena_printf(x->arena,
                  "its operand, %s, is a variable, whose value stays from run to run", tf_title(x, at)), NULL});
         else if (!v->made)
-            wrong(x, op_title(x, i), "its operand, %s, is neither an input nor a constant, and no operator in front "
-                  "of it makes it", tf_title(x, at));
+            tf_wrong(x, operator_title(x, i),
+                     "its operand, %s, is neither an input nor a constant, and no operator in front "
+                     "of it makes it", tf_title(x, at));
         whole = whole && v->made && !v->broken;
     }
     return whole;
 }
 
-static bool options_fit(Call *c)
+static bool options_fit(TflCall *c)
 {
-    const TOp *op = c->op;
+    const TflOp *op = c->op;
     if (!c->row->options || !op->options.at || op->options_type == c->row->options)
         return true;
     return tf_refuse(c, NULL, "its options are those of another operator (%d)", op->options_type);
 }
 
 /* Operators whose operands are broken are asked, too: one message lists all there is to list. */
-static bool translate(Call *c, bool whole)
+static bool translate_operator(TflCall *c, bool whole)
 {
     c->row = tf_row(c->op->code);
     if (!c->row)
@@ -224,24 +216,24 @@ static bool translate(Call *c, bool whole)
 }
 
 /* What a result is must be what the model says that it is, where it says it, and no size was changed. */
-static void check_result(Import *x, int i, int at)
+static void check_result(TflImport *x, int i, int at)
 {
-    const TTensor *t = &x->m->tensor[at];
-    Val *v = &x->val[at];
+    const TflTensor *t = &x->m->tensor[at];
+    TflValue *v = &x->val[at];
     Type said = type_make(v->type.dtype, t->rank, t->dim);
     bool same = type_eq(&said, &v->type) || (!t->rank && type_elems(&v->type) == 1);
     if (same || t->open || x->nshape)
         return;
-    wrong(x, op_title(x, i), "its result is %s, and the model says %s", type_text(x->arena, &v->type),
-          type_text(x->arena, &said));
+    tf_wrong(x, operator_title(x, i), "its result is %s, and the model says %s", type_text(x->arena, &v->type),
+             type_text(x->arena, &said));
     v->broken = true;
 }
 
-static void results(Import *x, int i, Call *c, bool ok)
+static void enter_operator(TflImport *x, int i, TflCall *c, bool ok)
 {
-    const TOp *op = c->op;
+    const TflOp *op = c->op;
     for (int k = 0; k < op->nout; k++) {
-        Val *v = &x->val[op->out[k]];
+        TflValue *v = &x->val[op->out[k]];
         v->made = true;
         v->broken = !ok || (v->plain < 0 && v->map < 0 && !v->k);
         if (!v->broken)
@@ -250,17 +242,17 @@ static void results(Import *x, int i, Call *c, bool ok)
             tf_refuse(c, NULL, "its result %d is not computed here", k);
     }
     if (c->why)
-        PUSH(x->arena, &x->failure, (Failure){op_title(x, i), c->why, c->help});
+        PUSH(x->arena, &x->failure, (Failure){0, operator_title(x, i), c->why, c->help});
 }
 
-static bool fresh_results(Import *x, int i)
+static bool fresh_results(TflImport *x, int i)
 {
-    const TOp *op = &x->m->op[i];
+    const TflOp *op = &x->m->op[i];
     bool fresh = op->nout > 0;
     for (int k = 0; k < op->nout; k++) {
-        Val *v = &x->val[op->out[k]];
+        TflValue *v = &x->val[op->out[k]];
         if (v->made)
-            wrong(x, op_title(x, i), "its result, %s, is there already", tf_title(x, op->out[k]));
+            tf_wrong(x, operator_title(x, i), "its result, %s, is there already", tf_title(x, op->out[k]));
         fresh = fresh && !v->made;
         v->made = true;
     }
@@ -268,68 +260,56 @@ static bool fresh_results(Import *x, int i)
 }
 
 /* What converters join, "net/relu;net/bn/add;...", begins with the operator that gave the shape. */
-static const char *node_name(const Import *x, const TOp *op)
+static const char *operator_node_name(const TflImport *x, const TflOp *op)
 {
     const char *name = op->nout ? x->m->tensor[op->out[0]].name : "";
     name = arena_printf(x->arena, "%.*s", (int)imin(LONGEST, (int64_t)strcspn(name, ";")), name);
     return *name && text_is_clean(name) ? name : operator_name(x->arena, op->code);
 }
 
-static void operators(Import *x)
+static void translate_operators(TflImport *x)
 {
     for (int i = 0; i < x->m->nop; i++) {
-        const TOp *op = &x->m->op[i];
+        const TflOp *op = &x->m->op[i];
         x->first_node[i] = x->g->node.n;
         if (!op_needed(x, op))
             continue;
-        Call c = {.x = x, .op = op, .name = node_name(x, op), .loc = {x->file, i + 1, 1, 1}};
+        TflCall c = {.x = x, .op = op, .name = operator_node_name(x, op), .loc = {x->file, i + 1, 1, 1}};
         c.loc.len = (int)strlen(operator_name(x->arena, op->code));
-        bool whole = operands(x, i), fresh = fresh_results(x, i), ok = fresh && translate(&c, whole);
-        results(x, i, &c, ok);
+        bool whole = operands_whole(x, i), fresh = fresh_results(x, i), ok = fresh && translate_operator(&c, whole);
+        enter_operator(x, i, &c, ok);
     }
     x->first_node[x->m->nop] = x->g->node.n;
 }
 
 /* ---- outputs ---- */
 
-static bool name_taken(const Graph *g, const char *name)
+static void make_output(TflImport *x, int at)
 {
-    for (int i = 0; i < g->input.n + g->output.n; i++) {
-        ValueId v = i < g->input.n ? g->input.v[i] : g->output.v[i - g->input.n];
-        if (!strcmp(g->value.v[v].name, name))
-            return true;
-    }
-    return false;
-}
-
-static void output(Import *x, int at)
-{
-    TOp reads = {.nin = 1, .in = &at};
-    Call c = {.x = x, .op = &reads, .name = x->m->tensor[at].name, .loc = loc_file(x->file)};
+    TflOp reads = {.nin = 1, .in = &at};
+    TflCall c = {.x = x, .op = &reads, .name = x->m->tensor[at].name, .loc = loc_file(x->file)};
     const char *name = c.name;
     if (!x->val[at].made)
-        wrong(x, "", "no operator makes the output, %s", tf_title(x, at));
+        tf_wrong(x, "", "no operator makes the output, %s", tf_title(x, at));
     else if (!text_is_clean(name) || !*name)
-        wrong(x, "", "an output's name, '%s', is not UTF-8 or has control characters", tensor_show(x->arena, name));
+        tf_wrong(x, "", "an output's name, '%s', is not UTF-8 or has control characters", tensor_show(x->arena, name));
     else if (!x->val[at].broken) {
         ValueId v = tf_plain(&c, 0);
-        while (name_taken(x->g, name))
-            name = arena_printf(x->arena, "%s_out", name);
         if (v >= 0)
-            graph_output(x->g, name, v, loc_file(x->file));
+            graph_output(x->g, fresh_port_name(x->arena, x->g, name), v, loc_file(x->file));
         else
-            PUSH(x->arena, &x->failure, (Failure){tf_title(x, at), c.why, c.help});
+            PUSH(x->arena, &x->failure, (Failure){0, tf_title(x, at), c.why, c.help});
     }
 }
 
 /* ---- the whole ---- */
 
 /* A line for every operator: what errors and dumps point at. */
-static void operator_lines(Import *x)
+static void operator_lines(TflImport *x)
 {
     Buf b = {0};
     for (int i = 0; i < x->m->nop; i++) {
-        const TOp *op = &x->m->op[i];
+        const TflOp *op = &x->m->op[i];
         buf_printf(&b, "%s (", operator_name(x->arena, op->code));
         for (int k = 0; k < op->nin; k++)
             buf_printf(&b, "%s%d", k ? ", " : "", op->in[k]);
@@ -342,40 +322,42 @@ static void operator_lines(Import *x)
     buf_free(&b);
 }
 
-static bool tflite_model(Import *x)
+static bool tflite_model(TflImport *x)
 {
     int errors = diag_errors();
-    if (!shapes_used(x))
+    if (!shapes_known(x))
         return false;
     find_needed(x);
     find_quantized(x);
-    constants(x);
-    inputs(x);
+    enter_constants(x);
+    make_inputs(x);
     if (!x->wrong.n)
-        operators(x);
+        translate_operators(x);
     for (int i = 0; i < x->m->noutput && !x->wrong.n; i++)
-        output(x, x->m->output[i]);
+        make_output(x, x->m->output[i]);
     if (!x->m->noutput)
-        wrong(x, "", "it has no output");
+        tf_wrong(x, "", "it has no output");
     if (x->wrong.n)
-        list(x, x->wrong.v, x->wrong.n, "fault in the model", "faults in the model");
+        list_failures(x->file, x->wrong.v, x->wrong.n, "fault in the model", "faults in the model");
     if (x->failure.n)
-        list(x, x->failure.v, x->failure.n, "operator cannot be compiled", "operators cannot be compiled");
+        list_failures(x->file, x->failure.v, x->failure.n, "operator cannot be compiled",
+                      "operators cannot be compiled");
     return diag_errors() == errors;
 }
 
 Spec *tflite_parse(Arena *A, const char *path, const uint8_t *data, size_t n, const ModelShape *shape, int nshape)
 {
-    TModel *m = NEW(A, TModel, 1);
+    TflModel *m = NEW(A, TflModel, 1);
     if (!tmodel_parse(m, A, path, data, n, loc_file(diag_file(path, NULL, 0))))
         return NULL;
     Spec *spec = NEW(A, Spec, 1);
     spec->path = path;
     spec->model = true;
     spec->name = spec_file_name(A, path);
-    Import x = {.arena = A, .m = m, .g = graph_new(A, spec->name), .shape = shape, .nshape = nshape,
-                .val = NEW(A, Val, m->ntensor + 1), .needed = NEW(A, bool, m->ntensor + 1), .param = dict_new(A),
-                .first_node = NEW(A, int, m->nop + 1), .budget = ((int64_t)64 << 20) + 4 * (int64_t)n};
+    TflImport x = {.arena = A, .m = m, .g = graph_new(A, spec->name), .shape = shape, .nshape = nshape,
+                   .val = NEW(A, TflValue, m->ntensor + 1), .needed = NEW(A, bool, m->ntensor + 1),
+                          .param = dict_new(A),
+                   .first_node = NEW(A, int, m->nop + 1), .budget = ((int64_t)64 << 20) + 4 * (int64_t)n};
     operator_lines(&x);
     if (!tflite_model(&x))
         return NULL;

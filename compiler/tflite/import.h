@@ -2,29 +2,26 @@
 #define DSQ_TFLITE_IMPORT_H
 /* A .tflite model on its way into a graph; README.md beside this has the plan. Operators are taken in their order,
    those that an output depends on. */
-#include "../../ir/graph/graph.h"
+#include "../import/import.h"
 #include "model.h"
 #include "tflite.h"
 
 /* A tensor of the model in the graph. Models are channels-last, the graph is channels-first: a map of [N,H,W,C] may be
    there as it is, as [N,C,H,W], or both, as its readers want it. */
-typedef struct Val {
+typedef struct TflValue {
     Type type;                /* as the model means it, f32 but for constants */
     const Tensor *k;          /* a constant of any type of numbers */
     ValueId plain, map;       /* -1: not there */
     bool made, broken;
-} Val;
+} TflValue;
 
-/* An operator that cannot be compiled, for the list that the user sees. */
-typedef struct Failure { const char *what, *why, *help; } Failure;
-
-typedef struct Import {
+typedef struct TflImport {
     Arena *arena;
-    TModel *m;
+    TflModel *m;
     Graph *g;
     const ModelShape *shape;  /* of --shape */
     int nshape;
-    Val *val;                 /* for each tensor */
+    TflValue *val;            /* for each tensor */
     bool *needed;             /* tensors that an output depends on */
     VEC(Failure) failure;
     VEC(Failure) wrong;       /* the file is malformed */
@@ -33,116 +30,116 @@ typedef struct Import {
     int *first_node;          /* for each operator the first node of the graph that is its own, and one more */
     int64_t budget;           /* bytes that may still be computed ahead */
     int file;                 /* diag: the operators as text, one a line */
-} Import;
+} TflImport;
 
 /* An operator at work. */
-typedef struct Call {
-    Import *x;
-    const TOp *op;
-    const struct Row *row;
+typedef struct TflCall {
+    TflImport *x;
+    const TflOp *op;
+    const struct TflRow *row;
     const char *name;         /* of its first result */
     Loc loc;
     const char *why, *help;   /* once something was refused */
-} Call;
+} TflCall;
 
-typedef bool ImportFn(Call *);
+typedef bool TflFn(TflCall *);
 /* options: the member of the union that its options are, 0: it has none. why, help: known and refused. named: an
    operator of the graph by its name, which may not be there yet. ahead: compiled where its operands are known. */
-typedef struct Row {
+typedef struct TflRow {
     int code;
-    ImportFn *fn;
+    TflFn *fn;
     int options, arg;
     const char *named, *why, *help;
     bool ahead;
-} Row;
-const Row *tf_row(int64_t code); /* NULL: not known. (table.c) */
+} TflRow;
+const TflRow *tf_row(int64_t code); /* NULL: not known. (table.c) */
 
 /* ---- call.c: what the functions of rows ask and give ---- */
 
 /* The reason why this operator cannot be compiled and, or NULL, what helps. Returns false. */
-bool tf_refuse(Call *, const char *help, const char *fmt, ...) PRINTF(3, 4);
+bool tf_refuse(TflCall *, const char *help, const char *fmt, ...) PRINTF(3, 4);
 
-bool tf_has(const Call *, int i);                       /* operand i is given */
-Val *tf_val(const Call *, int i);
-const Tensor *tf_known(const Call *, int i);            /* its numbers, where it is a constant, else NULL */
-Type tf_type(const Call *, int i);                      /* as the model means it; rank 0 where it is left out */
-const char *tf_type_text(const Call *, int i);
-bool tf_ints(Call *, int i, Ints *);                    /* an operand of integers, at most 16; false after refusing */
-bool tf_scalar(Call *, int i, double *);                /* an operand of one number */
-bool tf_axes(Call *, int i, int rank, Ints *);          /* an operand of axes, counted from the front */
-bool tf_axis(Call *, int64_t *axis, int64_t rank);      /* counts it from the front */
+bool tf_has(const TflCall *, int i);                    /* operand i is given */
+TflValue *tf_val(const TflCall *, int i);
+const Tensor *tf_known(const TflCall *, int i);         /* its numbers, where it is a constant, else NULL */
+Type tf_type(const TflCall *, int i);                   /* as the model means it; rank 0 where it is left out */
+const char *tf_type_text(const TflCall *, int i);
+bool tf_ints(TflCall *, int i, Ints *);                 /* an operand of integers, at most 16; false after refusing */
+bool tf_scalar(TflCall *, int i, double *);             /* an operand of one number */
+bool tf_axes(TflCall *, int i, int rank, Ints *);       /* an operand of axes, counted from the front */
+bool tf_axis(TflCall *, int64_t *axis, int64_t rank);   /* counts it from the front */
 /* An operand in the graph, -1 after refusing: as it is, or of four dimensions as [N,C,H,W]. */
-ValueId tf_plain(Call *, int i);
-ValueId tf_map(Call *, int i);
+ValueId tf_plain(TflCall *, int i);
+ValueId tf_map(TflCall *, int i);
 /* Whether work in any order of dimensions is done on [N,C,H,W]: all operands have four dimensions, or are constants,
    and one is there in that order alone. */
-bool tf_prefers_map(const Call *);
-ValueId tf_in(Call *, int i, bool map);
+bool tf_prefers_map(const TflCall *);
+ValueId tf_in(TflCall *, int i, bool map);
 int tf_map_axis(int64_t axis, bool map);                     /* of a dimension of [N,H,W,C] */
 
-Type tf_value_type(const Call *, ValueId);
+Type tf_value_type(const TflCall *, ValueId);
 Attrs tf_defaults(Op);
 /* op(...) in the graph. -1 after refusing, also where an operand is -1. attr NULL: the defaults. */
-ValueId tf_add(Call *, Op, const Attrs *, int nin, ...);
-ValueId tf_add_list(Call *, Op, const Attrs *, const ValueId *, int nin);
-ValueId tf_reshape(Call *, ValueId, int rank, const int64_t *dim);
+ValueId tf_add(TflCall *, Op, const Attrs *, int nin, ...);
+ValueId tf_add_list(TflCall *, Op, const Attrs *, const ValueId *, int nin);
+ValueId tf_reshape(TflCall *, ValueId, int rank, const int64_t *dim);
 bool tf_keeps_order(const Type *, const int *perm);       /* of the dimensions that are longer than 1 */
 /* By a view where nothing moves. */
-ValueId tf_transpose(Call *, ValueId, int rank, const int *perm);
-ValueId tf_to_map(Call *, ValueId);                          /* [N,H,W,C] as [N,C,H,W], and back */
-ValueId tf_to_plain(Call *, ValueId);
+ValueId tf_transpose(TflCall *, ValueId, int rank, const int *perm);
+ValueId tf_to_map(TflCall *, ValueId);                       /* [N,H,W,C] as [N,C,H,W], and back */
+ValueId tf_to_plain(TflCall *, ValueId);
 
 /* ---- param.c ---- */
-ValueId tf_number(Call *, double);                        /* f32[1] */
+ValueId tf_number(TflCall *, double);                     /* f32[1] */
 /* A constant with its dimensions in another order (perm NULL: as they are), then seen as of a shape (rank -1: as it
    is). -1 after refusing. */
-ValueId tf_param(Call *, const Tensor *, const int *perm, int rank, const int64_t *dim);
-ValueId tf_floats(Call *, const char *what, int rank, const int64_t *dim, const float *); /* kept where they are */
-float *tf_room(Call *, int64_t n);                      /* for numbers that are computed ahead; NULL after refusing */
+ValueId tf_param(TflCall *, const Tensor *, const int *perm, int rank, const int64_t *dim);
+ValueId tf_floats(TflCall *, const char *what, int rank, const int64_t *dim, const float *); /* kept where they are */
+float *tf_room(TflCall *, int64_t n);                   /* for numbers that are computed ahead; NULL after refusing */
 
 /* ---- call.c: results ---- */
 /* False where the value is -1. */
-bool tf_give(Call *, int i, ValueId, bool map);
-bool tf_give_shaped(Call *, int i, ValueId plain, int rank, const int64_t *dim); /* reshaped */
-bool tf_give_known(Call *, int i, const Tensor *);
+bool tf_give(TflCall *, int i, ValueId, bool map);
+bool tf_give_shaped(TflCall *, int i, ValueId plain, int rank, const int64_t *dim); /* reshaped */
+bool tf_give_known(TflCall *, int i, const Tensor *);
 /* Result 0 behind the activation that the operator's options name. */
-bool tf_finish(Call *, ValueId, bool map, Field activation);
-ValueId tf_activation(Call *, ValueId, int64_t activation);
+bool tf_finish(TflCall *, ValueId, bool map, FlatField activation);
+ValueId tf_activation(TflCall *, ValueId, int64_t activation);
 
 /* ---- import.c ---- */
-const char *tf_title(const Import *, int tensor);
+const char *tf_title(const TflImport *, int tensor);
 
 /* ---- constants.c ---- */
 /* An operator of integers that are known, of which shapes are made: true, and its results are given. */
-bool tf_evaluate(Call *);
+bool tf_evaluate(TflCall *);
 
 /* ---- the functions of table.c, by file ---- */
 /* conv.c */
-ImportFn tflite_conv, tflite_depthwise, tflite_transpose_conv, tflite_pool, tflite_linear, tflite_batch_matmul;
+TflFn tflite_conv, tflite_depthwise, tflite_transpose_conv, tflite_pool, tflite_linear, tflite_batch_matmul;
 /* elementwise.c */
-ImportFn tflite_unary, tflite_named, tflite_binary, tflite_arithmetic, tflite_squared_difference, tflite_clamp,
+TflFn tflite_unary, tflite_named, tflite_binary, tflite_arithmetic, tflite_squared_difference, tflite_clamp,
     tflite_leaky_relu, tflite_prelu, tflite_elu, tflite_gelu, tflite_rsqrt, tflite_identity, tflite_add_n;
 /* reduce.c */
-ImportFn tflite_reduce, tflite_reduce_min, tflite_softmax, tflite_log_softmax, tflite_l2;
+TflFn tflite_reduce, tflite_reduce_min, tflite_softmax, tflite_log_softmax, tflite_l2;
 /* move.c */
-ImportFn tflite_reshape, tflite_squeeze, tflite_expand_dims, tflite_transpose, tflite_concat, tflite_pack, tflite_pad,
+TflFn tflite_reshape, tflite_squeeze, tflite_expand_dims, tflite_transpose, tflite_concat, tflite_pack, tflite_pad,
     tflite_mirror_pad, tflite_depth_to_space, tflite_space_to_depth;
 /* parts.c */
-ImportFn tflite_split, tflite_split_v, tflite_slice, tflite_strided_slice, tflite_unpack, tflite_gather;
+TflFn tflite_split, tflite_split_v, tflite_slice, tflite_strided_slice, tflite_unpack, tflite_gather;
 /* resize.c */
-ImportFn tflite_bilinear, tflite_nearest;
+TflFn tflite_bilinear, tflite_nearest;
 
 /* Every step-th element from start to end, which it is not, along an axis. (parts.c) */
-ValueId tf_part(Call *, ValueId, int64_t axis, int64_t start, int64_t end, int64_t step);
+ValueId tf_part(TflCall *, ValueId, int64_t axis, int64_t start, int64_t end, int64_t step);
 /* Bounds of a strided slice, of constants as of values. dim: of what is left, without dimensions that shrink.
    False after refusing. (parts.c) */
 typedef struct Strided { Ints start, end, step; int rank; int64_t dim[MAX_RANK]; } Strided;
-bool tf_strided(Call *, const Type *, Strided *);
+bool tf_strided(TflCall *, const Type *, Strided *);
 /* The shape that RESHAPE, SQUEEZE or EXPAND_DIMS gives. */
-typedef bool ShapeFn(Call *, int *rank, int64_t *dim);
+typedef bool ShapeFn(TflCall *, int *rank, int64_t *dim);
 ShapeFn tf_shape_reshape, tf_shape_squeeze, tf_shape_expand_dims;
 
 /* ---- summary.c ---- */
 /* What a quantized model holds, for info. */
-struct Quantized *summarize(Import *);
+struct Quantized *summarize(TflImport *);
 #endif

@@ -33,7 +33,7 @@ const char *operator_name(Arena *A, int64_t code)
     return arena_printf(A, "operator code %lld", (long long)code);
 }
 
-bool tensor_quantized(const TTensor *t)
+bool tensor_quantized(const TflTensor *t)
 {
     return t->quant.scale.n && t->type != TT_FLOAT32 && t->type != TT_FLOAT16;
 }
@@ -49,17 +49,17 @@ const char *tensor_show(Arena *A, const char *name)
     return s;
 }
 
-static Type type_of(const TTensor *t, DType d)
+static Type tensor_type(const TflTensor *t, DType d)
 {
     return type_make(d, t->rank, t->dim);
 }
 
-const char *tensor_text(Arena *A, const TTensor *t)
+const char *tensor_text(Arena *A, const TflTensor *t)
 {
     DType d;
     if (!tensor_dtype(t->type, &d))
         return tensor_type_name(t->type);
-    Type type = type_of(t, d);
+    Type type = tensor_type(t, d);
     const char *text = type_text(A, &type);
     char scale[32];
     if (!tensor_quantized(t))
@@ -74,14 +74,14 @@ const char *tensor_text(Arena *A, const TTensor *t)
 /* ---- tensors ---- */
 
 /* What messages call a tensor. */
-static const char *title(TModel *m, int i, const char *name)
+static const char *tensor_title(TflModel *m, int i, const char *name)
 {
     return arena_printf(m->flat.arena, "tensor %d '%s'", i, tensor_show(m->flat.arena, name));
 }
 
-static void read_shape(Flat *f, Table t, TTensor *x)
+static void read_dims(Flat *f, FlatTable t, TflTensor *x)
 {
-    Vector shape = flat_vector(t, Tensor_shape, 4), open = flat_vector(t, Tensor_shape_signature, 4);
+    FlatVector shape = flat_vector(t, Tensor_shape, 4), open = flat_vector(t, Tensor_shape_signature, 4);
     if (shape.n > MAX_RANK) {
         flat_bad(f, "it has %lld dimensions, at most %d are read", (long long)shape.n, MAX_RANK);
         return;
@@ -94,7 +94,7 @@ static void read_shape(Flat *f, Table t, TTensor *x)
     }
     for (int64_t i = 0; i < open.n; i++)
         x->open |= vector_int(open, i, 4) < 0;
-    Type type = type_of(x, DT_F32);
+    Type type = tensor_type(x, DT_F32);
     if (!f->bad && type_elems(&type) > MAX_ELEMS)
         flat_bad(f, "it is too large");
 }
@@ -104,12 +104,12 @@ static bool scale_fits(float scale)
     return scale >= 0 && scale <= 3.0e38f; /* no NaN, no infinity */
 }
 
-static void read_quantization(Flat *f, Table t, TTensor *x)
+static void read_quantization(Flat *f, FlatTable t, TflTensor *x)
 {
-    Table q = flat_table(t, Tensor_quantization);
-    x->quant = (TQuant){flat_vector(q, QuantizationParameters_scale, 4),
-                        flat_vector(q, QuantizationParameters_zero_point, 8),
-                        (int)flat_int(q, QuantizationParameters_quantized_dimension, 4, 0)};
+    FlatTable q = flat_table(t, Tensor_quantization);
+    x->quant = (TflQuant){flat_vector(q, QuantizationParameters_scale, 4),
+                          flat_vector(q, QuantizationParameters_zero_point, 8),
+                          (int)flat_int(q, QuantizationParameters_quantized_dimension, 4, 0)};
     int64_t n = x->quant.scale.n, zeros = x->quant.zero.n;
     if (flat_unsigned(q, QuantizationParameters_details_type, 1, 0))
         flat_bad(f, "its quantization is of a kind of its own");
@@ -123,35 +123,35 @@ static void read_quantization(Flat *f, Table t, TTensor *x)
 }
 
 /* The bytes of a buffer, which may lie behind the tables of the file. */
-static void read_buffer(Flat *f, Vector buffers, uint64_t index, TTensor *x)
+static void read_buffer(Flat *f, FlatVector buffers, uint64_t index, TflTensor *x)
 {
     if (index >= (uint64_t)buffers.n) {
         if (index)
             flat_bad(f, "it is in buffer %llu of %lld", (unsigned long long)index, (long long)buffers.n);
         return;
     }
-    Table b = vector_table(buffers, (int64_t)index);
-    Vector data = flat_vector(b, Buffer_data, 1);
+    FlatTable b = vector_table(buffers, (int64_t)index);
+    FlatVector data = flat_vector(b, Buffer_data, 1);
     uint64_t offset = flat_unsigned(b, Buffer_offset, 8, 0), size = flat_unsigned(b, Buffer_size, 8, 0);
     if (offset > 1) {
         if (offset > f->n || size > f->n - offset) {
             flat_bad(f, "its buffer, %llu, reaches beyond the file's end", (unsigned long long)index);
             return;
         }
-        data = (Vector){f, f->p + offset, (int64_t)size, offset};
+        data = (FlatVector){f, f->p + offset, (int64_t)size, offset};
     }
     x->constant = index && data.n > 0;
     x->data = data.p;
     x->bytes = data.n;
 }
 
-static void check_bytes(Flat *f, TTensor *x)
+static void check_bytes(Flat *f, TflTensor *x)
 {
     static const uint8_t nothing[8];
     DType d;
     if (f->bad || !tensor_dtype(x->type, &d) || x->sparse)
         return;
-    Type type = type_of(x, d);
+    Type type = tensor_type(x, d);
     int64_t want = type_elems(&type) * dtype_size(d);
     if (!want && !x->constant) { /* a shape of no dimensions */
         x->constant = true;
@@ -162,17 +162,17 @@ static void check_bytes(Flat *f, TTensor *x)
                  (long long)x->bytes);
 }
 
-static void read_tensor(TModel *m, int i, Table t, Vector buffers)
+static void read_tensor(TflModel *m, int i, FlatTable t, FlatVector buffers)
 {
     Flat *f = &m->flat;
-    TTensor *x = &m->tensor[i];
+    TflTensor *x = &m->tensor[i];
     f->where = arena_printf(f->arena, "tensor %d", i);
     x->name = flat_text(t, Tensor_name);
-    f->where = title(m, i, x->name);
+    f->where = tensor_title(m, i, x->name);
     x->type = flat_int(t, Tensor_type, 1, TT_FLOAT32);
     x->variable = flat_unsigned(t, Tensor_is_variable, 1, 0);
     x->sparse = flat_has(t, Tensor_sparsity);
-    read_shape(f, t, x);
+    read_dims(f, t, x);
     if (!f->bad)
         read_quantization(f, t, x);
     read_buffer(f, buffers, flat_unsigned(t, Tensor_buffer, 4, 0), x);
@@ -182,7 +182,7 @@ static void read_tensor(TModel *m, int i, Table t, Vector buffers)
 /* ---- lists of tensors ---- */
 
 /* At most so many indices, of which -1 means none where that is allowed. */
-static const int *read_indices(TModel *m, Vector v, const char *what, bool optional, int most, int *n)
+static const int *read_indices(TflModel *m, FlatVector v, const char *what, bool optional, int most, int *n)
 {
     Flat *f = &m->flat;
     *n = 0;
@@ -203,7 +203,7 @@ static const int *read_indices(TModel *m, Vector v, const char *what, bool optio
 /* ---- operators ---- */
 
 /* Codes above 127 came when a byte was full: the larger of both fields counts. */
-static void read_code(Flat *f, Table code, TOp *op)
+static void read_code(Flat *f, FlatTable code, TflOp *op)
 {
     int64_t old = flat_int(code, OperatorCode_deprecated_builtin_code, 1, 0);
     op->code = imax(old, flat_int(code, OperatorCode_builtin_code, 4, 0));
@@ -213,10 +213,10 @@ static void read_code(Flat *f, Table code, TOp *op)
         flat_bad(f, "its operator code is %lld", (long long)op->code);
 }
 
-static void read_operator(TModel *m, int i, Table t, Vector codes)
+static void read_operator(TflModel *m, int i, FlatTable t, FlatVector codes)
 {
     Flat *f = &m->flat;
-    TOp *op = &m->op[i];
+    TflOp *op = &m->op[i];
     f->where = arena_printf(f->arena, "operator %d", i);
     uint64_t code = flat_unsigned(t, Operator_opcode_index, 4, 0);
     if (code >= (uint64_t)codes.n)
@@ -233,22 +233,22 @@ static void read_operator(TModel *m, int i, Table t, Vector codes)
 
 /* ---- the model ---- */
 
-static int count(Flat *f, Vector v, const char *what)
+static int count(Flat *f, FlatVector v, const char *what)
 {
     if (v.n > MODEL_MOST)
         flat_bad(f, "it has %lld %s, at most %d are read", (long long)v.n, what, MODEL_MOST);
     return f->bad ? 0 : (int)v.n;
 }
 
-static void read_subgraph(TModel *m, Table root, Table graph)
+static void read_subgraph(TflModel *m, FlatTable root, FlatTable graph)
 {
     Flat *f = &m->flat;
-    Vector codes = flat_vector(root, Model_operator_codes, 4), buffers = flat_vector(root, Model_buffers, 4);
-    Vector tensors = flat_vector(graph, SubGraph_tensors, 4), ops = flat_vector(graph, SubGraph_operators, 4);
+    FlatVector codes = flat_vector(root, Model_operator_codes, 4), buffers = flat_vector(root, Model_buffers, 4);
+    FlatVector tensors = flat_vector(graph, SubGraph_tensors, 4), ops = flat_vector(graph, SubGraph_operators, 4);
     m->ntensor = count(f, tensors, "tensors");
-    m->tensor = NEW(f->arena, TTensor, m->ntensor + 1);
+    m->tensor = NEW(f->arena, TflTensor, m->ntensor + 1);
     m->nop = count(f, ops, "operators");
-    m->op = NEW(f->arena, TOp, m->nop + 1);
+    m->op = NEW(f->arena, TflOp, m->nop + 1);
     m->input = read_indices(m, flat_vector(graph, SubGraph_inputs, 4), "input", false, MODEL_PORTS, &m->ninput);
     m->output = read_indices(m, flat_vector(graph, SubGraph_outputs, 4), "output", false, MODEL_PORTS, &m->noutput);
     for (int i = 0; i < m->ntensor && !f->bad; i++)
@@ -257,13 +257,13 @@ static void read_subgraph(TModel *m, Table root, Table graph)
         read_operator(m, i, vector_table(ops, i), codes);
 }
 
-bool tmodel_parse(TModel *m, Arena *A, const char *path, const uint8_t *p, size_t n, Loc loc)
+bool tmodel_parse(TflModel *m, Arena *A, const char *path, const uint8_t *p, size_t n, Loc loc)
 {
     Flat *f = &m->flat;
-    Table root;
-    *m = (TModel){.path = path};
+    FlatTable root;
+    *m = (TflModel){.path = path};
     if (flat_open(f, A, p, n, "TFL3", &root)) {
-        Vector graphs = flat_vector(root, Model_subgraphs, 4);
+        FlatVector graphs = flat_vector(root, Model_subgraphs, 4);
         uint64_t version = flat_unsigned(root, Model_version, 4, 0);
         if (version != 3)
             flat_bad(f, "it is of version %llu of the schema, 3 is read", (unsigned long long)version);

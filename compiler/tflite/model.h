@@ -9,11 +9,11 @@ enum {
     MODEL_PORTS = 1 << 10   /* inputs, and outputs */
 };
 
-typedef enum TOperator {
+typedef enum TflOperator {
 #define OPERATOR(name, number) TF_##name = number,
 #include "operators.def"
 #undef OPERATOR
-} TOperator;
+} TflOperator;
 const char *operator_name(Arena *, int64_t code); /* "CONV_2D" */
 
 /* TensorType as the file numbers it. */
@@ -23,9 +23,9 @@ const char *tensor_type_name(int64_t type);  /* "int8" */
 
 /* The grid of a quantized tensor: (number - zero point) scale. One scale, or one for each element along axis; zero
    points as many, or none: they are 0. */
-typedef struct TQuant { Vector scale, zero; int axis; } TQuant;
+typedef struct TflQuant { FlatVector scale, zero; int axis; } TflQuant;
 
-typedef struct TTensor {
+typedef struct TflTensor {
     const char *name;
     int64_t type;
     int rank;
@@ -34,31 +34,31 @@ typedef struct TTensor {
     bool constant, variable, sparse;
     const uint8_t *data;    /* of a constant, as many bytes as its type takes; of strings and their like any number */
     int64_t bytes;
-    TQuant quant;           /* scale.n 0: none */
-} TTensor;
-bool tensor_quantized(const TTensor *);      /* integers on a grid */
+    TflQuant quant;         /* scale.n 0: none */
+} TflTensor;
+bool tensor_quantized(const TflTensor *);    /* integers on a grid */
 const char *tensor_show(Arena *, const char *name); /* for messages: its beginning, without control characters */
 /* "i8[1,32,32,16] q(0.0509:-128)", "i8[16,3,3,3] q(16 scales, axis 0)", "f32[1,10]" */
-const char *tensor_text(Arena *, const TTensor *);
+const char *tensor_text(Arena *, const TflTensor *);
 
-typedef struct TOp {
+typedef struct TflOp {
     int64_t code;
     const char *custom;     /* the name of a custom operator */
     int64_t version;
     int nin, nout;
     const int *in, *out;    /* tensors, -1: left out */
     int options_type;       /* member of the union, 0: none */
-    Table options;
-} TOp;
+    FlatTable options;
+} TflOp;
 
-typedef struct TModel {
+typedef struct TflModel {
     Flat flat;
     const char *path;
-    TTensor *tensor; int ntensor;
-    TOp *op; int nop;
+    TflTensor *tensor; int ntensor;
+    TflOp *op; int nop;
     const int *input, *output; int ninput, noutput;
-} TModel;
+} TflModel;
 
 /* False after a message that names what is malformed. */
-bool tmodel_parse(TModel *, Arena *, const char *path, const uint8_t *, size_t n, Loc);
+bool tmodel_parse(TflModel *, Arena *, const char *path, const uint8_t *, size_t n, Loc);
 #endif

@@ -7,7 +7,7 @@
 
 /* ---- shapes ---- */
 
-static bool fit_shape(Call *c, const Type *t, Ints *s)
+static bool fit_shape(TflCall *c, const Type *t, Ints *s)
 {
     int64_t n = type_elems(t), known = 1;
     int open = -1;
@@ -24,11 +24,11 @@ static bool fit_shape(Call *c, const Type *t, Ints *s)
 }
 
 /* The shape is an operand, in old models an option alone. */
-bool tf_shape_reshape(Call *c, int *rank, int64_t *dim)
+bool tf_shape_reshape(TflCall *c, int *rank, int64_t *dim)
 {
     Ints s = {0};
     Type t = tf_type(c, 0);
-    Vector v = flat_vector(c->op->options, ReshapeOptions_new_shape, 4);
+    FlatVector v = flat_vector(c->op->options, ReshapeOptions_new_shape, 4);
     bool operand = tf_known(c, 1) && tf_known(c, 1)->type.rank == 1;
     if (tf_has(c, 1) && !tf_known(c, 1))
         return tf_refuse(c, "shapes are fixed when the network is compiled", "its shape is computed from the input");
@@ -47,10 +47,10 @@ bool tf_shape_reshape(Call *c, int *rank, int64_t *dim)
     return true;
 }
 
-bool tf_shape_squeeze(Call *c, int *rank, int64_t *dim)
+bool tf_shape_squeeze(TflCall *c, int *rank, int64_t *dim)
 {
     Type t = tf_type(c, 0);
-    Vector v = flat_vector(c->op->options, SqueezeOptions_squeeze_dims, 4);
+    FlatVector v = flat_vector(c->op->options, SqueezeOptions_squeeze_dims, 4);
     bool goes[MAX_RANK] = {false};
     for (int64_t i = 0; i < v.n; i++) {
         int64_t axis = vector_int(v, i, 4);
@@ -67,7 +67,7 @@ bool tf_shape_squeeze(Call *c, int *rank, int64_t *dim)
     return true;
 }
 
-bool tf_shape_expand_dims(Call *c, int *rank, int64_t *dim)
+bool tf_shape_expand_dims(TflCall *c, int *rank, int64_t *dim)
 {
     Type t = tf_type(c, 0);
     double at;
@@ -82,29 +82,29 @@ bool tf_shape_expand_dims(Call *c, int *rank, int64_t *dim)
     return true;
 }
 
-static bool reshape(Call *c, ShapeFn *shape)
+static bool reshape(TflCall *c, ShapeFn *shape)
 {
     int rank;
     int64_t dim[MAX_RANK];
     return shape(c, &rank, dim) && tf_give_shaped(c, 0, tf_plain(c, 0), rank, dim);
 }
 
-bool tflite_reshape(Call *c)
+bool tflite_reshape(TflCall *c)
 {
     return reshape(c, tf_shape_reshape);
 }
 
-bool tflite_squeeze(Call *c)
+bool tflite_squeeze(TflCall *c)
 {
     return reshape(c, tf_shape_squeeze);
 }
 
-bool tflite_expand_dims(Call *c)
+bool tflite_expand_dims(TflCall *c)
 {
     return reshape(c, tf_shape_expand_dims);
 }
 
-bool tflite_transpose(Call *c)
+bool tflite_transpose(TflCall *c)
 {
     Ints p;
     int rank = tf_type(c, 0).rank, perm[MAX_RANK];
@@ -122,7 +122,7 @@ bool tflite_transpose(Call *c)
 
 /* ---- joining ---- */
 
-bool tflite_concat(Call *c)
+bool tflite_concat(TflCall *c)
 {
     Attrs a = tf_defaults(OP_concat);
     bool map = tf_prefers_map(c);
@@ -137,7 +137,7 @@ bool tflite_concat(Call *c)
     return tf_finish(c, v, map, ConcatenationOptions_fused_activation_function);
 }
 
-bool tflite_pack(Call *c)
+bool tflite_pack(TflCall *c)
 {
     Attrs a = tf_defaults(OP_concat);
     Type t = tf_type(c, 0);
@@ -156,7 +156,7 @@ bool tflite_pack(Call *c)
 /* ---- padding ---- */
 
 /* The numbers of elements around, as the graph has them: all in front, then all behind. */
-static bool read_pads(Call *c, bool map, Ints *pads)
+static bool read_pads(TflCall *c, bool map, Ints *pads)
 {
     Ints p;
     int rank = tf_type(c, 0).rank;
@@ -173,7 +173,7 @@ static bool read_pads(Call *c, bool map, Ints *pads)
     return true;
 }
 
-bool tflite_pad(Call *c)
+bool tflite_pad(TflCall *c)
 {
     Attrs a = tf_defaults(OP_pad);
     bool map = tf_type(c, 0).rank == 4;
@@ -183,7 +183,7 @@ bool tflite_pad(Call *c)
 }
 
 /* Rows and columns mirrored, one by one: with those at the border (symmetric) or without (reflect). */
-static ValueId mirrored(Call *c, ValueId x, int axis, int64_t before, int64_t after, bool symmetric)
+static ValueId mirrored(TflCall *c, ValueId x, int axis, int64_t before, int64_t after, bool symmetric)
 {
     enum { MOST = 128 };
     int64_t n = tf_value_type(c, x).dim[axis], skip = !symmetric;
@@ -201,7 +201,7 @@ static ValueId mirrored(Call *c, ValueId x, int axis, int64_t before, int64_t af
     return tf_add_list(c, OP_concat, &a, in, parts);
 }
 
-bool tflite_mirror_pad(Call *c)
+bool tflite_mirror_pad(TflCall *c)
 {
     Ints pads;
     bool map = tf_prefers_map(c), symmetric = flat_int(c->op->options, MirrorPadOptions_mode, 1, 0) == 1;
@@ -216,7 +216,7 @@ bool tflite_mirror_pad(Call *c)
 
 /* ---- depth and space ---- */
 
-static bool read_block(Call *c, int64_t *b, bool to_space)
+static bool read_block(TflCall *c, int64_t *b, bool to_space)
 {
     Type t = tf_type(c, 0);
     *b = flat_int(c->op->options, BlockOptions_block_size, 4, 0);
@@ -226,7 +226,7 @@ static bool read_block(Call *c, int64_t *b, bool to_space)
     return true;
 }
 
-bool tflite_depth_to_space(Call *c)
+bool tflite_depth_to_space(TflCall *c)
 {
     Type t = tf_type(c, 0);
     int64_t b;
@@ -237,7 +237,7 @@ bool tflite_depth_to_space(Call *c)
     return tf_give(c, 0, tf_reshape(c, v, 4, (int64_t[]){t.dim[0], rest, h * b, w * b}), true);
 }
 
-bool tflite_space_to_depth(Call *c)
+bool tflite_space_to_depth(TflCall *c)
 {
     Type t = tf_type(c, 0);
     int64_t b;

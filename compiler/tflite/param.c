@@ -1,10 +1,9 @@
 /* Constants of the graph, of the model's. */
 #include "import.h"
 
-#include <math.h>
 #include <string.h>
 
-ValueId tf_number(Call *c, double v)
+ValueId tf_number(TflCall *c, double v)
 {
     float f = (float)v;
     char text[32];
@@ -12,34 +11,7 @@ ValueId tf_number(Call *c, double v)
     return graph_const_f32(c->x->g, text, type_make(DT_F32, 1, (int64_t[]){1}), &f);
 }
 
-static bool is_float(DType d)
-{
-    return d == DT_F32 || d == DT_F64 || d == DT_F16 || d == DT_BF16;
-}
-
-static bool finite_numbers(Call *c, const Tensor *t)
-{
-    int64_t n = type_elems(&t->type);
-    for (int64_t i = 0; is_float(t->stored) && i < n; i++) {
-        double x = tensor_at(t, i);
-        if (!isfinite((float)x))
-            return tf_refuse(c, NULL, "the constant '%s' holds %s at element %lld", t->name,
-                          isnan(x) ? "NaN" : isinf(x) ? "infinity" : "a number too large for f32", (long long)i);
-    }
-    return true;
-}
-
-/* Its own name, or that with a number where another constant has it. */
-static const char *fresh_name(const Call *c, const char *want)
-{
-    const Graph *g = c->x->g;
-    const char *base = *want && text_is_clean(want) ? want : "constant", *name = base;
-    for (int i = 1; dict_get(&g->consts, name) >= 0; i++)
-        name = arena_printf(c->x->arena, "%s$%d", base, i);
-    return name;
-}
-
-float *tf_room(Call *c, int64_t n)
+float *tf_room(TflCall *c, int64_t n)
 {
     int64_t bytes;
     if (!mul_ok(n, (int64_t)sizeof(float), &bytes) || bytes > c->x->budget) {
@@ -50,13 +22,13 @@ float *tf_room(Call *c, int64_t n)
     return NEW(c->x->arena, float, n + 1);
 }
 
-ValueId tf_floats(Call *c, const char *what, int rank, const int64_t *dim, const float *data)
+ValueId tf_floats(TflCall *c, const char *what, int rank, const int64_t *dim, const float *data)
 {
     return data ? graph_const_take(c->x->g, what, type_make(DT_F32, rank, dim), data) : -1;
 }
 
 /* Numbers as they are stored, in another order. */
-static const void *permuted(Call *c, const Tensor *t, const int *perm, Type *type)
+static const void *permuted(TflCall *c, const Tensor *t, const int *perm, Type *type)
 {
     int size = dtype_size(t->stored), rank = t->type.rank;
     int64_t n = type_elems(&t->type), stride[MAX_RANK], at[MAX_RANK] = {0}, from = 0, step = 1;
@@ -79,7 +51,7 @@ static const void *permuted(Call *c, const Tensor *t, const int *perm, Type *typ
     return out;
 }
 
-static const char *param_key(const Call *c, const Tensor *t, const int *perm, const Type *type)
+static const char *param_key(const TflCall *c, const Tensor *t, const int *perm, const Type *type)
 {
     const char *order = "";
     for (int d = 0; perm && d < t->type.rank; d++)
@@ -87,11 +59,11 @@ static const char *param_key(const Call *c, const Tensor *t, const int *perm, co
     return arena_printf(c->x->arena, "%p %s %s", t->data, order, type_text(c->x->arena, type));
 }
 
-ValueId tf_param(Call *c, const Tensor *t, const int *perm, int rank, const int64_t *dim)
+ValueId tf_param(TflCall *c, const Tensor *t, const int *perm, int rank, const int64_t *dim)
 {
-    Import *x = c->x;
+    TflImport *x = c->x;
     Type type = t->type, moved;
-    if (!is_float(t->stored) && !x->quantized)
+    if (!dtype_float(t->stored) && !x->quantized)
         return tf_refuse(c, NULL, "the constant '%s' is %s, floats are expected", t->name, dtype_name(t->stored)), -1;
     for (int d = 0; perm && d < t->type.rank; d++)
         type.dim[d] = t->type.dim[perm[d]];
@@ -111,9 +83,13 @@ ValueId tf_param(Call *c, const Tensor *t, const int *perm, int rank, const int6
     x->budget -= type_elems(&type);
     if (x->budget < 0)
         tf_refuse(c, NULL, "its constants are too large to be computed ahead");
-    if (!data || c->why || !finite_numbers(c, t))
+    if (!data || c->why)
         return -1;
-    id = graph_const(x->g, fresh_name(c, t->name), type, t->loc);
+    const char *why = dtype_float(t->stored) ? not_finite(x->arena, t) : NULL;
+    if (why)
+        return tf_refuse(c, NULL, "%s", why), -1;
+    const char *name = *t->name && text_is_clean(t->name) ? t->name : "constant";
+    id = graph_const(x->g, fresh_const_name(x->arena, x->g, name), type, t->loc);
     Tensor *made = x->g->value.v[id].tensor;
     made->data = data;
     made->stored = t->stored;

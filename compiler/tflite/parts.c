@@ -1,7 +1,7 @@
 /* Parts of tensors, of which a row of parts may make a new one. */
 #include "import.h"
 
-ValueId tf_part(Call *c, ValueId x, int64_t axis, int64_t start, int64_t end, int64_t step)
+ValueId tf_part(TflCall *c, ValueId x, int64_t axis, int64_t start, int64_t end, int64_t step)
 {
     Attrs a = tf_defaults(OP_slice);
     a.axes = (Ints){1, {axis}};
@@ -12,7 +12,7 @@ ValueId tf_part(Call *c, ValueId x, int64_t axis, int64_t start, int64_t end, in
 }
 
 /* Operand i in parts of those sizes along an axis: the results. */
-static bool split(Call *c, int i, int64_t axis, const Ints *sizes)
+static bool tf_split(TflCall *c, int i, int64_t axis, const Ints *sizes)
 {
     Attrs a = tf_defaults(OP_split);
     bool map = tf_prefers_map(c);
@@ -30,7 +30,7 @@ static bool split(Call *c, int i, int64_t axis, const Ints *sizes)
     return true;
 }
 
-static bool parts_fit(Call *c)
+static bool parts_fit(TflCall *c)
 {
     Ints few;
     return c->op->nout <= LEN(few.v) ||
@@ -38,7 +38,7 @@ static bool parts_fit(Call *c)
 }
 
 /* Operands: the axis, the input. */
-bool tflite_split(Call *c)
+bool tflite_split(TflCall *c)
 {
     Ints axis, sizes = {0};
     Type t = tf_type(c, 1);
@@ -49,11 +49,11 @@ bool tflite_split(Call *c)
         return tf_refuse(c, NULL, "%lld do not divide into %d parts", (long long)n, c->op->nout);
     for (int i = 0; i < c->op->nout; i++)
         sizes.v[sizes.n++] = n / c->op->nout;
-    return split(c, 1, axis.v[0], &sizes);
+    return tf_split(c, 1, axis.v[0], &sizes);
 }
 
 /* Operands: the input, the sizes, of which one may be -1, the axis. */
-bool tflite_split_v(Call *c)
+bool tflite_split_v(TflCall *c)
 {
     Ints axis, sizes;
     Type t = tf_type(c, 0);
@@ -70,11 +70,11 @@ bool tflite_split_v(Call *c)
         sizes.v[open] = t.dim[axis.v[0]] - sum;
     if (sizes.n != c->op->nout)
         return tf_refuse(c, NULL, "it has %d sizes and %d results", sizes.n, c->op->nout);
-    return split(c, 0, axis.v[0], &sizes);
+    return tf_split(c, 0, axis.v[0], &sizes);
 }
 
 /* Ranges of every dimension; steps in any direction, one by one where they go back. */
-static bool slice(Call *c, const Ints *start, const Ints *end, const Ints *step, bool map, ValueId *x)
+static bool slice(TflCall *c, const Ints *start, const Ints *end, const Ints *step, bool map, ValueId *x)
 {
     Type t = tf_type(c, 0);
     *x = tf_in(c, 0, map);
@@ -100,7 +100,7 @@ static bool slice(Call *c, const Ints *start, const Ints *end, const Ints *step,
     return *x >= 0;
 }
 
-bool tflite_slice(Call *c)
+bool tflite_slice(TflCall *c)
 {
     Ints start, end, step = {0};
     Type t = tf_type(c, 0);
@@ -124,9 +124,9 @@ static bool bit(int64_t mask, int d)
     return mask >> d & 1;
 }
 
-bool tf_strided(Call *c, const Type *t, Strided *s)
+bool tf_strided(TflCall *c, const Type *t, Strided *s)
 {
-    Table o = c->op->options;
+    FlatTable o = c->op->options;
     int64_t begins = flat_int(o, StridedSliceOptions_begin_mask, 4, 0);
     int64_t ends = flat_int(o, StridedSliceOptions_end_mask, 4, 0);
     int64_t shrinks = flat_int(o, StridedSliceOptions_shrink_axis_mask, 4, 0);
@@ -160,7 +160,7 @@ bool tf_strided(Call *c, const Type *t, Strided *s)
     return true;
 }
 
-bool tflite_strided_slice(Call *c)
+bool tflite_strided_slice(TflCall *c)
 {
     Strided s;
     Type t = tf_type(c, 0);
@@ -174,7 +174,7 @@ bool tflite_strided_slice(Call *c)
     return map ? tf_give(c, 0, x, true) : tf_give_shaped(c, 0, x, s.rank, s.dim);
 }
 
-bool tflite_unpack(Call *c)
+bool tflite_unpack(TflCall *c)
 {
     Type t = tf_type(c, 0);
     int64_t axis = flat_int(c->op->options, UnpackOptions_axis, 4, 0), dim[MAX_RANK];
@@ -193,7 +193,7 @@ bool tflite_unpack(Call *c)
     return x >= 0;
 }
 
-bool tflite_gather(Call *c)
+bool tflite_gather(TflCall *c)
 {
     enum { MOST = 256 };
     const Tensor *k = tf_known(c, 1);

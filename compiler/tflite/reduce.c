@@ -2,7 +2,7 @@
 #include "import.h"
 
 /* The operand reduced; *map: whether the result is [N,C,H,W], too. */
-static ValueId reduce(Call *c, Op op, ValueId x, bool *map)
+static ValueId tf_reduce(TflCall *c, Op op, ValueId x, bool *map)
 {
     Attrs a = tf_defaults(op);
     int rank = tf_type(c, 0).rank;
@@ -18,42 +18,42 @@ static ValueId reduce(Call *c, Op op, ValueId x, bool *map)
 }
 
 /* What is left of a map without its batch is in no order that is one of ours: then as it is. */
-static bool reduces_map(Call *c)
+static bool reduces_map(TflCall *c)
 {
     Ints axes;
     return tf_prefers_map(c) && tf_ints(c, 1, &axes) && !ints_have(&axes, 0) && !ints_have(&axes, -4);
 }
 
-bool tflite_reduce(Call *c)
+bool tflite_reduce(TflCall *c)
 {
     bool map = reduces_map(c);
-    ValueId x = tf_in(c, 0, map), v = reduce(c, (Op)c->row->arg, x, &map);
+    ValueId x = tf_in(c, 0, map), v = tf_reduce(c, (Op)c->row->arg, x, &map);
     return tf_give(c, 0, v, map);
 }
 
-bool tflite_reduce_min(Call *c)
+bool tflite_reduce_min(TflCall *c)
 {
     bool map = reduces_map(c);
-    ValueId x = tf_add(c, OP_neg, NULL, 1, tf_in(c, 0, map)), v = reduce(c, OP_max, x, &map);
+    ValueId x = tf_add(c, OP_neg, NULL, 1, tf_in(c, 0, map)), v = tf_reduce(c, OP_max, x, &map);
     return tf_give(c, 0, tf_add(c, OP_neg, NULL, 1, v), map);
 }
 
 /* ---- along the channels ---- */
 
-static int channels(Call *c, bool map)
+static int channels(TflCall *c, bool map)
 {
     int rank = tf_type(c, 0).rank;
     return map ? 1 : rank - 1;
 }
 
-static ValueId scaled(Call *c, ValueId x)
+static ValueId scaled(TflCall *c, ValueId x)
 {
-    Table o = c->op->options;
+    FlatTable o = c->op->options;
     double beta = (double)flat_float(o, SoftmaxOptions_beta, o.at ? 0 : 1);
     return beta == 1 ? x : tf_add(c, OP_mul, NULL, 2, x, tf_number(c, beta));
 }
 
-bool tflite_softmax(Call *c)
+bool tflite_softmax(TflCall *c)
 {
     bool map = tf_prefers_map(c);
     Attrs a = tf_defaults(OP_softmax);
@@ -62,7 +62,7 @@ bool tflite_softmax(Call *c)
 }
 
 /* y - log(sum(exp(y))) with y = x - max(x) */
-bool tflite_log_softmax(Call *c)
+bool tflite_log_softmax(TflCall *c)
 {
     Op log = op_by_name("log");
     bool map = tf_prefers_map(c);
@@ -76,7 +76,7 @@ bool tflite_log_softmax(Call *c)
     return tf_give(c, 0, tf_add(c, OP_sub, NULL, 2, y, tf_add(c, log, NULL, 1, sum)), map);
 }
 
-bool tflite_l2(Call *c)
+bool tflite_l2(TflCall *c)
 {
     bool map = tf_prefers_map(c);
     Attrs a = tf_defaults(OP_l2_normalize);

@@ -15,7 +15,7 @@ static double source(const Resize *r, int side, int64_t i)
 }
 
 /* [out,in]: what each element of the result takes of each one of the input. */
-static ValueId matrix(Call *c, const Resize *r, int side)
+static ValueId matrix(TflCall *c, const Resize *r, int side)
 {
     int64_t in = r->in[side], out = r->out[side];
     float *m = tf_room(c, out * in);
@@ -42,7 +42,7 @@ static bool is_upsample(const Resize *r)
     return r->linear ? r->corners != r->half : !r->corners;
 }
 
-static ValueId resized(Call *c, const Resize *r)
+static ValueId resized(TflCall *c, const Resize *r)
 {
     ValueId x = tf_map(c, 0);
     Attrs a = tf_defaults(OP_upsample);
@@ -61,7 +61,7 @@ static ValueId resized(Call *c, const Resize *r)
     return x;
 }
 
-static bool resize(Call *c, bool linear, Field corners, Field half)
+static bool resize(TflCall *c, bool linear, FlatField corners, FlatField half)
 {
     Ints size;
     Type t = tf_type(c, 0);
@@ -78,12 +78,12 @@ static bool resize(Call *c, bool linear, Field corners, Field half)
     return tf_give(c, 0, resized(c, &r), true);
 }
 
-bool tflite_bilinear(Call *c)
+bool tflite_bilinear(TflCall *c)
 {
     return resize(c, true, ResizeBilinearOptions_align_corners, ResizeBilinearOptions_half_pixel_centers);
 }
 
-bool tflite_nearest(Call *c)
+bool tflite_nearest(TflCall *c)
 {
     return resize(c, false, ResizeNearestNeighborOptions_align_corners,
                   ResizeNearestNeighborOptions_half_pixel_centers);

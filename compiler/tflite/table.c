@@ -11,7 +11,7 @@
 #define BRANCH "it runs another graph of the model"
 #define RECURRENT "recurrent layers are not compiled yet"
 
-static const Row rows[] = {
+static const TflRow rows[] = {
     ROW(CONV_2D, tflite_conv, 1, 0),
     ROW(DEPTHWISE_CONV_2D, tflite_depthwise, 2, 0),
     ROW(TRANSPOSE_CONV, tflite_transpose_conv, 49, 0),
@@ -110,7 +110,7 @@ static const Row rows[] = {
     LACKS(DENSIFY, "weights that are stored as sparse tensors are not read", NULL),
 };
 
-const Row *tf_row(int64_t code)
+const TflRow *tf_row(int64_t code)
 {
     for (int i = 0; i < LEN(rows); i++)
         if (rows[i].code == code)

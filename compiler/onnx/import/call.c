@@ -1,11 +1,10 @@
 /* What the functions of table.c ask of a node and give as its results. */
 #include "import.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-bool refuse(NodeCall *c, const char *help, const char *fmt, ...)
+bool call_refuse(NodeCall *c, const char *help, const char *fmt, ...)
 {
     if (c->why) /* the first reason is the one that counts */
         return false;
@@ -19,19 +18,19 @@ bool refuse(NodeCall *c, const char *help, const char *fmt, ...)
 
 /* ---- operands ---- */
 
-static Val *operand(const NodeCall *c, int i)
+static OnnxValue *onnx_operand(const NodeCall *c, int i)
 {
     return i < c->nin && c->in[i] >= 0 ? &c->x->val.v[c->in[i]] : NULL;
 }
 
 bool call_has(const NodeCall *c, int i)
 {
-    return operand(c, i) != NULL;
+    return onnx_operand(c, i) != NULL;
 }
 
 const Tensor *call_known(const NodeCall *c, int i)
 {
-    const Val *v = operand(c, i);
+    const OnnxValue *v = onnx_operand(c, i);
     return v ? v->k : NULL;
 }
 
@@ -42,15 +41,15 @@ Type call_value_type(const NodeCall *c, ValueId v)
 
 Type call_type(const NodeCall *c, int i)
 {
-    const Val *v = operand(c, i);
+    const OnnxValue *v = onnx_operand(c, i);
     return !v ? (Type){0} : v->k ? v->k->type : call_value_type(c, v->id);
 }
 
 ValueId call_in(NodeCall *c, int i)
 {
-    const Val *v = operand(c, i);
+    const OnnxValue *v = onnx_operand(c, i);
     if (!v)
-        return refuse(c, NULL, "operand %d is missing", i), -1;
+        return call_refuse(c, NULL, "operand %d is missing", i), -1;
     return v->k ? call_param(c, v->k, v->k->type.rank, v->k->type.dim) : v->id;
 }
 
@@ -58,7 +57,7 @@ static bool integers(NodeCall *c, const Tensor *t, const char *what, Ints *out)
 {
     int64_t n = type_elems(&t->type);
     if (n > LEN(out->v))
-        return refuse(c, NULL, "%s has %lld numbers, at most %d are expected", what, (long long)n, LEN(out->v));
+        return call_refuse(c, NULL, "%s has %lld numbers, at most %d are expected", what, (long long)n, LEN(out->v));
     out->n = (int)n;
     for (int i = 0; i < n; i++)
         out->v[i] = tensor_int(t, i);
@@ -69,7 +68,8 @@ bool call_ints_in(NodeCall *c, int i, Ints *out)
 {
     const Tensor *t = call_known(c, i);
     if (!t)
-        return refuse(c, "shapes are fixed when the network is compiled", "operand %d is computed from the input", i);
+        return call_refuse(c, "shapes are fixed when the network is compiled", "operand %d is computed from the input",
+                           i);
     return integers(c, t, arena_printf(c->x->arena, "operand %d", i), out);
 }
 
@@ -77,9 +77,9 @@ bool call_scalar_in(NodeCall *c, int i, double *v)
 {
     const Tensor *t = call_known(c, i);
     if (!t)
-        return refuse(c, NULL, "operand %d is computed from the input, a constant is expected", i);
+        return call_refuse(c, NULL, "operand %d is computed from the input, a constant is expected", i);
     if (type_elems(&t->type) != 1)
-        return refuse(c, NULL, "operand %d is %s, one number is expected", i, type_text(c->x->arena, &t->type));
+        return call_refuse(c, NULL, "operand %d is %s, one number is expected", i, type_text(c->x->arena, &t->type));
     *v = tensor_at(t, 0);
     return true;
 }
@@ -95,7 +95,7 @@ bool call_list(NodeCall *c, int i, const char *attr, Ints *out, bool *given)
 
 /* ---- attributes ---- */
 
-static const MAttr *find(const MNode *n, const char *name)
+static const MAttr *find_attr(const MNode *n, const char *name)
 {
     for (int i = 0; i < n->nattr; i++)
         if (!strcmp(n->attr[i].name, name))
@@ -104,18 +104,18 @@ static const MAttr *find(const MNode *n, const char *name)
 }
 
 /* The name of the function's attribute that stands in place of this one, or NULL. */
-static const char *referred(const NodeCall *c, Bytes msg)
+static const char *referred(const NodeCall *c, WireBytes msg)
 {
     Wire w = wire_open(msg);
-    for (Field f; wire_next(&w, &f);)
+    for (WireField f; wire_next(&w, &f);)
         if (f.number == 21 && f.kind == WIRE_BYTES && f.bytes.n)
             return arena_strndup(c->x->arena, (const char *)f.bytes.p, f.bytes.n);
     return NULL;
 }
 
-bool call_attr(const NodeCall *c, const char *name, Bytes *msg)
+bool call_attr(const NodeCall *c, const char *name, WireBytes *msg)
 {
-    const MAttr *a = find(c->n, name);
+    const MAttr *a = find_attr(c->n, name);
     const char *other = a ? referred(c, a->msg) : NULL;
     const Scope *s = c->scope;
     while (other && s && !s->call)
@@ -127,14 +127,14 @@ bool call_attr(const NodeCall *c, const char *name, Bytes *msg)
     return a != NULL;
 }
 
-static bool field(const NodeCall *c, const char *name, int number, WireKind kind, Field *out)
+static bool attr_field(const NodeCall *c, const char *name, int number, WireKind kind, WireField *out)
 {
-    Bytes msg;
+    WireBytes msg;
     bool found = false;
     if (!call_attr(c, name, &msg))
         return false;
     Wire w = wire_open(msg);
-    for (Field f; wire_next(&w, &f);)
+    for (WireField f; wire_next(&w, &f);)
         if (f.number == number && f.kind == kind) {
             *out = f;
             found = true;
@@ -142,10 +142,10 @@ static bool field(const NodeCall *c, const char *name, int number, WireKind kind
     return found;
 }
 
-bool call_attr_bytes(const NodeCall *c, const char *name, int number, Bytes *out)
+bool call_attr_bytes(const NodeCall *c, const char *name, int number, WireBytes *out)
 {
-    Field f;
-    bool found = field(c, name, number, WIRE_BYTES, &f);
+    WireField f;
+    bool found = attr_field(c, name, number, WIRE_BYTES, &f);
     if (found)
         *out = f.bytes;
     return found;
@@ -153,8 +153,8 @@ bool call_attr_bytes(const NodeCall *c, const char *name, int number, Bytes *out
 
 int64_t call_int(const NodeCall *c, const char *name, int64_t dflt)
 {
-    Field f;
-    return field(c, name, 3, WIRE_VARINT, &f) ? (int64_t)f.value : dflt;
+    WireField f;
+    return attr_field(c, name, 3, WIRE_VARINT, &f) ? (int64_t)f.value : dflt;
 }
 
 static float bits_float(uint64_t v)
@@ -176,22 +176,22 @@ double short_number(double exact)
 
 double call_float(const NodeCall *c, const char *name, double dflt)
 {
-    Field f;
-    return field(c, name, 2, WIRE_I32, &f) ? short_number((double)bits_float(f.value)) : dflt;
+    WireField f;
+    return attr_field(c, name, 2, WIRE_I32, &f) ? short_number((double)bits_float(f.value)) : dflt;
 }
 
 const char *call_text(const NodeCall *c, const char *name, const char *dflt)
 {
-    Bytes b;
+    WireBytes b;
     return call_attr_bytes(c, name, 4, &b) ? arena_strndup(c->x->arena, (const char *)b.p, b.n) : dflt;
 }
 
 /* Counts the numbers of a list or, where out is there, enters them. */
-static int64_t walk_list(Bytes msg, int number, int fixed, Tensor *out)
+static int64_t walk_list(WireBytes msg, int number, int fixed, Tensor *out)
 {
     Wire w = wire_open(msg);
     int64_t n = 0;
-    for (Field f; wire_next(&w, &f);) {
+    for (WireField f; wire_next(&w, &f);) {
         if (f.number != number)
             continue;
         Wire list = wire_open(f.bytes);
@@ -212,7 +212,7 @@ static int64_t walk_list(Bytes msg, int number, int fixed, Tensor *out)
 
 Tensor *call_numbers(NodeCall *c, const char *name, DType d)
 {
-    Bytes msg;
+    WireBytes msg;
     bool floats = dtype_float(d);
     if (!call_attr(c, name, &msg))
         return NULL;
@@ -225,7 +225,7 @@ Tensor *call_numbers(NodeCall *c, const char *name, DType d)
 
 bool call_ints(NodeCall *c, const char *name, Ints *out, bool *given)
 {
-    Bytes msg;
+    WireBytes msg;
     *out = (Ints){0};
     *given = call_attr(c, name, &msg);
     if (!*given)
@@ -250,10 +250,10 @@ ValueId call_add_list(NodeCall *c, Op op, const Attrs *attr, const ValueId *in, 
         if (in[i] < 0)
             return -1;
     if (++c->x->work > IMPORT_WORK)
-        return refuse(c, NULL, "the model makes more than %d nodes", IMPORT_WORK), -1;
+        return call_refuse(c, NULL, "the model makes more than %d nodes", IMPORT_WORK), -1;
     int node = graph_add(c->x->g, op, attr, in, nin, c->name, c->loc, &err);
     if (node < 0)
-        return refuse(c, NULL, "%s", err), -1;
+        return call_refuse(c, NULL, "%s", err), -1;
     return node_value(c->x->g, node);
 }
 
@@ -303,7 +303,8 @@ ValueId call_scalar(NodeCall *c, double v)
 
 /* ---- constants of the graph ---- */
 
-static bool finite_numbers(NodeCall *c, const Tensor *t)
+/* Numbers that several nodes read are looked at once. */
+static bool check_finite(NodeCall *c, const Tensor *t)
 {
     int64_t n = type_elems(&t->type);
     const char *key = arena_printf(c->x->arena, "%p %lld", t->data, (long long)n);
@@ -312,41 +313,28 @@ static bool finite_numbers(NodeCall *c, const Tensor *t)
     if (!konst_steps(c, n))
         return false;
     dict_put(&c->x->finite, key, 1);
-    for (int64_t i = 0; i < n; i++) {
-        double x = tensor_at(t, i);
-        if (!isfinite((float)x))
-            return refuse(c, NULL, "the constant '%s' holds %s at element %lld", t->name,
-                          isnan(x) ? "NaN" : isinf(x) ? "infinity" : "a number too large for f32", (long long)i);
-    }
-    return true;
-}
-
-/* Its own name, or that with a number where another constant has it. */
-static const char *fresh_name(const NodeCall *c, const char *want)
-{
-    const Graph *g = c->x->g;
-    const char *base = *want && strlen(want) < 200 && text_is_clean(want) ? want : "constant", *name = base;
-    for (int i = 1; dict_get(&g->consts, name) >= 0; i++)
-        name = arena_printf(c->x->arena, "%s$%d", base, i);
-    return name;
+    const char *why = not_finite(c->x->arena, t);
+    return !why || call_refuse(c, NULL, "%s", why);
 }
 
 ValueId call_param(NodeCall *c, const Tensor *t, int rank, const int64_t *dim)
 {
-    Import *x = c->x;
+    OnnxImport *x = c->x;
     Type type = type_make(DT_F32, rank, dim);
     if (!t || !dtype_float(t->stored))
-        return t ? refuse(c, NULL, "the constant '%s' is %s, floats are expected", t->name,
-                          dtype_name(t->stored)), -1 : -1;
+        return t ? call_refuse(c, NULL, "the constant '%s' is %s, floats are expected", t->name,
+                               dtype_name(t->stored)), -1 : -1;
     if (!type_valid(&type))
-        return refuse(c, NULL, "the constant '%s' is %s: nothing is in it", t->name, type_text(x->arena, &type)), -1;
+        return call_refuse(c, NULL, "the constant '%s' is %s: nothing is in it", t->name, type_text(x->arena, &type)),
+               -1;
     const char *key = arena_printf(x->arena, "%p %s", t->data, type_text(x->arena, &type));
     ValueId id = dict_get(&x->param, key);
     if (id >= 0)
         return id;
-    if (!finite_numbers(c, t))
+    if (!check_finite(c, t))
         return -1;
-    id = graph_const(x->g, fresh_name(c, t->name), type, t->loc);
+    const char *name = *t->name && strlen(t->name) < 200 && text_is_clean(t->name) ? t->name : "constant";
+    id = graph_const(x->g, fresh_const_name(x->arena, x->g, name), type, t->loc);
     Tensor *made = x->g->value.v[id].tensor;
     made->data = t->data;
     made->stored = t->stored;

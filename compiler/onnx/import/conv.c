@@ -7,22 +7,22 @@
 
 /* ---- windows: 2-D as they are, 1-D as rows of height 1 ---- */
 
-typedef struct Window {
+typedef struct OnnxWindow {
     int dims;                       /* 1 or 2 */
     Ints kernel, stride, dilation;  /* two numbers each */
     int64_t pad[4];                 /* top, left, bottom, right */
     bool same, lower;
-} Window;
+} OnnxWindow;
 
 /* [height, width] of a list of 1 or 2, or (sides 2) of begins and ends. */
-static bool spread(NodeCall *c, const char *name, int dims, int sides, int64_t dflt, int64_t *out)
+static bool window_list(NodeCall *c, const char *name, int dims, int sides, int64_t dflt, int64_t *out)
 {
     Ints v;
     bool given;
     if (!call_ints(c, name, &v, &given))
         return false;
     if (given && v.n != dims * sides)
-        return refuse(c, NULL, "%s has %d numbers, %d are expected", name, v.n, dims * sides);
+        return call_refuse(c, NULL, "%s has %d numbers, %d are expected", name, v.n, dims * sides);
     for (int s = 0; s < sides; s++)
         for (int i = 0; i < 2; i++) {
             int at = i - (2 - dims);
@@ -31,7 +31,7 @@ static bool spread(NodeCall *c, const char *name, int dims, int sides, int64_t d
     return true;
 }
 
-static bool read_auto_pad(NodeCall *c, Window *w)
+static bool read_auto_pad(NodeCall *c, OnnxWindow *w)
 {
     const char *text = call_text(c, "auto_pad", "NOTSET");
     w->lower = !strcmp(text, "SAME_LOWER");
@@ -39,28 +39,29 @@ static bool read_auto_pad(NodeCall *c, Window *w)
     if (!strcmp(text, "VALID"))
         memset(w->pad, 0, sizeof w->pad);
     return w->same || !strcmp(text, "VALID") || !strcmp(text, "NOTSET") || !*text ||
-           refuse(c, NULL, "auto_pad is '%s', which ONNX does not know", text);
+           call_refuse(c, NULL, "auto_pad is '%s', which ONNX does not know", text);
 }
 
 /* kernel: of the weight, two numbers; NULL: the attribute says it. */
-static bool read_window(NodeCall *c, const int64_t *kernel, Window *w)
+static bool read_window(NodeCall *c, const int64_t *kernel, OnnxWindow *w)
 {
     int rank = call_type(c, 0).rank;
-    *w = (Window){.dims = rank - 2, .kernel.n = 2, .stride.n = 2, .dilation.n = 2};
+    *w = (OnnxWindow){.dims = rank - 2, .kernel.n = 2, .stride.n = 2, .dilation.n = 2};
     if (rank != 3 && rank != 4)
-        return refuse(c, NULL, "its input is %s: windows over one or two dimensions are compiled",
-                      type_text(c->x->arena, (Type[]){call_type(c, 0)}));
-    if (!spread(c, "strides", w->dims, 1, 1, w->stride.v) || !spread(c, "dilations", w->dims, 1, 1, w->dilation.v) ||
-        !spread(c, "pads", w->dims, 2, 0, w->pad) || !spread(c, "kernel_shape", w->dims, 1, -1, w->kernel.v))
+        return call_refuse(c, NULL, "its input is %s: windows over one or two dimensions are compiled",
+                           type_text(c->x->arena, (Type[]){call_type(c, 0)}));
+    if (!window_list(c, "strides", w->dims, 1, 1, w->stride.v) ||
+        !window_list(c, "dilations", w->dims, 1, 1, w->dilation.v) ||
+        !window_list(c, "pads", w->dims, 2, 0, w->pad) || !window_list(c, "kernel_shape", w->dims, 1, -1, w->kernel.v))
         return false;
     for (int i = 0; kernel && i < 2; i++) {
         if (w->kernel.v[i] >= 0 && w->kernel.v[i] != kernel[i] && (w->dims == 2 || i))
-            return refuse(c, NULL, "kernel_shape does not fit the weight");
+            return call_refuse(c, NULL, "kernel_shape does not fit the weight");
         w->kernel.v[i] = kernel[i];
     }
     for (int i = 0; i < 4; i++)
         if (w->pad[i] < 0)
-            return refuse(c, "a Slice in front does it", "pads are negative");
+            return call_refuse(c, "a Slice in front does it", "pads are negative");
     return read_auto_pad(c, w);
 }
 
@@ -81,7 +82,7 @@ static ValueId as_row(NodeCall *c, ValueId x, int dims)
     return call_reshape(c, x, 3, (int64_t[]){t.dim[0], t.dim[1], t.dim[3]});
 }
 
-static bool set_pads(NodeCall *c, Op op, const Window *w, Attrs *a, const ValueId *in, int nin)
+static bool set_pads(NodeCall *c, Op op, const OnnxWindow *w, Attrs *a, const ValueId *in, int nin)
 {
     memcpy(a->pad.v, w->pad, sizeof w->pad);
     a->pad.n = 4;
@@ -91,7 +92,7 @@ static bool set_pads(NodeCall *c, Op op, const Window *w, Attrs *a, const ValueI
     for (int i = 0; i < nin; i++)
         types[i] = call_value_type(c, in[i]);
     const char *err = attrs_pad_same(c->x->arena, op, a, types, nin, w->lower);
-    return !err || refuse(c, NULL, "%s", err);
+    return !err || call_refuse(c, NULL, "%s", err);
 }
 
 /* ---- convolutions ---- */
@@ -101,12 +102,13 @@ static bool conv_operands(NodeCall *c, ValueId in[3], int *nin, int64_t kernel[2
 {
     const Tensor *w = call_known(c, 1), *b = call_known(c, 2);
     if (!w || (call_has(c, 2) && !b))
-        return refuse(c, "weights have to be constants", "its %s is computed from the input", w ? "bias" : "weight");
+        return call_refuse(c, "weights have to be constants", "its %s is computed from the input",
+                           w ? "bias" : "weight");
     int rank = w->type.rank;
     if ((rank != 3 && rank != 4) || rank != call_type(c, 0).rank)
-        return refuse(c, NULL,
-                      "its weight is %s and its input %s: convolutions over one or two dimensions are compiled",
-                      type_text(c->x->arena, &w->type), type_text(c->x->arena, (Type[]){call_type(c, 0)}));
+        return call_refuse(c, NULL,
+                           "its weight is %s and its input %s: convolutions over one or two dimensions are compiled",
+                           type_text(c->x->arena, &w->type), type_text(c->x->arena, (Type[]){call_type(c, 0)}));
     kernel[0] = rank == 4 ? w->type.dim[2] : 1;
     kernel[1] = w->type.dim[rank - 1];
     in[0] = as_map(c, call_in(c, 0));
@@ -125,7 +127,7 @@ bool import_conv(NodeCall *c)
     ValueId in[3];
     int nin;
     int64_t kernel[2];
-    Window w;
+    OnnxWindow w;
     if (!conv_operands(c, in, &nin, kernel) || !read_window(c, kernel, &w))
         return false;
     Attrs a = call_defaults(OP_conv2d);
@@ -137,7 +139,7 @@ bool import_conv(NodeCall *c)
 }
 
 /* Padding so that the result has these sizes; the odd element is at the end, with SAME_LOWER at the beginning. */
-static void pads_for(const Window *w, const Ints *size, Attrs *a, const Type *x)
+static void pads_for(const OnnxWindow *w, const Ints *size, Attrs *a, const Type *x)
 {
     for (int i = 0; i < 2; i++) {
         int at = i - (2 - w->dims) + size->n - w->dims;
@@ -160,14 +162,14 @@ bool import_conv_transpose(NodeCall *c)
     ValueId in[3];
     int nin;
     int64_t kernel[2], extra[2];
-    Window w;
+    OnnxWindow w;
     Ints size;
     bool given;
     if (!conv_operands(c, in, &nin, kernel) || !read_window(c, kernel, &w) ||
-        !spread(c, "output_padding", w.dims, 1, 0, extra) || !call_ints(c, "output_shape", &size, &given))
+        !window_list(c, "output_padding", w.dims, 1, 0, extra) || !call_ints(c, "output_shape", &size, &given))
         return false;
     if (given && size.n != w.dims && size.n != w.dims + 2)
-        return refuse(c, NULL, "output_shape has %d numbers, %d are expected", size.n, w.dims);
+        return call_refuse(c, NULL, "output_shape has %d numbers, %d are expected", size.n, w.dims);
     Attrs a = call_defaults(OP_conv_transpose2d);
     a.stride = w.stride;
     a.dilation = w.dilation;
@@ -185,12 +187,12 @@ bool import_conv_transpose(NodeCall *c)
 
 bool import_pool(NodeCall *c)
 {
-    Window w;
+    OnnxWindow w;
     c->rest = "its second result, the indices, is not computed";
     if (!read_window(c, NULL, &w))
         return false;
     if (w.kernel.v[1] < 1)
-        return refuse(c, NULL, "kernel_shape is missing");
+        return call_refuse(c, NULL, "kernel_shape is missing");
     w.kernel.v[0] = w.dims == 1 ? 1 : w.kernel.v[0];
     Op op = (Op)c->row->arg;
     Attrs a = call_defaults(op);
@@ -200,7 +202,7 @@ bool import_pool(NodeCall *c)
     if (op == OP_max_pool)
         a.dilation = w.dilation;
     else if (w.dilation.v[0] != 1 || w.dilation.v[1] != 1)
-        return refuse(c, NULL, "an average with dilations is not compiled");
+        return call_refuse(c, NULL, "an average with dilations is not compiled");
     a.count_include_pad = call_int(c, "count_include_pad", 0);
     ValueId x = as_map(c, call_in(c, 0));
     return x >= 0 && set_pads(c, op, &w, &a, &x, 1) && call_give(c, 0, as_row(c, call_add(c, op, &a, 1, x), w.dims));
@@ -257,10 +259,10 @@ bool import_gemm(NodeCall *c)
     bool ta = call_int(c, "transA", 0), tb = call_int(c, "transB", 0);
     const Tensor *b = call_known(c, 1), *bias = NULL;
     if (call_type(c, 0).rank != 2 || call_type(c, 1).rank != 2)
-        return refuse(c, NULL, "its operands are no matrices");
+        return call_refuse(c, NULL, "its operands are no matrices");
     ValueId x = call_in(c, 0), y;
     if (b && b->stored != DT_F32 && !dtype_float(b->stored))
-        return refuse(c, NULL, "its operand 1 is %s, floats are expected", dtype_name(b->stored));
+        return call_refuse(c, NULL, "its operand 1 is %s, floats are expected", dtype_name(b->stored));
     if (b && call_known(c, 2))
         bias = as_bias(c, call_known(c, 2), b->type.dim[!tb], beta);
     if (b) {
@@ -300,7 +302,7 @@ bool import_matmul(NodeCall *c)
     const Tensor *b = call_known(c, 1);
     Type ta = call_type(c, 0), tb = call_type(c, 1);
     if (!ta.rank || !tb.rank)
-        return refuse(c, NULL, "an operand is a single number");
+        return call_refuse(c, NULL, "an operand is a single number");
     ValueId x = call_in(c, 0);
     if (b && tb.rank == 2 && dtype_float(b->stored))
         return call_give(c, 0, linear(c, x, b, false, 1, NULL));

@@ -22,7 +22,7 @@ bool import_dropout(NodeCall *c)
     const Tensor *training = call_known(c, 2), *ratio = call_known(c, 1);
     c->rest = "its mask is not computed";
     if (training && !konst_is(training, 0) && !(ratio && konst_is(ratio, 0)))
-        return refuse(c, "export the model in inference mode: model.eval()", "it is in training mode");
+        return call_refuse(c, "export the model in inference mode: model.eval()", "it is in training mode");
     return import_identity(c);
 }
 
@@ -32,37 +32,18 @@ bool import_cast(NodeCall *c)
     int64_t to = call_int(c, "to", 0);
     if (onnx_dtype(to, &d) && dtype_float(d))
         return import_identity(c);
-    return refuse(c, NULL, "it makes %s of a computed tensor, which are floats here", onnx_type_name(to));
+    return call_refuse(c, NULL, "it makes %s of a computed tensor, which are floats here", onnx_type_name(to));
 }
 
 /* ---- two operands and more ---- */
 
-/* A constant that differs along one dimension of x alone, and does not enlarge x; *axis: which, or -1. Numbers of one
-   element stay what they are. */
-static bool per_channel(const Type *x, const Type *k, int *axis)
-{
-    int64_t n = type_elems(k);
-    *axis = -1;
-    if (k->rank > x->rank || n == 1)
-        return false;
-    for (int d = 0; d < k->rank; d++) {
-        int at = d + x->rank - k->rank;
-        if (k->dim[d] == 1)
-            continue;
-        if (k->dim[d] != x->dim[at] || *axis >= 0)
-            return false;
-        *axis = at;
-    }
-    return *axis >= 0;
-}
-
 /* x + k or x * k with k along one dimension: a bias or a scale, and where there is something to add it to, its
    operand. */
-static bool affine(NodeCall *c, ValueId x, const Tensor *k, bool scale)
+static bool scale_or_bias(NodeCall *c, ValueId x, const Tensor *k, bool scale)
 {
     int axis;
     Type t = call_value_type(c, x);
-    if (!per_channel(&t, &k->type, &axis) || !dtype_float(k->stored))
+    if (!one_axis(&t, &k->type, &axis) || !dtype_float(k->stored))
         return false;
     ValueId w = call_param(c, k, 1, (int64_t[]){t.dim[axis]});
     const Graph *g = c->x->g;
@@ -86,13 +67,14 @@ bool import_binary(NodeCall *c)
     Op op = (Op)c->row->arg;
     const Tensor *k[2] = {call_known(c, 0), call_known(c, 1)};
     if (c->opset < 7 && call_int(c, "broadcast", 0) && call_type(c, 0).rank != call_type(c, 1).rank)
-        return refuse(c, "onnx.version_converter makes an opset of 7 or more of it", "it broadcasts as opset %lld does",
-                      (long long)c->opset);
+        return call_refuse(c, "onnx.version_converter makes an opset of 7 or more of it",
+                           "it broadcasts as opset %lld does",
+                           (long long)c->opset);
     bool scale = op == OP_mul, sum = op == OP_add || (op == OP_sub && k[1]);
     if (op == OP_sub && k[1] && !k[0] && dtype_float(k[1]->stored) && type_elems(&k[1]->type) > 1)
         k[1] = konst_scaled(c, k[1], -1);
     for (int i = 0; i < 2 && (scale || sum); i++)
-        if (k[i] && !k[1 - i] && affine(c, call_in(c, 1 - i), k[i], scale))
+        if (k[i] && !k[1 - i] && scale_or_bias(c, call_in(c, 1 - i), k[i], scale))
             return true;
     return call_give(c, 0, call_add(c, op, NULL, 2, call_in(c, 0), call_in(c, 1)));
 }
@@ -100,7 +82,7 @@ bool import_binary(NodeCall *c)
 bool import_many(NodeCall *c)
 {
     if (c->nin < 1)
-        return refuse(c, NULL, "it has no operand");
+        return call_refuse(c, NULL, "it has no operand");
     ValueId v = call_in(c, 0);
     for (int i = 1; i < c->nin; i++)
         v = call_add(c, (Op)c->row->arg, NULL, 2, v, call_in(c, i));
@@ -117,7 +99,7 @@ bool import_mean_of(NodeCall *c)
 
 /* ---- bounds ---- */
 
-static bool bound(NodeCall *c, int i, const char *attr, double dflt, double *v)
+static bool clip_bound(NodeCall *c, int i, const char *attr, double dflt, double *v)
 {
     *v = call_float(c, attr, dflt);
     if (call_has(c, i) && !call_scalar_in(c, i, v))
@@ -129,7 +111,7 @@ static bool bound(NodeCall *c, int i, const char *attr, double dflt, double *v)
 bool import_clip(NodeCall *c)
 {
     Attrs a = call_defaults(OP_clamp);
-    if (!bound(c, 1, "min", -(double)FLT_MAX, &a.min) || !bound(c, 2, "max", (double)FLT_MAX, &a.max))
+    if (!clip_bound(c, 1, "min", -(double)FLT_MAX, &a.min) || !clip_bound(c, 2, "max", (double)FLT_MAX, &a.max))
         return false;
     if (a.min > a.max)
         a.min = a.max;
@@ -183,7 +165,7 @@ bool import_prelu(NodeCall *c)
         return call_give(c, 0, leaky(c, x, tensor_at(slope, 0)));
     ValueId low = call_add(c, OP_relu, NULL, 1, call_add(c, OP_neg, NULL, 1, x));
     Type t = call_type(c, 0);
-    if (slope && low >= 0 && per_channel(&t, &slope->type, &axis)) {
+    if (slope && low >= 0 && one_axis(&t, &slope->type, &axis)) {
         Attrs a = call_defaults(OP_scale);
         a.axis = axis;
         low = call_add(c, OP_scale, &a, 2, low, call_param(c, slope, 1, (int64_t[]){t.dim[axis]}));
@@ -245,7 +227,7 @@ bool import_pow(NodeCall *c)
     int64_t n = k ? type_elems(&k->type) : 0;
     double p = n ? tensor_at(k, 0) : 0;
     if (!n || !konst_is(k, p) || k->type.rank > call_type(c, 0).rank)
-        return refuse(c, NULL, "its exponent is not one number");
+        return call_refuse(c, NULL, "its exponent is not one number");
     ValueId x = call_in(c, 0), v = -1, square = call_add(c, OP_square, NULL, 1, x);
     double size = fabs(p);
     if (size == 1 || size == 1.5)
@@ -261,6 +243,6 @@ bool import_pow(NodeCall *c)
     else if (size != floor(size) && v >= 0)
         v = call_add(c, OP_mul, NULL, 2, v, call_add(c, OP_sqrt, NULL, 1, x));
     if (v < 0)
-        return refuse(c, NULL, "powers of -4 to 4 in steps of 1/2 are compiled, this one is %g", p);
+        return call_refuse(c, NULL, "powers of -4 to 4 in steps of 1/2 are compiled, this one is %g", p);
     return call_give(c, 0, p < 0 ? call_add(c, OP_div, NULL, 2, call_scalar(c, 1), v) : v);
 }

@@ -1,5 +1,5 @@
 /* What can be computed while a model is read: shapes, indices and constants. Integers stay integers. */
-#include "eval.h"
+#include "rows.h"
 
 #include <string.h>
 
@@ -23,7 +23,7 @@ static bool eval_size(NodeCall *c)
 /* A number or a list of them as an attribute. */
 static const Tensor *constant_numbers(NodeCall *c)
 {
-    bool whole = call_attr(c, "value_int", &(Bytes){0}), real = call_attr(c, "value_float", &(Bytes){0});
+    bool whole = call_attr(c, "value_int", &(WireBytes){0}), real = call_attr(c, "value_float", &(WireBytes){0});
     if (!whole && !real) {
         const Tensor *list = call_numbers(c, "value_ints", DT_I64);
         return list ? list : call_numbers(c, "value_floats", DT_F32);
@@ -38,17 +38,17 @@ static const Tensor *constant_numbers(NodeCall *c)
 
 static bool eval_constant(NodeCall *c)
 {
-    Bytes msg;
+    WireBytes msg;
     const char *why;
     if (!call_attr_bytes(c, "value", 5, &msg)) {
         const Tensor *k = constant_numbers(c);
-        return k ? call_give_known(c, 0, k) : refuse(c, NULL, "it holds neither numbers nor a tensor of them");
+        return k ? call_give_known(c, 0, k) : call_refuse(c, NULL, "it holds neither numbers nor a tensor of them");
     }
     Tensor *t = NEW(c->x->arena, Tensor, 1);
     if (!model_tensor(c->x->m, msg, t, &why))
-        return refuse(c, NULL, "its tensor is malformed");
+        return call_refuse(c, NULL, "its tensor is malformed");
     if (why)
-        return refuse(c, NULL, "%s", why);
+        return call_refuse(c, NULL, "%s", why);
     if (!*t->name)
         t->name = c->n->nout ? c->n->out[0] : c->name;
     return call_give_known(c, 0, t);
@@ -92,7 +92,7 @@ static bool all_known(const NodeCall *c)
     return true;
 }
 
-static int row_of(const char *type)
+static int eval_row(const char *type)
 {
     int i = 0;
     while (i < LEN(rows) && strcmp(rows[i].type, type))
@@ -102,16 +102,16 @@ static int row_of(const char *type)
 
 bool evaluate_alone(const NodeCall *c)
 {
-    const Row *row = row_find(c->n->type, INT64_MAX);
-    return row_of(c->n->type) >= 0 && (!row || !row->fn);
+    const OnnxRow *row = row_find(c->n->type, INT64_MAX);
+    return eval_row(c->n->type) >= 0 && (!row || !row->fn);
 }
 
 bool evaluate(NodeCall *c)
 {
-    int i = row_of(c->n->type);
+    int i = eval_row(c->n->type);
     if (i < 0 || *c->n->domain || c->n->nout < 1)
         return false;
-    Row row = {rows[i].type, 1, rows[i].fn, rows[i].arg, NULL, NULL};
+    OnnxRow row = {rows[i].type, 1, rows[i].fn, rows[i].arg, NULL, NULL};
     c->row = &row;
     bool done = (rows[i].only ? c->nin <= 1 : all_known(c)) && rows[i].fn(c);
     c->row = NULL;

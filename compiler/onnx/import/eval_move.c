@@ -1,5 +1,5 @@
 /* Movement of constants, of any type. */
-#include "eval.h"
+#include "rows.h"
 
 #include <string.h>
 
@@ -29,10 +29,10 @@ bool eval_concat(NodeCall *c)
         const Tensor *k = call_known(c, i);
         Type t = k ? k->type : out;
         if (t.rank != out.rank || !add_ok(out.dim[axis], t.dim[axis], &out.dim[axis]))
-            return refuse(c, NULL, "its operands do not fit together");
+            return call_refuse(c, NULL, "its operands do not fit together");
         t.dim[axis] = out.dim[axis];
         if (!k || !type_eq(&t, &out))
-            return refuse(c, NULL, "its operands do not fit together");
+            return call_refuse(c, NULL, "its operands do not fit together");
     }
     Tensor *y = konst(c, first->stored, out.rank, out.dim);
     for (int i = 0; y && i < c->nin; i++) {
@@ -78,7 +78,7 @@ bool eval_split(NodeCall *c)
         Type t = x->type;
         t.dim[axis] = given ? (i < sizes.n ? sizes.v[i] : -1) : imin(each, n - at);
         if (t.dim[axis] < 0 || t.dim[axis] > n - at)
-            return refuse(c, NULL, "its parts do not add up to %lld", (long long)n);
+            return call_refuse(c, NULL, "its parts do not add up to %lld", (long long)n);
         if (!call_give_known(c, i, konst_strided(c, x, t.rank, t.dim, at * stride[axis], stride)))
             return false;
         at += t.dim[axis];
@@ -123,7 +123,7 @@ bool eval_expand(NodeCall *c)
         return false;
     Type want = type_make(x->stored, s.n, s.v);
     if (!broadcast_dims(&x->type, &want, &out))
-        return refuse(c, NULL, "%s does not broadcast to its shape", type_text(c->x->arena, &x->type));
+        return call_refuse(c, NULL, "%s does not broadcast to its shape", type_text(c->x->arena, &x->type));
     broadcast_strides(&x->type, &out, stride);
     return call_give_known(c, 0, konst_strided(c, x, out.rank, out.dim, 0, stride));
 }
@@ -137,7 +137,7 @@ bool eval_tile(NodeCall *c)
     Type out = x->type;
     for (int d = 0; d < r.n; d++)
         if (r.v[d] < 0 || !mul_ok(out.dim[d], r.v[d], &out.dim[d]))
-            return refuse(c, NULL, "a repeat is %lld", (long long)r.v[d]);
+            return call_refuse(c, NULL, "a repeat is %lld", (long long)r.v[d]);
     Tensor *y = konst(c, x->stored, out.rank, out.dim);
     int64_t stride[MAX_RANK];
     row_strides(&x->type, stride);
@@ -154,17 +154,17 @@ bool eval_tile(NodeCall *c)
 bool eval_constant_of_shape(NodeCall *c)
 {
     Ints s;
-    Bytes msg;
+    WireBytes msg;
     Tensor one = {.stored = DT_F32};
     const char *why = NULL;
     if (!call_ints_in(c, 0, &s) || s.n > MAX_RANK)
         return false;
     bool given = call_attr_bytes(c, "value", 5, &msg);
     if (given && (!model_tensor(c->x->m, msg, &one, &why) || why || type_elems(&one.type) != 1))
-        return refuse(c, NULL, "its value is not one number");
+        return call_refuse(c, NULL, "its value is not one number");
     for (int d = 0; d < s.n; d++)
         if (s.v[d] < 0)
-            return refuse(c, NULL, "a size is %lld", (long long)s.v[d]);
+            return call_refuse(c, NULL, "a size is %lld", (long long)s.v[d]);
     Tensor *y = konst(c, one.stored, s.n, s.v);
     for (int64_t i = 0, n = y && given ? type_elems(&y->type) : 0; i < n; i++)
         tensor_copy(y, i, &one, 0);
@@ -242,10 +242,10 @@ bool eval_scatter_nd(NodeCall *c)
         return false;
     int64_t depth = k->type.dim[k->type.rank - 1], n = elems_between(&k->type, 0, k->type.rank - 1);
     if (depth < 1 || depth > x->type.rank)
-        return refuse(c, NULL, "its indices have no place in %s", type_text(c->x->arena, &x->type));
+        return call_refuse(c, NULL, "its indices have no place in %s", type_text(c->x->arena, &x->type));
     int64_t part = elems_between(&x->type, (int)depth, x->type.rank), all = type_elems(&x->type), at;
     if (type_elems(&u->type) != mul_sat(n, part))
-        return refuse(c, NULL, "its updates do not fit its indices");
+        return call_refuse(c, NULL, "its updates do not fit its indices");
     Tensor *y = konst(c, x->stored, x->type.rank, x->type.dim);
     for (int64_t i = 0; y && i < all; i++)
         tensor_copy(y, i, x, i);

@@ -1,5 +1,5 @@
 /* Constants computed element by element. */
-#include "eval.h"
+#include "rows.h"
 
 #include <math.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static double real(int op, double x, double y)
 }
 
 /* Wraps around, as ONNX Runtime does; a division by zero gives 0. */
-static int64_t whole(int op, int64_t x, int64_t y)
+static int64_t binary_int(int op, int64_t x, int64_t y)
 {
     uint64_t a = (uint64_t)x, b = (uint64_t)y;
     bool odd = !y || (x == INT64_MIN && y == -1);
@@ -102,9 +102,9 @@ bool eval_unary(NodeCall *c)
     Tensor *y = konst(c, x->stored, x->type.rank, x->type.dim);
     for (int64_t i = 0, n = y ? type_elems(&y->type) : 0; i < n; i++)
         if (exact && op == '-')
-            tensor_put_int(y, i, whole('-', 0, tensor_int(x, i)));
+            tensor_put_int(y, i, binary_int('-', 0, tensor_int(x, i)));
         else if (exact && op == 'a')
-            tensor_put_int(y, i, tensor_int(x, i) < 0 ? whole('-', 0, tensor_int(x, i)) : tensor_int(x, i));
+            tensor_put_int(y, i, tensor_int(x, i) < 0 ? binary_int('-', 0, tensor_int(x, i)) : tensor_int(x, i));
         else
             tensor_put(y, i, real_unary(op, tensor_at(x, i)));
     return call_give_known(c, 0, y);
@@ -114,8 +114,8 @@ static Tensor *combine(NodeCall *c, int op, const Tensor *a, const Tensor *b)
 {
     Type out;
     if (!broadcast_dims(&a->type, &b->type, &out))
-        return refuse(c, NULL, "%s and %s do not broadcast", type_text(c->x->arena, &a->type),
-                      type_text(c->x->arena, &b->type)), NULL;
+        return call_refuse(c, NULL, "%s and %s do not broadcast", type_text(c->x->arena, &a->type),
+                           type_text(c->x->arena, &b->type)), NULL;
     Tensor *y = konst(c, compares(op) ? DT_BOOL : a->stored, out.rank, out.dim);
     if (!y)
         return NULL;
@@ -125,7 +125,7 @@ static Tensor *combine(NodeCall *c, int op, const Tensor *a, const Tensor *b)
     bool exact = !dtype_float(a->stored) && !dtype_float(b->stored);
     for (int64_t i = 0, n = type_elems(&out); i < n; i++, walk_next(&p), walk_next(&q))
         if (exact)
-            tensor_put_int(y, i, whole(op, tensor_int(a, p.off), tensor_int(b, q.off)));
+            tensor_put_int(y, i, binary_int(op, tensor_int(a, p.off), tensor_int(b, q.off)));
         else
             tensor_put(y, i, real(op, tensor_at(a, p.off), tensor_at(b, q.off)));
     y->name = dtype_float(a->stored) && type_elems(&a->type) == type_elems(&out) ? a->name : c->name;
@@ -172,7 +172,7 @@ bool eval_where(NodeCall *c)
     if (!in[0] || !in[1] || !in[2])
         return false;
     if (!broadcast_dims(&in[1]->type, &in[2]->type, &some) || !broadcast_dims(&in[0]->type, &some, &out))
-        return refuse(c, NULL, "its operands do not broadcast");
+        return call_refuse(c, NULL, "its operands do not broadcast");
     Tensor *y = konst(c, in[1]->stored, out.rank, out.dim);
     if (!y)
         return false;
@@ -198,7 +198,7 @@ bool eval_cast(NodeCall *c)
     if (!x)
         return false;
     if (!onnx_dtype(to, &d))
-        return refuse(c, NULL, "it makes %s of a tensor", onnx_type_name(to));
+        return call_refuse(c, NULL, "it makes %s of a tensor", onnx_type_name(to));
     if (d == x->stored || (dtype_float(d) && dtype_float(x->stored)))
         return call_give_known(c, 0, x);
     Tensor *y = konst(c, d, x->type.rank, x->type.dim);
@@ -216,7 +216,7 @@ bool eval_range(NodeCall *c)
     double start = tensor_at(k[0], 0), end = tensor_at(k[1], 0), step = tensor_at(k[2], 0);
     double count = ceil((end - start) / step);
     if (!(fabs(count) < 1e12))
-        return refuse(c, NULL, "its range has no end");
+        return call_refuse(c, NULL, "its range has no end");
     int64_t n = count > 0 ? (int64_t)count : 0;
     Tensor *y = konst(c, k[0]->stored, 1, &n);
     for (int64_t i = 0; y && i < n; i++)
@@ -246,7 +246,7 @@ static void accumulate(Tensor *y, int64_t to, int op, const Tensor *x, int64_t i
     if (dtype_float(x->stored))
         tensor_put(y, to, real(op, tensor_at(y, to), tensor_at(x, i)));
     else
-        tensor_put_int(y, to, whole(op, tensor_int(y, to), tensor_int(x, i)));
+        tensor_put_int(y, to, binary_int(op, tensor_int(y, to), tensor_int(x, i)));
 }
 
 bool eval_reduce(NodeCall *c)

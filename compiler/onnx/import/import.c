@@ -5,44 +5,32 @@
 #include <string.h>
 
 #include "../../../ir/base/files.h"
-#include "../../../passes/pass.h"
 
 enum {
-    OLDEST = 1, NEWEST = 21,         /* opsets */
-    LISTED = 1000                    /* nodes in a message */
+    OLDEST = 1, NEWEST = 21          /* opsets */
 };
 
 /* ---- what is wrong ---- */
 
-void import_wrong(Import *x, int line, const char *what, const char *fmt, ...)
+void import_wrong(OnnxImport *x, int line, const char *what, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
-    if (x->wrong.n <= LISTED)
+    if (x->wrong.n <= FAILURES_LISTED)
         PUSH(x->arena, &x->wrong, (Failure){line, what, arena_vprintf(x->arena, fmt, ap), NULL});
     va_end(ap);
 }
 
-const char *import_show(const Import *x, const char *name)
+const char *import_show(const OnnxImport *x, const char *name)
 {
     enum { MOST = 80 };
     return strlen(name) > MOST ? arena_printf(x->arena, "%.*s...", MOST, name) : name;
 }
 
-static const char *node_title(const Import *x, const Scope *s, const MNode *n)
+static const char *onnx_title(const OnnxImport *x, const Scope *s, const MNode *n)
 {
     const char *name = *n->name ? n->name : n->nout ? n->out[0] : "";
     return arena_printf(x->arena, "%s%s", s->prefix, import_show(x, name));
-}
-
-static void list(const Import *x, const Failure *f, int n, const char *one, const char *many)
-{
-    error_at(loc_file(x->file), "%d %s", n, n == 1 ? one : many);
-    for (int i = 0; i < n && i < LISTED; i++)
-        error_more("  %s%s%s%s%s", f[i].what, *f[i].what ? ": " : "", f[i].why, f[i].help ? "; " : "",
-                   f[i].help ? f[i].help : "");
-    if (n > LISTED)
-        error_more("  ... and %d more", n - LISTED);
 }
 
 /* ---- names ---- */
@@ -55,20 +43,20 @@ int import_find(const Scope *s, const char *name)
     return at;
 }
 
-Val *import_new(Import *x, Scope *s, const char *name, int line, const char *what)
+OnnxValue *import_new(OnnxImport *x, Scope *s, const char *name, int line, const char *what)
 {
     if (dict_get(&s->name, name) >= 0) {
         import_wrong(x, line, what, "a tensor '%s' is there already", import_show(x, name));
         return NULL;
     }
     dict_put(&s->name, name, x->val.n);
-    PUSH(x->arena, &x->val, (Val){.name = name, .id = -1, .failure = -1});
+    PUSH(x->arena, &x->val, (OnnxValue){.name = name, .id = -1, .failure = -1});
     return &x->val.v[x->val.n - 1];
 }
 
 /* ---- nodes ---- */
 
-void import_fail(Import *x, Val *v, Failure f)
+void import_fail(OnnxImport *x, OnnxValue *v, Failure f)
 {
     v->broken = true;
     if (f.why) {
@@ -79,17 +67,17 @@ void import_fail(Import *x, Val *v, Failure f)
 
 static const char *full_title(const NodeCall *c)
 {
-    return arena_printf(c->x->arena, "node '%s' (%s, opset %lld)", node_title(c->x, c->scope, c->n),
+    return arena_printf(c->x->arena, "node '%s' (%s, opset %lld)", onnx_title(c->x, c->scope, c->n),
                         import_show(c->x, c->n->type), (long long)c->opset);
 }
 
 /* Enters the node's results; without a reason they are broken because an operand is. */
-static void enter(NodeCall *c, const Made *made, bool ok)
+static void enter_results(NodeCall *c, const Made *made, bool ok)
 {
-    Import *x = c->x;
+    OnnxImport *x = c->x;
     int line = c->loc.line, failure = -1;
     for (int i = 0; i < c->n->nout; i++) {
-        Val *v = *c->n->out[i] ? import_new(x, c->scope, c->n->out[i], line, c->name) : NULL;
+        OnnxValue *v = *c->n->out[i] ? import_new(x, c->scope, c->n->out[i], line, c->name) : NULL;
         if (!v)
             continue;
         v->made = made;
@@ -98,7 +86,7 @@ static void enter(NodeCall *c, const Made *made, bool ok)
         if (v->k || v->id >= 0)
             continue;
         if (ok && !c->why)
-            refuse(c, NULL, "%s", c->rest ? c->rest : "it has a result that is not computed here");
+            call_refuse(c, NULL, "%s", c->rest ? c->rest : "it has a result that is not computed here");
         if (failure < 0)
             import_fail(x, v, (Failure){line, c->why ? full_title(c) : "", c->why, c->help});
         else
@@ -109,7 +97,7 @@ static void enter(NodeCall *c, const Made *made, bool ok)
 
 static const char *unknown(const NodeCall *c)
 {
-    const Row *later = row_find(c->n->type, NEWEST + 1);
+    const OnnxRow *later = row_find(c->n->type, NEWEST + 1);
     return later ? arena_printf(c->x->arena, "ONNX has it since opset %d", later->since)
                  : "dsqc does not know the operator";
 }
@@ -118,15 +106,15 @@ static const char *unknown(const NodeCall *c)
 static bool find_row(NodeCall *c)
 {
     if (*c->n->domain)
-        return refuse(c, "export with ONNX's own operators", "operators of the domain '%s' are not known",
-                      import_show(c->x, c->n->domain));
+        return call_refuse(c, "export with ONNX's own operators", "operators of the domain '%s' are not known",
+                           import_show(c->x, c->n->domain));
     c->row = row_find(c->n->type, c->opset);
     if (!c->row)
-        return refuse(c, NULL, "%s", unknown(c));
-    return c->row->fn || refuse(c, c->row->help, "%s", c->row->why);
+        return call_refuse(c, NULL, "%s", unknown(c));
+    return c->row->fn || call_refuse(c, c->row->help, "%s", c->row->why);
 }
 
-static bool translate(NodeCall *c, bool whole)
+static bool translate_node(NodeCall *c, bool whole)
 {
     const MFunction *fn = find_function(c->x->m, c->n);
     if (fn)
@@ -135,13 +123,13 @@ static bool translate(NodeCall *c, bool whole)
         return false;
     if (!find_row(c) || !whole)
         return false;
-    return call_has(c, 0) ? c->row->fn(c) : refuse(c, NULL, "its first operand is missing");
+    return call_has(c, 0) ? c->row->fn(c) : call_refuse(c, NULL, "its first operand is missing");
 }
 
 /* The operands; false where one is broken. *undefined: no earlier node makes one. */
 static bool find_operands(NodeCall *c, int *in, bool *undefined)
 {
-    Import *x = c->x;
+    OnnxImport *x = c->x;
     bool whole = true;
     for (int i = 0; i < c->n->nin; i++) {
         const char *name = c->n->in[i];
@@ -151,7 +139,7 @@ static bool find_operands(NodeCall *c, int *in, bool *undefined)
         if (!*name || in[i] != -1)
             continue;
         int later = dict_get(&x->producer, name);
-        import_wrong(x, c->n->line, arena_printf(x->arena, "node '%s' (%s)", node_title(x, c->scope, c->n), c->n->type),
+        import_wrong(x, c->n->line, arena_printf(x->arena, "node '%s' (%s)", onnx_title(x, c->scope, c->n), c->n->type),
                      later >= 0 ? "its operand '%s' is made by a node behind it, or from its own result"
                                 : "its operand '%s' is neither an input nor an initializer, and no node makes it",
                      import_show(x, name));
@@ -161,13 +149,13 @@ static bool find_operands(NodeCall *c, int *in, bool *undefined)
 }
 
 /* Of the nodes that are made; what is longer than a name may be in a spec is cut. */
-static const char *node_name(const Import *x, const Scope *s, const char *name)
+static const char *node_name(const OnnxImport *x, const Scope *s, const char *name)
 {
     const char *text = arena_printf(x->arena, "%s%.160s", s->prefix, name);
     return text_is_clean(text) ? text : "node";
 }
 
-static void import_node(Import *x, Scope *s, const MNode *n)
+static void import_node(OnnxImport *x, Scope *s, const MNode *n)
 {
     Made *made = NEW(x->arena, Made, 1);
     int *in = NEW(x->arena, int, n->nin + 1), line = s->line ? s->line : n->line;
@@ -182,8 +170,10 @@ static void import_node(Import *x, Scope *s, const MNode *n)
     bool whole = find_operands(&c, in, &undefined);
     *made = (Made){n, n->nin, in};
     if (++x->work > IMPORT_WORK)
-        refuse(&c, NULL, "the model has more than %d nodes, those of its functions counted each time", IMPORT_WORK);
-    bool ok = !c.why && !undefined && (recognize(&c) || (whole && evaluate(&c)) || (!c.why && translate(&c, whole)));
+        call_refuse(&c, NULL, "the model has more than %d nodes, those of its functions counted each time",
+                    IMPORT_WORK);
+    bool ok = !c.why && !undefined &&
+              (recognize(&c) || (whole && evaluate(&c)) || (!c.why && translate_node(&c, whole)));
     if (undefined)
         c.why = NULL;
     if (!ok && c.because >= 0) {
@@ -193,10 +183,10 @@ static void import_node(Import *x, Scope *s, const MNode *n)
     if (!ok)
         for (int i = 0; i < n->nout; i++)
             c.given[i] = -1, c.given_k[i] = NULL;
-    enter(&c, made, ok);
+    enter_results(&c, made, ok);
 }
 
-void import_nodes(Import *x, Scope *s, const MNode *n, int count)
+void import_nodes(OnnxImport *x, Scope *s, const MNode *n, int count)
 {
     for (int i = 0; i < count && x->work <= 2 * IMPORT_WORK; i++)
         import_node(x, s, &n[i]);
@@ -211,7 +201,7 @@ static void put_names(Buf *b, const char *const *name, int n)
 }
 
 /* A line for every node: what errors and dumps point at. */
-static void node_lines(Import *x)
+static void node_lines(OnnxImport *x)
 {
     Buf b = {0};
     MGraph *g = &x->m->graph;
@@ -235,9 +225,9 @@ static void node_lines(Import *x)
     buf_free(&b);
 }
 
-static bool opset_known(Import *x)
+static bool opset_known(OnnxImport *x)
 {
-    const Model *m = x->m;
+    const OnnxModel *m = x->m;
     Loc at = loc_file(x->file);
     if (m->opset > NEWEST)
         warn_at(at, "opset %lld is newer than %d, the last one that is known: operators may mean something else",
@@ -248,7 +238,7 @@ static bool opset_known(Import *x)
     return false;
 }
 
-static bool shapes_used(const Import *x)
+static bool shapes_used(const OnnxImport *x)
 {
     for (int i = 0; i < x->nshape; i++)
         if (!x->shape_used[i])
@@ -260,7 +250,7 @@ static bool shapes_used(const Import *x)
     return true;
 }
 
-static bool import_graph(Import *x)
+static bool import_graph(OnnxImport *x)
 {
     Scope top = {.name = dict_new(x->arena), .prefix = "", .opset = x->m->opset};
     int errors = diag_errors();
@@ -275,46 +265,27 @@ static bool import_graph(Import *x)
     import_nodes(x, &top, x->m->graph.node.v, x->m->graph.node.n);
     import_outputs(x, &top);
     if (x->wrong.n)
-        list(x, x->wrong.v, x->wrong.n, "fault in the model", "faults in the model");
+        list_failures(x->file, x->wrong.v, x->wrong.n, "fault in the model", "faults in the model");
     if (x->failure.n)
-        list(x, x->failure.v, x->failure.n, "node cannot be compiled", "nodes cannot be compiled");
+        list_failures(x->file, x->failure.v, x->failure.n, "node cannot be compiled", "nodes cannot be compiled");
     if (!x->g->output.n && diag_errors() == errors)
         error_at(loc_file(x->file), "it has no output");
     return diag_errors() == errors;
 }
 
-PassFn pass_dce;
-
-static void drop_unused(Import *x)
-{
-    Pass p = {.scratch = x->arena};
-    pass_dce(&p, x->g);
-}
-
-static void fill_inputs(Spec *s)
-{
-    const Graph *g = s->graph;
-    s->ninput = g->input.n;
-    s->input = NEW(g->arena, InputSpec, s->ninput + 1);
-    for (int i = 0; i < s->ninput; i++) {
-        const Value *v = &g->value.v[g->input.v[i]];
-        s->input[i] = (InputSpec){.name = v->name, .type = v->type, .std = {1, 1, 1, 1}};
-    }
-}
-
 Spec *onnx_parse(Arena *A, const char *path, const uint8_t *data, size_t n, const ModelShape *shape, int nshape)
 {
-    Model *m = NEW(A, Model, 1);
-    *m = (Model){.arena = A, .path = path, .loc = loc_file(diag_file(path, NULL, 0))};
+    OnnxModel *m = NEW(A, OnnxModel, 1);
+    *m = (OnnxModel){.arena = A, .path = path, .loc = loc_file(diag_file(path, NULL, 0))};
     Spec *spec = NEW(A, Spec, 1);
     spec->path = path;
     spec->model = true;
     spec->name = spec_file_name(A, path);
-    Import x = {.arena = A, .m = m, .g = graph_new(A, spec->name), .shape = shape, .nshape = nshape,
-                .shape_used = NEW(A, bool, nshape + 1), .producer = dict_new(A), .param = dict_new(A),
-                .finite = dict_new(A), .steps = ((int64_t)1 << 25) + 32 * (int64_t)n,
-                .budget = ((int64_t)64 << 20) + 4 * (int64_t)n};
-    bool ok = model_parse(m, (Bytes){data, n});
+    OnnxImport x = {.arena = A, .m = m, .g = graph_new(A, spec->name), .shape = shape, .nshape = nshape,
+                    .shape_used = NEW(A, bool, nshape + 1), .producer = dict_new(A), .param = dict_new(A),
+                    .finite = dict_new(A), .steps = ((int64_t)1 << 25) + 32 * (int64_t)n,
+                    .budget = ((int64_t)64 << 20) + 4 * (int64_t)n};
+    bool ok = model_parse(m, (WireBytes){data, n});
     if (ok) {
         node_lines(&x);
         ok = import_graph(&x);
@@ -325,9 +296,7 @@ Spec *onnx_parse(Arena *A, const char *path, const uint8_t *data, size_t n, cons
         spec_close(spec);
         return NULL;
     }
-    drop_unused(&x);
-    spec->graph = x.g;
-    fill_inputs(spec);
+    spec_of_graph(spec, x.g);
     sha256(data, n, spec->sha256);
     return spec;
 }

@@ -3,30 +3,27 @@
 /* An ONNX model on its way into a graph; README.md beside this has the plan. Nodes are taken in their order. A node
    of constants becomes a constant (eval.c), any other one becomes nodes of ours (table.c and the functions that it
    names). */
-#include "../../../ir/graph/graph.h"
+#include "../../import/import.h"
 #include "../onnx.h"
 #include "model.h"
 
 /* A tensor of the model. A constant becomes one of the graph when a node first reads it. A broken one has no value: its
    failure says why, or the operands of its maker do. */
-typedef struct Val {
+typedef struct OnnxValue {
     const char *name;
     const Tensor *k;          /* a constant, of any type of numbers, a dimension may be 0; else NULL */
     ValueId id;               /* of the graph, -1: none */
     const struct Made *made;  /* NULL: an input or an initializer */
-    int failure;              /* index into Import.failure, -1: none */
+    int failure;              /* index into OnnxImport.failure, -1: none */
     bool broken;
-} Val;
+} OnnxValue;
 
-/* A node of the model and its operands: indices into Import.val, -1 where one is left out. */
+/* A node of the model and its operands: indices into OnnxImport.val, -1 where one is left out. */
 typedef struct Made { const MNode *node; int nin; const int *in; } Made;
-
-/* A node that cannot be compiled, for the list that the user sees. */
-typedef struct Failure { int line; const char *what, *why, *help; } Failure;
 
 /* Where names are looked up: the model's graph, the body of a function, a branch inside either. */
 typedef struct Scope {
-    Dict name;                 /* index into Import.val */
+    Dict name;                 /* index into OnnxImport.val */
     const struct Scope *up;   /* of a branch. A function sees nothing outside */
     const struct NodeCall *call;  /* of a function: its attributes are those of this node */
     const char *prefix;       /* of node names */
@@ -35,14 +32,14 @@ typedef struct Scope {
     int line;                 /* of the node that a function or branch stands for, 0: the node's own */
 } Scope;
 
-typedef struct Import {
+typedef struct OnnxImport {
     Arena *arena;
-    Model *m;
+    OnnxModel *m;
     Graph *g;
     const ModelShape *shape;  /* of --shape */
     int nshape;
     bool *shape_used;
-    VEC(Val) val;
+    VEC(OnnxValue) val;
     VEC(Failure) failure;     /* reported where an output depends on it */
     VEC(Failure) unfit;       /* outputs that cannot be one */
     VEC(Failure) wrong;       /* reported in any case: the file is malformed */
@@ -53,19 +50,19 @@ typedef struct Import {
     int64_t steps;            /* numbers that may still be looked at */
     Dict finite;               /* numbers that were found to be finite */
     int file;                 /* diag: the nodes as text, one a line */
-} Import;
+} OnnxImport;
 
 /* A node at work. */
 typedef struct NodeCall {
-    Import *x;
+    OnnxImport *x;
     const MNode *n;
     Scope *scope;
     int64_t opset;
     const char *name;         /* the node's, or its first result's */
     Loc loc;
-    const struct Row *row;
+    const struct OnnxRow *row;
     int nin;
-    const int *in;            /* Import.val */
+    const int *in;            /* OnnxImport.val */
     const char *why, *help;   /* once something was refused */
     const char *rest;         /* why results that are not given are not there */
     int because;              /* an operand of the pattern that this node ends, and that is broken; -1 */
@@ -75,13 +72,13 @@ typedef struct NodeCall {
 
 typedef bool ImportFn(NodeCall *);
 /* why, help: an operator that is known and refused. */
-typedef struct Row { const char *type; int since; ImportFn *fn; int arg; const char *why, *help; } Row;
-const Row *row_find(const char *type, int64_t opset); /* NULL: no opset up to that one has it. (table.c) */
+typedef struct OnnxRow { const char *type; int since; ImportFn *fn; int arg; const char *why, *help; } OnnxRow;
+const OnnxRow *row_find(const char *type, int64_t opset); /* NULL: no opset up to that one has it. (table.c) */
 
 /* ---- call.c: what the functions of rows ask and give ---- */
 
 /* The reason why this node cannot be compiled and, or NULL, what helps. Returns false. */
-bool refuse(NodeCall *, const char *help, const char *fmt, ...) PRINTF(3, 4);
+bool call_refuse(NodeCall *, const char *help, const char *fmt, ...) PRINTF(3, 4);
 
 bool call_has(const NodeCall *, int i);                   /* operand i is given */
 const Tensor *call_known(const NodeCall *, int i);        /* its numbers, where it is a constant, else NULL */
@@ -94,8 +91,8 @@ bool call_scalar_in(NodeCall *, int i, double *);         /* an operand of one n
 bool call_list(NodeCall *, int i, const char *attr, Ints *, bool *given);
 
 /* Attributes by name. dflt where there is none. */
-bool call_attr(const NodeCall *, const char *name, Bytes *msg); /* the AttributeProto */
-bool call_attr_bytes(const NodeCall *, const char *name, int field, Bytes *);
+bool call_attr(const NodeCall *, const char *name, WireBytes *msg); /* the AttributeProto */
+bool call_attr_bytes(const NodeCall *, const char *name, int field, WireBytes *);
 int64_t call_int(const NodeCall *, const char *name, int64_t dflt);
 double call_float(const NodeCall *, const char *name, double dflt);
 double short_number(double);                          /* of a float: the shortest decimal that means it */
@@ -123,7 +120,6 @@ int64_t tensor_int(const Tensor *, int64_t i);        /* floats are cut */
 void tensor_put(Tensor *, int64_t i, double);
 void tensor_put_int(Tensor *, int64_t i, int64_t);
 void tensor_copy(Tensor *, int64_t i, const Tensor *from, int64_t at);
-bool dtype_float(DType);
 /* Room for numbers. NULL after refusing: the model would have more computed ahead than it may. */
 Tensor *konst(NodeCall *, DType, int rank, const int64_t *dim);
 Tensor *konst_view(NodeCall *, const Tensor *, int rank, const int64_t *dim); /* the same numbers, another shape */
@@ -150,24 +146,25 @@ ValueId recognize_view(NodeCall *, ValueId); /* a channel shuffle that a reshape
 
 /* ---- import.c ---- */
 enum { LEFT_OUT = -2 };
-/* Import.val; -1: unknown; LEFT_OUT: an operand that a call of the function leaves out. */
+/* OnnxImport.val; -1: unknown; LEFT_OUT: an operand that a call of the function leaves out. */
 int import_find(const Scope *, const char *name);
-void import_nodes(Import *, Scope *, const MNode *, int n);
+void import_nodes(OnnxImport *, Scope *, const MNode *, int n);
 /* NULL after noting that there is one of that name. */
-Val *import_new(Import *, Scope *, const char *name, int line, const char *what);
-void import_wrong(Import *, int line, const char *what, const char *fmt, ...) PRINTF(4, 5);
+OnnxValue *import_new(OnnxImport *, Scope *, const char *name, int line, const char *what);
+void import_wrong(OnnxImport *, int line, const char *what, const char *fmt, ...) PRINTF(4, 5);
 
-void import_fail(Import *, Val *, Failure); /* the value is broken; why NULL: because something before it is */
-const char *import_show(const Import *, const char *name); /* for messages: a long one is cut */
+/* The value is broken; why NULL: because something before it is. */
+void import_fail(OnnxImport *, OnnxValue *, Failure);
+const char *import_show(const OnnxImport *, const char *name); /* for messages: a long one is cut */
 
 /* ---- ports.c ---- */
-void import_initializers(Import *, Scope *, const MGraph *);
-void import_inputs(Import *, Scope *);
+void import_initializers(OnnxImport *, Scope *, const MGraph *);
+void import_inputs(OnnxImport *, Scope *);
 /* Gives the graph its outputs. Keeps those failures that one depends on, in the order of the nodes. */
-void import_outputs(Import *, Scope *);
+void import_outputs(OnnxImport *, Scope *);
 
 /* ---- inline.c ---- */
-const MFunction *find_function(const Model *, const MNode *);
+const MFunction *find_function(const OnnxModel *, const MNode *);
 bool import_function(NodeCall *, const MFunction *);
 bool import_if(NodeCall *);
 #endif

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-const MFunction *find_function(const Model *m, const MNode *n)
+const MFunction *find_function(const OnnxModel *m, const MNode *n)
 {
     if (!m->function.n)
         return NULL;
@@ -15,7 +15,7 @@ const MFunction *find_function(const Model *m, const MNode *n)
 static bool deep(NodeCall *c)
 {
     return c->scope->depth < MODEL_DEPTH ||
-           refuse(c, NULL, "functions and branches stand inside each other more than %d deep", MODEL_DEPTH);
+           call_refuse(c, NULL, "functions and branches stand inside each other more than %d deep", MODEL_DEPTH);
 }
 
 static Scope *inner(NodeCall *c, const Scope *up)
@@ -29,7 +29,7 @@ static Scope *inner(NodeCall *c, const Scope *up)
 }
 
 /* Why a tensor is broken: its own failure, or that of an operand of its maker, and so on. */
-static const Failure *reason(const Import *x, int at)
+static const Failure *reason(const OnnxImport *x, int at)
 {
     while (x->val.v[at].failure < 0) {
         const Made *m = x->val.v[at].made;
@@ -47,15 +47,16 @@ static const Failure *reason(const Import *x, int at)
 /* The results of inner nodes as those of this one. A broken one keeps its own reason. */
 static bool give_results(NodeCall *c, const Scope *s, const char *const *name, int n)
 {
-    Import *x = c->x;
+    OnnxImport *x = c->x;
     for (int i = 0; i < n && i < c->n->nout; i++) {
         int at = import_find(s, name[i]);
-        const Val *v = at < 0 ? NULL : &x->val.v[at];
+        const OnnxValue *v = at < 0 ? NULL : &x->val.v[at];
         if (!v)
-            return refuse(c, NULL, "nothing in it makes its result '%s'", name[i]);
+            return call_refuse(c, NULL, "nothing in it makes its result '%s'", name[i]);
         if (v->broken) {
             const Failure *f = reason(x, at);
-            return refuse(c, f ? f->help : NULL, "in it, %s: %s", f ? f->what : "a node", f ? f->why : "is malformed");
+            return call_refuse(c, f ? f->help : NULL, "in it, %s: %s", f ? f->what : "a node",
+                               f ? f->why : "is malformed");
         }
         c->given[i] = v->id;
         c->given_k[i] = v->k;
@@ -83,17 +84,17 @@ bool import_function(NodeCall *c, const MFunction *fn)
 bool import_if(NodeCall *c)
 {
     const Tensor *k = call_known(c, 0);
-    Bytes msg;
+    WireBytes msg;
     MGraph g;
     if (!k || type_elems(&k->type) != 1)
-        return refuse(c, "a condition that is known when the network is compiled is folded",
-                      "its condition is computed from the input");
+        return call_refuse(c, "a condition that is known when the network is compiled is folded",
+                           "its condition is computed from the input");
     if (!call_attr_bytes(c, tensor_int(k, 0) ? "then_branch" : "else_branch", 6, &msg))
-        return refuse(c, NULL, "it has no such branch");
+        return call_refuse(c, NULL, "it has no such branch");
     if (!deep(c))
         return false;
     if (!model_graph(c->x->m, msg, &g))
-        return refuse(c, NULL, "its branch is malformed");
+        return call_refuse(c, NULL, "its branch is malformed");
     Scope *s = inner(c, c->scope);
     import_initializers(c->x, s, &g);
     import_nodes(c->x, s, g.node.v, g.node.n);

@@ -6,11 +6,6 @@
 
 #include "../../../ir/ops/ops.h"
 
-bool dtype_float(DType d)
-{
-    return d == DT_F32 || d == DT_F64 || d == DT_F16 || d == DT_BF16;
-}
-
 static uint64_t bits_at(const Tensor *t, int64_t i, int size)
 {
     uint64_t v = 0;
@@ -77,7 +72,7 @@ void tensor_copy(Tensor *y, int64_t i, const Tensor *x, int64_t at)
 /* What is computed from halves is f32. */
 Tensor *konst(NodeCall *c, DType d, int rank, const int64_t *dim)
 {
-    Import *x = c->x;
+    OnnxImport *x = c->x;
     Tensor *t = NEW(x->arena, Tensor, 1);
     if (d == DT_F16 || d == DT_BF16)
         d = DT_F32;
@@ -86,7 +81,7 @@ Tensor *konst(NodeCall *c, DType d, int rank, const int64_t *dim)
     if (n <= MAX_ELEMS && !konst_steps(c, n))
         return NULL;
     if (n > MAX_ELEMS || bytes > x->budget) {
-        refuse(c, NULL, "its result %s is too large to be computed ahead", type_text(x->arena, &t->type));
+        call_refuse(c, NULL, "its result %s is too large to be computed ahead", type_text(x->arena, &t->type));
         return NULL;
     }
     x->budget -= bytes;
@@ -156,7 +151,7 @@ Tensor *konst_scaled(NodeCall *c, const Tensor *of, double factor)
 bool konst_steps(NodeCall *c, int64_t n)
 {
     c->x->steps -= n;
-    return c->x->steps >= 0 || refuse(c, NULL, "the model has too much computed ahead for its size");
+    return c->x->steps >= 0 || call_refuse(c, NULL, "the model has too much computed ahead for its size");
 }
 
 bool konst_is(const Tensor *t, double v)

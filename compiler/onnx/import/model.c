@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-static bool bad(const Model *m, const char *fmt, ...) PRINTF(2, 3);
-static bool bad(const Model *m, const char *fmt, ...)
+static bool model_bad(const OnnxModel *m, const char *fmt, ...) PRINTF(2, 3);
+static bool model_bad(const OnnxModel *m, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -15,26 +15,26 @@ static bool bad(const Model *m, const char *fmt, ...)
 }
 
 /* Whether a message was walked to its end. */
-static bool whole(const Model *m, const Wire *w, const char *what)
+static bool walked(const OnnxModel *m, const Wire *w, const char *what)
 {
-    return !w->bad || bad(m, "this is no ONNX model, or a part of one: in %s %s", what, w->bad);
+    return !w->bad || model_bad(m, "this is no ONNX model, or a part of one: in %s %s", what, w->bad);
 }
 
-const char *model_text(Model *m, Bytes b, const char *what)
+const char *model_text(OnnxModel *m, WireBytes b, const char *what)
 {
     if (b.n && memchr(b.p, 0, b.n)) {
-        bad(m, "%s has a byte of 0 in it", what);
+        model_bad(m, "%s has a byte of 0 in it", what);
         return NULL;
     }
     return b.n ? arena_strndup(m->arena, (const char *)b.p, b.n) : "";
 }
 
-static bool is_text(const Field *f, int number)
+static bool is_text(const WireField *f, int number)
 {
     return f->number == number && f->kind == WIRE_BYTES;
 }
 
-static bool is_number(const Field *f, int number)
+static bool is_varint(const WireField *f, int number)
 {
     return f->number == number && f->kind == WIRE_VARINT;
 }
@@ -67,34 +67,34 @@ const char *onnx_type_name(int64_t type)
 
 typedef VEC(const char *) Names;
 
-static bool add_name(Model *m, Names *v, Bytes b)
+static bool add_name(OnnxModel *m, Names *v, WireBytes b)
 {
     const char *name = model_text(m, b, "a name");
     if (!name)
         return false;
     if (++m->names > MODEL_NAMES)
-        return bad(m, "its nodes have more than %d operands and results", MODEL_NAMES);
+        return model_bad(m, "its nodes have more than %d operands and results", MODEL_NAMES);
     PUSH(m->arena, v, name);
     return true;
 }
 
-static bool read_attr(Model *m, Bytes msg, MAttr *a)
+static bool read_attr(OnnxModel *m, WireBytes msg, MAttr *a)
 {
     Wire w = wire_open(msg);
     *a = (MAttr){"", msg};
-    for (Field f; wire_next(&w, &f);)
+    for (WireField f; wire_next(&w, &f);)
         if (is_text(&f, 1) && !(a->name = model_text(m, f.bytes, "an attribute's name")))
             return false;
-    return whole(m, &w, "an attribute");
+    return walked(m, &w, "an attribute");
 }
 
-static bool read_node(Model *m, Bytes msg, MNode *n)
+static bool read_node(OnnxModel *m, WireBytes msg, MNode *n)
 {
     Wire w = wire_open(msg);
     Names in = {0}, out = {0};
     VEC(MAttr) attr = {0};
     *n = (MNode){.name = "", .type = "", .domain = ""};
-    for (Field f; wire_next(&w, &f);) {
+    for (WireField f; wire_next(&w, &f);) {
         MAttr a;
         bool ok = true;
         if (is_text(&f, 1))
@@ -110,85 +110,85 @@ static bool read_node(Model *m, Bytes msg, MNode *n)
         else if (is_text(&f, 5) && (ok = read_attr(m, f.bytes, &a)))
             PUSH(m->arena, &attr, a);
         if (!ok || attr.n > MODEL_NODES)
-            return ok ? bad(m, "a node has more than %d attributes", MODEL_NODES) : false;
+            return ok ? model_bad(m, "a node has more than %d attributes", MODEL_NODES) : false;
     }
     n->in = in.v, n->nin = in.n, n->out = out.v, n->nout = out.n, n->attr = attr.v, n->nattr = attr.n;
     if (!strcmp(n->domain, "ai.onnx"))
         n->domain = "";
     if (++m->nodes > MODEL_NODES)
-        return bad(m, "it has more than %d nodes", MODEL_NODES);
-    return whole(m, &w, "a node");
+        return model_bad(m, "it has more than %d nodes", MODEL_NODES);
+    return walked(m, &w, "a node");
 }
 
 /* ---- inputs and outputs ---- */
 
-static bool read_dim(Model *m, Bytes msg, MDim *d)
+static bool read_dim(OnnxModel *m, WireBytes msg, MDim *d)
 {
     Wire w = wire_open(msg);
     *d = (MDim){-1, NULL};
-    for (Field f; wire_next(&w, &f);) {
-        if (is_number(&f, 1))
+    for (WireField f; wire_next(&w, &f);) {
+        if (is_varint(&f, 1))
             *d = (MDim){(int64_t)f.value, NULL};
         else if (is_text(&f, 2) && !(d->symbol = model_text(m, f.bytes, "a dimension's name")))
             return false;
     }
-    return whole(m, &w, "a dimension");
+    return walked(m, &w, "a dimension");
 }
 
-static bool read_shape(Model *m, Bytes msg, MPort *p)
+static bool read_port_shape(OnnxModel *m, WireBytes msg, MPort *p)
 {
     Wire w = wire_open(msg);
     p->shaped = true;
-    for (Field f; wire_next(&w, &f);) {
+    for (WireField f; wire_next(&w, &f);) {
         if (!is_text(&f, 1))
             continue;
         if (p->rank == MAX_RANK)
-            return bad(m, "'%s' has more than %d dimensions", p->name, MAX_RANK);
+            return model_bad(m, "'%s' has more than %d dimensions", p->name, MAX_RANK);
         if (!read_dim(m, f.bytes, &p->dim[p->rank++]))
             return false;
     }
-    return whole(m, &w, "a shape");
+    return walked(m, &w, "a shape");
 }
 
-static bool read_tensor_type(Model *m, Bytes msg, MPort *p)
+static bool read_tensor_type(OnnxModel *m, WireBytes msg, MPort *p)
 {
     Wire w = wire_open(msg);
     p->tensor = true;
-    for (Field f; wire_next(&w, &f);) {
-        if (is_number(&f, 1))
+    for (WireField f; wire_next(&w, &f);) {
+        if (is_varint(&f, 1))
             p->type = (int64_t)f.value;
-        else if (is_text(&f, 2) && !read_shape(m, f.bytes, p))
+        else if (is_text(&f, 2) && !read_port_shape(m, f.bytes, p))
             return false;
     }
-    return whole(m, &w, "a type");
+    return walked(m, &w, "a type");
 }
 
-static bool read_type(Model *m, Bytes msg, MPort *p)
+static bool read_type(OnnxModel *m, WireBytes msg, MPort *p)
 {
     Wire w = wire_open(msg);
-    for (Field f; wire_next(&w, &f);)
+    for (WireField f; wire_next(&w, &f);)
         if (is_text(&f, 1) && !read_tensor_type(m, f.bytes, p))
             return false;
-    return whole(m, &w, "a type");
+    return walked(m, &w, "a type");
 }
 
-static bool read_port(Model *m, Bytes msg, MPort *p)
+static bool read_port(OnnxModel *m, WireBytes msg, MPort *p)
 {
     Wire w = wire_open(msg);
-    Bytes type = {0};
+    WireBytes type = {0};
     *p = (MPort){.name = ""};
-    for (Field f; wire_next(&w, &f);) {
+    for (WireField f; wire_next(&w, &f);) {
         if (is_text(&f, 1) && !(p->name = model_text(m, f.bytes, "a name")))
             return false;
         if (is_text(&f, 2))
             type = f.bytes;
     }
-    return whole(m, &w, "an input or output") && read_type(m, type, p);
+    return walked(m, &w, "an input or output") && read_type(m, type, p);
 }
 
 /* ---- graphs ---- */
 
-static bool graph_field(Model *m, const Field *f, MGraph *g)
+static bool graph_field(OnnxModel *m, const WireField *f, MGraph *g)
 {
     MNode n;
     MPort p;
@@ -212,42 +212,42 @@ static bool graph_field(Model *m, const Field *f, MGraph *g)
     case 15: g->sparse = true; break;
     }
     int most = (int)imax(g->tensor.n, imax(g->input.n, g->output.n));
-    return most <= MODEL_NODES || bad(m, "it has more than %d initializers, inputs or outputs", MODEL_NODES);
+    return most <= MODEL_NODES || model_bad(m, "it has more than %d initializers, inputs or outputs", MODEL_NODES);
 }
 
-bool model_graph(Model *m, Bytes msg, MGraph *g)
+bool model_graph(OnnxModel *m, WireBytes msg, MGraph *g)
 {
     Wire w = wire_open(msg);
     *g = (MGraph){.name = ""};
-    for (Field f; wire_next(&w, &f);)
+    for (WireField f; wire_next(&w, &f);)
         if (f.kind == WIRE_BYTES && !graph_field(m, &f, g))
             return false;
-    return whole(m, &w, "a graph");
+    return walked(m, &w, "a graph");
 }
 
 /* domain "": ai.onnx. version: of that domain only. */
-static bool read_opset(Model *m, Bytes msg, int64_t *version)
+static bool read_opset(OnnxModel *m, WireBytes msg, int64_t *version)
 {
     Wire w = wire_open(msg);
     const char *domain = "";
     int64_t v = 0;
-    for (Field f; wire_next(&w, &f);) {
+    for (WireField f; wire_next(&w, &f);) {
         if (is_text(&f, 1) && !(domain = model_text(m, f.bytes, "a domain's name")))
             return false;
-        if (is_number(&f, 2))
+        if (is_varint(&f, 2))
             v = (int64_t)f.value;
     }
     if (!*domain || !strcmp(domain, "ai.onnx"))
         *version = v;
-    return whole(m, &w, "an opset");
+    return walked(m, &w, "an opset");
 }
 
-static bool read_function(Model *m, Bytes msg, MFunction *fn)
+static bool read_function(OnnxModel *m, WireBytes msg, MFunction *fn)
 {
     Wire w = wire_open(msg);
     Names in = {0}, out = {0};
     *fn = (MFunction){.name = "", .domain = ""};
-    for (Field f; wire_next(&w, &f);) {
+    for (WireField f; wire_next(&w, &f);) {
         MNode n;
         bool ok = true;
         if (is_text(&f, 1))
@@ -268,18 +268,18 @@ static bool read_function(Model *m, Bytes msg, MFunction *fn)
     fn->in = in.v, fn->nin = in.n, fn->out = out.v, fn->nout = out.n;
     if (!strcmp(fn->domain, "ai.onnx"))
         fn->domain = "";
-    return whole(m, &w, "a function");
+    return walked(m, &w, "a function");
 }
 
-bool model_parse(Model *m, Bytes file)
+bool model_parse(OnnxModel *m, WireBytes file)
 {
     Wire w = wire_open(file);
-    Bytes graph = {0};
+    WireBytes graph = {0};
     m->producer = "";
     m->function_at = dict_new(m->arena);
-    for (Field f; wire_next(&w, &f);) {
+    for (WireField f; wire_next(&w, &f);) {
         MFunction fn;
-        if (is_number(&f, 1))
+        if (is_varint(&f, 1))
             m->ir_version = (int64_t)f.value;
         if (is_text(&f, 2) && !(m->producer = model_text(m, f.bytes, "the producer's name")))
             return false;
@@ -291,12 +291,12 @@ bool model_parse(Model *m, Bytes file)
             if (!read_function(m, f.bytes, &fn))
                 return false;
             if (m->function.n == MODEL_NODES)
-                return bad(m, "it has more than %d functions", MODEL_NODES);
+                return model_bad(m, "it has more than %d functions", MODEL_NODES);
             dict_put(&m->function_at, arena_printf(m->arena, "%s:%s", fn.domain, fn.name), m->function.n);
             PUSH(m->arena, &m->function, fn);
         }
     }
-    if (!whole(m, &w, "the model"))
+    if (!walked(m, &w, "the model"))
         return false;
-    return graph.p ? model_graph(m, graph, &m->graph) : bad(m, "this is no ONNX model: it has no graph");
+    return graph.p ? model_graph(m, graph, &m->graph) : model_bad(m, "this is no ONNX model: it has no graph");
 }

@@ -19,7 +19,7 @@ typedef enum OnnxType {
 bool onnx_dtype(int64_t type, DType *);       /* false: no type of numbers that is read here */
 const char *onnx_type_name(int64_t type);     /* as ONNX says it: "int64"; "of unknown type" */
 
-typedef struct MAttr { const char *name; Bytes msg; } MAttr;
+typedef struct MAttr { const char *name; WireBytes msg; } MAttr;
 typedef struct MNode {
     const char *name, *type, *domain;         /* "" where there is none */
     const char **in, **out;
@@ -35,7 +35,7 @@ typedef struct MPort { const char *name; int64_t type; bool shaped, tensor; int 
 typedef struct MGraph {
     const char *name;
     VEC(MNode) node;
-    VEC(Bytes) tensor;                        /* initializers: tensor.c reads them */
+    VEC(WireBytes) tensor;                    /* initializers: tensor.c reads them */
     VEC(MPort) input, output;
     bool sparse;                              /* it has sparse initializers */
 } MGraph;
@@ -48,7 +48,7 @@ typedef struct MFunction {
     int64_t opset;                            /* of ai.onnx, 0: the model's */
 } MFunction;
 
-typedef struct Model {
+typedef struct OnnxModel {
     Arena *arena;
     const char *path;
     Loc loc;                                  /* of the file */
@@ -57,18 +57,18 @@ typedef struct Model {
     MGraph graph;
     VEC(MFunction) function;
     Dict function_at;                          /* "domain:name" -> index */
-    VEC(struct MFile { const char *path; Bytes map; }) external; /* mapped files of external data */
+    VEC(struct MFile { const char *path; WireBytes map; }) external; /* mapped files of external data */
     int nodes, names;                         /* so far */
-} Model;
+} OnnxModel;
 
 /* Both report what is wrong. */
-bool model_parse(Model *, Bytes file);
-bool model_graph(Model *, Bytes msg, MGraph *); /* a branch of If */
+bool model_parse(OnnxModel *, WireBytes file);
+bool model_graph(OnnxModel *, WireBytes msg, MGraph *); /* a branch of If */
 
 /* A TensorProto, its numbers as views where they lie as ours do, else copied. A dimension may be 0. False after a
    message. Elements that are no numbers leave data NULL, and *why says so. */
-bool model_tensor(Model *, Bytes msg, Tensor *, const char **why);
+bool model_tensor(OnnxModel *, WireBytes msg, Tensor *, const char **why);
 
 /* A text of the file as a string; NULL after a message where it holds a NUL. */
-const char *model_text(Model *, Bytes, const char *what);
+const char *model_text(OnnxModel *, WireBytes, const char *what);
 #endif

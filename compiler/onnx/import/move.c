@@ -9,7 +9,7 @@
 bool wrap_axis(NodeCall *c, int64_t *axis, int64_t rank)
 {
     if (*axis < -rank || *axis >= rank)
-        return refuse(c, NULL, "axis or index %lld is not one of %lld", (long long)*axis, (long long)rank);
+        return call_refuse(c, NULL, "axis or index %lld is not one of %lld", (long long)*axis, (long long)rank);
     *axis += *axis < 0 ? rank : 0;
     return true;
 }
@@ -33,20 +33,20 @@ bool import_reshape(NodeCall *c)
     if (!call_list(c, 1, "shape", &s, &given))
         return false;
     if (!given || s.n > MAX_RANK)
-        return refuse(c, NULL, given ? "its result has more than 8 dimensions" : "it has no shape");
+        return call_refuse(c, NULL, given ? "its result has more than 8 dimensions" : "it has no shape");
     for (int d = 0; d < s.n; d++) {
         if (!s.v[d] && !zero && d < t.rank)
             s.v[d] = t.dim[d];
         if (s.v[d] < 0 && open < 0)
             open = d;
         else if (s.v[d] < 0 || !mul_ok(known, s.v[d], &known))
-            return refuse(c, NULL, "its shape has no meaning");
+            return call_refuse(c, NULL, "its shape has no meaning");
     }
     if (open >= 0)
         s.v[open] = known && n % known == 0 ? n / known : -1;
     if (open >= 0 ? s.v[open] < 0 : known != n)
-        return refuse(c, NULL, "its input %s does not fit the shape %s", type_text(c->x->arena, &t),
-                      ints_text(c->x->arena, &s));
+        return call_refuse(c, NULL, "its input %s does not fit the shape %s", type_text(c->x->arena, &t),
+                           ints_text(c->x->arena, &s));
     return give_shape(c, s.n, s.v);
 }
 
@@ -76,7 +76,7 @@ bool import_squeeze(NodeCall *c)
     for (int d = 0; d < t.rank; d++) {
         bool goes = given ? ints_have(&axes, d) : t.dim[d] == 1;
         if (goes && t.dim[d] != 1)
-            return refuse(c, NULL, "dimension %d of %s is not 1", d, type_text(c->x->arena, &t));
+            return call_refuse(c, NULL, "dimension %d of %s is not 1", d, type_text(c->x->arena, &t));
         if (!goes)
             dim[rank++] = t.dim[d];
     }
@@ -92,7 +92,7 @@ bool import_unsqueeze(NodeCall *c)
         return false;
     int rank = t.rank + axes.n, from = 0;
     if (rank > MAX_RANK)
-        return refuse(c, NULL, "its result has more than %d dimensions", MAX_RANK);
+        return call_refuse(c, NULL, "its result has more than %d dimensions", MAX_RANK);
     int64_t dim[MAX_RANK];
     for (int i = 0; i < axes.n; i++)
         if (!wrap_axis(c, &axes.v[i], rank))
@@ -100,7 +100,7 @@ bool import_unsqueeze(NodeCall *c)
     for (int d = 0; d < rank; d++) {
         bool one = ints_have(&axes, d);
         if (!one && from == t.rank)
-            return refuse(c, NULL, "axes name a dimension twice");
+            return call_refuse(c, NULL, "axes name a dimension twice");
         dim[d] = one ? 1 : t.dim[from++];
     }
     return give_shape(c, rank, dim);
@@ -116,7 +116,7 @@ bool import_transpose(NodeCall *c)
     if (!call_ints(c, "perm", &p, &given))
         return false;
     if (given && p.n != t.rank)
-        return refuse(c, NULL, "perm has %d numbers, its input is %s", p.n, type_text(c->x->arena, &t));
+        return call_refuse(c, NULL, "perm has %d numbers, its input is %s", p.n, type_text(c->x->arena, &t));
     for (int d = 0; d < t.rank; d++) {
         int64_t at = given ? p.v[d] : t.rank - 1 - d;
         if (!wrap_axis(c, &at, t.rank))
@@ -125,7 +125,7 @@ bool import_transpose(NodeCall *c)
         seen |= 1u << at;
     }
     if (seen != (1u << t.rank) - 1)
-        return refuse(c, NULL, "perm names a dimension twice");
+        return call_refuse(c, NULL, "perm names a dimension twice");
     const Tensor *k = call_known(c, 0);
     return k ? call_give_known(c, 0, konst_transposed(c, k, t.rank, perm))
              : call_give(c, 0, call_transpose(c, call_in(c, 0), t.rank, perm));
@@ -145,16 +145,6 @@ bool import_concat(NodeCall *c)
     return call_give(c, 0, call_add_list(c, OP_concat, &a, in, c->nin));
 }
 
-static ValueId part(NodeCall *c, ValueId x, int64_t axis, int64_t start, int64_t end, int64_t step)
-{
-    Attrs a = call_defaults(OP_slice);
-    a.axes = (Ints){1, {axis}};
-    a.start = (Ints){1, {start}};
-    a.end = (Ints){1, {end}};
-    a.step = (Ints){1, {step}};
-    return call_add(c, OP_slice, &a, 1, x);
-}
-
 /* The sizes of a split's results: said, or equal ones, of which the last may be smaller. */
 static bool split_sizes(NodeCall *c, int64_t n, Ints *sizes)
 {
@@ -167,8 +157,9 @@ static bool split_sizes(NodeCall *c, int64_t n, Ints *sizes)
         sizes->v[sizes->n++] = i < parts - 1 ? each : n - each * (parts - 1);
     for (int i = 0; i < sizes->n; i++)
         if (sizes->v[i] < 1 || !add_ok(sum, sizes->v[i], &sum))
-            return refuse(c, NULL, "a part of it is empty");
-    return (sizes->n == c->n->nout && sum == n) || refuse(c, NULL, "its parts do not add up to %lld", (long long)n);
+            return call_refuse(c, NULL, "a part of it is empty");
+    return (sizes->n == c->n->nout && sum == n) ||
+           call_refuse(c, NULL, "its parts do not add up to %lld", (long long)n);
 }
 
 bool import_split(NodeCall *c)
@@ -184,125 +175,15 @@ bool import_split(NodeCall *c)
         return call_give(c, 0, x);
     int node = x < 0 ? -1 : graph_add(c->x->g, OP_split, &a, &x, 1, c->name, c->loc, &err);
     if (node < 0)
-        return refuse(c, NULL, "%s", err);
+        return call_refuse(c, NULL, "%s", err);
     for (int i = 0; i < a.sizes.n; i++)
         call_give(c, i, c->x->g->node.v[node].out[i].value);
     return true;
 }
 
-/* Elements in any order along an axis: parts with a step where that says it, else one by one. */
-static ValueId pick(NodeCall *c, ValueId x, int64_t axis, const int64_t *at, int64_t n)
-{
-    enum { MOST = 256 };
-    int64_t step = n > 1 ? at[1] - at[0] : 1;
-    bool even = step > 0;
-    for (int64_t i = 1; i < n; i++)
-        even = even && at[i] - at[i - 1] == step;
-    if (even && n)
-        return part(c, x, axis, at[0], at[n - 1] + 1, step);
-    if (!n || n > MOST)
-        return refuse(c, NULL, "it takes %lld elements in an order of their own", (long long)n), -1;
-    ValueId *one = NEW(c->x->arena, ValueId, n);
-    int parts = 0;
-    for (int64_t i = 0, k; i < n; i = k) { /* runs that go up by one stay together */
-        for (k = i + 1; k < n && at[k] == at[k - 1] + 1; k++)
-            continue;
-        one[parts++] = part(c, x, axis, at[i], at[k - 1] + 1, 1);
-    }
-    Attrs a = call_defaults(OP_concat);
-    a.axis = axis;
-    return call_add_list(c, OP_concat, &a, one, parts);
-}
-
-/* starts, ends, axes and steps: attributes before opset 10, then operands. */
-bool slice_lists(NodeCall *c, Ints list[4])
-{
-    static const char *const name[] = {"starts", "ends", "axes", "steps"};
-    bool given[4];
-    for (int i = 0; i < 4; i++)
-        if (!call_list(c, i + 1, name[i], &list[i], &given[i]))
-            return false;
-    int n = list[0].n;
-    for (int i = 0; i < n && !given[2]; i++)
-        list[2].v[list[2].n++] = i;
-    for (int i = 0; i < n && !given[3]; i++)
-        list[3].v[list[3].n++] = 1;
-    return (list[1].n == n && list[2].n == n && list[3].n == n) ||
-           refuse(c, NULL, "its starts, ends, axes and steps are not as many");
-}
-
-bool slice_range(NodeCall *c, const Type *t, int64_t *axis, int64_t *start, int64_t *end, int64_t step)
-{
-    if (!wrap_axis(c, axis, t->rank))
-        return false;
-    int64_t n = t->dim[*axis], low = step > 0 ? 0 : -1, high = step > 0 ? n : n - 1;
-    if (!step)
-        return refuse(c, NULL, "a step is 0");
-    *start = *start < 0 ? imax(*start, -n) + n : imin(*start, n);
-    *end = *end < -n ? (step > 0 ? 0 : -1) : *end < 0 ? *end + n : imin(*end, n);
-    *start = imin(imax(*start, 0), high);
-    *end = imin(imax(*end, low), n);
-    return true;
-}
-
-bool import_slice(NodeCall *c)
-{
-    Ints list[4];
-    ValueId x = call_in(c, 0);
-    if (x < 0 || !slice_lists(c, list))
-        return false;
-    for (int i = 0; i < list[0].n; i++) {
-        Type t = call_value_type(c, x);
-        int64_t axis = list[2].v[i], start = list[0].v[i], end = list[1].v[i], step = list[3].v[i];
-        if (!slice_range(c, &t, &axis, &start, &end, step))
-            return false;
-        if (step > 0 ? start >= end : start <= end)
-            return refuse(c, NULL, "nothing is left of %s", type_text(c->x->arena, &t));
-        if (step > 0) {
-            x = part(c, x, axis, start, end, imin(step, MAX_ELEMS));
-        } else {
-            int64_t n = (start - end - step - 1) / -step, *at = NEW(c->x->arena, int64_t, n);
-            for (int64_t k = 0; k < n; k++)
-                at[k] = start + k * step;
-            x = pick(c, x, axis, at, n);
-        }
-        if (x < 0)
-            return false;
-    }
-    return call_give(c, 0, x);
-}
-
-bool import_gather(NodeCall *c)
-{
-    Type t = call_type(c, 0);
-    const Tensor *k = call_known(c, 1);
-    int64_t axis = call_int(c, "axis", 0);
-    if (!k)
-        return refuse(c, NULL, "its indices are computed from the input");
-    if (!wrap_axis(c, &axis, t.rank))
-        return false;
-    int64_t n = type_elems(&k->type), *at = NEW(c->x->arena, int64_t, n + 1), dim[MAX_RANK];
-    for (int64_t i = 0; i < n; i++) {
-        at[i] = tensor_int(k, i);
-        if (!wrap_axis(c, &at[i], t.dim[axis]))
-            return false;
-    }
-    int rank = 0;
-    if (t.rank - 1 + k->type.rank > MAX_RANK)
-        return refuse(c, NULL, "its result has more than %d dimensions", MAX_RANK);
-    for (int d = 0; d < t.rank; d++)
-        if (d != axis)
-            dim[rank++] = t.dim[d];
-        else
-            for (int e = 0; e < k->type.rank; e++)
-                dim[rank++] = k->type.dim[e];
-    ValueId v = pick(c, call_in(c, 0), axis, at, n);
-    return v >= 0 && call_give(c, 0, call_reshape(c, v, rank, dim));
-}
-
 /* ---- repetition ---- */
 
-static ValueId spread(NodeCall *c, ValueId x, int rank, const int64_t *dim)
+static ValueId map_to(NodeCall *c, ValueId x, int rank, const int64_t *dim)
 {
     Attrs a = call_defaults(OP_map);
     a.shape.n = rank;
@@ -317,15 +198,15 @@ bool import_expand(NodeCall *c)
     if (!call_ints_in(c, 1, &s))
         return false;
     if (s.n > MAX_RANK)
-        return refuse(c, NULL, "its result has more than %d dimensions", MAX_RANK);
+        return call_refuse(c, NULL, "its result has more than %d dimensions", MAX_RANK);
     Type want = type_make(DT_F32, s.n, s.v);
     if (!type_valid(&want) || !broadcast_dims(&t, &want, &out) || !type_valid(&out))
-        return refuse(c, NULL, "%s does not broadcast to the shape %s", type_text(c->x->arena, &t),
-                      ints_text(c->x->arena, &s));
+        return call_refuse(c, NULL, "%s does not broadcast to the shape %s", type_text(c->x->arena, &t),
+                           ints_text(c->x->arena, &s));
     ValueId x = call_in(c, 0);
     if (type_elems(&out) == type_elems(&t))
         return call_give(c, 0, call_reshape(c, x, out.rank, out.dim));
-    return call_give(c, 0, spread(c, x, out.rank, out.dim));
+    return call_give(c, 0, map_to(c, x, out.rank, out.dim));
 }
 
 /* Dimension by dimension: [.., d, ..] as [.., 1, d, ..], repeated there. */
@@ -337,15 +218,15 @@ bool import_tile(NodeCall *c)
         return false;
     Type t = call_value_type(c, x);
     if (r.n != t.rank)
-        return refuse(c, NULL, "it has %d repeats for %s", r.n, type_text(c->x->arena, &t));
+        return call_refuse(c, NULL, "it has %d repeats for %s", r.n, type_text(c->x->arena, &t));
     for (int d = 0; d < t.rank && x >= 0; d++) {
         if (r.v[d] == 1)
             continue;
         int64_t before = elems_between(&t, 0, d), rest = elems_between(&t, d, t.rank), size;
         if (r.v[d] < 1 || !mul_ok(t.dim[d], r.v[d], &size) || size > MAX_ELEMS)
-            return refuse(c, NULL, "a repeat is %lld", (long long)r.v[d]);
+            return call_refuse(c, NULL, "a repeat is %lld", (long long)r.v[d]);
         x = call_reshape(c, x, 3, (int64_t[]){before, 1, rest});
-        x = spread(c, x, 3, (int64_t[]){before, r.v[d], rest});
+        x = map_to(c, x, 3, (int64_t[]){before, r.v[d], rest});
         t.dim[d] = size;
         x = call_reshape(c, x, t.rank, t.dim);
     }
@@ -365,7 +246,7 @@ static bool pad_lists(NodeCall *c, const Type *t, Ints *pads)
         axes.v[d] = d;
     axes.n = all ? t->rank : axes.n;
     if (some.n != 2 * axes.n)
-        return refuse(c, NULL, "pads has %d numbers, %d are expected", some.n, 2 * axes.n);
+        return call_refuse(c, NULL, "pads has %d numbers, %d are expected", some.n, 2 * axes.n);
     *pads = (Ints){2 * t->rank, {0}};
     for (int i = 0; i < axes.n; i++) {
         if (!wrap_axis(c, &axes.v[i], t->rank))
@@ -383,7 +264,7 @@ bool import_pad(NodeCall *c)
     Attrs a = call_defaults(OP_pad);
     const char *mode = call_text(c, "mode", "constant");
     if (strcmp(mode, "constant"))
-        return refuse(c, NULL, "padding of mode '%s' is not compiled", mode);
+        return call_refuse(c, NULL, "padding of mode '%s' is not compiled", mode);
     a.value = call_float(c, "value", 0);
     if (!pad_lists(c, &t, &a.pads) || (call_has(c, 2) && !call_scalar_in(c, 2, &a.value)))
         return false;
@@ -392,7 +273,7 @@ bool import_pad(NodeCall *c)
     for (int d = 0; d < t.rank && x >= 0; d++) {
         int64_t *lo = &a.pads.v[d], *hi = &a.pads.v[t.rank + d];
         if (*lo < 0 || *hi < 0)
-            x = part(c, x, d, imax(-*lo, 0), t.dim[d] - imax(-*hi, 0), 1);
+            x = slice_part(c, x, d, imax(-*lo, 0), t.dim[d] - imax(-*hi, 0), 1);
         *lo = imax(*lo, 0);
         *hi = imax(*hi, 0);
         any |= *lo || *hi;
@@ -406,8 +287,8 @@ static bool block_of(NodeCall *c, int64_t *b, const Type *t, bool to_space)
 {
     *b = call_int(c, "blocksize", 0);
     if (t->rank != 4 || *b < 1 || *b > 1 << 15 || (to_space ? t->dim[1] % (*b * *b) : t->dim[2] % *b || t->dim[3] % *b))
-        return refuse(c, NULL, "its input %s does not divide into blocks of %lld", type_text(c->x->arena, t),
-                      (long long)*b);
+        return call_refuse(c, NULL, "its input %s does not divide into blocks of %lld", type_text(c->x->arena, t),
+                           (long long)*b);
     return true;
 }
 

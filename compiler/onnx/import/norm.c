@@ -6,7 +6,7 @@
 #include "../../../ir/ops/ops.h"
 
 /* Constants [C] that follow a result per channel: x * scale + bias, parts that change nothing left out. */
-static ValueId per_channel(NodeCall *c, ValueId x, const Tensor *scale, const Tensor *bias, int axis)
+static ValueId scale_and_bias(NodeCall *c, ValueId x, const Tensor *scale, const Tensor *bias, int axis)
 {
     Attrs a = call_defaults(OP_scale_bias);
     a.axis = axis;
@@ -22,14 +22,14 @@ static ValueId per_channel(NodeCall *c, ValueId x, const Tensor *scale, const Te
 }
 
 /* Constant operand i of so many numbers; NULL after refusing. */
-static const Tensor *numbers(NodeCall *c, int i, int64_t n)
+static const Tensor *channel_numbers(NodeCall *c, int i, int64_t n)
 {
     const Tensor *t = call_known(c, i);
     if (!t)
-        refuse(c, "weights have to be constants", "its operand %d is computed from the input", i);
+        call_refuse(c, "weights have to be constants", "its operand %d is computed from the input", i);
     else if (type_elems(&t->type) != n)
-        refuse(c, NULL, "its operand %d is %s, %lld numbers are expected", i, type_text(c->x->arena, &t->type),
-               (long long)n);
+        call_refuse(c, NULL, "its operand %d is %s, %lld numbers are expected", i, type_text(c->x->arena, &t->type),
+                    (long long)n);
     else
         return t;
     return NULL;
@@ -41,20 +41,20 @@ bool import_batch_norm(NodeCall *c)
     Type t = call_type(c, 0);
     ValueId in[5] = {call_in(c, 0)};
     if (call_int(c, "training_mode", 0) || call_wanted(c, 1))
-        return refuse(c, "export the model in inference mode: model.eval()", "it is in training mode");
+        return call_refuse(c, "export the model in inference mode: model.eval()", "it is in training mode");
     if (!call_int(c, "spatial", 1))
-        return refuse(c, NULL, "it normalizes every element by itself (spatial=0)");
+        return call_refuse(c, NULL, "it normalizes every element by itself (spatial=0)");
     if (t.rank < 2)
-        return refuse(c, NULL, "its input is %s, [N,C,...] is expected", type_text(c->x->arena, &t));
+        return call_refuse(c, NULL, "its input is %s, [N,C,...] is expected", type_text(c->x->arena, &t));
     a.eps = call_float(c, "epsilon", 1e-5);
     for (int i = 1; i < 5; i++) {
-        const Tensor *k = numbers(c, i, t.dim[1]);
+        const Tensor *k = channel_numbers(c, i, t.dim[1]);
         if (!k)
             return false;
         in[i] = call_param(c, k, 1, &t.dim[1]);
         for (int64_t n = 0; i == 4 && n < t.dim[1]; n++)
             if (!(tensor_at(k, n) + a.eps > 0))
-                return refuse(c, NULL, "its variance is %g at [%lld]", tensor_at(k, n), (long long)n);
+                return call_refuse(c, NULL, "its variance is %g at [%lld]", tensor_at(k, n), (long long)n);
     }
     return call_give(c, 0, call_add_list(c, OP_batch_norm, &a, in, 5));
 }
@@ -71,13 +71,13 @@ bool import_instance_norm(NodeCall *c)
 {
     Type t = call_type(c, 0);
     if (t.rank < 3)
-        return refuse(c, NULL, "its input is %s, [N,C,...] is expected", type_text(c->x->arena, &t));
-    const Tensor *scale = numbers(c, 1, t.dim[1]), *bias = numbers(c, 2, t.dim[1]);
+        return call_refuse(c, NULL, "its input is %s, [N,C,...] is expected", type_text(c->x->arena, &t));
+    const Tensor *scale = channel_numbers(c, 1, t.dim[1]), *bias = channel_numbers(c, 2, t.dim[1]);
     if (!scale || !bias)
         return false;
     int64_t rows[3] = {t.dim[0], t.dim[1], elems_between(&t, 2, t.rank)};
     ValueId v = norm_rows(c, call_in(c, 0), 3, rows, call_float(c, "epsilon", 1e-5));
-    return call_give(c, 0, per_channel(c, call_reshape(c, v, t.rank, t.dim), scale, bias, 1));
+    return call_give(c, 0, scale_and_bias(c, call_reshape(c, v, t.rank, t.dim), scale, bias, 1));
 }
 
 /* Before opset 21 scale and bias were of one number a group. */
@@ -85,7 +85,7 @@ static const Tensor *of_channels(NodeCall *c, int i, int64_t channels, int64_t g
 {
     const Tensor *t = call_known(c, i);
     if (!t || type_elems(&t->type) == channels || type_elems(&t->type) != groups)
-        return numbers(c, i, channels);
+        return channel_numbers(c, i, channels);
     t = konst_strided(c, t, 2, (int64_t[]){groups, channels / groups}, 0, (int64_t[]){1, 0});
     return t ? konst_view(c, t, 1, &channels) : NULL;
 }
@@ -95,13 +95,13 @@ bool import_group_norm(NodeCall *c)
     Type t = call_type(c, 0);
     int64_t groups = call_int(c, "num_groups", 0);
     if (t.rank < 3 || groups < 1 || t.dim[1] % groups)
-        return refuse(c, NULL, "%lld groups of an input %s", (long long)groups, type_text(c->x->arena, &t));
+        return call_refuse(c, NULL, "%lld groups of an input %s", (long long)groups, type_text(c->x->arena, &t));
     const Tensor *scale = of_channels(c, 1, t.dim[1], groups), *bias = of_channels(c, 2, t.dim[1], groups);
     if (!scale || !bias)
         return false;
     int64_t rows[3] = {t.dim[0], groups, elems_between(&t, 1, t.rank) / groups};
     ValueId v = norm_rows(c, call_in(c, 0), 3, rows, call_float(c, "epsilon", 1e-5));
-    return call_give(c, 0, per_channel(c, call_reshape(c, v, t.rank, t.dim), scale, bias, 1));
+    return call_give(c, 0, scale_and_bias(c, call_reshape(c, v, t.rank, t.dim), scale, bias, 1));
 }
 
 /* Mean and 1 / deviation over the dimensions from axis on, where they are asked for. */
@@ -127,7 +127,7 @@ bool import_layer_norm(NodeCall *c)
     if (axis < 0)
         axis += t.rank;
     if (axis < 0 || axis >= t.rank)
-        return refuse(c, NULL, "axis %lld is not a dimension of %s", (long long)axis, type_text(c->x->arena, &t));
+        return call_refuse(c, NULL, "axis %lld is not a dimension of %s", (long long)axis, type_text(c->x->arena, &t));
     n = elems_between(&t, (int)axis, t.rank);
     int64_t dim[MAX_RANK];
     memcpy(dim, t.dim, sizeof dim);
@@ -135,7 +135,7 @@ bool import_layer_norm(NodeCall *c)
     ValueId in[3] = {call_reshape(c, call_in(c, 0), (int)axis + 1, dim)};
     int nin = 1;
     for (int i = 1; i < 3 && call_has(c, i); i++) {
-        const Tensor *k = numbers(c, i, n);
+        const Tensor *k = channel_numbers(c, i, n);
         if (!k)
             return false;
         in[nin++] = call_param(c, k, 1, &n);
@@ -170,7 +170,7 @@ bool import_softmax_flat(NodeCall *c)
     if (axis < 0)
         axis += t.rank;
     if (axis < 0 || axis >= t.rank)
-        return refuse(c, NULL, "axis %lld is not a dimension of %s", (long long)axis, type_text(c->x->arena, &t));
+        return call_refuse(c, NULL, "axis %lld is not a dimension of %s", (long long)axis, type_text(c->x->arena, &t));
     int64_t rest = elems_between(&t, (int)axis, t.rank), dim[2] = {type_elems(&t) / rest, rest};
     if (rest == t.dim[axis])
         return call_give(c, 0, soft(c, call_in(c, 0), axis));
@@ -188,7 +188,7 @@ bool import_lp_norm(NodeCall *c)
     if (p == 2)
         return call_give(c, 0, call_add(c, OP_l2_normalize, &a, 1, x));
     if (p != 1)
-        return refuse(c, NULL, "p is %lld, 1 or 2 is expected", (long long)p);
+        return call_refuse(c, NULL, "p is %lld, 1 or 2 is expected", (long long)p);
     ValueId norm = call_add(c, OP_sum, &a, 1, call_add(c, OP_abs, NULL, 1, x));
     return call_give(c, 0, call_add(c, OP_div, NULL, 2, x, norm));
 }

@@ -22,7 +22,7 @@ static const Made *made_by(const NodeCall *c, int val, const char *type)
     return m && !strcmp(m->node->type, type) && !*m->node->domain ? m : NULL;
 }
 
-static bool is_number(const NodeCall *c, int val, double *v)
+static bool known_number(const NodeCall *c, int val, double *v)
 {
     const Tensor *k = val >= 0 ? c->x->val.v[val].k : NULL;
     if (!k || !dtype_float(k->stored) || type_elems(&k->type) != 1)
@@ -34,32 +34,32 @@ static bool is_number(const NodeCall *c, int val, double *v)
 /* Numbers and other factors of a tree of Mul and of Div by numbers. */
 typedef struct Product { double number; int n, val[6]; bool large; } Product;
 
-static void multiply(const NodeCall *c, int val, int stop, int depth, Product *p);
+static void take_factor(const NodeCall *c, int val, int stop, int depth, Product *p);
 
-static void multiply_node(const NodeCall *c, const MNode *n, const int *in, int nin, int stop, int depth, Product *p)
+static void take_factors(const NodeCall *c, const MNode *n, const int *in, int nin, int stop, int depth, Product *p)
 {
     double v;
     bool quotient = !strcmp(n->type, "Div");
-    p->large = p->large || nin != 2 || (quotient && !is_number(c, in[1], &v));
+    p->large = p->large || nin != 2 || (quotient && !known_number(c, in[1], &v));
     if (p->large)
         return;
-    multiply(c, in[0], stop, depth, p);
+    take_factor(c, in[0], stop, depth, p);
     if (quotient)
         p->number /= v;
     else
-        multiply(c, in[1], stop, depth, p);
+        take_factor(c, in[1], stop, depth, p);
 }
 
-static void multiply(const NodeCall *c, int val, int stop, int depth, Product *p)
+static void take_factor(const NodeCall *c, int val, int stop, int depth, Product *p)
 {
     double v;
     const Made *mul = made_by(c, val, "Mul"), *div = made_by(c, val, "Div");
-    if (is_number(c, val, &v))
+    if (known_number(c, val, &v))
         p->number *= v;
     else if (val != stop && depth && mul)
-        multiply_node(c, mul->node, mul->in, mul->nin, stop, depth - 1, p);
-    else if (val != stop && depth && div && div->nin == 2 && is_number(c, div->in[1], &v))
-        multiply_node(c, div->node, div->in, div->nin, stop, depth - 1, p);
+        take_factors(c, mul->node, mul->in, mul->nin, stop, depth - 1, p);
+    else if (val != stop && depth && div && div->nin == 2 && known_number(c, div->in[1], &v))
+        take_factors(c, div->node, div->in, div->nin, stop, depth - 1, p);
     else if (p->n < LEN(p->val))
         p->val[p->n++] = val;
     else
@@ -70,14 +70,14 @@ static void multiply(const NodeCall *c, int val, int stop, int depth, Product *p
 static Product product_here(const NodeCall *c, int stop)
 {
     Product p = {.number = 1};
-    multiply_node(c, c->n, c->in, c->nin, stop, 3, &p);
+    take_factors(c, c->n, c->in, c->nin, stop, 3, &p);
     return p;
 }
 
 static Product product_of(const NodeCall *c, int val, int stop)
 {
     Product p = {.number = 1};
-    multiply(c, val, stop, 3, &p);
+    take_factor(c, val, stop, 3, &p);
     return p;
 }
 
@@ -87,7 +87,7 @@ static bool sum_with(const NodeCall *c, int val, double number, int *rest)
     const Made *m = made_by(c, val, "Add");
     double v;
     for (int i = 0; m && m->nin == 2 && i < 2; i++)
-        if (is_number(c, m->in[i], &v) && near(v, number)) {
+        if (known_number(c, m->in[i], &v) && near(v, number)) {
             *rest = m->in[1 - i];
             return true;
         }
@@ -100,7 +100,7 @@ static bool erf_argument(const NodeCall *c, int val, int *x)
     const Made *m = made_by(c, val, "Erf");
     Product p = {.number = 1};
     if (m && m->nin == 1)
-        multiply(c, m->in[0], -1, 1, &p);
+        take_factor(c, m->in[0], -1, 1, &p);
     *x = p.n == 1 ? p.val[0] : -1;
     return m && p.n == 1 && !p.large && near(p.number, 0.70710678118654752);
 }
@@ -111,7 +111,7 @@ static bool cube_of(const NodeCall *c, const Product *p, int x)
     double v;
     const Made *m = p->n == 1 ? made_by(c, p->val[0], "Pow") : NULL;
     if (m)
-        return m->nin == 2 && m->in[0] == x && is_number(c, m->in[1], &v) && v == 3;
+        return m->nin == 2 && m->in[0] == x && known_number(c, m->in[1], &v) && v == 3;
     bool all = p->n == 3;
     for (int i = 0; all && i < 3; i++)
         all = p->val[i] == x;
@@ -135,9 +135,9 @@ static bool tanh_argument(const NodeCall *c, int val, int *x)
     return false;
 }
 
-static ValueId value_of(NodeCall *c, int val)
+static ValueId pattern_input(NodeCall *c, int val)
 {
-    const Val *v = &c->x->val.v[val];
+    const OnnxValue *v = &c->x->val.v[val];
     if (v->broken)
         c->because = val;
     return v->broken ? -1 : v->k ? call_param(c, v->k, v->k->type.rank, v->k->type.dim) : v->id;
@@ -152,7 +152,7 @@ static bool is_product(const NodeCall *c, double number, int x, int other)
 }
 
 /* 0.5 x (1 + erf(x / sqrt(2))), or with the tanh formula, in any order. */
-static bool gelu(NodeCall *c)
+static bool match_gelu(NodeCall *c)
 {
     Product p = product_here(c, -1);
     for (int i = 0; !p.large && i < p.n; i++) {
@@ -165,7 +165,7 @@ static bool gelu(NodeCall *c)
             continue;
         Attrs a = call_defaults(OP_gelu);
         a.approximate = !exact;
-        return call_give(c, 0, call_add(c, OP_gelu, &a, 1, value_of(c, x)));
+        return call_give(c, 0, call_add(c, OP_gelu, &a, 1, pattern_input(c, x)));
     }
     return false;
 }
@@ -180,11 +180,11 @@ static bool clipped(const NodeCall *c, int val, int *x)
     at.n = m->node;
     double lo = call_float(&at, "min", 1), hi = call_float(&at, "max", 0);
     if (m->nin == 3)
-        return is_number(c, m->in[1], &lo) && is_number(c, m->in[2], &hi) && lo == 0 && hi == 6;
+        return known_number(c, m->in[1], &lo) && known_number(c, m->in[2], &hi) && lo == 0 && hi == 6;
     return lo == 0 && hi == 6;
 }
 
-static bool hard(NodeCall *c)
+static bool match_hard(NodeCall *c)
 {
     Product p = product_here(c, -1);
     int x;
@@ -192,15 +192,15 @@ static bool hard(NodeCall *c)
         if (!clipped(c, p.val[i], &x))
             continue;
         if (p.n == 1 && near(p.number, 1.0 / 6))
-            return call_give(c, 0, call_add(c, OP_hard_sigmoid, NULL, 1, value_of(c, x)));
+            return call_give(c, 0, call_add(c, OP_hard_sigmoid, NULL, 1, pattern_input(c, x)));
         if (is_product(c, 1.0 / 6, x, p.val[i]))
-            return call_give(c, 0, call_add(c, OP_hard_swish, NULL, 1, value_of(c, x)));
+            return call_give(c, 0, call_add(c, OP_hard_swish, NULL, 1, pattern_input(c, x)));
     }
     return false;
 }
 
 /* max(x, alpha x) */
-static bool leaky(NodeCall *c)
+static bool match_leaky_relu(NodeCall *c)
 {
     for (int i = 0; c->nin == 2 && i < 2; i++) {
         int x = c->in[i];
@@ -209,7 +209,7 @@ static bool leaky(NodeCall *c)
             continue;
         Attrs a = call_defaults(OP_leaky_relu);
         a.alpha = short_number(p.number);
-        return call_give(c, 0, call_add(c, OP_leaky_relu, &a, 1, value_of(c, x)));
+        return call_give(c, 0, call_add(c, OP_leaky_relu, &a, 1, pattern_input(c, x)));
     }
     return false;
 }
@@ -226,17 +226,17 @@ static const Node *node_by(const NodeCall *c, ValueId v, Op op)
     return n->op == op ? n : NULL;
 }
 
-static ValueId operand(const NodeCall *c, int i)
+static ValueId operand_id(const NodeCall *c, int i)
 {
-    const Val *v = i < c->nin && c->in[i] >= 0 ? &c->x->val.v[c->in[i]] : NULL;
+    const OnnxValue *v = i < c->nin && c->in[i] >= 0 ? &c->x->val.v[c->in[i]] : NULL;
     return v && !v->broken && !v->k ? v->id : -1;
 }
 
 /* x sigmoid(x), x hard_sigmoid(x), x x */
-static bool self_gated(NodeCall *c)
+static bool match_self_gated(NodeCall *c)
 {
     static const struct { Op gate, whole; } pair[] = {{OP_sigmoid, OP_silu}, {OP_hard_sigmoid, OP_hard_swish}};
-    ValueId v[2] = {operand(c, 0), operand(c, 1)};
+    ValueId v[2] = {operand_id(c, 0), operand_id(c, 1)};
     if (v[0] < 0 || v[1] < 0)
         return false;
     if (v[0] == v[1])
@@ -282,11 +282,6 @@ static bool centred(const NodeCall *c, ValueId v, ValueId *x, Ints *axes)
     return true;
 }
 
-static bool same_ints(const Ints *a, const Ints *b)
-{
-    return a->n == b->n && !memcmp(a->v, b->v, (size_t)a->n * sizeof *a->v);
-}
-
 /* sqrt(mean((x - mean(x))^2) + eps) */
 static bool deviation(const NodeCall *c, ValueId v, ValueId x, const Ints *axes, double *eps)
 {
@@ -297,8 +292,8 @@ static bool deviation(const NodeCall *c, ValueId v, ValueId x, const Ints *axes,
         return false;
     mean = node_by(c, sum, OP_mean);
     square = mean ? node_by(c, mean->in[0], OP_square) : NULL;
-    return square && mean->attr.keep && same_ints(&mean->attr.axes, axes) &&
-           centred(c, square->in[0], &again, &over) && again == x && same_ints(&over, axes);
+    return square && mean->attr.keep && ints_eq(&mean->attr.axes, axes) &&
+           centred(c, square->in[0], &again, &over) && again == x && ints_eq(&over, axes);
 }
 
 /* Over one dimension, or over the last ones seen as one. */
@@ -321,9 +316,9 @@ static bool give_layer_norm(NodeCall *c, ValueId x, const Ints *axes, double eps
     return call_give(c, 0, call_reshape(c, v, t.rank, t.dim));
 }
 
-static bool layer_norm(NodeCall *c)
+static bool match_layer_norm(NodeCall *c)
 {
-    ValueId v[2] = {operand(c, 0), operand(c, 1)}, x;
+    ValueId v[2] = {operand_id(c, 0), operand_id(c, 1)}, x;
     bool quotient = !strcmp(c->n->type, "Div");
     Ints axes;
     double eps, one;
@@ -358,10 +353,10 @@ static ValueId at_least(const NodeCall *c, ValueId v, double *eps)
 }
 
 /* x / max(sqrt(sum(x^2)), eps) */
-static bool l2_normalize(NodeCall *c)
+static bool match_l2_normalize(NodeCall *c)
 {
     Attrs a = call_defaults(OP_l2_normalize);
-    ValueId x = operand(c, 0), norm = at_least(c, operand(c, 1), &a.eps);
+    ValueId x = operand_id(c, 0), norm = at_least(c, operand_id(c, 1), &a.eps);
     const Node *root = node_by(c, norm, OP_sqrt), *sum = root ? node_by(c, root->in[0], OP_sum) : NULL;
     const Node *square = sum ? node_by(c, sum->in[0], OP_square) : NULL;
     if (!square || !sum->attr.keep || square->in[0] != x)
@@ -376,10 +371,10 @@ bool recognize(NodeCall *c)
     if (*c->n->domain || c->nin != 2 || c->n->nout != 1 || (call_known(c, 0) && call_known(c, 1)))
         return false;
     if (!strcmp(type, "Mul"))
-        return gelu(c) || hard(c) || self_gated(c) || layer_norm(c);
+        return match_gelu(c) || match_hard(c) || match_self_gated(c) || match_layer_norm(c);
     if (!strcmp(type, "Div"))
-        return gelu(c) || hard(c) || layer_norm(c) || l2_normalize(c);
-    return !strcmp(type, "Max") && leaky(c);
+        return match_gelu(c) || match_hard(c) || match_layer_norm(c) || match_l2_normalize(c);
+    return !strcmp(type, "Max") && match_leaky_relu(c);
 }
 
 /* [N,C,..] seen as [N,g,C/g,..], the two exchanged, seen as it was. */

@@ -5,14 +5,14 @@
 
 /* ---- initializers and inputs ---- */
 
-void import_initializers(Import *x, Scope *s, const MGraph *g)
+void import_initializers(OnnxImport *x, Scope *s, const MGraph *g)
 {
     for (int i = 0; i < g->tensor.n; i++) {
         Tensor *t = NEW(x->arena, Tensor, 1);
         const char *why;
         if (!model_tensor(x->m, g->tensor.v[i], t, &why))
             continue;
-        Val *v = import_new(x, s, t->name, 0, "initializer");
+        OnnxValue *v = import_new(x, s, t->name, 0, "initializer");
         if (!v)
             continue;
         v->k = why ? NULL : t;
@@ -25,7 +25,7 @@ void import_initializers(Import *x, Scope *s, const MGraph *g)
 }
 
 /* The sizes that --shape gives a port or a dimension, or NULL. */
-static const Ints *shape_said(Import *x, const char *name)
+static const Ints *shape_said(OnnxImport *x, const char *name)
 {
     for (int i = 0; i < x->nshape; i++)
         if (!strcmp(x->shape[i].name, name)) {
@@ -36,7 +36,7 @@ static const Ints *shape_said(Import *x, const char *name)
 }
 
 /* As --shape wants it: image=1,3,H,W. */
-static const char *wanted_shape(const Import *x, const MPort *p)
+static const char *wanted_shape(const OnnxImport *x, const MPort *p)
 {
     const char *text = arena_printf(x->arena, "--shape '%s=", p->name);
     for (int i = 0; i < p->rank; i++) {
@@ -48,7 +48,7 @@ static const char *wanted_shape(const Import *x, const MPort *p)
     return arena_printf(x->arena, "%s%s'", text, p->shaped ? "" : "1,3,H,W");
 }
 
-static bool fits_said(Import *x, const MPort *p, const Ints *said)
+static bool fits_said(OnnxImport *x, const MPort *p, const Ints *said)
 {
     bool ok = said->n <= MAX_RANK && (!p->shaped || said->n == p->rank);
     for (int i = 0; ok && i < said->n; i++)
@@ -59,7 +59,7 @@ static bool fits_said(Import *x, const MPort *p, const Ints *said)
     return ok;
 }
 
-static bool port_type(Import *x, const MPort *p, Type *t)
+static bool port_type(OnnxImport *x, const MPort *p, Type *t)
 {
     const Ints *said = shape_said(x, p->name);
     if (said && !fits_said(x, p, said))
@@ -80,7 +80,7 @@ static bool port_type(Import *x, const MPort *p, Type *t)
     return !open && type_valid(t);
 }
 
-static bool input_kind(Import *x, const MPort *p)
+static bool input_kind(OnnxImport *x, const MPort *p)
 {
     DType d;
     if (!p->tensor)
@@ -97,7 +97,7 @@ static bool input_kind(Import *x, const MPort *p)
 }
 
 /* Models of IR version 3 list initializers among their inputs. */
-void import_inputs(Import *x, Scope *s)
+void import_inputs(OnnxImport *x, Scope *s)
 {
     const MGraph *g = &x->m->graph;
     for (int i = 0; i < g->input.n; i++) {
@@ -107,7 +107,7 @@ void import_inputs(Import *x, Scope *s)
         if (at >= 0 && (x->val.v[at].k || x->val.v[at].failure >= 0))
             continue;
         bool ok = input_kind(x, p) && port_type(x, p, &t);
-        Val *v = import_new(x, s, p->name, 0, "input");
+        OnnxValue *v = import_new(x, s, p->name, 0, "input");
         if (v && ok && t.rank)
             v->id = graph_input(x->g, p->name, t, loc_file(x->file));
         else if (v && ok) { /* a single number is f32[1] to us */
@@ -120,18 +120,7 @@ void import_inputs(Import *x, Scope *s)
 
 /* ---- outputs ---- */
 
-static bool name_taken(const Graph *g, const char *name)
-{
-    for (int i = 0; i < g->input.n; i++)
-        if (!strcmp(g->value.v[g->input.v[i]].name, name))
-            return true;
-    for (int i = 0; i < g->output.n; i++)
-        if (!strcmp(g->value.v[g->output.v[i]].name, name))
-            return true;
-    return false;
-}
-
-static void import_output(Import *x, Scope *s, const MPort *p, bool *seen, int *todo, int *ntodo)
+static void import_output(OnnxImport *x, Scope *s, const MPort *p, bool *seen, int *todo, int *ntodo)
 {
     int at = dict_get(&s->name, p->name);
     NodeCall c = {.x = x, .scope = s, .name = p->name, .loc = loc_file(x->file)};
@@ -139,18 +128,16 @@ static void import_output(Import *x, Scope *s, const MPort *p, bool *seen, int *
         import_wrong(x, 0, "", "no node makes the output '%s'", import_show(x, p->name));
         return;
     }
-    const Val *v = &x->val.v[at];
+    const OnnxValue *v = &x->val.v[at];
     if (v->broken) {
         if (!seen[at])
             seen[todo[(*ntodo)++] = at] = true;
         return;
     }
     if (v->k && !dtype_float(v->k->stored))
-        refuse(&c, NULL, "it is %s, outputs are floats", dtype_name(v->k->stored));
+        call_refuse(&c, NULL, "it is %s, outputs are floats", dtype_name(v->k->stored));
     ValueId id = c.why ? -1 : v->k ? call_param(&c, v->k, v->k->type.rank, v->k->type.dim) : v->id;
-    const char *name = p->name;
-    while (name_taken(x->g, name))
-        name = arena_printf(x->arena, "%s_out", name);
+    const char *name = fresh_port_name(x->arena, x->g, p->name);
     if (id < 0)
         PUSH(x->arena, &x->unfit,
              (Failure){0, arena_printf(x->arena, "output '%s'", import_show(x, p->name)), c.why, c.help});
@@ -162,14 +149,14 @@ static void import_output(Import *x, Scope *s, const MPort *p, bool *seen, int *
 }
 
 /* What keeps the outputs from being computed: the failures that they depend on, in the order of the nodes. */
-void import_outputs(Import *x, Scope *s)
+void import_outputs(OnnxImport *x, Scope *s)
 {
     bool *seen = NEW(x->arena, bool, x->val.n + 1), *counts = NEW(x->arena, bool, x->failure.n + 1);
     int *todo = NEW(x->arena, int, x->val.n + 1), ntodo = 0;
     for (int i = 0; i < x->m->graph.output.n; i++)
         import_output(x, s, &x->m->graph.output.v[i], seen, todo, &ntodo);
     while (ntodo) {
-        const Val *v = &x->val.v[todo[--ntodo]];
+        const OnnxValue *v = &x->val.v[todo[--ntodo]];
         if (v->failure >= 0)
             counts[v->failure] = true;
         for (int i = 0; v->made && i < v->made->nin; i++) {

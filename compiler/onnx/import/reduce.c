@@ -18,7 +18,7 @@ static bool read_axes(NodeCall *c, Attrs *a, bool *nothing)
     return true;
 }
 
-static ValueId reduce(NodeCall *c, Op op, ValueId x)
+static ValueId onnx_reduce(NodeCall *c, Op op, ValueId x)
 {
     Attrs a = call_defaults(op);
     bool nothing;
@@ -34,25 +34,25 @@ static ValueId unary(NodeCall *c, Op op, ValueId x)
 
 bool import_reduce(NodeCall *c)
 {
-    return call_give(c, 0, reduce(c, (Op)c->row->arg, call_in(c, 0)));
+    return call_give(c, 0, onnx_reduce(c, (Op)c->row->arg, call_in(c, 0)));
 }
 
 bool import_reduce_min(NodeCall *c)
 {
-    return call_give(c, 0, unary(c, OP_neg, reduce(c, OP_max, unary(c, OP_neg, call_in(c, 0)))));
+    return call_give(c, 0, unary(c, OP_neg, onnx_reduce(c, OP_max, unary(c, OP_neg, call_in(c, 0)))));
 }
 
 bool import_reduce_l1(NodeCall *c)
 {
-    return call_give(c, 0, reduce(c, OP_sum, unary(c, OP_abs, call_in(c, 0))));
+    return call_give(c, 0, onnx_reduce(c, OP_sum, unary(c, OP_abs, call_in(c, 0))));
 }
 
 bool import_reduce_square(NodeCall *c)
 {
-    return call_give(c, 0, reduce(c, OP_sum, unary(c, OP_square, call_in(c, 0))));
+    return call_give(c, 0, onnx_reduce(c, OP_sum, unary(c, OP_square, call_in(c, 0))));
 }
 
 bool import_reduce_l2(NodeCall *c)
 {
-    return call_give(c, 0, unary(c, OP_sqrt, reduce(c, OP_sum, unary(c, OP_square, call_in(c, 0)))));
+    return call_give(c, 0, unary(c, OP_sqrt, onnx_reduce(c, OP_sum, unary(c, OP_square, call_in(c, 0)))));
 }

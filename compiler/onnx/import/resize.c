@@ -11,7 +11,7 @@ static bool by_sizes(NodeCall *c, int i, const Type *t, double *factor)
     if (!call_ints_in(c, i, &s))
         return false;
     if (s.n != t->rank)
-        return refuse(c, NULL, "it has %d sizes for %s", s.n, type_text(c->x->arena, t));
+        return call_refuse(c, NULL, "it has %d sizes for %s", s.n, type_text(c->x->arena, t));
     for (int d = 0; d < s.n; d++)
         factor[d] = (double)s.v[d] / (double)t->dim[d];
     return true;
@@ -20,8 +20,8 @@ static bool by_sizes(NodeCall *c, int i, const Type *t, double *factor)
 static bool by_scales(NodeCall *c, const Tensor *k, const Type *t, double *factor)
 {
     if (!k || type_elems(&k->type) != t->rank)
-        return refuse(c, NULL, k ? "it has %lld scales for %s" : "its scales are computed from the input",
-                      k ? (long long)type_elems(&k->type) : 0, type_text(c->x->arena, t));
+        return call_refuse(c, NULL, k ? "it has %lld scales for %s" : "its scales are computed from the input",
+                           k ? (long long)type_elems(&k->type) : 0, type_text(c->x->arena, t));
     for (int d = 0; d < t->rank; d++)
         factor[d] = tensor_at(k, d);
     return true;
@@ -36,7 +36,7 @@ static bool factors(NodeCall *c, const Type *t, double *factor)
     if (!old && call_has(c, 3))
         return by_sizes(c, 3, t, factor);
     if (!old && call_has(c, 2) && k && !type_elems(&k->type))
-        return refuse(c, NULL, "it has neither scales nor sizes");
+        return call_refuse(c, NULL, "it has neither scales nor sizes");
     return by_scales(c, k, t, factor);
 }
 
@@ -51,12 +51,12 @@ static bool modes(NodeCall *c, Attrs *a)
     a->mode = !strcmp(mode, "linear") || !strcmp(mode, "bilinear");
     a->align_corners = a->mode && !strcmp(at, "align_corners");
     if (!a->mode && strcmp(mode, "nearest"))
-        return refuse(c, NULL, "mode '%s' is not compiled", mode);
+        return call_refuse(c, NULL, "mode '%s' is not compiled", mode);
     bool asymmetric = !strcmp(at, "asymmetric"), known = half || a->align_corners;
     if (!a->mode)
         known = (asymmetric && !strcmp(rounds, "floor")) || (half && !strncmp(rounds, "round_prefer", 12));
-    return known || refuse(c, NULL, "coordinates by '%s'%s%s are not compiled for mode '%s'", at,
-                           a->mode ? "" : ", rounded by ", a->mode ? "" : rounds, mode);
+    return known || call_refuse(c, NULL, "coordinates by '%s'%s%s are not compiled for mode '%s'", at,
+                                a->mode ? "" : ", rounded by ", a->mode ? "" : rounds, mode);
 }
 
 bool import_resize(NodeCall *c)
@@ -75,8 +75,9 @@ bool import_resize(NodeCall *c)
     if (same)
         return import_identity(c);
     if (!plain)
-        return refuse(c, "H and W may be enlarged by whole factors", "it changes %s by other factors than whole ones",
-                      type_text(c->x->arena, &t));
+        return call_refuse(c, "H and W may be enlarged by whole factors",
+                           "it changes %s by other factors than whole ones",
+                           type_text(c->x->arena, &t));
     if (!modes(c, &a))
         return false;
     bool row = t.rank == 3;

@@ -1,6 +1,6 @@
 #ifndef DSQ_ONNX_ROWS_H
 #define DSQ_ONNX_ROWS_H
-/* The functions that the rows of table.c name, a file per family. */
+/* The functions that the rows of table.c and eval.c name, a file per family. */
 #include "import.h"
 
 /* conv.c */
@@ -15,9 +15,11 @@ ImportFn import_batch_norm, import_instance_norm, import_group_norm, import_laye
 /* reduce.c */
 ImportFn import_reduce, import_reduce_min, import_reduce_l1, import_reduce_l2, import_reduce_square;
 /* move.c */
-ImportFn import_concat, import_split, import_slice, import_reshape, import_flatten, import_squeeze, import_unsqueeze,
-    import_transpose, import_expand, import_tile, import_pad, import_depth_to_space, import_space_to_depth,
-    import_gather;
+ImportFn import_concat, import_split, import_reshape, import_flatten, import_squeeze, import_unsqueeze,
+    import_transpose, import_expand, import_tile, import_pad, import_depth_to_space, import_space_to_depth;
+/* slice.c */
+ImportFn import_slice, import_gather;
+ValueId slice_part(NodeCall *, ValueId, int64_t axis, int64_t start, int64_t end, int64_t step);
 /* resize.c */
 ImportFn import_resize;
 /* Counts an axis or index from the front; of a slice, start and end, too, clipped to the dimension (end -1: before
@@ -25,4 +27,12 @@ ImportFn import_resize;
 bool wrap_axis(NodeCall *, int64_t *axis, int64_t rank);
 bool slice_lists(NodeCall *, Ints list[4]); /* starts, ends, axes, steps */
 bool slice_range(NodeCall *, const Type *, int64_t *axis, int64_t *start, int64_t *end, int64_t step);
+
+/* The functions that the rows of eval.c name, for nodes of constants. All return whether the results were given; a node
+   that they do not know is left to table.c. */
+/* eval_numbers.c: element by element, and reductions */
+ImportFn eval_unary, eval_binary, eval_many, eval_where, eval_cast, eval_reduce, eval_range, eval_clip;
+/* eval_move.c */
+ImportFn eval_concat, eval_slice, eval_gather, eval_expand, eval_tile, eval_split, eval_constant_of_shape, eval_nonzero,
+    eval_pad, eval_scatter_nd;
 #endif

@@ -10,7 +10,7 @@
 #define NO_OPERATOR "there is no operator for it yet"
 #define SHAPE_DATA "the shape of its result depends on the input"
 
-static const Row rows[] = {
+static const OnnxRow rows[] = {
     /* contractions */
     {"Conv", 1, import_conv, 0, NULL, NULL},
     {"ConvTranspose", 1, import_conv_transpose, 0, NULL, NULL},
@@ -127,9 +127,9 @@ static const Row rows[] = {
 };
 
 /* The newest row that is no newer than the opset. */
-const Row *row_find(const char *type, int64_t opset)
+const OnnxRow *row_find(const char *type, int64_t opset)
 {
-    const Row *best = NULL;
+    const OnnxRow *best = NULL;
     for (int i = 0; i < LEN(rows); i++)
         if (!strcmp(rows[i].type, type) && rows[i].since <= opset)
             best = &rows[i];

@@ -13,12 +13,12 @@ typedef struct Proto {
     int64_t type;
     int rank;
     int64_t dim[MAX_RANK];
-    Bytes raw, msg;
+    WireBytes raw, msg;
     bool has_raw, external;
 } Proto;
 
-static bool bad(const Model *m, const char *name, const char *fmt, ...) PRINTF(3, 4);
-static bool bad(const Model *m, const char *name, const char *fmt, ...)
+static bool tensor_bad(const OnnxModel *m, const char *name, const char *fmt, ...) PRINTF(3, 4);
+static bool tensor_bad(const OnnxModel *m, const char *name, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -30,42 +30,42 @@ static bool bad(const Model *m, const char *name, const char *fmt, ...)
 
 /* ---- the message ---- */
 
-static bool add_dim(const Model *m, Proto *p, uint64_t v)
+static bool add_dim(const OnnxModel *m, Proto *p, uint64_t v)
 {
     int64_t dim = (int64_t)v;
     if (p->rank == MAX_RANK)
-        return bad(m, p->name, "it has more than %d dimensions", MAX_RANK);
+        return tensor_bad(m, p->name, "it has more than %d dimensions", MAX_RANK);
     if (dim < 0)
-        return bad(m, p->name, "a dimension is %lld", (long long)dim);
+        return tensor_bad(m, p->name, "a dimension is %lld", (long long)dim);
     p->dim[p->rank++] = dim;
     return true;
 }
 
-static bool add_dims(const Model *m, Proto *p, Bytes packed)
+static bool add_dims(const OnnxModel *m, Proto *p, WireBytes packed)
 {
     Wire w = wire_open(packed);
     for (uint64_t v; w.p < w.end;)
         if (!wire_varint(&w, &v) || !add_dim(m, p, v))
-            return w.bad ? bad(m, p->name, "in its dimensions %s", w.bad) : false;
+            return w.bad ? tensor_bad(m, p->name, "in its dimensions %s", w.bad) : false;
     return true;
 }
 
-static bool read_name(Model *m, Bytes msg, Proto *p)
+static bool read_name(OnnxModel *m, WireBytes msg, Proto *p)
 {
     Wire w = wire_open(msg);
     *p = (Proto){.name = "", .msg = msg};
-    for (Field f; wire_next(&w, &f);)
+    for (WireField f; wire_next(&w, &f);)
         if (f.number == 8 && f.kind == WIRE_BYTES && !(p->name = model_text(m, f.bytes, "a tensor's name")))
             return false;
-    return !w.bad || bad(m, p->name, "%s", w.bad);
+    return !w.bad || tensor_bad(m, p->name, "%s", w.bad);
 }
 
-static bool read_proto(Model *m, Bytes msg, Proto *p)
+static bool read_proto(OnnxModel *m, WireBytes msg, Proto *p)
 {
     if (!read_name(m, msg, p))
         return false;
     Wire w = wire_open(msg);
-    for (Field f; wire_next(&w, &f);) {
+    for (WireField f; wire_next(&w, &f);) {
         bool number = f.kind == WIRE_VARINT, bytes = f.kind == WIRE_BYTES;
         if (f.number == 1 && !(number ? add_dim(m, p, f.value) : !bytes || add_dims(m, p, f.bytes)))
             return false;
@@ -85,20 +85,20 @@ static bool read_proto(Model *m, Bytes msg, Proto *p)
 
 typedef struct External { const char *location; int64_t offset, length; /* length -1: the rest */ } External;
 
-static bool read_count(const Model *m, const Proto *p, const char *key, const char *text, int64_t *v)
+static bool read_count(const OnnxModel *m, const Proto *p, const char *key, const char *text, int64_t *v)
 {
     char *end;
     errno = 0;
     *v = strtoll(text, &end, 10);
     return (*text >= '0' && *text <= '9' && !*end && !errno) ||
-           bad(m, p->name, "the %s of its external data is '%s', no number", key, text);
+           tensor_bad(m, p->name, "the %s of its external data is '%s', no number", key, text);
 }
 
-static bool read_entry(Model *m, const Proto *p, Bytes msg, External *x)
+static bool read_entry(OnnxModel *m, const Proto *p, WireBytes msg, External *x)
 {
     Wire w = wire_open(msg);
     const char *key = "", *value = "";
-    for (Field f; wire_next(&w, &f);) {
+    for (WireField f; wire_next(&w, &f);) {
         if (f.number == 1 && f.kind == WIRE_BYTES && !(key = model_text(m, f.bytes, "a key")))
             return false;
         if (f.number == 2 && f.kind == WIRE_BYTES && !(value = model_text(m, f.bytes, "a value")))
@@ -112,7 +112,7 @@ static bool read_entry(Model *m, const Proto *p, Bytes msg, External *x)
 }
 
 /* The file, where it lies in the model's folder or below, links followed; NULL after a message. */
-static const char *inside(Model *m, const Proto *p, const char *location)
+static const char *external_path(OnnxModel *m, const Proto *p, const char *location)
 {
     const char *slash = strrchr(m->path, '/');
     const char *folder = slash ? arena_strndup(m->arena, m->path, (size_t)(slash - m->path + 1)) : "./";
@@ -120,9 +120,9 @@ static const char *inside(Model *m, const Proto *p, const char *location)
     const char *out = NULL;
     size_t n = top ? strlen(top) : 0;
     if (!*location || *location == '/' || (top && file && (strncmp(file, top, n) || (n > 1 && file[n] != '/'))))
-        bad(m, p->name, "its external data, '%s', lie outside the model's folder", location);
+        tensor_bad(m, p->name, "its external data, '%s', lie outside the model's folder", location);
     else if (!top || !file)
-        bad(m, p->name, "its external data, '%s': %s", location, strerror(errno));
+        tensor_bad(m, p->name, "its external data, '%s': %s", location, strerror(errno));
     else
         out = arena_strndup(m->arena, file, strlen(file));
     free(top);
@@ -130,7 +130,7 @@ static const char *inside(Model *m, const Proto *p, const char *location)
     return out;
 }
 
-static bool open_external(Model *m, const char *path, Bytes *out)
+static bool open_external(OnnxModel *m, const char *path, WireBytes *out)
 {
     for (int i = 0; i < m->external.n; i++)
         if (!strcmp(m->external.v[i].path, path)) {
@@ -145,22 +145,22 @@ static bool open_external(Model *m, const char *path, Bytes *out)
     return f.map.p;
 }
 
-static bool read_external(Model *m, Proto *p)
+static bool read_external(OnnxModel *m, Proto *p)
 {
     External x = {.length = -1};
     Wire w = wire_open(p->msg);
-    for (Field f; wire_next(&w, &f);)
+    for (WireField f; wire_next(&w, &f);)
         if (f.number == 13 && f.kind == WIRE_BYTES && !read_entry(m, p, f.bytes, &x))
             return false;
     if (!x.location)
-        return bad(m, p->name, "its data are external, and no file is named");
-    const char *path = inside(m, p, x.location);
-    Bytes file;
+        return tensor_bad(m, p->name, "its data are external, and no file is named");
+    const char *path = external_path(m, p, x.location);
+    WireBytes file;
     if (!path || !open_external(m, path, &file))
         return false;
     if (x.offset < 0 || x.offset > (int64_t)file.n || x.length > (int64_t)file.n - x.offset)
-        return bad(m, p->name, "its external data reach beyond the %zu bytes of '%s'", file.n, x.location);
-    p->raw = (Bytes){file.p + x.offset, x.length < 0 ? file.n - (size_t)x.offset : (size_t)x.length};
+        return tensor_bad(m, p->name, "its external data reach beyond the %zu bytes of '%s'", file.n, x.location);
+    p->raw = (WireBytes){file.p + x.offset, x.length < 0 ? file.n - (size_t)x.offset : (size_t)x.length};
     return p->has_raw = true;
 }
 
@@ -189,11 +189,11 @@ static void put(Fill *f, uint64_t v)
     f->n++;
 }
 
-static void fill(Fill *out, Bytes msg, int64_t type)
+static void fill(Fill *out, WireBytes msg, int64_t type)
 {
     int fixed, number = field_of(type, &fixed);
     Wire w = wire_open(msg);
-    for (Field f; wire_next(&w, &f);) {
+    for (WireField f; wire_next(&w, &f);) {
         if (f.number != number)
             continue;
         if (f.kind != WIRE_BYTES) {
@@ -207,12 +207,12 @@ static void fill(Fill *out, Bytes msg, int64_t type)
 }
 
 /* One packed list of as many numbers as there should be: they lie there as we want them. */
-static const void *as_it_lies(Bytes msg, int64_t type, int64_t bytes)
+static const void *as_it_lies(WireBytes msg, int64_t type, int64_t bytes)
 {
     int fixed, number = field_of(type, &fixed), lists = 0;
     const void *at = NULL;
     Wire w = wire_open(msg);
-    for (Field f; wire_next(&w, &f);)
+    for (WireField f; wire_next(&w, &f);)
         if (f.number == number) {
             lists++;
             at = fixed && f.kind == WIRE_BYTES && f.bytes.n == (size_t)bytes ? f.bytes.p : NULL;
@@ -220,7 +220,7 @@ static const void *as_it_lies(Bytes msg, int64_t type, int64_t bytes)
     return lists == 1 ? at : NULL;
 }
 
-static bool read_typed(const Model *m, const Proto *p, Tensor *t)
+static bool read_typed(const OnnxModel *m, const Proto *p, Tensor *t)
 {
     int64_t n = type_elems(&t->type);
     t->data = as_it_lies(p->msg, p->type, n * dtype_size(t->stored));
@@ -229,14 +229,15 @@ static bool read_typed(const Model *m, const Proto *p, Tensor *t)
     Fill count = {.size = dtype_size(t->stored)};
     fill(&count, p->msg, p->type); /* only counts: nothing is asked for that the file has not */
     if (count.n != n)
-        return bad(m, p->name, "it is %s and holds %lld numbers", type_text(m->arena, &t->type), (long long)count.n);
+        return tensor_bad(m, p->name, "it is %s and holds %lld numbers", type_text(m->arena, &t->type),
+                          (long long)count.n);
     Fill f = {NEW(m->arena, uint8_t, n * count.size + 1), count.size, 0, n};
     fill(&f, p->msg, p->type);
     t->data = f.data;
     return true;
 }
 
-bool model_tensor(Model *m, Bytes msg, Tensor *t, const char **why)
+bool model_tensor(OnnxModel *m, WireBytes msg, Tensor *t, const char **why)
 {
     static const uint8_t nothing[8];
     Proto p;
@@ -252,14 +253,14 @@ bool model_tensor(Model *m, Bytes msg, Tensor *t, const char **why)
     t->stored = t->type.dtype;
     int64_t n = type_elems(&t->type);
     if (n > MAX_ELEMS)
-        return bad(m, p.name, "its shape %s is too large", type_text(m->arena, &t->type));
+        return tensor_bad(m, p.name, "its shape %s is too large", type_text(m->arena, &t->type));
     if (p.external && !read_external(m, &p))
         return false;
     if (!p.has_raw)
         return read_typed(m, &p, t);
     if ((int64_t)p.raw.n != n * dtype_size(t->stored))
-        return bad(m, p.name, "it is %s, which takes %lld bytes, and has %zu", type_text(m->arena, &t->type),
-                   (long long)(n * dtype_size(t->stored)), p.raw.n);
+        return tensor_bad(m, p.name, "it is %s, which takes %lld bytes, and has %zu", type_text(m->arena, &t->type),
+                          (long long)(n * dtype_size(t->stored)), p.raw.n);
     t->data = n ? p.raw.p : nothing;
     return true;
 }

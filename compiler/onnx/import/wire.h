@@ -5,18 +5,18 @@
    at when somebody walks over it. */
 #include "../../../ir/base/base.h"
 
-typedef struct Bytes { const uint8_t *p; size_t n; } Bytes;
+typedef struct WireBytes { const uint8_t *p; size_t n; } WireBytes;
 
 typedef enum WireKind { WIRE_VARINT = 0, WIRE_I64 = 1, WIRE_BYTES = 2, WIRE_I32 = 5 } WireKind;
 /* value: of a varint or a fixed number, as its bits. bytes: of a text, a message or a packed list. */
-typedef struct Field { int number; WireKind kind; uint64_t value; Bytes bytes; } Field;
+typedef struct WireField { int number; WireKind kind; uint64_t value; WireBytes bytes; } WireField;
 
 /* bad: what is wrong, NULL as long as nothing is. */
 typedef struct Wire { const uint8_t *p, *end; const char *bad; } Wire;
 
-static inline Wire wire_open(Bytes b) { return (Wire){b.p, b.p + b.n, NULL}; }
+static inline Wire wire_open(WireBytes b) { return (Wire){b.p, b.p + b.n, NULL}; }
 /* The next field; false at the end of the message, and where it is malformed. */
-bool wire_next(Wire *, Field *);
+bool wire_next(Wire *, WireField *);
 bool wire_varint(Wire *, uint64_t *); /* of a packed list */
 bool wire_fixed(Wire *, int size, uint64_t *);
 #endif

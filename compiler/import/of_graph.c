@@ -1,5 +1,5 @@
 /* A spec of a graph that a reader of models has made. */
-#include "spec.h"
+#include "import.h"
 
 #include "../../passes/pass.h"
 

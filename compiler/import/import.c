@@ -1,0 +1,82 @@
+/* What readers of models have in common. */
+#include "import.h"
+
+#include <math.h>
+#include <string.h>
+
+void list_failures(int file, const Failure *f, int n, const char *one, const char *many)
+{
+    error_at(loc_file(file), "%d %s", n, n == 1 ? one : many);
+    for (int i = 0; i < n && i < FAILURES_LISTED; i++)
+        error_more("  %s%s%s%s%s", f[i].what, *f[i].what ? ": " : "", f[i].why, f[i].help ? "; " : "",
+                   f[i].help ? f[i].help : "");
+    if (n > FAILURES_LISTED)
+        error_more("  ... and %d more", n - FAILURES_LISTED);
+}
+
+/* ---- constants ---- */
+
+bool ints_eq(const Ints *a, const Ints *b)
+{
+    return a->n == b->n && !memcmp(a->v, b->v, (size_t)a->n * sizeof *a->v);
+}
+
+bool dtype_float(DType d)
+{
+    return d == DT_F32 || d == DT_F64 || d == DT_F16 || d == DT_BF16;
+}
+
+const char *not_finite(Arena *A, const Tensor *t)
+{
+    int64_t n = type_elems(&t->type);
+    for (int64_t i = 0; i < n; i++) {
+        double x = tensor_at(t, i);
+        if (!isfinite((float)x))
+            return arena_printf(A, "the constant '%s' holds %s at element %lld", t->name,
+                                isnan(x) ? "NaN" : isinf(x) ? "infinity" : "a number too large for f32", (long long)i);
+    }
+    return NULL;
+}
+
+bool one_axis(const Type *x, const Type *k, int *axis)
+{
+    *axis = -1;
+    if (k->rank > x->rank || type_elems(k) == 1)
+        return false;
+    for (int d = 0; d < k->rank; d++) {
+        int at = d + x->rank - k->rank;
+        if (k->dim[d] == 1)
+            continue;
+        if (k->dim[d] != x->dim[at] || *axis >= 0)
+            return false;
+        *axis = at;
+    }
+    return *axis >= 0;
+}
+
+/* ---- names ---- */
+
+const char *fresh_const_name(Arena *A, const Graph *g, const char *want)
+{
+    const char *name = want;
+    for (int i = 1; dict_get(&g->consts, name) >= 0; i++)
+        name = arena_printf(A, "%s$%d", want, i);
+    return name;
+}
+
+static bool name_taken(const Graph *g, const char *name)
+{
+    for (int i = 0; i < g->input.n + g->output.n; i++) {
+        ValueId v = i < g->input.n ? g->input.v[i] : g->output.v[i - g->input.n];
+        if (!strcmp(g->value.v[v].name, name))
+            return true;
+    }
+    return false;
+}
+
+const char *fresh_port_name(Arena *A, const Graph *g, const char *name)
+{
+    while (name_taken(g, name))
+        name = arena_printf(A, "%s_out", name);
+    return name;
+}
