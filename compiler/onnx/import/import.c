@@ -95,6 +95,7 @@ static void enter(NodeCall *c, const Made *made, bool ok)
         v->made = made;
         v->k = c->given_k[i];
         v->id = c->given[i];
+        v->kind = c->kind[i];
         if (v->k || v->id >= 0)
             continue;
         if (ok && !c->why)
@@ -131,7 +132,7 @@ static bool translate(NodeCall *c, bool whole)
     const MFunction *fn = find_function(c->x->m, c->n);
     if (fn)
         return whole && import_function(c, fn);
-    return find_row(c) && whole && c->row->fn(c);
+    return find_row(c) && whole && kinds_fit(c) && c->row->fn(c);
 }
 
 /* The operands; false where one is broken. *undefined: no earlier node makes one. */
@@ -172,9 +173,9 @@ static void import_node(Import *x, Scope *s, const MNode *n)
     NodeCall c = {.x = x, .n = n, .scope = s, .opset = s->opset, .loc = {x->file, line, 1, (int)strlen(n->type)},
               .name = node_name(x, s, name), .nin = n->nin,
               .in = in, .given_k = NEW(x->arena, const Tensor *, n->nout + 1),
-              .given = NEW(x->arena, ValueId, n->nout + 1)};
+              .given = NEW(x->arena, ValueId, n->nout + 1), .kind = NEW(x->arena, DType, n->nout + 1)};
     for (int i = 0; i < n->nout; i++)
-        c.given[i] = -1;
+        c.given[i] = -1, c.kind[i] = (DType)-1;
     bool whole = find_operands(&c, in, &undefined);
     *made = (Made){n, n->nin, in};
     if (++x->work > IMPORT_WORK)
@@ -185,6 +186,7 @@ static void import_node(Import *x, Scope *s, const MNode *n)
     if (!ok)
         for (int i = 0; i < n->nout; i++)
             c.given[i] = -1, c.given_k[i] = NULL;
+    kinds_give(&c);
     enter(&c, made, ok);
 }
 

@@ -145,16 +145,6 @@ bool import_concat(NodeCall *c)
     return call_give(c, 0, call_add_list(c, OP_concat, &a, in, c->nin));
 }
 
-static ValueId part(NodeCall *c, ValueId x, int64_t axis, int64_t start, int64_t end, int64_t step)
-{
-    Attrs a = call_defaults(OP_slice);
-    a.axes = (Ints){1, {axis}};
-    a.start = (Ints){1, {start}};
-    a.end = (Ints){1, {end}};
-    a.step = (Ints){1, {step}};
-    return call_add(c, OP_slice, &a, 1, x);
-}
-
 /* The sizes of a split's results: said, or equal ones, of which the last may be smaller. */
 static bool split_sizes(NodeCall *c, int64_t n, Ints *sizes)
 {
@@ -188,116 +178,6 @@ bool import_split(NodeCall *c)
     for (int i = 0; i < a.sizes.n; i++)
         call_give(c, i, c->x->g->node.v[node].out[i].value);
     return true;
-}
-
-/* Elements in any order along an axis: parts with a step where that says it, else one by one. */
-static ValueId pick(NodeCall *c, ValueId x, int64_t axis, const int64_t *at, int64_t n)
-{
-    enum { MOST = 256 };
-    int64_t step = n > 1 ? at[1] - at[0] : 1;
-    bool even = step > 0;
-    for (int64_t i = 1; i < n; i++)
-        even = even && at[i] - at[i - 1] == step;
-    if (even && n)
-        return part(c, x, axis, at[0], at[n - 1] + 1, step);
-    if (!n || n > MOST)
-        return refuse(c, NULL, "it takes %lld elements in an order of their own", (long long)n), -1;
-    ValueId *one = NEW(c->x->arena, ValueId, n);
-    int parts = 0;
-    for (int64_t i = 0, k; i < n; i = k) { /* runs that go up by one stay together */
-        for (k = i + 1; k < n && at[k] == at[k - 1] + 1; k++)
-            continue;
-        one[parts++] = part(c, x, axis, at[i], at[k - 1] + 1, 1);
-    }
-    Attrs a = call_defaults(OP_concat);
-    a.axis = axis;
-    return call_add_list(c, OP_concat, &a, one, parts);
-}
-
-/* starts, ends, axes and steps: attributes before opset 10, then operands. */
-bool slice_lists(NodeCall *c, Ints list[4])
-{
-    static const char *const name[] = {"starts", "ends", "axes", "steps"};
-    bool given[4];
-    for (int i = 0; i < 4; i++)
-        if (!call_list(c, i + 1, name[i], &list[i], &given[i]))
-            return false;
-    int n = list[0].n;
-    for (int i = 0; i < n && !given[2]; i++)
-        list[2].v[list[2].n++] = i;
-    for (int i = 0; i < n && !given[3]; i++)
-        list[3].v[list[3].n++] = 1;
-    return (list[1].n == n && list[2].n == n && list[3].n == n) ||
-           refuse(c, NULL, "its starts, ends, axes and steps are not as many");
-}
-
-bool slice_range(NodeCall *c, const Type *t, int64_t *axis, int64_t *start, int64_t *end, int64_t step)
-{
-    if (!wrap_axis(c, axis, t->rank))
-        return false;
-    int64_t n = t->dim[*axis], low = step > 0 ? 0 : -1, high = step > 0 ? n : n - 1;
-    if (!step)
-        return refuse(c, NULL, "a step is 0");
-    *start = *start < 0 ? imax(*start, -n) + n : imin(*start, n);
-    *end = *end < -n ? (step > 0 ? 0 : -1) : *end < 0 ? *end + n : imin(*end, n);
-    *start = imin(imax(*start, 0), high);
-    *end = imin(imax(*end, low), n);
-    return true;
-}
-
-bool import_slice(NodeCall *c)
-{
-    Ints list[4];
-    ValueId x = call_in(c, 0);
-    if (x < 0 || !slice_lists(c, list))
-        return false;
-    for (int i = 0; i < list[0].n; i++) {
-        Type t = call_value_type(c, x);
-        int64_t axis = list[2].v[i], start = list[0].v[i], end = list[1].v[i], step = list[3].v[i];
-        if (!slice_range(c, &t, &axis, &start, &end, step))
-            return false;
-        if (step > 0 ? start >= end : start <= end)
-            return refuse(c, NULL, "nothing is left of %s", type_text(c->x->arena, &t));
-        if (step > 0) {
-            x = part(c, x, axis, start, end, imin(step, MAX_ELEMS));
-        } else {
-            int64_t n = (start - end - step - 1) / -step, *at = NEW(c->x->arena, int64_t, n);
-            for (int64_t k = 0; k < n; k++)
-                at[k] = start + k * step;
-            x = pick(c, x, axis, at, n);
-        }
-        if (x < 0)
-            return false;
-    }
-    return call_give(c, 0, x);
-}
-
-bool import_gather(NodeCall *c)
-{
-    Type t = call_type(c, 0);
-    const Tensor *k = call_known(c, 1);
-    int64_t axis = call_int(c, "axis", 0);
-    if (!k)
-        return refuse(c, NULL, "its indices are computed from the input");
-    if (!wrap_axis(c, &axis, t.rank))
-        return false;
-    int64_t n = type_elems(&k->type), *at = NEW(c->x->arena, int64_t, n + 1), dim[MAX_RANK];
-    for (int64_t i = 0; i < n; i++) {
-        at[i] = tensor_int(k, i);
-        if (!wrap_axis(c, &at[i], t.dim[axis]))
-            return false;
-    }
-    int rank = 0;
-    if (t.rank - 1 + k->type.rank > MAX_RANK)
-        return refuse(c, NULL, "its result has more than %d dimensions", MAX_RANK);
-    for (int d = 0; d < t.rank; d++)
-        if (d != axis)
-            dim[rank++] = t.dim[d];
-        else
-            for (int e = 0; e < k->type.rank; e++)
-                dim[rank++] = k->type.dim[e];
-    ValueId v = pick(c, call_in(c, 0), axis, at, n);
-    return v >= 0 && call_give(c, 0, call_reshape(c, v, rank, dim));
 }
 
 /* ---- repetition ---- */
@@ -382,7 +262,8 @@ bool import_pad(NodeCall *c)
     Type t = call_type(c, 0);
     Attrs a = call_defaults(OP_pad);
     const char *mode = call_text(c, "mode", "constant");
-    if (strcmp(mode, "constant"))
+    a.border = !strcmp(mode, "reflect") ? 1 : !strcmp(mode, "edge") ? 2 : 0;
+    if (!a.border && strcmp(mode, "constant"))
         return refuse(c, NULL, "padding of mode '%s' is not compiled", mode);
     a.value = call_float(c, "value", 0);
     if (!pad_lists(c, &t, &a.pads) || (call_has(c, 2) && !call_scalar_in(c, 2, &a.value)))
@@ -392,7 +273,7 @@ bool import_pad(NodeCall *c)
     for (int d = 0; d < t.rank && x >= 0; d++) {
         int64_t *lo = &a.pads.v[d], *hi = &a.pads.v[t.rank + d];
         if (*lo < 0 || *hi < 0)
-            x = part(c, x, d, imax(-*lo, 0), t.dim[d] - imax(-*hi, 0), 1);
+            x = slice_part(c, x, d, imax(-*lo, 0), t.dim[d] - imax(-*hi, 0), 1);
         *lo = imax(*lo, 0);
         *hi = imax(*hi, 0);
         any |= *lo || *hi;
