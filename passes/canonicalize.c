@@ -59,7 +59,7 @@ static bool resize_same(const Node *n, const Type *in)
 {
     for (int d = 0; d < 2; d++)
         for (int64_t o = 0; o < in->dim[2 + d]; o++) {
-            Source s = resize_source(&n->attr, d, in->dim[2 + d], o);
+            ResizeSource s = resize_source(&n->attr, d, in->dim[2 + d], o);
             if (s.i0 != o || s.part != 0)
                 return false;
         }

@@ -102,7 +102,7 @@ static double rounded(const Attrs *a, double x)
     }
 }
 
-Source resize_source(const Attrs *a, int dim, int64_t in, int64_t o)
+ResizeSource resize_source(const Attrs *a, int dim, int64_t in, int64_t o)
 {
     int64_t out = a->size.v[dim], last = in - 1;
     double scale = dim ? a->scale_w : a->scale_h;
@@ -111,7 +111,7 @@ Source resize_source(const Attrs *a, int dim, int64_t in, int64_t o)
     double low = a->mode == NEAREST ? rounded(a, at) : floor(at);
     low = fmax(-1, fmin(low, (double)in));
     int64_t i = (int64_t)low;
-    Source s = {imax(0, imin(i, last)), imax(0, imin(i + 1, last)), a->mode == NEAREST ? 0 : at - low};
+    ResizeSource s = {imax(0, imin(i, last)), imax(0, imin(i + 1, last)), a->mode == NEAREST ? 0 : at - low};
     if (s.i0 == s.i1) /* beyond the edge */
         s.part = 0;
     return s;
@@ -126,7 +126,7 @@ void ref_resize(const OpCall *c, const double *const *in, double *const *out)
     for (int64_t p = 0; p < planes; p++, x += h * w)
         for (int64_t oy = 0; oy < a->size.v[0]; oy++)
             for (int64_t ox = 0; ox < a->size.v[1]; ox++) {
-                Source r = resize_source(a, 0, h, oy), s = resize_source(a, 1, w, ox);
+                ResizeSource r = resize_source(a, 0, h, oy), s = resize_source(a, 1, w, ox);
                 const double *p0 = x + r.i0 * w, *p1 = x + r.i1 * w;
                 *y++ = a->mode == NEAREST ? p0[s.i0]
                                           : (1 - r.part) * ((1 - s.part) * p0[s.i0] + s.part * p0[s.i1]) +

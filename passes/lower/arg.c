@@ -2,15 +2,15 @@
    dimension, along it; then each lane has a best of its own, and in the end the lanes are compared. */
 #include "lower.h"
 
-typedef struct Best {
+typedef struct ArgBest {
     ValueId in;
     const Type *it;
     int axis, vdim;                /* vdim: of the input */
     int along;                     /* lanes along the axis, 1: across it or none */
-} Best;
+} ArgBest;
 
 /* One element of the result, or a vector of them. coord: of the input. */
-typedef struct Place { const Best *best; const Ix *coord[MAX_RANK]; int lanes, n; } Place;
+typedef struct ArgPlace { const ArgBest *best; const Ix *coord[MAX_RANK]; int lanes, n; } ArgPlace;
 
 /* p where x is better than y, else q. also: or as good. */
 static const Expr *better(KC *kc, bool also, const Expr *x, const Expr *y, const Expr *p, const Expr *q)
@@ -31,15 +31,15 @@ static void take(KC *kc, int best, int at, const Expr *x, const Expr *i)
     kb_set(b, best, NULL, NULL, x_bin(b, kc->n->op == OP_argmin ? X_min : X_max, x, x_reg(b, best)));
 }
 
-static const Expr *load(KC *kc, Place p, const Ix *i)
+static const Expr *load(KC *kc, ArgPlace p, const Ix *i)
 {
-    const Best *a = p.best;
+    const ArgBest *a = p.best;
     p.coord[a->axis] = i;
     return kc_load(kc, a->in, a->it, p.coord, a->vdim, p.lanes, p.n);
 }
 
 /* Elements from..to of the axis, `by` at a time, into registers that have what stands before. */
-static void walk(KC *kc, const Place *p, int best, int at, int64_t from, int64_t to, int64_t by)
+static void walk(KC *kc, const ArgPlace *p, int best, int at, int64_t from, int64_t to, int64_t by)
 {
     if (from >= to)
         return;
@@ -49,7 +49,7 @@ static void walk(KC *kc, const Place *p, int best, int at, int64_t from, int64_t
 }
 
 /* The best of all lanes; among equal ones the first, or the last. */
-static void fold(KC *kc, const Best *a, const Expr *best, const Expr *at, int to_best, int to_at)
+static void fold_best(KC *kc, const ArgBest *a, const Expr *best, const Expr *at, int to_best, int to_at)
 {
     KB *b = &kc->b;
     for (int k = 1; k < a->along; k++) {
@@ -62,26 +62,26 @@ static void fold(KC *kc, const Best *a, const Expr *best, const Expr *at, int to
 }
 
 /* Whole vectors of the axis; returns how many elements that were. */
-static int64_t vectors(KC *kc, const Place *one, int *best, int *at)
+static int64_t vectors(KC *kc, const ArgPlace *one, int *best, int *at)
 {
     KB *b = &kc->b;
-    const Best *a = one->best;
+    const ArgBest *a = one->best;
     int L = a->along;
-    Place p = *one;
+    ArgPlace p = *one;
     p.lanes = p.n = L;
     int64_t whole = a->it->dim[a->axis] / L * L;
     int v = kb_let(b, "lanes", load(kc, p, IXC(0))), i = kb_let(b, "from", x_const(b, vt(DT_F32, L), 0));
     walk(kc, &p, v, i, L, whole, L);
     *best = kb_let(b, "best", x_lane(b, x_reg(b, v), 0));
     *at = kb_let(b, "at", x_lane(b, x_reg(b, i), 0));
-    fold(kc, a, x_reg(b, v), x_reg(b, i), *best, *at);
+    fold_best(kc, a, x_reg(b, v), x_reg(b, i), *best, *at);
     return whole;
 }
 
 static void body(KC *kc, const Ix *const *coord, int lanes, int n, const void *user)
 {
-    const Best *a = user;
-    Place p = {.best = a, .lanes = lanes, .n = n};
+    const ArgBest *a = user;
+    ArgPlace p = {.best = a, .lanes = lanes, .n = n};
     KB *b = &kc->b;
     for (int d = 0, o = 0; d < a->it->rank; d++)
         if (d != a->axis)
@@ -104,7 +104,7 @@ void lower_arg(KC *kc)
 {
     ValueId out = kc_out(kc);
     const Type *ot = kc_type(kc, out);
-    Best a = {.in = kc->n->in[0], .it = kc_type(kc, kc->n->in[0]), .axis = (int)kc->n->attr.axis, .along = 1};
+    ArgBest a = {.in = kc->n->in[0], .it = kc_type(kc, kc->n->in[0]), .axis = (int)kc->n->attr.axis, .along = 1};
     int across = arg_across(kc->l->g, kc->n);
     a.vdim = across >= 0 ? across : a.axis;
     if (across < 0)

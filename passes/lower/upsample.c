@@ -42,7 +42,7 @@ static void resize_table(KC *kc, int dim, int *at, int *weight)
     int32_t *t = NEW(kc->l->A, int32_t, out * 2);
     float *w = NEW(kc->l->A, float, out);
     for (int64_t o = 0; o < out; o++) {
-        Source s = resize_source(&kc->n->attr, dim, in, o);
+        ResizeSource s = resize_source(&kc->n->attr, dim, in, o);
         t[2 * o] = (int32_t)s.i0, t[2 * o + 1] = (int32_t)s.i1, w[o] = (float)s.part;
     }
     const char *name = dim ? "cols" : "rows";

@@ -1,6 +1,7 @@
 /* What the functions of table.c ask of a node and give as its results. */
 #include "import.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,6 +52,29 @@ ValueId call_in(NodeCall *c, int i)
     if (!v)
         return call_refuse(c, NULL, "operand %d is missing", i), -1;
     return v->k ? call_param(c, v->k, v->k->type.rank, v->k->type.dim) : v->id;
+}
+
+DType call_kind(const NodeCall *c, int i)
+{
+    const OnnxValue *v = onnx_operand(c, i);
+    return !v ? DT_F32 : v->k ? v->k->stored : v->kind;
+}
+
+ValueId call_number(NodeCall *c, int i)
+{
+    const Tensor *k = call_known(c, i);
+    if (!k || dtype_float(k->stored))
+        return call_in(c, i);
+    int64_t n = type_elems(&k->type);
+    Tensor *t = konst(c, DT_F32, k->type.rank, k->type.dim);
+    for (int64_t j = 0; t && j < n; j++) {
+        if (fabs(tensor_at(k, j)) > 1 << 24)
+            return call_refuse(c, NULL, "the constant '%s' holds integers that f32 has not", k->name), -1;
+        tensor_put(t, j, tensor_at(k, j));
+    }
+    if (t)
+        t->name = k->name;
+    return t ? call_param(c, t, t->type.rank, t->type.dim) : -1;
 }
 
 static bool integers(NodeCall *c, const Tensor *t, const char *what, Ints *out)

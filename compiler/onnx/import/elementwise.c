@@ -26,15 +26,6 @@ bool import_dropout(NodeCall *c)
     return import_identity(c);
 }
 
-bool import_cast(NodeCall *c)
-{
-    DType d;
-    int64_t to = call_int(c, "to", 0);
-    if (onnx_dtype(to, &d) && dtype_float(d))
-        return import_identity(c);
-    return call_refuse(c, NULL, "it makes %s of a computed tensor, which are floats here", onnx_type_name(to));
-}
-
 /* ---- two operands and more ---- */
 
 /* x + k or x * k with k along one dimension: a bias or a scale, and where there is something to add it to, its
@@ -62,14 +53,21 @@ static bool scale_or_bias(NodeCall *c, ValueId x, const Tensor *k, bool scale)
     return call_give(c, 0, call_add(c, scale ? OP_scale : OP_bias, &a, 2, x, w));
 }
 
+bool broadcast_known(NodeCall *c)
+{
+    if (c->opset < 7 && call_int(c, "broadcast", 0) && call_type(c, 0).rank != call_type(c, 1).rank)
+        return call_refuse(c, "onnx.version_converter makes an opset of 7 or more of it",
+                           "it broadcasts as opset %lld does",
+                      (long long)c->opset);
+    return true;
+}
+
 bool import_binary(NodeCall *c)
 {
     Op op = (Op)c->row->arg;
     const Tensor *k[2] = {call_known(c, 0), call_known(c, 1)};
-    if (c->opset < 7 && call_int(c, "broadcast", 0) && call_type(c, 0).rank != call_type(c, 1).rank)
-        return call_refuse(c, "onnx.version_converter makes an opset of 7 or more of it",
-                           "it broadcasts as opset %lld does",
-                           (long long)c->opset);
+    if (!broadcast_known(c))
+        return false;
     bool scale = op == OP_mul, sum = op == OP_add || (op == OP_sub && k[1]);
     if (op == OP_sub && k[1] && !k[0] && dtype_float(k[1]->stored) && type_elems(&k[1]->type) > 1)
         k[1] = konst_scaled(c, k[1], -1);
@@ -175,15 +173,12 @@ bool import_prelu(NodeCall *c)
     return call_give(c, 0, call_add(c, OP_sub, NULL, 2, call_add(c, OP_relu, NULL, 1, x), low));
 }
 
-/* gain (max(x, 0) + alpha (exp(min(x, 0) / width) - 1)) */
+/* gain elu(x / width) */
 static bool exponential(NodeCall *c, double gain, double alpha, double width)
 {
-    Attrs a = call_defaults(OP_clamp);
-    a.min = -(double)FLT_MAX;
-    ValueId x = call_in(c, 0), low = call_add(c, OP_clamp, &a, 1, x);
-    low = call_add(c, OP_exp, NULL, 1, line(c, low, 1 / width, 0));
-    low = line(c, line(c, low, 1, -1), gain * alpha, 0);
-    return call_give(c, 0, call_add(c, OP_add, NULL, 2, line(c, call_add(c, OP_relu, NULL, 1, x), gain, 0), low));
+    Attrs a = call_defaults(OP_elu);
+    a.alpha = alpha;
+    return call_give(c, 0, line(c, call_add(c, OP_elu, &a, 1, line(c, call_in(c, 0), 1 / width, 0)), gain, 0));
 }
 
 bool import_elu(NodeCall *c)
@@ -199,7 +194,24 @@ bool import_selu(NodeCall *c)
 bool import_celu(NodeCall *c)
 {
     double alpha = call_float(c, "alpha", 1);
-    return exponential(c, 1, alpha, alpha);
+    return exponential(c, alpha, 1, alpha);
+}
+
+/* x where it is above alpha, else 0. */
+bool import_thresholded_relu(NodeCall *c)
+{
+    ValueId x = call_in(c, 0), above = call_add(c, OP_greater, NULL, 2, x, call_scalar(c, call_float(c, "alpha", 1)));
+    return call_give(c, 0, call_add(c, OP_where, NULL, 3, above, x, call_scalar(c, 0)));
+}
+
+/* Nearer to zero by bias, and 0 from -lambd to lambd. */
+bool import_shrink(NodeCall *c)
+{
+    double bias = call_float(c, "bias", 0), limit = call_float(c, "lambd", 0.5);
+    ValueId x = call_in(c, 0), above = call_add(c, OP_greater, NULL, 2, x, call_scalar(c, limit));
+    ValueId below = call_add(c, OP_less, NULL, 2, x, call_scalar(c, -limit));
+    ValueId v = call_add(c, OP_where, NULL, 3, above, line(c, x, 1, -bias), call_scalar(c, 0));
+    return call_give(c, 0, call_add(c, OP_where, NULL, 3, below, line(c, x, 1, bias), v));
 }
 
 bool import_softsign(NodeCall *c)
@@ -220,29 +232,31 @@ bool import_reciprocal(NodeCall *c)
     return call_give(c, 0, call_add(c, OP_div, NULL, 2, call_scalar(c, 1), call_in(c, 0)));
 }
 
-/* Powers that are products and roots. */
-bool import_pow(NodeCall *c)
+/* Products and roots where they are as good; -1 where not. */
+static ValueId small_power(NodeCall *c, ValueId x, double p)
 {
-    const Tensor *k = call_known(c, 1);
-    int64_t n = k ? type_elems(&k->type) : 0;
-    double p = n ? tensor_at(k, 0) : 0;
-    if (!n || !konst_is(k, p) || k->type.rank > call_type(c, 0).rank)
-        return call_refuse(c, NULL, "its exponent is not one number");
-    ValueId x = call_in(c, 0), v = -1, square = call_add(c, OP_square, NULL, 1, x);
     double size = fabs(p);
-    if (size == 1 || size == 1.5)
-        v = x;
-    else if (size == 2 || size == 2.5)
+    if (size == 0.5)
+        return call_add(c, OP_sqrt, NULL, 1, x);
+    ValueId square = size >= 2 && size <= 4 ? call_add(c, OP_square, NULL, 1, x) : x, v = -1;
+    if (size == 1 || size == 1.5 || size == 2 || size == 2.5)
         v = square;
     else if (size == 3)
         v = call_add(c, OP_mul, NULL, 2, square, x);
     else if (size == 4)
         v = call_add(c, OP_square, NULL, 1, square);
-    if (size == 0.5)
-        v = call_add(c, OP_sqrt, NULL, 1, x);
-    else if (size != floor(size) && v >= 0)
-        v = call_add(c, OP_mul, NULL, 2, v, call_add(c, OP_sqrt, NULL, 1, x));
-    if (v < 0)
-        return call_refuse(c, NULL, "powers of -4 to 4 in steps of 1/2 are compiled, this one is %g", p);
+    return size == floor(size) ? v : call_add(c, OP_mul, NULL, 2, v, call_add(c, OP_sqrt, NULL, 1, x));
+}
+
+bool import_pow(NodeCall *c)
+{
+    const Tensor *k = call_known(c, 1);
+    int64_t n = k ? type_elems(&k->type) : 0;
+    double p = n ? tensor_at(k, 0) : 0, twice = 2 * fabs(p);
+    bool small = twice == 1 || twice == 2 || twice == 3 || twice == 4 || twice == 5 || twice == 6 || twice == 8;
+    ValueId x = call_in(c, 0);
+    if (!n || !konst_is(k, p) || k->type.rank > call_type(c, 0).rank || !small)
+        return broadcast_known(c) && call_give(c, 0, call_add(c, OP_pow, NULL, 2, x, call_number(c, 1)));
+    ValueId v = small_power(c, x, p);
     return call_give(c, 0, p < 0 ? call_add(c, OP_div, NULL, 2, call_scalar(c, 1), v) : v);
 }

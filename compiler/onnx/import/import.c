@@ -83,6 +83,7 @@ static void enter_results(NodeCall *c, const Made *made, bool ok)
         v->made = made;
         v->k = c->given_k[i];
         v->id = c->given[i];
+        v->kind = c->kind[i];
         if (v->k || v->id >= 0)
             continue;
         if (ok && !c->why)
@@ -123,7 +124,9 @@ static bool translate_node(NodeCall *c, bool whole)
         return false;
     if (!find_row(c) || !whole)
         return false;
-    return call_has(c, 0) ? c->row->fn(c) : call_refuse(c, NULL, "its first operand is missing");
+    if (!call_has(c, 0))
+        return call_refuse(c, NULL, "its first operand is missing");
+    return kinds_fit(c) && c->row->fn(c);
 }
 
 /* The operands; false where one is broken. *undefined: no earlier node makes one. */
@@ -164,9 +167,9 @@ static void import_node(OnnxImport *x, Scope *s, const MNode *n)
     NodeCall c = {.x = x, .n = n, .scope = s, .opset = s->opset, .loc = {x->file, line, 1, (int)strlen(n->type)},
               .name = node_name(x, s, name), .nin = n->nin, .because = -1,
               .in = in, .given_k = NEW(x->arena, const Tensor *, n->nout + 1),
-              .given = NEW(x->arena, ValueId, n->nout + 1)};
+              .given = NEW(x->arena, ValueId, n->nout + 1), .kind = NEW(x->arena, DType, n->nout + 1)};
     for (int i = 0; i < n->nout; i++)
-        c.given[i] = -1;
+        c.given[i] = -1, c.kind[i] = (DType)-1;
     bool whole = find_operands(&c, in, &undefined);
     *made = (Made){n, n->nin, in};
     if (++x->work > IMPORT_WORK)
@@ -183,6 +186,7 @@ static void import_node(OnnxImport *x, Scope *s, const MNode *n)
     if (!ok)
         for (int i = 0; i < n->nout; i++)
             c.given[i] = -1, c.given_k[i] = NULL;
+    kinds_give(&c);
     enter_results(&c, made, ok);
 }
 

@@ -13,6 +13,7 @@ typedef struct OnnxValue {
     const char *name;
     const Tensor *k;          /* a constant, of any type of numbers, a dimension may be 0; else NULL */
     ValueId id;               /* of the graph, -1: none */
+    DType kind;               /* of a computed tensor: what the floats stand for */
     const struct Made *made;  /* NULL: an input or an initializer */
     int failure;              /* index into OnnxImport.failure, -1: none */
     bool broken;
@@ -68,6 +69,7 @@ typedef struct NodeCall {
     int because;              /* an operand of the pattern that this node ends, and that is broken; -1 */
     const Tensor **given_k;   /* results */
     ValueId *given;
+    DType *kind;              /* of results that are computed; (DType)-1: not said yet */
 } NodeCall;
 
 typedef bool ImportFn(NodeCall *);
@@ -84,6 +86,8 @@ bool call_has(const NodeCall *, int i);                   /* operand i is given 
 const Tensor *call_known(const NodeCall *, int i);        /* its numbers, where it is a constant, else NULL */
 Type call_type(const NodeCall *, int i);                  /* of numbers as stored; activations are f32 */
 ValueId call_in(NodeCall *, int i);                       /* operand i in the graph, -1 after refusing */
+DType call_kind(const NodeCall *, int i);                 /* what the numbers of operand i stand for */
+ValueId call_number(NodeCall *, int i);                   /* the same as call_in, of integers and truths, too */
 Type call_value_type(const NodeCall *, ValueId);       /* of rank 0 where it is -1 */
 bool call_ints_in(NodeCall *, int i, Ints *);             /* an operand of integers, at most 16; false after refusing */
 bool call_scalar_in(NodeCall *, int i, double *);         /* an operand of one number */
@@ -134,6 +138,10 @@ bool konst_is(const Tensor *, double);                /* every number is that on
 /* Counts numbers that are looked at; false after refusing, where a model has that done too often for its size. */
 bool konst_steps(NodeCall *, int64_t n);
 enum { IMPORT_WORK = 40000 };
+
+/* ---- kind.c: integers and truths among computed tensors ---- */
+bool kinds_fit(NodeCall *);  /* may the operator have operands of these kinds? False after refusing */
+void kinds_give(NodeCall *); /* the results' kinds, where the row's function did not say */
 
 /* A node of constants, or of which only shapes count: true, and its results are given, where they can be computed now.
    (eval.c) */

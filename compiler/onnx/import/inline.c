@@ -60,6 +60,7 @@ static bool give_results(NodeCall *c, const Scope *s, const char *const *name, i
         }
         c->given[i] = v->id;
         c->given_k[i] = v->k;
+        c->kind[i] = v->kind;
     }
     return true;
 }

@@ -263,7 +263,8 @@ bool import_pad(NodeCall *c)
     Type t = call_type(c, 0);
     Attrs a = call_defaults(OP_pad);
     const char *mode = call_text(c, "mode", "constant");
-    if (strcmp(mode, "constant"))
+    a.border = !strcmp(mode, "reflect") ? 1 : !strcmp(mode, "edge") ? 2 : 0;
+    if (!a.border && strcmp(mode, "constant"))
         return call_refuse(c, NULL, "padding of mode '%s' is not compiled", mode);
     a.value = call_float(c, "value", 0);
     if (!pad_lists(c, &t, &a.pads) || (call_has(c, 2) && !call_scalar_in(c, 2, &a.value)))

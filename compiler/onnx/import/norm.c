@@ -146,9 +146,22 @@ bool import_layer_norm(NodeCall *c)
            call_give(c, 0, call_reshape(c, call_add_list(c, OP_layer_norm, &a, in, nin), t.rank, t.dim));
 }
 
+/* d - log(sum(exp(d))) with d = x - max(x), which no exponential overflows. */
+static ValueId log_softmax(NodeCall *c, ValueId x, int64_t axis)
+{
+    Attrs a = call_defaults(OP_sum);
+    a.axes = (Ints){1, {axis}};
+    a.keep = true;
+    ValueId d = call_add(c, OP_sub, NULL, 2, x, call_add(c, OP_max, &a, 1, x));
+    ValueId sum = call_add(c, OP_sum, &a, 1, call_add(c, OP_exp, NULL, 1, d));
+    return call_add(c, OP_sub, NULL, 2, d, call_add(c, OP_log, NULL, 1, sum));
+}
+
 /* softmax(-x) is softmin(x). */
 static ValueId soft(NodeCall *c, ValueId x, int64_t axis)
 {
+    if (c->row->arg)
+        return log_softmax(c, x, axis);
     const Graph *g = c->x->g;
     const Value *v = x >= 0 ? &g->value.v[x] : NULL;
     const Node *n = v && v->kind == VAL_NODE ? &g->node.v[v->node] : NULL;

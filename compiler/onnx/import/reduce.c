@@ -56,3 +56,34 @@ bool import_reduce_l2(NodeCall *c)
 {
     return call_give(c, 0, unary(c, OP_sqrt, onnx_reduce(c, OP_sum, unary(c, OP_square, call_in(c, 0)))));
 }
+
+bool import_reduce_log_sum(NodeCall *c)
+{
+    return call_give(c, 0, unary(c, OP_log, onnx_reduce(c, OP_sum, call_in(c, 0))));
+}
+
+/* max + log(sum(exp(x - max))), which no exponential overflows. */
+bool import_reduce_log_sum_exp(NodeCall *c)
+{
+    Attrs a = call_defaults(OP_max);
+    bool nothing;
+    ValueId x = call_in(c, 0);
+    if (!read_axes(c, &a, &nothing) || nothing)
+        return nothing && call_give(c, 0, x);
+    a.keep = true;
+    ValueId most = call_add(c, OP_max, &a, 1, x), rest = call_add(c, OP_sub, NULL, 2, x, most);
+    ValueId sum = call_add(c, OP_sum, &a, 1, call_add(c, OP_exp, NULL, 1, rest));
+    ValueId v = call_add(c, OP_add, NULL, 2, call_add(c, OP_log, NULL, 1, sum), most);
+    if (v < 0 || call_int(c, "keepdims", 1))
+        return call_give(c, 0, v);
+    Type t = call_value_type(c, v);
+    int rank = 0;
+    for (int d = 0; d < t.rank; d++) {
+        bool reduced = false;
+        for (int i = 0; i < a.axes.n; i++)
+            reduced |= a.axes.v[i] == d || a.axes.v[i] == d - t.rank;
+        if (!reduced)
+            t.dim[rank++] = t.dim[d];
+    }
+    return call_give(c, 0, call_reshape(c, v, rank, t.dim));
+}

@@ -4,12 +4,16 @@
 #include <math.h>
 #include <string.h>
 
+enum { ALIGN_CORNERS = 1 }; /* of coords */
+
 /* Factors per dimension, by scales or sizes; false after refusing. */
 static bool by_sizes(NodeCall *c, int i, const Type *t, double *factor)
 {
     Ints s;
     if (!call_ints_in(c, i, &s))
         return false;
+    if (strcmp(call_text(c, "keep_aspect_ratio_policy", "stretch"), "stretch"))
+        return call_refuse(c, NULL, "sizes that keep the aspect ratio are not compiled");
     if (s.n != t->rank)
         return call_refuse(c, NULL, "it has %d sizes for %s", s.n, type_text(c->x->arena, t));
     for (int d = 0; d < s.n; d++)
@@ -40,52 +44,98 @@ static bool factors(NodeCall *c, const Type *t, double *factor)
     return by_scales(c, k, t, factor);
 }
 
-/* Our modes: nearest takes source floor(i / scale), which half_pixel with whole factors gives, too. */
-static bool modes(NodeCall *c, Attrs *a)
+/* One of a list of names that ends in NULL; false after refusing. */
+static bool one_of(NodeCall *c, const char *what, const char *text, const char *const *name, int64_t *which)
 {
+    for (*which = 0; name[*which]; ++*which)
+        if (!strcmp(name[*which], text))
+            return true;
+    return call_refuse(c, NULL, "%s '%s' is not compiled", what, text);
+}
+
+/* Modes of upsample: nearest takes source floor(i / scale), which half_pixel with whole factors gives, too. False where
+   it has none for these. */
+static bool upsample_modes(Attrs *a, const char *at, const char *rounds)
+{
+    bool half = !strcmp(at, "half_pixel") || !strcmp(at, "pytorch_half_pixel");
+    a->align_corners = a->mode && !strcmp(at, "align_corners");
+    if (a->mode)
+        return half || a->align_corners;
+    return (!strcmp(at, "asymmetric") && !strcmp(rounds, "floor")) || (half && !strncmp(rounds, "round_prefer", 12));
+}
+
+/* The attributes of the upsample (*whole: H and W grow by whole factors) or resize that it is. */
+static bool modes(NodeCall *c, Attrs *up, Attrs *any, bool *whole)
+{
+    static const char *const coords[] = {"half_pixel", "align_corners", "asymmetric", "pytorch_half_pixel", NULL};
+    static const char *const rounding[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil", NULL};
+    static const char *const mode[] = {"nearest", "linear", "bilinear", NULL};
     bool old = !strcmp(c->n->type, "Upsample") || c->opset < 11;
-    const char *mode = call_text(c, "mode", "nearest");
     const char *at = call_text(c, "coordinate_transformation_mode", old ? "asymmetric" : "half_pixel");
     const char *rounds = call_text(c, "nearest_mode", old ? "floor" : "round_prefer_floor");
-    bool half = !strcmp(at, "half_pixel") || !strcmp(at, "pytorch_half_pixel");
-    a->mode = !strcmp(mode, "linear") || !strcmp(mode, "bilinear");
-    a->align_corners = a->mode && !strcmp(at, "align_corners");
-    if (!a->mode && strcmp(mode, "nearest"))
-        return call_refuse(c, NULL, "mode '%s' is not compiled", mode);
-    bool asymmetric = !strcmp(at, "asymmetric"), known = half || a->align_corners;
-    if (!a->mode)
-        known = (asymmetric && !strcmp(rounds, "floor")) || (half && !strncmp(rounds, "round_prefer", 12));
-    return known || call_refuse(c, NULL, "coordinates by '%s'%s%s are not compiled for mode '%s'", at,
-                                a->mode ? "" : ", rounded by ", a->mode ? "" : rounds, mode);
+    if (!one_of(c, "mode", call_text(c, "mode", "nearest"), mode, &any->mode) ||
+        !one_of(c, "coordinates by", at, coords, &any->coords) ||
+        !one_of(c, "rounding by", rounds, rounding, &any->rounding))
+        return false;
+    any->mode = up->mode = any->mode > 0;
+    *whole = *whole && upsample_modes(up, at, rounds);
+    return *whole || !call_int(c, "antialias", 0) || call_refuse(c, NULL, "antialiasing is not compiled");
+}
+
+/* Sizes of the result. ONNX counts with the scale that it was told, which need not be the ratio of the sizes. */
+static bool resize_sizes(NodeCall *c, const Type *t, const double *factor, Attrs *a)
+{
+    a->size.n = 2;
+    for (int d = 2; d < 4; d++) {
+        double n = (double)t->dim[d], out = floor(n * factor[d] + 1e-9 * n);
+        double *scale = d == 2 ? &a->scale_h : &a->scale_w;
+        if (!(out >= 1 && out <= 1 << 24))
+            return call_refuse(c, NULL, "it makes %g elements of %lld", out, (long long)t->dim[d]);
+        a->size.v[d - 2] = (int64_t)out;
+        *scale = (float)(out / n) == (float)factor[d] ? 0 : factor[d];
+        if (*scale > 0 && a->coords == ALIGN_CORNERS)
+            return call_refuse(c, "sizes say it",
+                               "ONNX and its runtimes differ on align_corners where %g elements become %g", n,
+                               n * factor[d]);
+    }
+    return true;
+}
+
+/* A row is a map of height 1. */
+static ValueId resize_map(NodeCall *c, Type t, double *factor)
+{
+    Attrs up = call_defaults(OP_upsample), any = call_defaults(OP_resize);
+    bool whole = true;
+    for (int d = 2; d < 4; d++)
+        whole = whole && factor[d] == floor(factor[d]) && factor[d] >= 1 && factor[d] <= 1 << 20;
+    if (!modes(c, &up, &any, &whole) || !resize_sizes(c, &t, factor, &any))
+        return -1;
+    up.scale = (Ints){2, {(int64_t)factor[2], (int64_t)factor[3]}};
+    ValueId x = call_reshape(c, call_in(c, 0), 4, t.dim);
+    return call_add(c, whole ? OP_upsample : OP_resize, whole ? &up : &any, 1, x);
 }
 
 bool import_resize(NodeCall *c)
 {
-    Type t = call_type(c, 0);
-    double factor[MAX_RANK];
-    Attrs a = call_defaults(OP_upsample);
+    Type t = call_type(c, 0), map = t;
+    double factor[MAX_RANK + 1];
     if (!factors(c, &t, factor))
         return false;
-    bool same = true, plain = t.rank == 3 || t.rank == 4;
+    bool same = true, plain = t.rank == 3 || t.rank == 4, row = t.rank == 3;
     for (int d = 0; d < t.rank; d++) {
         same = same && factor[d] == 1;
-        bool whole = factor[d] == floor(factor[d]) && factor[d] >= 1 && factor[d] <= 1 << 20;
-        plain = plain && (d < 2 ? factor[d] == 1 : whole);
+        plain = plain && (d > 1 || factor[d] == 1) && factor[d] > 0;
     }
     if (same)
         return import_identity(c);
     if (!plain)
-        return call_refuse(c, "H and W may be enlarged by whole factors",
-                           "it changes %s by other factors than whole ones",
-                           type_text(c->x->arena, &t));
-    if (!modes(c, &a))
-        return false;
-    bool row = t.rank == 3;
-    a.scale = (Ints){2, {row ? 1 : (int64_t)factor[2], (int64_t)factor[row ? 2 : 3]}};
-    ValueId x = call_in(c, 0);
-    if (row)
-        x = call_reshape(c, x, 4, (int64_t[]){t.dim[0], t.dim[1], 1, t.dim[2]});
-    x = call_add(c, OP_upsample, &a, 1, x);
+        return call_refuse(c, "H and W may change", "it changes %s along other dimensions", type_text(c->x->arena, &t));
+    if (row) {
+        map = type_make(DT_F32, 4, (int64_t[]){t.dim[0], t.dim[1], 1, t.dim[2]});
+        factor[3] = factor[2];
+        factor[2] = 1;
+    }
+    ValueId x = resize_map(c, map, factor);
     if (row && x >= 0)
         x = call_reshape(c, x, 3, (int64_t[]){t.dim[0], t.dim[1], call_value_type(c, x).dim[3]});
     return call_give(c, 0, x);

@@ -8,12 +8,16 @@ ImportFn import_conv, import_conv_transpose, import_pool, import_global_pool, im
 /* elementwise.c */
 ImportFn import_unary, import_binary, import_many, import_mean_of, import_clip, import_leaky_relu, import_hard_sigmoid,
     import_elu, import_selu, import_celu, import_softsign, import_prelu, import_reciprocal, import_pow, import_identity,
-    import_dropout, import_cast, import_gelu;
+    import_dropout, import_gelu, import_thresholded_relu, import_shrink;
+bool broadcast_known(NodeCall *); /* false after refusing what opsets before 7 call broadcasting */
+/* kind.c */
+ImportFn import_cast, import_cast_like, import_truth, import_where, import_arg;
 /* norm.c */
 ImportFn import_batch_norm, import_instance_norm, import_group_norm, import_layer_norm, import_softmax,
     import_softmax_flat, import_lp_norm, import_mean_variance;
 /* reduce.c */
-ImportFn import_reduce, import_reduce_min, import_reduce_l1, import_reduce_l2, import_reduce_square;
+ImportFn import_reduce, import_reduce_min, import_reduce_l1, import_reduce_l2, import_reduce_square,
+    import_reduce_log_sum, import_reduce_log_sum_exp;
 /* move.c */
 ImportFn import_concat, import_split, import_reshape, import_flatten, import_squeeze, import_unsqueeze,
     import_transpose, import_expand, import_tile, import_pad, import_depth_to_space, import_space_to_depth;

@@ -13,28 +13,48 @@ ValueId slice_part(NodeCall *c, ValueId x, int64_t axis, int64_t start, int64_t 
     return call_add(c, OP_slice, &a, 1, x);
 }
 
-/* Elements in any order along an axis: parts with a step where that says it, else one by one. */
+/* Indices in a constant of their own. */
+static ValueId gather_elements(NodeCall *c, ValueId x, int64_t axis, const int64_t *at, int64_t n)
+{
+    Attrs a = call_defaults(OP_gather);
+    a.axis = axis;
+    Tensor *k = konst(c, DT_F32, 1, &n);
+    for (int64_t i = 0; k && i < n; i++)
+        tensor_put(k, i, (double)at[i]);
+    if (!k)
+        return -1;
+    k->name = arena_printf(c->x->arena, "%s.indices", c->name);
+    return call_add(c, OP_gather, &a, 2, x, call_param(c, k, 1, &n));
+}
+
+/* Elements in any order along an axis: a part with a step where that says it; a few parts, which need not be moved;
+   else a gather. */
 static ValueId pick_any(NodeCall *c, ValueId x, int64_t axis, const int64_t *at, int64_t n)
 {
-    enum { MOST = 256 };
+    enum { PARTS = 16, MOST = 1 << 24 }; /* indices are floats */
     int64_t step = n > 1 ? at[1] - at[0] : 1;
     bool even = step > 0;
     for (int64_t i = 1; i < n; i++)
         even = even && at[i] - at[i - 1] == step;
     if (even && n)
         return slice_part(c, x, axis, at[0], at[n - 1] + 1, step);
-    if (!n || n > MOST)
+    if (!n || (x >= 0 && call_value_type(c, x).dim[axis] > MOST))
         return call_refuse(c, NULL, "it takes %lld elements in an order of their own", (long long)n), -1;
-    ValueId *one = NEW(c->x->arena, ValueId, n);
-    int parts = 0;
-    for (int64_t i = 0, k; i < n; i = k) { /* runs that go up by one stay together */
+    ValueId one[PARTS];
+    int64_t parts = 1;
+    for (int64_t i = 1; i < n; i++) /* runs that go up by one stay together */
+        parts += at[i] != at[i - 1] + 1;
+    if (parts > PARTS)
+        return gather_elements(c, x, axis, at, n);
+    parts = 0;
+    for (int64_t i = 0, k; i < n; i = k) {
         for (k = i + 1; k < n && at[k] == at[k - 1] + 1; k++)
             continue;
         one[parts++] = slice_part(c, x, axis, at[i], at[k - 1] + 1, 1);
     }
     Attrs a = call_defaults(OP_concat);
     a.axis = axis;
-    return call_add_list(c, OP_concat, &a, one, parts);
+    return call_add_list(c, OP_concat, &a, one, (int)parts);
 }
 
 /* starts, ends, axes and steps: attributes before opset 10, then operands. */
