@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# "dsqc verify" for small networks with every unit, pool and head, native ones with --verify-each: no pass changes the numbers, nor does the
-# compiled code. Every three of network, unit, pool and head come together in one case. Then "dsqc verify" for every bundled
+# "dsqc verify" for small networks with every unit, pool and head, native ones with --verify-each: no pass changes the
+# numbers, nor does the compiled code. Every three of network, unit, pool and head come together in one case. Then "dsqc verify" for every bundled
 # network at full size. A dsqc with sanitizers takes every fifth combination.
 set -u
 export TMPDIR=$WORK
@@ -36,10 +36,10 @@ combinations()
     for n in "${!nets[@]}"; do
         for u in "${!units[@]}"; do
             for p in 0 1 2; do
-                each=; [ "${target[i % 2]}" = generic ] || each=--verify-each # scalar loops take the interpreter minutes
+                each=; [ "${target[i % 2]}" = generic ] || each=' --verify-each' # scalar loops take the interpreter minutes
                 net=${nets[n]} unit=${units[u]} head=${heads[(n + u + p) % 3]} t=${target[i % 2]} s=${size[(n + p) % 3]}
                 ((i % step)) || echo "'$net $unit ${pools[p]} $head, $t, $s' specs/$net.yaml --set unit=$unit" \
-                    "--set pool=${pools[p]} --set head=$head --set size=$s --set classes=10 --target=$t $each"
+                    "--set pool=${pools[p]} --set head=$head --set size=$s --set classes=10 --target=$t$each" # xargs joins lines that end in a blank
                 i=$((i + 1))
             done
         done
