@@ -24,7 +24,7 @@ static void print_help(FILE *f)
 {
     fprintf(f,
             "usage: dsqc COMMAND [options]\n\n"
-            "DeepSquare compiles a network described in YAML, with trained weights, ahead of time\n"
+            "DeepSquare compiles a network (YAML, ONNX, TensorFlow Lite), with its weights, ahead of time\n"
             "into plain C that needs nothing at run time.\n\ncommands:\n");
     for (int i = 0; i < NCOMMANDS; i++)
         fprintf(f, "  %-8s %-9s %s\n", command_names[i], commands[i].operand, commands[i].doc);

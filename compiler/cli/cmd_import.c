@@ -68,7 +68,7 @@ static bool may_replace(Arena *A, const Spec *s, const Place *p)
     if (!there || !spec_has_tensors(s->graph) || !strcmp(begins, ours))
         return true;
     error_at(loc_file(diag_file(path, NULL, 0)),
-             "it is there, and no import has made it: choose another name for the spec");
+             "it is there, and no import has made it with %s: choose another name for the spec", p->spec);
     return false;
 }
 

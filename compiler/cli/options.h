@@ -13,7 +13,7 @@
     X(explore, "SPEC", "what each pass buys, as a table and as a page for the browser")                                \
     X(info, "SPEC", "inputs, outputs, parameters, MACs, flash and RAM per layer")                                      \
     X(export, "SPEC", "write the network with its weights as an ONNX model")                                           \
-    X(import, "MODEL", "make a spec of an ONNX model, with its weights beside it")                                     \
+    X(import, "MODEL", "make a spec of an ONNX or TFLite model, with its weights beside it")                           \
     X(opt, "FILE.dsq", "textual IR in, passes run, textual IR out")                                                    \
     X(schema, "", "JSON Schema of the spec format")
 enum {

@@ -16,12 +16,14 @@ static void used_terms(const Costs *all, bool used[COST_TERMS])
             }
 }
 
-static void row(Table *t, const Costs *all, const bool used[COST_TERMS], const Candidate *c, const Candidate *than)
+/* than: the chosen one, in a row of what was rejected. priced: it has a cost. */
+static void row(Table *t, const Costs *all, const bool used[COST_TERMS], const Candidate *c, const Candidate *than,
+                bool priced)
 {
     double cycles = cycles_of(all, &c->cost), rate = all->target->machine->rate;
     double more = than ? 100 * (cycles / cycles_of(all, &than->cost) - 1) : 0;
     table_cell(t, "%s", schedule_text(t->arena, &c->s));
-    table_cell(t, "%s", digits(t->arena, llround(cycles)));
+    table_cell(t, "%s", priced ? digits(t->arena, llround(cycles)) : "no choice");
     table_cell(t, "%s", than ? arena_printf(t->arena, "%+.1f %%", more) : "");
     for (int i = 0; i < COST_TERMS; i++)
         if (used[i])
@@ -46,10 +48,10 @@ void print_costs(Arena *A, const Costs *all)
         if (g->layers > 1)
             layer = arena_printf(A, "%s and %s", layer, plural(A, g->layers - 1, "other"));
         table_cell(&t, "%s", layer);
-        row(&t, all, used, &g->choice->chosen, NULL);
+        row(&t, all, used, &g->choice->chosen, NULL, g->choice->priced);
         for (int k = 0; k < g->choice->rejected; k++) {
             table_cell(&t, "%s", "");
-            row(&t, all, used, &g->choice->other[k], &g->choice->chosen);
+            row(&t, all, used, &g->choice->other[k], &g->choice->chosen, true);
         }
     }
     printf("\nwhat the cost model expects of machine %s, in cycles of a core:\n", all->target->machine->name);

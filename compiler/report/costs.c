@@ -7,7 +7,7 @@ double cycles_of(const Costs *c, const KernelCost *cost) { return slots_of(cost)
 
 static bool alike(Arena *A, const CostGroup *g, const Choice *c)
 {
-    return schedule_eq(A, &g->choice->chosen.s, &c->chosen.s) &&
+    return g->choice->priced == c->priced && schedule_eq(A, &g->choice->chosen.s, &c->chosen.s) &&
            slots_of(&g->choice->chosen.cost) == slots_of(&c->chosen.cost);
 }
 
@@ -36,16 +36,15 @@ bool costs_of(const Job *j, Costs *all)
     Choices *c = NEW(A, Choices, 1);
     *c = explain_choices(A, &p, g);
     for (int i = 0; i < c->v.n; i++)
-        if (c->v.v[i].priced)
-            enter_choice(A, all, g, &c->v.v[i]);
+        enter_choice(A, all, g, &c->v.v[i]);
     return true;
 }
 
-static json_t *candidate_json(Arena *A, const Costs *all, const Candidate *c)
+static json_t *candidate_json(Arena *A, const Costs *all, const Candidate *c, bool priced)
 {
     json_t *o = js_object(), *terms = js_object();
     js_put(o, "schedule", js_text(schedule_text(A, &c->s)));
-    js_put(o, "cycles", js_real(cycles_of(all, &c->cost), 0));
+    js_put(o, "cycles", priced ? js_real(cycles_of(all, &c->cost), 0) : json_null());
     for (int i = 0; i < COST_TERMS; i++)
         if (c->cost.of[i] != 0)
             js_put(terms, cost_term_name[i], js_real(c->cost.of[i] / all->target->machine->rate, 0));
@@ -58,12 +57,12 @@ json_t *costs_json(Arena *A, const Costs *all)
     json_t *list = js_list();
     for (int i = 0; i < all->group.n; i++) {
         const CostGroup *g = &all->group.v[i];
-        json_t *o = candidate_json(A, all, &g->choice->chosen), *rejected = js_list();
+        json_t *o = candidate_json(A, all, &g->choice->chosen, g->choice->priced), *rejected = js_list();
         js_put(o, "layer", js_text(g->layer));
         js_put(o, "shape", js_text(g->shape));
         js_put(o, "layers", js_int(g->layers));
         for (int k = 0; k < g->choice->rejected; k++)
-            js_add(rejected, candidate_json(A, all, &g->choice->other[k]));
+            js_add(rejected, candidate_json(A, all, &g->choice->other[k], true));
         js_put(o, "rejected", rejected);
         js_add(list, o);
     }

@@ -6,12 +6,14 @@
 #include "../driver.h"
 #include "../io/json.h"
 
-/* Layers that cost the same with one schedule; layer, shape: of the first. */
+/* Layers that cost the same with one schedule; layer, shape: of the first. The model has no cost for kernels of which
+   it weighs no other: Choice.priced. */
 typedef struct CostGroup { const char *layer, *shape; int layers; const Choice *choice; } CostGroup;
 typedef struct Costs { const Target *target; VEC(CostGroup) group; } Costs;
 /* Compiles the graph as written as far as choose-kernels once more. False after a message. */
 bool costs_of(const Job *, Costs *);
-/* A list, one object a group: layer, shape, how many, schedule, cycles, terms (in cycles, zeros left out), rejected. */
+/* A list, one object a group: layer, shape, how many, schedule, cycles, terms (in cycles, zeros left out), rejected.
+   cycles: null where the model has no cost. */
 json_t *costs_json(Arena *, const Costs *);
 /* By the target's row of machines.def, of the thread with most to do. */
 double cycles_of(const Costs *, const KernelCost *);
