@@ -72,9 +72,18 @@ static bool may_replace(Arena *A, const Spec *s, const Place *p)
     return false;
 }
 
+/* The name of a spec, which is neither the model's nor that of the weights beside it. */
+static bool names_spec(const Options *o)
+{
+    const char *slash = o->output ? strrchr(o->output, '/') : NULL, *name = slash ? slash + 1 : o->output;
+    size_t n = name ? strlen(name) : 0;
+    const char *dot = n ? strrchr(name, '.') : NULL;
+    return n && strcmp(name, "-") && (!dot || !strcmp(dot, ".yaml") || !strcmp(dot, ".yml"));
+}
+
 int cmd_import(Arena *A, const Options *o)
 {
-    if (!o->output || !strcmp(o->output, "-"))
+    if (!names_spec(o))
         return usage_error(o->command, "which file? -o SPEC.yaml; the weights go beside it");
     Spec *s = network_read(A, o->file, o, NULL);
     bool ok = s && s->model;

@@ -16,19 +16,20 @@ static int by_slots(const void *x, const void *y)
 static KernelCost winograd_own(const Pass *p, const Graph *g, const Node *n, WinoRoom *room, const Schedule *s)
 {
     Type out = node_step_type(g, n, 0);
+    int threads = node_reduces(n) ? 1 : (int)imax(1, p->threads); /* as choose_winograd cuts the work */
     WinoMap map = {.in = &g->value.v[n->in[0]].type, .out = &out, .far = weights_far(p->target, room),
-                   .threads = (int)imax(1, p->threads)};
+                   .threads = threads};
     if (!winograd_conv(g, n, s->peel, &map.conv))
         bug("a Winograd schedule for what has none");
     Winograd w = winograd_make(s->wino, map.conv.r);
     return winograd_cost(p->target, &map, &w, s);
 }
 
-/* Of the schedule that the node has. */
+/* The cost of a schedule that was not weighed as it is: one from a file, or completed since. False where the model has
+   none. */
 static bool own_cost(const Pass *p, const Graph *g, const Node *n, WinoRoom *room, Candidate *c)
 {
     const Target *t = p->target;
-    c->s = *n->sched;
     if (c->s.impl == IMPL_WINOGRAD) {
         c->cost = winograd_own(p, g, n, room, &c->s);
     } else if (c->s.impl == IMPL_DEPTHWISE) {
@@ -38,7 +39,8 @@ static bool own_cost(const Pass *p, const Graph *g, const Node *n, WinoRoom *roo
         c->cost = depthwise_cost(t, &d, &c->s);
     } else if (is_conv(n->op)) {
         ConvMap m = conv_map(g, n);
-        m.threads = n->attr.groups == 1 && m.images == 1 ? (int)imax(1, p->threads) : 1;
+        bool shared = n->op == OP_conv2d && m.images == 1 && !node_reduces(n); /* as choose_conv cuts the work */
+        m.threads = shared ? (int)imax(1, p->threads) : 1;
         c->cost = conv_cost(t, &m, &c->s);
         if (m.threads <= 1) { /* for threads, direct kernels are weighed against each other alone */
             KernelCost arrival = conv_arrival(&(Choosing){.p = p, .g = g, .n = n, .room = room}, c->s.lanes);
@@ -49,6 +51,17 @@ static bool own_cost(const Pass *p, const Graph *g, const Node *n, WinoRoom *roo
         c->cost = product_cost(t, &m, &c->s);
     }
     return true;
+}
+
+/* The cost at which the schedule was weighed last; false where it was not. */
+static bool weighed_cost(Arena *A, const Candidates *weighed, Candidate *c)
+{
+    for (int i = weighed->v.n - 1; i >= 0; i--)
+        if (schedule_eq(A, &weighed->v.v[i].s, &c->s)) {
+            c->cost = weighed->v.v[i].cost;
+            return true;
+        }
+    return false;
 }
 
 /* The cheapest of what was weighed that is not the chosen one, each tile once. */
@@ -81,7 +94,8 @@ Choices explain_choices(Arena *A, const Pass *p, const Graph *g)
         Schedule model = {.impl = IMPL_GENERIC, .lanes = p->target->lanes, .px = 1, .rows = 1, .nb = 1};
         Choice c = {.node = i};
         choose_schedule(&(Choosing){.p = p, .g = g, .n = n, .room = &room, .weighed = &weighed}, &model);
-        c.priced = own_cost(p, g, n, &room, &c.chosen);
+        c.chosen.s = *n->sched;
+        c.priced = weighed_cost(weighed.arena, &weighed, &c.chosen) || own_cost(p, g, n, &room, &c.chosen);
         if (c.priced)
             reject(weighed.arena, &c, &weighed);
         PUSH(A, &all.v, c);
