@@ -17,14 +17,14 @@ const char examples_import[] =
     "  dsqc import segmenter.onnx --shape image=1,3,512,512 -o segmenter.yaml\n";
 
 /* The folder of the spec, its name in there, and the name of the weights' file. */
-typedef struct Place { const char *folder, *spec, *weights; } Place;
+typedef struct SpecPlace { const char *folder, *spec, *weights; } SpecPlace;
 
-static Place import_place(Arena *A, const char *path)
+static SpecPlace import_place(Arena *A, const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
     const char *folder = !slash ? "." : slash == path ? "/" : arena_strndup(A, path, (size_t)(slash - path));
     int stem = dot ? (int)(dot - name) : (int)strlen(name);
-    return (Place){folder, name, arena_printf(A, "%.*s.safetensors", stem, name)};
+    return (SpecPlace){folder, name, arena_printf(A, "%.*s.safetensors", stem, name)};
 }
 
 static bool write_weights(Arena *A, const Graph *g, OutDir *dir, const char *name)
@@ -42,7 +42,7 @@ static bool write_weights(Arena *A, const Graph *g, OutDir *dir, const char *nam
     return outdir_end(dir, f);
 }
 
-static bool write_spec(Arena *A, const Spec *s, const Place *p)
+static bool write_spec(Arena *A, const Spec *s, const SpecPlace *p)
 {
     const char *slash = strrchr(s->path, '/');
     bool tensors = spec_has_tensors(s->graph), ok;
@@ -58,7 +58,7 @@ static bool write_spec(Arena *A, const Spec *s, const Place *p)
 }
 
 /* A file of weights may be all that somebody has of a training: only one that an import has made is replaced. */
-static bool may_replace(Arena *A, const Spec *s, const Place *p)
+static bool may_replace(Arena *A, const Spec *s, const SpecPlace *p)
 {
     static const char ours[] = "# Made by 'dsqc import'";
     char begins[sizeof ours];
@@ -89,7 +89,7 @@ int cmd_import(Arena *A, const Options *o)
     bool ok = s && s->model;
     if (s && !ok)
         error_at(loc_file(diag_file(o->file, NULL, 0)), "this is a spec already");
-    Place p = import_place(A, o->output);
+    SpecPlace p = import_place(A, o->output);
     ok = ok && may_replace(A, s, &p) && write_spec(A, s, &p);
     if (ok && !o->quiet)
         fprintf(stderr, "%s: %s -> %s\n", s->name, plural(A, s->graph->node.n, "step"), o->output);
