@@ -1,4 +1,4 @@
-/* The cost model: direct and depthwise convolutions, products. Winograd's method is in winograd_cost.c.
+/* The cost model: direct and depthwise convolutions, products. Winograd's method is in cost_winograd.c.
 
    A turn of the reduction of a register tile with p pixels and v vectors of output channels is p v multiply-adds and
    p + v loads. Multiply-adds of one chain wait for each other. Where weights do not stay in L1, their vectors
