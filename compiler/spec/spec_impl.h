@@ -9,6 +9,7 @@
      spec_module.c  modules: their definition and their use
      spec_expand.c  bodies: steps, repetition, scopes, named values
      spec_op.c      one operator: attributes and parameter tensors from the operator table
+     spec_rnn.c     recurrent layers: PyTorch's names, layers and directions
      spec_pad.c     a note on the order of a pad
    Every function that fails has reported why, except where that was reported before (a poisoned value). */
 #include "spec.h"

@@ -4,41 +4,15 @@
      {op: parameter, name: gamma, shape: [...]}                                      a trained tensor as a value
    A tensor's name is {tensor: NAME} in place of NAME where that is the whole name, without the scopes around. */
 #include "foreign.h"
-#include "spec_impl.h"
+#include "spec_op.h"
+
+#include "../../ir/ops/rnn.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const own_op[] = {"constant", "parameter"};
-
-enum { MAX_WORDS = 8 };
-
-/* "out!", "kernel!", "weight[out,C/groups,kernel]", "bias?[out]" */
-typedef struct Word {
-    const char *name;
-    char mode;           /* '!' spec-only number(s), '?' tensor unless false, '-' tensor if true, 0 tensor */
-    const char *dims;    /* of a tensor: "out,C/groups,kernel" */
-    Loc loc;             /* where the step gives it */
-    bool given;
-    Ints ints;           /* spec-only: its numbers */
-    bool present;        /* tensor */
-    const char *tensor;  /* tensor: its own name */
-    bool whole;          /* tensor: that is the whole name, whatever the scope */
-} Word;
-
-typedef struct Call {
-    Cx cx;              /* of the step, with messages about it */
-    const OpStep *step;
-    const OpInfo *info;
-    Op op;
-    Attrs attr;
-    Word word[MAX_WORDS];
-    int nword;
-    Type in;            /* operand 0 */
-    bool same, lower;   /* pad: same or same_lower */
-    bool listed;        /* pad: all four sides */
-} Call;
 
 bool op_exists(const char *name)
 {
@@ -56,6 +30,14 @@ const char *const *op_names(Arena *a, int *n)
     return v;
 }
 
+Word *op_word(Call *c, const char *name)
+{
+    for (int i = 0; i < c->nword; i++)
+        if (!strcmp(c->word[i].name, name))
+            return &c->word[i];
+    bug("op.def: %s has no spec word '%s'", c->info->name, name);
+}
+
 static void read_words(Call *c)
 {
     Arena *a = c->cx.s->arena;
@@ -68,9 +50,11 @@ static void read_words(Call *c)
             w.dims = arena_strndup(a, open + 1, strlen(open) - 2);
             *open = 0;
         }
-        size_t len = strcspn(text, "!?-");
+        size_t len = strcspn(text, "!?-=");
         w.mode = text[len];
         w.present = w.mode != '-';
+        if (w.mode == '=')
+            w.ints = (Ints){1, {!strcmp(text + len + 1, "true") ? 1 : strtoll(text + len + 1, NULL, 10)}};
         text[len] = 0;
         w.name = w.tensor = text;
         if (c->nword == MAX_WORDS)
@@ -198,7 +182,11 @@ static bool read_word(Call *c, Word *w, const YamlPair *p)
     if (attr >= 0 && attr_info[attr].kind == ATTR_INTS)
         return eval_ints(&c->cx, p->val, &w->ints);
     w->ints.n = 1;
-    return eval_int(&c->cx, p->val, &w->ints.v[0]);
+    bool on = false, is_bool = attr >= 0 && attr_info[attr].kind == ATTR_BOOL;
+    bool ok = is_bool ? eval_bool(&c->cx, p->val, &on) : eval_int(&c->cx, p->val, &w->ints.v[0]);
+    if (is_bool)
+        w->ints.v[0] = on;
+    return ok;
 }
 
 static bool unknown_key(const Call *c, const YamlPair *p)
@@ -328,12 +316,17 @@ static bool dim_factor(const Call *c, const char *name, Ints *out)
     return false;
 }
 
-/* A dimension of a tensor: a factor, or the quotient of two. */
+/* A dimension of a tensor: a factor, its multiple ("4*hidden"), or the quotient of two. */
 static bool dim_value(const Call *c, const char *text, Ints *out)
 {
     Arena *a = c->cx.s->arena;
-    const char *slash = strchr(text, '/');
+    const char *slash = strchr(text, '/'), *times = strchr(text, '*');
     Ints by;
+    if (times) {
+        bool ok = dim_factor(c, times + 1, out);
+        out->v[0] = mul_ok(out->v[0], strtoll(text, NULL, 10), &out->v[0]) ? out->v[0] : INT64_MAX;
+        return ok;
+    }
     if (!dim_factor(c, slash ? arena_strndup(a, text, (size_t)(slash - text)) : text, out))
         return false;
     if (!slash)
@@ -417,12 +410,11 @@ static const char *pad_same(Call *c, const ValueId *in, int nin)
     return attrs_pad_same(s->arena, c->op, &c->attr, types, nin, c->lower);
 }
 
-static int add_node(Call *c, ValueId *out)
+int op_node(Call *c, const char *name, const ValueId *from, int nin, const char *suffix, ValueId *out)
 {
     SpecReader *s = c->cx.s;
-    ValueId *in = NEW(s->arena, ValueId, c->step->nin + MAX_WORDS);
-    int nin = c->step->nin;
-    memcpy(in, c->step->in, (size_t)nin * sizeof *in);
+    ValueId *in = NEW(s->arena, ValueId, nin + MAX_WORDS);
+    memcpy(in, from, (size_t)nin * sizeof *in);
     c->in = s->graph->value.v[in[0]].type;
     const Word *absent = NULL;
     for (int i = 0; i < c->nword; i++) {
@@ -439,13 +431,14 @@ static int add_node(Call *c, ValueId *out)
         }
         if (!tensor_type(c, w, &t))
             return -1;
-        in[nin] = make_tensor(&c->cx, w->whole ? "" : c->step->tensor_scope, w->tensor, c->cx.shared || w->whole,
+        const char *tensor = w->whole ? w->tensor : arena_printf(s->arena, "%s%s", w->tensor, suffix);
+        in[nin] = make_tensor(&c->cx, w->whole ? "" : c->step->tensor_scope, tensor, c->cx.shared || w->whole,
                               w->given ? w->loc : c->step->loc, t);
         if (in[nin++] == POISON)
             return -1;
     }
     const char *err = c->same ? pad_same(c, in, nin) : NULL;
-    int node = err ? -1 : graph_add(s->graph, c->op, &c->attr, in, nin, c->step->node_name, c->step->loc, &err);
+    int node = err ? -1 : graph_add(s->graph, c->op, &c->attr, in, nin, name, c->step->loc, &err);
     if (node < 0) {
         spec_error(&c->cx, c->step->loc, NULL, "%s", err);
         spec_note_pads(&c->cx, c->listed ? &c->attr.pad : NULL, c->step, in, nin);
@@ -575,7 +568,9 @@ int op_expand(const Cx *cx, const OpStep *step, ValueId *out)
     for (int i = 0; i < step->nin; i++)
         if (step->in[i] == POISON)
             return -1;
+    if (is_recurrent(c.op))
+        return rnn_expand(&c, out);
     if (!check_arity(&c))
         return -1;
-    return add_node(&c, out);
+    return op_node(&c, step->node_name, step->in, step->nin, "", out);
 }

@@ -190,6 +190,7 @@ typedef struct Contract {
     void (*twin)(KC *, void *, const Ix *const *coord, int lane, const Ix **at);          /* as Finish.twin */
     bool even;
     void (*store)(KC *, void *, const Ix *row, const Ix *px, int j, const Expr *sum);     /* NULL: kc_finish follows */
+    void (*take)(KC *, void *, const Ix *row, const Ix *px, const Expr *const *sum);      /* all nb sums of a pixel */
 } Contract;
 void kc_contract(KC *, const Contract *);
 /* Adds loops over blocks of loop l, and over blocks of blocks, so that each has fewer than LONG_SUM turns. l->most must
@@ -220,6 +221,7 @@ void lower_reduce(KC *);
 void lower_softmax(KC *);
 void lower_l2(KC *);
 void lower_layer_norm(KC *);
+void lower_rnn(KC *);      /* lstm, gru, rnn */
 void lower_map(KC *);
 void lower_move(KC *);
 void lower_upsample(KC *);
