@@ -113,10 +113,11 @@ static void product(KC *kc, Rnn *m, TakeFn *take)
     kc_contract(kc, &t);
 }
 
-/* Without a state the sums are the biases. */
+/* Without a state the sums are the biases; of gru all of them in one turn, though a product has two gates at most. */
 static void no_product(KC *kc, Rnn *m, TakeFn *take)
 {
-    const Expr *sum[8];
+    enum { MOST = 8 / 2 * 3 };
+    const Expr *sum[MOST];
     for (int j = 0; j < m->nv * m->gates; j++)
         sum[j] = kc_reg(kc, "b", bias(kc, m, j));
     const Ix *q = m->px > 1 ? IXV(kb_for(&kc->b, LOOP_UNROLL, "q", IXC(0), IXC(m->px), 1)) : IXC(0);
