@@ -64,6 +64,12 @@ void choose_product(const Choosing *c, Schedule *s)
         cheapest_tile(c, s, &m);
 }
 
+/* Weights of a single row are read once, straight into the multiply-add. */
+static bool units_fit(const Target *t, int px, int nb)
+{
+    return tile_fits(t, px, nb) || (px == 1 && !t->fma_by_lane && nb <= t->machine->accumulators && nb + 2 <= t->vregs);
+}
+
 void choose_recurrence(const Choosing *c, Schedule *s)
 {
     enum { VECTORS = 8 }; /* of a tile, at most (kc_contract) */
@@ -76,7 +82,7 @@ void choose_recurrence(const Choosing *c, Schedule *s)
     Cheapest best = {.s = *s};
     Schedule try = *s;
     for (try.nb = 1; try.nb <= imin(vec, VECTORS / gates); try.nb++)
-        for (try.px = 1; try.px <= m.rows && tile_fits(t, try.px, try.nb * gates); try.px++) {
+        for (try.px = 1; try.px <= m.rows && units_fit(t, try.px, try.nb * gates); try.px++) {
             Schedule tile = try;
             tile.nb *= gates;
             if (m.rows % try.px == 0)
