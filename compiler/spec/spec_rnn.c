@@ -5,7 +5,7 @@
    makes a node for each layer and direction, in PyTorch's order, with rnn.weight_ih_l0, rnn.weight_ih_l0_reverse,
    rnn.weight_ih_l1 and so on. What a spec calls a tensor stands in place of weight_ih alone. States come and go as
    [layers * directions, N, hidden]; without h and c they are zeros. Results that `as` does not name are not made. */
-#include "../../ir/ops/rnn.h"
+#include <string.h>
 
 #include "spec_op.h"
 
@@ -125,19 +125,17 @@ static bool check_number(const Call *c, const Word *w, int64_t most)
 static bool check_tensors(const Rnn *r)
 {
     Call *c = r->c;
-    bool ok = true, bias = op_word(c, "bias")->ints.v[0];
+    bool ok = true;
     for (int i = 0; i < c->nword; i++) {
         Word *w = &c->word[i];
-        if (w->mode == '?' && w->given && w->present != bias) {
-            spec_error(&c->cx, w->loc, NULL, "'%s' is %s, 'bias' is %s", w->name, w->present ? "given" : "false",
-                       bias ? "true" : "false");
+        w->present = !w->dims || strncmp(w->name, "bias", 4) || op_word(c, "bias")->ints.v[0];
+        if (w->given && !w->present) {
+            spec_error(&c->cx, w->loc, NULL, "'%s' is given with 'bias: false'", w->name);
             ok = false;
         }
-        if (w->mode == '?')
-            w->present = bias;
-        if (w->dims && w->whole && r->layers * r->directions > 1) {
-            spec_error(&c->cx, w->loc, NULL, "'%s' is one tensor, %lld layers and directions have one each", w->name,
-                       (long long)(r->layers * r->directions));
+        if (w->whole && r->layers * r->directions > 1) {
+            spec_error(&c->cx, w->loc, NULL, "'%s' is one tensor, each of %lld layers and directions has its own",
+                       w->name, (long long)(r->layers * r->directions));
             ok = false;
         }
     }

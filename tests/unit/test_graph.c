@@ -14,7 +14,8 @@ void suite_graph(void);
 static char *one_liner(Arena *a, const char *values, const char *line, const char *type)
 {
     return arena_printf(a,
-                        "graph @g (%%x: f32[1,6,9,9], %%v: f32[2,10], %%s: f32[]) -> (%%y: %s) {\n"
+                        "graph @g (%%x: f32[1,6,9,9], %%v: f32[2,10], %%s: f32[], %%t: f32[5,2,3], %%h: f32[1,2,4]) "
+                        "-> (%%y: %s) {\n  const @ih : f32[12,3]\n  const @hh : f32[12,4]\n  const @b12 : f32[12]\n"
                         "  const @w : f32[8,6,3,3]\n  const @c6 : f32[6]\n  const @c8 : f32[8]\n"
                         "  const @fc : f32[4,10]\n  const @c4 : f32[4]\n  const @dw : f32[6,1,3,3]\n%s"
                         "  %%y = %s : %s\n}\n",
@@ -105,6 +106,8 @@ static const struct { const char *line, *type; } good[] = {
     {"softmin %v", "f32[2,10]"},
     {"l2_normalize %x {axes=[-1,2]}", "f32[1,6,9,9]"},
     {"layer_norm %x, @c6, @c6 {axis=1}", "f32[1,6,9,9]"},
+    {"gru %t, @ih, @hh", "f32[5,2,4]"},
+    {"gru %t, %h, @ih, @hh, @b12, @b12 {reverse=true, linear_before_reset=false}", "f32[5,2,4]"},
     {"bias %x, @c6", "f32[1,6,9,9]"},
     {"scale_bias %x, @c6, @c6 {axis=-3}", "f32[1,6,9,9]"},
     {"clamp %v {min=-1, max=1.5}", "f32[2,10]"},
@@ -187,6 +190,18 @@ static const struct { const char *line, *message; } bad[] = {
     {"softmax %v {axis=-9223372036854775808}", "axis -9223372036854775808 is not a dimension"},
     {"softmax %s", "axis -1 is not a dimension of f32[]"},
     {"layer_norm %x, @c6", "input f32[1,6,9,9] has 9 elements along dimension 3, weight is f32[6], f32[9] expected"},
+    {"gru %x, @ih, @hh", "input f32[1,6,9,9] has rank 4, [steps,batch,features] expected"},
+    {"gru %t, %h, %h, @ih, @hh", "weight_hh [3*H,H], both biases or none expected"},
+    {"lstm %t, %h, @ih, @hh", "input [T,N,I], states h and c [1,N,H] or none, weight_ih [4*H,I], weight_hh [4*H,H]"},
+    {"gru %t, @ih, @hh, @b12", "both biases or none expected"},
+    {"gru %t", "1 operand found, 2 to 6 expected"},
+    {"gru %t, %h", "operands f32[5,2,3], f32[1,2,4] found; input [T,N,I], state h [1,N,H] or none"},
+    {"gru %t, @hh", "input f32[5,2,3] has 3 features, without weight_ih 12 expected: 3 gates of 4"},
+    {"rnn %t, @ih, @hh", "weight_hh is f32[12,4], f32[4,4] expected with input f32[5,2,3]"},
+    {"gru %t, @fc, @hh", "weight_ih is f32[4,10], f32[12,3] expected with input f32[5,2,3]"},
+    {"gru %t, @ih, @hh, @b12, @c8", "bias_hh is f32[8], f32[12] expected"},
+    {"gru %t, %t, @ih, @hh", "state h is f32[5,2,3], f32[1,2,4] expected with input f32[5,2,3]"},
+    {"rnn %t, @ih, @hh {nonlinearity=sigmoid}", "nonlinearity is one of tanh|relu"},
     {"l2_normalize %v {axes=[1,-1]}", "axes names dimension 1 twice"},
     {"bias %x, @c8", "input f32[1,6,9,9] has size 6 in dimension 1, bias is f32[8], f32[6] expected"},
     {"scale %x, @c6 {axis=2}", "input f32[1,6,9,9] has size 9 in dimension 2, weight is f32[6], f32[9] expected"},
