@@ -171,8 +171,10 @@ static bool project_inputs(Graph *g, int node)
         r = node_recurrence(g, &n);
     if (r.w_ih < 0)
         return false;
+    Node first = n;
+    first.name = n.name ? arena_printf(g->arena, "%s.input", n.name) : NULL;
     ValueId input[3] = {n.in[0], n.in[r.w_ih], r.b_ih < 0 ? -1 : n.in[r.b_ih]}, rest[8];
-    rest[0] = node_value(g, add(g, OP_linear, NULL, input, r.b_ih < 0 ? 2 : 3, &n));
+    rest[0] = node_value(g, add(g, OP_linear, NULL, input, r.b_ih < 0 ? 2 : 3, &first));
     int nin = 1;
     for (int k = 1; k < n.nin; k++)
         if (k != r.w_ih && k != r.b_ih)
