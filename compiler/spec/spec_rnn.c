@@ -158,7 +158,8 @@ int rnn_expand(Call *c, ValueId *out)
     if (!check_number(c, layer, MOST_LAYERS) || !check_number(c, hidden, (int64_t)1 << 20))
         return -1;
     if (r.directions == 2 && c->attr.reverse) {
-        spec_error(&c->cx, op_word(c, "bidirectional")->loc, NULL, "'bidirectional' has both directions, 'reverse' one");
+        spec_error(&c->cx, op_word(c, "bidirectional")->loc, NULL,
+                   "'bidirectional' has both directions, 'reverse' one");
         return -1;
     }
     if (!check_tensors(&r) || !check_inputs(&r))

@@ -61,8 +61,8 @@ static const char *check_shapes(const OpCall *c, const Recurrence *r)
 {
     const Type *x = &c->in[0];
     int64_t size = state_size(c, r), rows = mul_sat(r->gates, size), features = x->dim[2];
-    Type weight = shaped(c, 2, rows, size, 0), bias = shaped(c, 1, rows, 0, 0), state = shaped(c, 3, 1, x->dim[1], size);
-    Type input = shaped(c, 2, rows, features, 0);
+    Type weight = shaped(c, 2, rows, size, 0), input = shaped(c, 2, rows, features, 0);
+    Type bias = shaped(c, 1, rows, 0, 0), state = shaped(c, 3, 1, x->dim[1], size);
     const char *err = check(c, "weight_hh", r->w_hh, &weight);
     if (!err)
         err = check(c, "weight_ih", r->w_ih, &input);
@@ -87,7 +87,8 @@ static const char *infer(const OpCall *c, Type *out, int *nout)
         FAIL(c, "input %s has rank %d, [steps,batch,features] expected", type_text(c->arena, x), x->rank);
     if (!recurrence_of(c->op, c->in, c->nin, &r))
         FAIL(c, "operands %s found; input [T,N,I], %s [1,N,H] or none, weight_ih [%d*H,I], weight_hh [%d*H,H], both "
-             "biases or none expected", operands_text(c), r.states == 2 ? "states h and c" : "state h", r.gates, r.gates);
+             "biases or none expected", operands_text(c), r.states == 2 ? "states h and c" : "state h", r.gates,
+             r.gates);
     const char *err = check_shapes(c, &r);
     if (err)
         return err;

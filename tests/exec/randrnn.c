@@ -112,8 +112,8 @@ static ValueId directions(Gen *s, Op op, ValueId x, const ValueId *states, int64
 Graph *randrnn(Arena *A, uint64_t seed)
 {
     static const Op ops[] = {OP_lstm, OP_lstm, OP_gru, OP_gru, OP_rnn};
-    static const int64_t steps[] = {1, 1, 2, 3, 5, 17}, sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 33, 40, 64};
-    static const int64_t rows[] = {1, 1, 1, 2, 3, 4, 6, 7, 12};
+    static const int64_t sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 33, 40, 64};
+    static const int64_t steps[] = {1, 1, 2, 3, 5, 17}, rows[] = {1, 1, 1, 2, 3, 4, 6, 7, 12};
     Gen s = {.A = A, .g = graph_new(A, "recurrent"), .r = rng_seed(seed, "randrnn")};
     int64_t T = steps[pick(&s, 0, LEN(steps) - 1)], N = rows[pick(&s, 0, LEN(rows) - 1)];
     int64_t H = sizes[pick(&s, 0, LEN(sizes) - 1)], I = pick(&s, 1, 20);
