@@ -18,6 +18,8 @@ ImportFn import_reduce, import_reduce_min, import_reduce_l1, import_reduce_l2, i
 ImportFn import_concat, import_split, import_slice, import_reshape, import_flatten, import_squeeze, import_unsqueeze,
     import_transpose, import_expand, import_tile, import_pad, import_depth_to_space, import_space_to_depth,
     import_gather;
+/* rnn.c */
+ImportFn import_recurrent;
 /* resize.c */
 ImportFn import_resize;
 /* Counts an axis or index from the front; of a slice, start and end, too, clipped to the dimension (end -1: before
