@@ -11,7 +11,8 @@ enum { X, W, R, B, LENGTHS, H0, C0, PEEPHOLES }; /* operands */
 
 /* Which of ONNX's gates each of ours is, by their number. */
 static const int gate_at[][4] = {[1] = {0}, [3] = {1, 0, 2}, [4] = {0, 2, 3, 1}};
-static const char *const activation[][3] = {[1] = {"Tanh"}, [3] = {"Sigmoid", "Tanh"}, [4] = {"Sigmoid", "Tanh", "Tanh"}};
+static const char *const activation[][3] = {[1] = {"Tanh"}, [3] = {"Sigmoid", "Tanh"},
+                                            [4] = {"Sigmoid", "Tanh", "Tanh"}};
 
 /* The node in sizes: steps T, batch N, features I, units H. */
 typedef struct RnnNode {

@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """lstm, gru and rnn of a spec beside nn.LSTM, nn.GRU and nn.RNN of PyTorch in double precision, with their state_dict
 as it is: one step, odd sizes, batches, layers, both directions, states in and out, hundreds of steps. All layers stand
-in one network, which every engine runs."""
+in one network, which every engine runs. So is its ONNX model, the spec that import makes of that, and PyTorch's own
+exports."""
 import os
 import subprocess
 import sys
+import warnings
 
 try:
     import torch
@@ -78,21 +80,21 @@ def spec(layers):
     write_safetensors(f"{WORK}/m.safetensors", {k: v for layer in layers for k, v in layer.weights.items()})
 
 
-def run(layers, engine):
+def run(layers, engine, model="m.yaml", weights="m.safetensors"):
     global failed
     ins = [w for layer in layers for k in layer.inputs for w in ("--input", f"{k}={WORK}/{k}.npy")]
     outs = [w for layer in layers for k in layer.want for w in ("--output", f"{k}={WORK}/{k}.npy")]
-    done = subprocess.run([DSQC, "run", f"{WORK}/m.yaml", "--weights", f"{WORK}/m.safetensors", "-q", *ins, *outs,
-                           *engine.split()], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run([DSQC, "run", f"{WORK}/{model}", *(["--weights", f"{WORK}/{weights}"] if weights else []), "-q",
+                           *ins, *outs, *engine.split()], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
-        print(f"not ok {engine}\n    " + done.stdout.replace("\n", "\n    "))
+        print(f"not ok {model}, {engine}\n    " + done.stdout.replace("\n", "\n    "))
         failed += 1
         return
     for layer in layers:
         worst = max(error(torch.from_numpy(np.load(f"{WORK}/{k}.npy").astype("f8")), want)
                     for k, want in layer.want.items())
         ok = worst <= TOLERANCE
-        print(f"{'ok' if ok else 'not ok'} {layer.name}, {engine}")
+        print(f"{'ok' if ok else 'not ok'} {layer.name}, {model}, {engine}")
         if not ok:
             print(f"    error {worst:.3g}")
         failed += not ok
@@ -102,4 +104,41 @@ LAYERS = [Layer(i, case) for i, case in enumerate(CASES)]
 spec(LAYERS)
 for e in ENGINES:
     run(LAYERS, e)
+
+
+def dsqc(*words):
+    global failed
+    done = subprocess.run([DSQC, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        print(f"not ok {' '.join(words)}\n    {done.stdout}")
+        failed += 1
+
+
+dsqc("export", f"{WORK}/m.yaml", "--weights", f"{WORK}/m.safetensors", "-o", f"{WORK}/there.onnx", "-q")
+dsqc("import", f"{WORK}/there.onnx", "-o", f"{WORK}/back.yaml", "-q")
+for model in ("there.onnx", "back.yaml"):
+    run(LAYERS, ENGINES[0], model, None)
+
+
+def pytorch_export(kind, layers, directions, batch_first, **more):
+    global failed
+    net = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[kind](5, 6, layers, bidirectional=directions == 2,
+                                                                batch_first=batch_first, **more).eval()
+    x = torch.randn(2, 4, 5)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        want, last = net(x)
+        torch.onnx.export(net, x, f"{WORK}/t.onnx", opset_version=14, input_names=["x"],
+                          output_names=["y", "h", "c"][:3 if kind == "lstm" else 2])
+    np.save(f"{WORK}/x.npy", x.numpy())
+    want = {"y": want, "h": last[0] if kind == "lstm" else last, **({"c": last[1]} if kind == "lstm" else {})}
+    dsqc("run", f"{WORK}/t.onnx", "-q", "--engine=reference", "-i", f"x={WORK}/x.npy",
+         *(w for k in want for w in ("-o", f"{k}={WORK}/{k}.npy")))
+    worst = max(error(torch.from_numpy(np.load(f"{WORK}/{k}.npy").astype("f8")), v.double()) for k, v in want.items())
+    print(f"{'ok' if worst <= TOLERANCE else 'not ok'} torch.onnx.export: {kind}, {layers} x {directions}, {more}")
+    failed += not worst <= TOLERANCE
+
+
+for args in (("lstm", 2, 2, True), ("gru", 1, 2, False), ("rnn", 2, 1, False)):
+    pytorch_export(*args, **({"nonlinearity": "relu"} if args[0] == "rnn" else {}))
 sys.exit(failed > 0)
