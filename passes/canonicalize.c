@@ -5,12 +5,14 @@
      %1 = mul %0, %0                        =>   %1 = square %0
      %1 = gather %0, @i  with i = 3, 5, 7   =>   %1 = slice %0 {axes=[1], start=[3], end=[8], step=[2]}
      %1 = pad %0 {pads=..} ; conv2d %1      =>   conv2d %0 {pad=..}
+     lstm %x, @ih, @hh, ...                 =>   %1 = linear %x, @ih, ... ; lstm %1, @hh, ...   (gru and rnn, too)
      concat of more operands than a kernel has parameters   =>   concat of concats
      identity reshapes, slices, transposes, concats, shuffles, pads and upsamples   =>   nothing
 
    Needs nothing, keeps everything, gives F_CANON: no split, no flatten, no movement that moves nothing. */
 #include "../ir/ops/resample.h"
 #include "edit.h"
+#include "geometry/values.h"
 
 static int add_like(Graph *g, Op op, const Attrs *a, const ValueId *in, int nin, const Node *like)
 {
@@ -210,6 +212,27 @@ static bool gather_to_slice(Graph *g, int node)
     return true;
 }
 
+/* What the input brings to the gates does not depend on the state: one product for all steps. */
+static bool project_inputs(Graph *g, int node)
+{
+    Node n = g->node.v[node]; /* graph_add moves nodes */
+    Recurrence r = {.w_ih = -1};
+    if (is_recurrent(n.op))
+        r = node_recurrence(g, &n);
+    if (r.w_ih < 0)
+        return false;
+    Node first = n;
+    first.name = n.name ? arena_printf(g->arena, "%s.input", n.name) : NULL;
+    ValueId input[3] = {n.in[0], n.in[r.w_ih], r.b_ih < 0 ? -1 : n.in[r.b_ih]}, rest[8];
+    rest[0] = node_value(g, add_like(g, OP_linear, NULL, input, r.b_ih < 0 ? 2 : 3, &first));
+    int nin = 1;
+    for (int k = 1; k < n.nin; k++)
+        if (k != r.w_ih && k != r.b_ih)
+            rest[nin++] = n.in[k];
+    node_set_operands(g, node, rest, nin);
+    return true;
+}
+
 bool remove_identity(Graph *g, int node)
 {
     Node *n = &g->node.v[node];
@@ -230,6 +253,8 @@ const char *not_canonical(const Graph *g, const Node *n)
         return "a reshape says the same";
     if (n->op == OP_mul && n->in[0] == n->in[1])
         return "a square says the same";
+    if (is_recurrent(n->op) && node_recurrence(g, n).w_ih >= 0)
+        return "a layer ahead of it multiplies the input of all steps";
     if (n->op == OP_concat && n->nin > MAX_CONCAT)
         return "no kernel has as many parameters";
     return identity(g, n) ? "it moves nothing" : NULL;
@@ -243,7 +268,8 @@ bool pass_canonicalize(Pass *p, Graph *g)
         if (g->node.v[i].op == OP_NONE)
             continue;
         changed |= split_to_slices(g, i) || plain_view(g, i) || transpose_of_transpose(g, i) ||
-                   product_to_square(g, i) || gather_to_slice(g, i) || concat_of_concats(g, i);
+                   product_to_square(g, i) || gather_to_slice(g, i) || concat_of_concats(g, i) ||
+                   project_inputs(g, i);
         while (pad_into_conv(g, i))
             changed = true;
         changed |= remove_identity(g, i);

@@ -69,13 +69,15 @@ static void attribute(const char *name, int len, const char *how, const char *do
 /* "out!", "kernel!", "weight[out,C/groups,kernel]", "bias?[out]": ir/graph/op.def explains them. */
 static void spec_word(const char *word, int n)
 {
-    int len = (int)strcspn(word, "!?-[");
+    int len = (int)strcspn(word, "!?-=[");
     const char *shape = memchr(word, '[', (size_t)n);
-    char name[32], doc[128];
+    char name[32], doc[128], how[32] = "required";
     snprintf(name, sizeof name, "%.*s", len, word);
+    if (word[len] == '=')
+        snprintf(how, sizeof how, "default %.*s", n - len - 1, word + len + 1);
     int attr = attr_by_name(name);
     if (!shape) {
-        attribute(word, len, "required", attr >= 0 ? attr_info[attr].doc : "channels or features of the result");
+        attribute(word, len, how, attr >= 0 ? attr_info[attr].doc : "channels or features of the result");
         return;
     }
     const char *choice = word[len] == '?' ? "; false: without it" : word[len] == '-' ? "; true: with it" : "";

@@ -127,11 +127,19 @@ static json_t *default_value(const AttrInfo *a, const char *text)
     return js_read(text, strlen(text), &e);
 }
 
-/* "out!", "bias?[out]" and the like. */
+/* Of "layers=1", the name of which has len bytes. */
+static const char *word_default(const char *word, size_t n, size_t len)
+{
+    static char text[16];
+    snprintf(text, sizeof text, "%.*s", (int)(n - len - 1), word + len + 1);
+    return text;
+}
+
+/* "out!", "layers=1", "bias?[out]" and the like. */
 static void add_word(json_t *properties, json_t *required, const char *word, size_t n)
 {
     char name[32];
-    size_t len = strcspn(word, "!?-[ ");
+    size_t len = strcspn(word, "!?-=[ ");
     snprintf(name, sizeof name, "%.*s", (int)len, word);
     bool tensor = memchr(word, '[', n) != NULL;
     int attr = attr_by_name(name);
@@ -145,12 +153,14 @@ static void add_word(json_t *properties, json_t *required, const char *word, siz
         describe(o, "another name for this tensor");
     } else if (attr >= 0) {
         o = attr_schema(&attr_info[attr]);
+        if (word[len] == '=')
+            js_put(o, "default", default_value(&attr_info[attr], word_default(word, n, len)));
     } else {
         o = ref("int");
         describe(o, "number of channels or features of the result");
     }
     js_put(properties, name, o);
-    if (!tensor)
+    if (word[len] == '!')
         js_add(required, js_text(name));
 }
 

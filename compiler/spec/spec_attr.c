@@ -2,7 +2,16 @@
 #include "foreign.h"
 #include "spec_op.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+SpecWord *op_word(OpCase *c, const char *name)
+{
+    for (int i = 0; i < c->nword; i++)
+        if (!strcmp(c->word[i].name, name))
+            return &c->word[i];
+    bug("op.def: %s has no spec word '%s'", c->info->name, name);
+}
 
 void op_words(OpCase *c)
 {
@@ -16,9 +25,11 @@ void op_words(OpCase *c)
             w.dims = arena_strndup(a, open + 1, strlen(open) - 2);
             *open = 0;
         }
-        size_t len = strcspn(text, "!?-");
+        size_t len = strcspn(text, "!?-=");
         w.mode = text[len];
         w.present = w.mode != '-';
+        if (w.mode == '=')
+            w.ints = (Ints){1, {!strcmp(text + len + 1, "true") ? 1 : strtoll(text + len + 1, NULL, 10)}};
         text[len] = 0;
         w.name = w.tensor = text;
         if (c->nword == MAX_WORDS)
@@ -144,7 +155,11 @@ static bool read_word(OpCase *c, SpecWord *w, const YamlPair *p)
     if (attr >= 0 && attr_info[attr].kind == ATTR_INTS)
         return eval_ints(&c->cx, p->val, &w->ints);
     w->ints.n = 1;
-    return eval_int(&c->cx, p->val, &w->ints.v[0]);
+    bool on = false, is_bool = attr >= 0 && attr_info[attr].kind == ATTR_BOOL;
+    bool ok = is_bool ? eval_bool(&c->cx, p->val, &on) : eval_int(&c->cx, p->val, &w->ints.v[0]);
+    if (is_bool)
+        w->ints.v[0] = on;
+    return ok;
 }
 
 static bool unknown_key(const OpCase *c, const YamlPair *p)

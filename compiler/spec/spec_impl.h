@@ -16,6 +16,7 @@
      spec_op.c         one operator, from the operator table
      spec_attr.c       its attributes and the words for its tensors
      spec_tensor.c     its tensors: types, names, sharing
+     spec_rnn.c        recurrent layers: PyTorch's names, layers and directions
      spec_pad.c        a note on the order of a pad
    And back: spec_write.c, with spec_write_attr.c for texts and attributes.
    Every function that fails has said why, unless the reason was said before (a poisoned value). */

@@ -5,6 +5,8 @@
    A tensor's name is {tensor: NAME} in place of NAME where that is the whole name, without the scopes around. */
 #include "spec_op.h"
 
+#include "../../ir/ops/rnn.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -55,12 +57,11 @@ static const char *pad_same(OpCase *c, const ValueId *in, int nin)
     return attrs_pad_same(s->arena, c->op, &c->attr, types, nin, c->lower);
 }
 
-static int add_node(OpCase *c, ValueId *out)
+int op_node(OpCase *c, const char *name, const ValueId *from, int nin, const char *suffix, ValueId *out)
 {
     SpecReader *s = c->cx.s;
-    ValueId *in = NEW(s->arena, ValueId, c->step->nin + MAX_WORDS);
-    int nin = c->step->nin;
-    memcpy(in, c->step->in, (size_t)nin * sizeof *in);
+    ValueId *in = NEW(s->arena, ValueId, nin + MAX_WORDS);
+    memcpy(in, from, (size_t)nin * sizeof *in);
     c->in = s->graph->value.v[in[0]].type;
     const SpecWord *absent = NULL;
     for (int i = 0; i < c->nword; i++) {
@@ -77,13 +78,14 @@ static int add_node(OpCase *c, ValueId *out)
         }
         if (!op_tensor_type(c, w, &t))
             return -1;
-        in[nin] = tensor_make(&c->cx, w->whole ? "" : c->step->tensor_scope, w->tensor, c->cx.shared || w->whole,
+        const char *tensor = w->whole ? w->tensor : arena_printf(s->arena, "%s%s", w->tensor, suffix);
+        in[nin] = tensor_make(&c->cx, w->whole ? "" : c->step->tensor_scope, tensor, c->cx.shared || w->whole,
                               w->given ? w->loc : c->step->loc, t);
         if (in[nin++] == POISON)
             return -1;
     }
     const char *err = c->same ? pad_same(c, in, nin) : NULL;
-    int node = err ? -1 : graph_add(s->graph, c->op, &c->attr, in, nin, c->step->node_name, c->step->loc, &err);
+    int node = err ? -1 : graph_add(s->graph, c->op, &c->attr, in, nin, name, c->step->loc, &err);
     if (node < 0) {
         spec_error(&c->cx, c->step->loc, NULL, "%s", err);
         spec_note_pads(&c->cx, c->listed ? &c->attr.pad : NULL, c->step, in, nin);
@@ -213,7 +215,9 @@ int op_expand(const Cx *cx, const OpStep *step, ValueId *out)
     for (int i = 0; i < step->nin; i++)
         if (step->in[i] == POISON)
             return -1;
+    if (is_recurrent(c.op))
+        return rnn_expand(&c, out);
     if (!check_arity(&c))
         return -1;
-    return add_node(&c, out);
+    return op_node(&c, step->node_name, step->in, step->nin, "", out);
 }

@@ -1,6 +1,7 @@
 /* Tensors of an operator: their types, from the dimensions in its row, and their names. */
 #include "spec_op.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* One factor of a dimension: "C", "in", an integer attribute or a spec-only word (n numbers). */
@@ -54,12 +55,17 @@ static bool dim_factor(const OpCase *c, const char *name, Ints *out)
     return false;
 }
 
-/* A dimension of a tensor: a factor, or the quotient of two. */
+/* A dimension of a tensor: a factor, its multiple ("4*hidden"), or the quotient of two. */
 static bool dim_value(const OpCase *c, const char *text, Ints *out)
 {
     Arena *a = c->cx.s->arena;
-    const char *slash = strchr(text, '/');
+    const char *slash = strchr(text, '/'), *times = strchr(text, '*');
     Ints by;
+    if (times) {
+        bool ok = dim_factor(c, times + 1, out);
+        out->v[0] = mul_ok(out->v[0], strtoll(text, NULL, 10), &out->v[0]) ? out->v[0] : INT64_MAX;
+        return ok;
+    }
     if (!dim_factor(c, slash ? arena_strndup(a, text, (size_t)(slash - text)) : text, out))
         return false;
     if (!slash)

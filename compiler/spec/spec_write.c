@@ -3,9 +3,11 @@
 #include "spec_impl.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../ir/ops/ops.h"
+#include "../../ir/ops/rnn.h"
 
 typedef struct Writer {
     Arena *arena;
@@ -75,8 +77,9 @@ static Ints solve(const Writer *w, const Node *n, const char *word, int first)
                 size_t k = strcspn(q, ",]");
                 int64_t by;
                 bool two = !strncmp(q, "kernel", 6);
-                if (made_of(q, k, word, &n->attr, &by))
-                    return two ? (Ints){2, {dim[0], dim[1]}} : (Ints){1, {dim[0] * by}};
+                size_t times = memchr(q, '*', k) ? strcspn(q, "*") + 1 : 0;
+                if (made_of(q + times, k - times, word, &n->attr, &by))
+                    return two ? (Ints){2, {dim[0], dim[1]}} : (Ints){1, {dim[0] * by / (times ? atoi(q) : 1)}};
                 dim += two ? 2 : 1;
                 q += k + 1;
             }
@@ -89,7 +92,8 @@ static Ints solve(const Writer *w, const Node *n, const char *word, int first)
 static void put_tensor_word(Writer *w, const Node *n, const char *word, ValueId v)
 {
     const char *name = w->g->value.v[v].name;
-    const char *own = n->name ? arena_printf(w->arena, "%s.%s", n->name, word) : word;
+    const char *layer = is_recurrent(n->op) ? "_l0" : "";
+    const char *own = n->name ? arena_printf(w->arena, "%s.%s%s", n->name, word, layer) : word;
     if (!strcmp(own, name) && dict_get(&w->tensors, name) < 0 && value_uses(w->g, v) == 1) {
         dict_put(&w->tensors, name, 1);
         return;
@@ -108,23 +112,31 @@ static int tensor_words(const Node *n)
     return words;
 }
 
-static int plain_operands(const Node *n)
+/* Of recurrent layers: the input and, of as many dimensions, the states. */
+static int plain_operands(const Graph *g, const Node *n)
 {
+    int states = 1;
+    while (is_recurrent(n->op) && states < n->nin && g->value.v[n->in[states]].type.rank == 3)
+        states++;
+    if (is_recurrent(n->op))
+        return states;
     int most = op_info[n->op].max_in, words = tensor_words(n);
     return !words || most < 0 ? n->nin : most - words;
 }
 
 static void put_words(Writer *w, const Node *n)
 {
-    int first = plain_operands(n), at = first;
+    int first = plain_operands(w->g, n), at = first;
     for (const char *p = op_info[n->op].spec; *p; p += strspn(p, " ")) {
-        size_t len = strcspn(p, " "), name = strcspn(p, "[?!-");
+        size_t len = strcspn(p, " "), name = strcspn(p, "[?!-=");
         const char *word = arena_strndup(w->arena, p, name);
         bool tensor = memchr(p, '[', len) != NULL;
         if (tensor && at < n->nin)
             put_tensor_word(w, n, word, n->in[at++]);
         else if (tensor && p[name] == '?')
             buf_printf(w->b, ", %s: false", word);
+        else if (p[name] == '=' && !strcmp(word, "bias") && n->nin == first + 2) /* both weights alone */
+            buf_puts(w->b, ", bias: false");
         else if (!tensor && p[name] == '!') {
             Ints v = solve(w, n, word, first);
             if (attr_by_name(word) >= 0)
@@ -181,9 +193,20 @@ static bool flows_on(const Graph *g, int node)
     if (value_outputs(g, v))
         return node == g->node.n - 1 && g->output.n == 1;
     const Node *next = node + 1 < g->node.n ? &g->node.v[node + 1] : NULL;
-    if (!next || next->in[0] != v || plain_operands(next) != 1)
+    if (!next || next->in[0] != v || plain_operands(g, next) != 1)
         return false;
     return true;
+}
+
+/* The last h of an lstm is a slice here; its name stands between those of the results. */
+static void put_recurrent_results(Writer *w, const Node *n)
+{
+    const char *y = value_name(w, n->out[0].value);
+    ValueId c = n->nout > 1 ? n->out[1].value : -1;
+    if (c >= 0 && (value_uses(w->g, c) || value_outputs(w->g, c)))
+        buf_printf(w->b, ", as: [%s, %s, %s]", y, fresh(w, "h"), value_name(w, c));
+    else
+        buf_printf(w->b, ", as: %s", y);
 }
 
 static void put_results(Writer *w, int node)
@@ -192,6 +215,10 @@ static void put_results(Writer *w, int node)
     w->cur = n->out[0].value;
     if (flows_on(w->g, node))
         return;
+    if (is_recurrent(n->op)) {
+        put_recurrent_results(w, n);
+        return;
+    }
     buf_puts(w->b, n->nout > 1 ? ", as: [" : ", as: ");
     for (int i = 0; i < n->nout; i++)
         buf_printf(w->b, "%s%s", i ? ", " : "", value_name(w, n->out[i].value));
@@ -202,7 +229,7 @@ static void put_step(Writer *w, int node)
 {
     enum { LONGEST = 200 };
     const Node *n = &w->g->node.v[node];
-    int count = plain_operands(n);
+    int count = plain_operands(w->g, n);
     for (int i = 0; i < count; i++)
         if (w->g->value.v[n->in[i]].kind == VAL_CONST && !w->name[n->in[i]])
             put_constant(w, n->in[i]);
@@ -297,7 +324,7 @@ bool spec_keeps(const Graph *g, ValueId id)
     if (v->kind != VAL_CONST || type_elems(&v->type) != 1)
         return v->kind == VAL_CONST;
     for (ValueReader r = value_readers(g, id); r.read; r = reader_next(g, r))
-        if (r.node >= 0 && r.operand >= plain_operands(&g->node.v[r.node]))
+        if (r.node >= 0 && r.operand >= plain_operands(g, &g->node.v[r.node]))
             return true;
     return false;
 }

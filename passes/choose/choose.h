@@ -49,6 +49,9 @@ bool choose_direct(const Choosing *, Schedule *s, KernelCost *cost);
 void choose_depthwise(const Choosing *, Schedule *s);
 /* linear and matmul */
 void choose_product(const Choosing *, Schedule *s);
+/* lstm, gru, rnn: px sequences of the batch x nb vectors of units, of which a tile has all gates. px divides the
+   batch. */
+void choose_recurrence(const Choosing *, Schedule *s);
 /* Replaces the schedule of a direct convolution by Winograd's where that is possible and cheaper than `direct`; takes
    what its weights grow by from the room. */
 void choose_winograd(const Choosing *, Schedule *s, KernelCost direct);

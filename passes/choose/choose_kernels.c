@@ -36,6 +36,8 @@ void choose_schedule(const Choosing *c, Schedule *s)
         choose_conv(c, s);
     else if (c->n->op == OP_linear || c->n->op == OP_matmul)
         choose_product(c, s);
+    else if (is_recurrent(c->n->op))
+        choose_recurrence(c, s);
 }
 
 bool pass_choose_kernels(Pass *p, Graph *g)
@@ -52,6 +54,8 @@ bool pass_choose_kernels(Pass *p, Graph *g)
         n->sched = s;
         if (s->impl == IMPL_WINOGRAD)
             n->scratch = winograd_scratch(g, n);
+        if (is_recurrent(n->op))
+            n->scratch = recurrence_scratch(g, n);
     }
     schedules_check(p, g);
     return true;

@@ -1,4 +1,5 @@
-/* The register tile of a product (linear, matmul), and along which dimension its vectors run. */
+/* The register tile of a product (linear, matmul, the state's in lstm, gru and rnn), and along which dimension its
+   vectors run. */
 #include "choose.h"
 #include "../edit.h"
 #include "inner.h"
@@ -61,4 +62,31 @@ void choose_product(const Choosing *c, Schedule *s)
     s->symmetric = symmetric(t, n, s->lanes, rows, m.sum, along && !across);
     if (rows > ROWS && s->lanes > 1 && t->vregs < 32 && !s->symmetric)
         cheapest_tile(c, s, &m);
+}
+
+/* Weights of a single row are read once, straight into the multiply-add. */
+static bool units_fit(const Target *t, int px, int nb)
+{
+    return tile_fits(t, px, nb) || (px == 1 && !t->fma_by_lane && nb <= t->machine->accumulators && nb + 2 <= t->vregs);
+}
+
+void choose_recurrence(const Choosing *c, Schedule *s)
+{
+    enum { VECTORS = 8 }; /* of a tile, at most (kc_contract) */
+    const Target *t = c->p->target;
+    const Type *y = &c->g->value.v[c->n->out[0].value].type;
+    int gates = node_recurrence(c->g, c->n).gates - (c->n->op == OP_gru && !c->n->attr.linear_before_reset);
+    s->lanes = y->dim[2] == 1 ? 1 : lanes_for(t, y->dim[2]);
+    int64_t vec = (y->dim[2] + s->lanes - 1) / s->lanes;
+    ProductMap m = {y->dim[0], y->dim[1], vec * s->lanes * gates, y->dim[2]};
+    Cheapest best = {.s = *s};
+    Schedule try = *s;
+    for (try.nb = 1; try.nb <= imin(vec, VECTORS / gates); try.nb++)
+        for (try.px = 1; try.px <= m.rows && units_fit(t, try.px, try.nb * gates); try.px++) {
+            Schedule tile = try;
+            tile.nb *= gates;
+            if (m.rows % try.px == 0)
+                weigh(c, &best, &try, product_cost(t, &m, &tile));
+        }
+    *s = best.s;
 }

@@ -99,6 +99,18 @@ static bool transpose_vector(const Graph *g, const Target *t, const Node *n, int
     return from == vdim && value_across(g, t, n->in[0], type_of(g, n->in[0]), from) < 0 && input_vector(g, n, vdim);
 }
 
+/* Along the units: in the input's gates, the states and the results. */
+static bool recurrence_vector(const Graph *g, const Node *n)
+{
+    Recurrence r = node_recurrence(g, n);
+    const ValueId v[] = {n->in[0], r.h < 0 ? -1 : n->in[r.h], r.c < 0 ? -1 : n->in[r.c], n->out[0].value,
+                         n->nout > 1 ? n->out[1].value : -1};
+    for (int i = 0; i < LEN(v); i++)
+        if (v[i] >= 0 && !value_vector(g, v[i], type_of(g, v[i]), 2))
+            return false;
+    return true;
+}
+
 static bool kernel_vector(const Graph *g, const Target *t, const Node *n)
 {
     int vdim = value_vdim(g, n->out[0].value);
@@ -113,6 +125,7 @@ static bool kernel_vector(const Graph *g, const Target *t, const Node *n)
         return n->attr.border ? input_vector(g, n, vdim) : true;
     case OP_gather: return gather_vector(g, n, vdim);
     case OP_argmax: case OP_argmin: return arg_vector(g, n);
+    case OP_lstm: case OP_gru: case OP_rnn: return recurrence_vector(g, n);
     case OP_slice: return slice_vector(g, n, vdim);
     case OP_channel_shuffle: return vdim != 1 && input_vector(g, n, vdim);
     case OP_transpose: return transpose_vector(g, t, n, vdim);
@@ -135,6 +148,8 @@ static void legalize(const Graph *g, const Target *t, Node *n)
     }
     if (s->impl == IMPL_WINOGRAD)
         n->scratch = winograd_scratch(g, n);
+    if (is_recurrent(n->op))
+        n->scratch = recurrence_scratch(g, n);
 }
 
 bool pass_legalize_schedules(Pass *p, Graph *g)

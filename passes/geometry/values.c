@@ -116,3 +116,21 @@ int linear_flat(const Graph *g, const Node *n)
     Type frame = node_step_type(g, n, 0);
     return d >= 0 && all_values(g, n, &frame, even_rows) ? d : -1;
 }
+
+Recurrence node_recurrence(const Graph *g, const Node *n)
+{
+    Type in[8];
+    Recurrence r;
+    for (int k = 0; k < n->nin; k++)
+        in[k] = g->value.v[n->in[k]].type;
+    if (!recurrence_of(n->op, in, n->nin, &r))
+        bug("operands of no recurrent layer");
+    return r;
+}
+
+int64_t recurrence_scratch(const Graph *g, const Node *n)
+{
+    const Type *y = &g->value.v[n->out[0].value].type;
+    bool before = n->op == OP_gru && !n->attr.linear_before_reset;
+    return before && (y->dim[0] > 1 || node_recurrence(g, n).h >= 0) ? y->dim[1] * y->dim[2] * 4 : 0;
+}

@@ -1,6 +1,7 @@
 #ifndef DSQ_VALUES_H
 #define DSQ_VALUES_H
 /* Questions about values and nodes that do not depend on the schedule. */
+#include "../../ir/ops/rnn.h"
 #include "../pass.h"
 
 /* The dimension whose elements lie side by side: an NHWC layout's channels, else the last one larger than 1. */
@@ -17,6 +18,9 @@ int reduce_operand_dim(const Graph *, const Node *, int d);
    other. Then they are one matrix. */
 int linear_rows(const Graph *, const Node *);
 int linear_flat(const Graph *, const Node *);
+/* The operands of a recurrent layer, and the bytes that its kernel needs beside them. */
+Recurrence node_recurrence(const Graph *, const Node *);
+int64_t recurrence_scratch(const Graph *, const Node *);
 /* Is it a norm along an axis? Its result has its operand's type, and it walks both in the same vectors. */
 static inline bool is_norm(Op op)
 {

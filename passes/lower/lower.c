@@ -186,6 +186,7 @@ static void build_kernel(KC *kc)
     case OP_softmax: case OP_softmin: lower_softmax(kc); break;
     case OP_l2_normalize: lower_l2(kc); break;
     case OP_layer_norm: lower_layer_norm(kc); break;
+    case OP_lstm: case OP_gru: case OP_rnn: lower_rnn(kc); break;
     case OP_map: lower_map(kc); break;
     case OP_argmax: case OP_argmin: lower_arg(kc); break;
     case OP_max_pool: case OP_avg_pool: lower_pool(kc); break;

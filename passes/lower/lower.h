@@ -205,6 +205,7 @@ typedef struct Contract {
     void (*twin)(KC *, const void *, const Ix *const *coord, int lane, const Ix **at);    /* as Finish.twin */
     bool even;
     void (*store)(KC *, const void *, const Ix *row, const Ix *px, int j, const Expr *sum); /* NULL: kc_finish */
+    void (*take)(KC *, const void *, const Ix *row, const Ix *px, const Expr *const *sum);  /* all nb sums of a pixel */
 } Contract;
 void kc_contract(KC *, const Contract *);
 /* Adds loops over blocks of loop l, and over blocks of blocks, so that each has fewer than LONG_SUM turns. l->most must
@@ -239,6 +240,7 @@ void lower_reduce(KC *);
 void lower_softmax(KC *);
 void lower_l2(KC *);
 void lower_layer_norm(KC *);
+void lower_rnn(KC *);      /* lstm, gru, rnn */
 void lower_map(KC *);
 void lower_arg(KC *);      /* argmax and argmin */
 void lower_move(KC *);

@@ -299,7 +299,7 @@ void kc_contract(KC *kc, const Contract *c)
             store_paired(kc, c, acc, p);
         return;
     }
-    if (!c->store) {
+    if (!c->store && !c->take) {
         kc_finish(kc, &(Finish){c->rows, c->px, c->nb, c->lanes, c->last_n, c->vdim, acc, c->coord, c->user, c->twin,
                                 c->even});
         return;
@@ -307,6 +307,10 @@ void kc_contract(KC *kc, const Contract *c)
     int n = pixels(kc, c, &r, &q);
     const Ix *p = tile_index(kc, c, r, q);
     for (int j = 0; j < c->nb; j++)
-        c->store(kc, c->user, r, q, j, x_tile(b, acc[j], p, NULL));
+        init[j] = x_tile(b, acc[j], p, NULL);
+    for (int j = 0; j < c->nb && c->store; j++)
+        c->store(kc, c->user, r, q, j, init[j]);
+    if (c->take)
+        c->take(kc, c->user, r, q, init);
     kc_close(kc, n);
 }

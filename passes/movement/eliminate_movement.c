@@ -368,6 +368,8 @@ static const char *cannot_read(const Mover *m, const Node *n, int k, ValueId v)
         return "it makes weights";
     if (is_norm(n->op) && k == 0 && !in_vectors(m, n, &l, t))
         return "a norm reads it in vectors";
+    if (is_recurrent(n->op) && !in_vectors(m, n, &l, t))
+        return "a recurrent layer reads it in vectors";
     if (n->op == OP_matmul && product_copies(m->p->target, m->g, n) && !product_reads(m, n, k, &l, t))
         return "a product reads its columns in vectors";
     if (depthwise(n) && !by_vectors && !goes_by_table(m, n))

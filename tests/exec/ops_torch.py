@@ -192,6 +192,48 @@ def layer_norm():
     return Case('layer_norm', [x], consts, dict(axis=given, eps=eps), [y.contiguous()])
 
 
+def gru_reset_first(x, h, w, r, b, c):
+    """What PyTorch has not: the reset gate in front of the product."""
+    ys, n = [], h.shape[-1]
+    for xt in x:
+        g, k = xt @ w.T + b, h @ r[:2 * n].T + c[:2 * n]
+        reset, keep = torch.sigmoid(g[:, :2 * n] + k).chunk(2, 1)
+        h = (1 - keep) * torch.tanh(g[:, 2 * n:] + (reset * h) @ r[2 * n:].T + c[2 * n:]) + keep * h
+        ys.append(h)
+    return torch.stack(ys)
+
+
+def recurrent(op):
+    def make():
+        T, N, I, H = random.choice([1, 1, 2, 3, 9]), random.choice([1, 1, 2, 3]), random.choice(SIZES), random.choice(SIZES)
+        bias, reverse, relu = pick(True, True, False), pick(None, True, False), op == 'rnn' and pick(True, False)
+        net = {'lstm': torch.nn.LSTM, 'gru': torch.nn.GRU, 'rnn': torch.nn.RNN}[op]
+        net = net(I, H, bias=bias, **({'nonlinearity': 'relu'} if relu else {}))
+        for p in net.parameters():
+            p.data *= pick(0.5, 1, 3)
+        consts, x = [p.detach() for p in net.parameters()], rnd(T, N, I)
+        states = [rnd(1, N, H) for _ in range(2 if op == 'lstm' else 1)] if pick(True, False) else []
+        given = states or [torch.zeros(1, N, H)] * (2 if op == 'lstm' else 1)
+        seen = x.flip(0) if reverse else x
+        attrs = dict(reverse=reverse)
+        if op == 'gru' and pick(True, False):
+            attrs['linear_before_reset'] = after = pick(True, False)
+            if not after:
+                w, r, b, c = (consts + [torch.zeros(3 * H)] * 2)[:4]
+                y = gru_reset_first(seen, given[0][0], w, r, b, c)
+                return Case(op, [x] + states, consts, attrs, [y.flip(0) if reverse else y])
+        if op == 'rnn':
+            attrs['nonlinearity'] = 'relu' if relu else None
+        with torch.no_grad():
+            y, last = net(seen, tuple(given) if op == 'lstm' else given[0])
+            outs = [(y.flip(0) if reverse else y).contiguous()] + ([last[1]] if op == 'lstm' else [])
+            if pick(True, True, False):
+                return Case(op, [x] + states, consts, attrs, outs)
+            x = F.linear(x, consts[0], consts[2] if bias else None)
+            return Case(op, [x] + states, consts[1::2], attrs, outs)
+    return make
+
+
 def along(x, axis, c):
     return c.reshape([-1 if i == axis % x.dim() else 1 for i in range(x.dim())])
 
@@ -567,6 +609,7 @@ MAKERS = {
     'conv2d': conv2d, 'conv_transpose2d': conv_transpose2d, 'linear': linear, 'matmul': matmul,
     'batch_norm': batch_norm, 'softmax': soft('softmax', torch.softmax),
     'softmin': soft('softmin', lambda x, d: F.softmin(x, d)), 'l2_normalize': l2_normalize, 'layer_norm': layer_norm,
+    'lstm': recurrent('lstm'), 'gru': recurrent('gru'), 'rnn': recurrent('rnn'),
     'bias': per_channel('bias', 1, torch.add), 'scale': per_channel('scale', 1, torch.mul),
     'scale_bias': per_channel('scale_bias', 2, lambda x, w, b: x * w + b), 'sqrt': unary('sqrt', torch.sqrt, True),
     'polynomial': polynomial, 'clamp': clamp, 'map': map_, 'leaky_relu': leaky_relu, 'gelu': gelu, 'max_pool': max_pool, 'avg_pool': avg_pool,

@@ -217,6 +217,26 @@ static ValueId linear(Gen *s, ValueId x, int64_t out)
     return node(s, OP_linear, NULL, in, chance(s, 70) ? 3 : 2);
 }
 
+/* Over all but the last dimension as steps; randrnn.c has what is recurrent alone. */
+static ValueId recurrent(Gen *s)
+{
+    static const Op ops[] = {OP_lstm, OP_gru, OP_rnn};
+    ValueId x = any(s);
+    const Type *t = type_of(s, x);
+    Op op = ops[pick(s, 0, LEN(ops) - 1)];
+    int64_t in = t->rank ? t->dim[t->rank - 1] : 1, steps = type_elems(t) / in, n = pick(s, 1, 20);
+    int64_t gates = op == OP_lstm ? 4 : op == OP_gru ? 3 : 1, wd[2] = {gates * n, in}, rd[2] = {gates * n, n};
+    if (steps > 60)
+        return -1;
+    Attrs flat = defaults(OP_reshape), a = defaults(op);
+    flat.shape = (Ints){3, {steps, 1, in}};
+    a.reverse = chance(s, 30);
+    x = rg_one(s, OP_tanh, x);
+    ValueId v[3] = {node(s, OP_reshape, &flat, &x, 1), constant(s, shape(2, wd), sqrt(1.0 / (double)in), 0),
+                    constant(s, shape(2, rd), sqrt(1.0 / (double)n), 0)};
+    return node(s, op, &a, v, 3);
+}
+
 /* What is channels-first here and channels-last there: linear layers, norms and maps between transposes, with a
    residual on either side and convolutions, which want a border, before and behind. */
 static ValueId tokens(Gen *s)
@@ -290,10 +310,12 @@ static Graph *generate(Arena *A, uint64_t seed, int size, Make *const *make, int
 
 Graph *randgraph(Arena *A, uint64_t seed, int size)
 {
-    static Make *const make[] = {rg_conv, rg_conv, rg_group, rg_group, rg_conv_transpose, rg_batch_norm,
+    /* the first one in every seventh graph alone */
+    static Make *const make[] = {recurrent, rg_conv, rg_conv, rg_group, rg_group, rg_conv_transpose, rg_batch_norm,
                                  rg_per_channel, rg_unary, rg_unary, rg_unary, rg_binary, rg_binary, rg_choice,
                                  rg_pool, rg_reduction, rg_norm, movement, movement, units, product, tokens, tokens};
-    return generate(A, seed, size, make, LEN(make), 15);
+    int without = seed % 7 != 3;
+    return generate(A, seed, size, make + without, LEN(make) - without, 15);
 }
 
 Graph *randgraph_square(Arena *A, uint64_t seed, int size)

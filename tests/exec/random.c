@@ -1,4 +1,5 @@
-/* random [--products] [--schedules] FIRST COUNT TARGET[:M]...: random graphs through the whole compiler, per target:
+/* random [--products | --recurrent] [--schedules] FIRST COUNT TARGET[:M]...: random graphs through the whole compiler,
+   per target:
 
      reference of the graph as written  ~  loop interpreter (1e-5 of the largest magnitude)
      interpreter before the loop passes  =  after them, to the bit
@@ -22,11 +23,15 @@
 #include "../../passes/lower/lowering.h"
 #include "random_case.h"
 #include "randgraph.h"
+#include "randrnn.h"
 
 static bool products; /* graphs of one product each */
+static bool recurrent; /* of recurrent layers */
 static bool scheduled; /* other schedules than the cost model's */
 static const char *kind(void)
 {
+    if (recurrent)
+        return "recurrent";
     return scheduled ? products ? "scheduled product" : "scheduled" : products ? "product" : "random";
 }
 
@@ -103,8 +108,10 @@ static bool schedule(Case *c, PassOptions *o)
 
 static const char *compile(Case *c, const Target *t)
 {
-    c->g = products ? randproduct(c->A, c->seed) : c->winograd ? randgraph_square(c->A, c->seed, SIZE)
-                                                               : randgraph(c->A, c->seed, SIZE);
+    c->g = products      ? randproduct(c->A, c->seed)
+           : recurrent   ? randrnn(c->A, c->seed)
+           : c->winograd ? randgraph_square(c->A, c->seed, SIZE)
+                         : randgraph(c->A, c->seed, SIZE);
     c->g->name = arena_printf(c->A, "r%llu", (unsigned long long)c->seed);
     c->written = graph_clone(c->A, c->g);
     case_fill(c);
@@ -142,7 +149,8 @@ typedef const float *In;
 typedef union Run {
     void *sym;
     int (*p2)(In, float *, void *), (*p3)(In, In, In, void *), (*p4)(In, In, In, In, void *),
-        (*p5)(In, In, In, In, In, void *);
+        (*p5)(In, In, In, In, In, void *), (*p6)(In, In, In, In, In, In, void *),
+        (*p7)(In, In, In, In, In, In, In, void *);
 } Run;
 
 static int call(Run r, float *const *p, int n, void *arena)
@@ -152,6 +160,8 @@ static int call(Run r, float *const *p, int n, void *arena)
     case 3: return r.p3(p[0], p[1], p[2], arena);
     case 4: return r.p4(p[0], p[1], p[2], p[3], arena);
     case 5: return r.p5(p[0], p[1], p[2], p[3], p[4], arena);
+    case 6: return r.p6(p[0], p[1], p[2], p[3], p[4], p[5], arena);
+    case 7: return r.p7(p[0], p[1], p[2], p[3], p[4], p[5], p[6], arena);
     default: return -1;
     }
 }
@@ -295,11 +305,12 @@ static int batch(uint64_t first, int n, const Target *t, int winograd, bool with
 int main(int argc, char **argv)
 {
     products = argc > 1 && !strcmp(argv[1], "--products");
-    argc -= products, argv += products;
+    recurrent = argc > 1 && !strcmp(argv[1], "--recurrent");
+    argc -= products || recurrent, argv += products || recurrent;
     scheduled = argc > 1 && !strcmp(argv[1], "--schedules");
     argc -= scheduled, argv += scheduled;
     if (argc < 4) {
-        fprintf(stderr, "usage: random [--products] [--schedules] FIRST COUNT [llvm:]TARGET[:M]...\n");
+        fprintf(stderr, "usage: random [--products | --recurrent] [--schedules] FIRST COUNT [llvm:]TARGET[:M]...\n");
         return 2;
     }
     uint64_t first = strtoull(argv[1], NULL, 10);

@@ -13,6 +13,8 @@ part=1
 # rare graphs: without C they take a tenth of the time
 "$random" $((first + 275)) $((500 / part)) llvm:native llvm:generic llvm:x86-64-v3
 "$random" --products "$first" $((50 / part)) generic native x86-64-v3 aarch64
+"$random" --recurrent "$first" $((100 / part)) aarch64
+"$random" --recurrent "$first" $((10 / part)) generic llvm:native llvm:x86-64-v3
 # any schedule that dsqc tune may try, or a person write
 "$random" --schedules "$first" $((25 / part)) generic native x86-64-v3 aarch64 llvm:native:4
 "$random" --products --schedules "$first" $((25 / part)) llvm:native llvm:x86-64-v3

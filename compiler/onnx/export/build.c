@@ -156,6 +156,21 @@ const char *onnx_ints(Onnx *x, const int64_t *v, int n)
     return add_initializer(x, name, t);
 }
 
+const char *onnx_tensor(Onnx *x, const char *name, const float *data, int rank, const int64_t *dim)
+{
+    const char *key = arena_printf(x->arena, "tensor %s", name);
+    int at = dict_get(&x->made, key);
+    if (at >= 0)
+        return x->initializer.v[at]->name;
+    Type type = type_make(DT_F32, rank, dim);
+    Onnx__TensorProto *t = tensor(x, fresh(x, name), ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, data,
+                                  (size_t)type_elems(&type) * sizeof *data);
+    set_dims(x, t, dim, rank);
+    return add_initializer(x, key, t);
+}
+
+const char *onnx_name(Onnx *x, const char *wanted) { return fresh(x, wanted); }
+
 /* ---- nodes ---- */
 
 static char **list(Onnx *x, const char *const *names, size_t *n)
@@ -224,6 +239,14 @@ void onnx_text(Onnx *x, OnnxNode *n, const char *name, const char *v)
     a->has_s = true;
     a->s.len = strlen(v);
     a->s.data = (uint8_t *)text(x, v);
+}
+
+void onnx_texts(Onnx *x, OnnxNode *n, const char *name, const char *v)
+{
+    Onnx__AttributeProto *a = attribute(x, n, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS);
+    a->n_strings = 1;
+    a->strings = NEW(x->arena, ProtobufCBinaryData, 1);
+    a->strings[0] = (ProtobufCBinaryData){strlen(v), (uint8_t *)text(x, v)};
 }
 
 /* ---- inputs and outputs ---- */

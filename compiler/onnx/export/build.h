@@ -27,6 +27,9 @@ const char *onnx_param(Onnx *, ValueId, int axis, int rank);
 const char *onnx_scalar(Onnx *, double);
 const char *onnx_floats(Onnx *, const double *, int n);
 const char *onnx_ints(Onnx *, const int64_t *, int n);
+/* A tensor that the weight of that name does not have as it is; one for each name. */
+const char *onnx_tensor(Onnx *, const char *name, const float *, int rank, const int64_t *dim);
+const char *onnx_name(Onnx *, const char *wanted); /* a new name: wanted, or with a number behind it */
 
 /* Lists end with NULL; an input "" is one left out. Without `out` the node makes a tensor that only it names. */
 OnnxNode *onnx_node(Onnx *, const char *type, const char *const *out, const char *const *in);
@@ -34,6 +37,7 @@ void onnx_int(Onnx *, OnnxNode *, const char *name, int64_t);
 void onnx_float(Onnx *, OnnxNode *, const char *name, double);
 void onnx_list(Onnx *, OnnxNode *, const char *name, const int64_t *, int n);
 void onnx_text(Onnx *, OnnxNode *, const char *name, const char *);
+void onnx_texts(Onnx *, OnnxNode *, const char *name, const char *); /* a list of one */
 
 /* ops.c: a node of our graph as nodes of ONNX. */
 void onnx_export_node(Onnx *, const Node *);

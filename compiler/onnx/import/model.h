@@ -3,7 +3,7 @@
 /* The messages of onnx.proto as views into the file. Names and dimensions are copied; numbers, attributes and inner
    graphs stay where they lie until somebody asks. Memory is in proportion to the file. */
 #include "../../../ir/type.h"
-#include "wire.h"
+#include "../../import/wire.h"
 
 enum {
     MODEL_NODES = 40000,    /* in all graphs that are read, and as many initializers, functions and attributes of one */

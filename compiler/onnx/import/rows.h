@@ -24,6 +24,8 @@ ImportFn import_concat, import_split, import_reshape, import_flatten, import_squ
 /* slice.c */
 ImportFn import_slice, import_gather;
 ValueId slice_part(NodeCall *, ValueId, int64_t axis, int64_t start, int64_t end, int64_t step);
+/* rnn.c */
+ImportFn import_recurrent;
 /* resize.c */
 ImportFn import_resize;
 /* Counts an axis or index from the front; of a slice, start and end, too, clipped to the dimension (end -1: before

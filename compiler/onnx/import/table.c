@@ -146,7 +146,9 @@ static const OnnxRow rows[] = {
     /* control and what remembers */
     {"If", 1, import_if, 0, NULL, NULL},
     LACKS("Loop", "loops are not compiled"), LACKS("Scan", "loops are not compiled"),
-    LACKS("LSTM", NO_OPERATOR), LACKS("GRU", NO_OPERATOR), LACKS("RNN", NO_OPERATOR),
+    {"LSTM", 1, import_recurrent, OP_lstm, NULL, NULL},
+    {"GRU", 1, import_recurrent, OP_gru, NULL, NULL},
+    {"RNN", 1, import_recurrent, OP_rnn, NULL, NULL},
 
     QUANTIZED("QuantizeLinear"), QUANTIZED("DequantizeLinear"), QUANTIZED("DynamicQuantizeLinear"),
     QUANTIZED("QLinearConv"), QUANTIZED("QLinearMatMul"), QUANTIZED("ConvInteger"), QUANTIZED("MatMulInteger"),

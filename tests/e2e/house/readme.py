@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The YAML blocks of specs/README.md, as printed, are a network that verifies; so is the one in README.md. Links of all
+"""The YAML blocks of specs/README.md, as printed, are networks that verify; so is the one in README.md. Links of all
 pages lead somewhere, and drawings are small and have colours for dark pages, too."""
 import glob
 import os
@@ -31,10 +31,12 @@ for text in blocks:
 r = verify("signs.yaml")
 print("ok readme/first spec" if r.returncode == 0 and len(blocks) == 1 else f"not ok readme/first spec\n    {r.stderr.strip()}")
 blocks = yaml_of("specs/README.md")
-for name, text in zip(("signs.yaml", "block.yaml"), blocks):
+for name, text in zip(("signs.yaml", "block.yaml", "recurrent.yaml"), blocks):
     write(name, text)
+r = verify("recurrent.yaml")
+print("ok readme/recurrent" if r.returncode == 0 and len(blocks) == 3 else f"not ok readme/recurrent\n    {r.stderr.strip()}")
 r = verify("signs.yaml")
-print("ok readme/spec" if r.returncode == 0 and len(blocks) == 2 else f"not ok readme/spec\n    {r.stderr.strip()}")
+print("ok readme/spec" if r.returncode == 0 and len(blocks) == 3 else f"not ok readme/spec\n    {r.stderr.strip()}")
 # Where the shortcut's convolution is left out, what is added is the block's own input: the operand of its convolution.
 r = subprocess.run([dsqc, "compile", os.path.join(work, "signs.yaml"), "--weights", "random:1", "--emit=graph", "-o", "-"],
                    capture_output=True, text=True)

@@ -28,7 +28,8 @@ FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
 # Operands that a network holds: they become initializers, as all integers do.
 WEIGHTS = {'Conv': (1, 2), 'ConvTranspose': (1, 2), 'BatchNormalization': (1, 2, 3, 4), 'InstanceNormalization': (1, 2),
            'LayerNormalization': (1, 2), 'GroupNormalization': (1, 2), 'PRelu': (1,), 'Clip': (1, 2), 'Pad': (2,),
-           'Resize': (1, 2), 'Upsample': (1,), 'Pow': (1,), 'Dropout': (1,), 'Gemm': (1, 2), 'Where': (2,)}
+           'Resize': (1, 2), 'Upsample': (1,), 'Pow': (1,), 'Dropout': (1,), 'Gemm': (1, 2), 'Where': (2,), 'LSTM': (1, 2, 3, 7),
+           'GRU': (1, 2, 3), 'RNN': (1, 2, 3)}
 
 
 class Case:

@@ -11,7 +11,8 @@
 static inline char *one_liner(Arena *a, const char *values, const char *line, const char *type)
 {
     return arena_printf(a,
-                        "graph @g (%%x: f32[1,6,9,9], %%v: f32[2,10], %%s: f32[]) -> (%%y: %s) {\n"
+                        "graph @g (%%x: f32[1,6,9,9], %%v: f32[2,10], %%s: f32[], %%t: f32[5,2,3], %%h: f32[1,2,4]) "
+                        "-> (%%y: %s) {\n  const @ih : f32[12,3]\n  const @hh : f32[12,4]\n  const @b12 : f32[12]\n"
                         "  const @w : f32[8,6,3,3]\n  const @c6 : f32[6]\n  const @c8 : f32[8]\n"
                         "  const @fc : f32[4,10]\n  const @c4 : f32[4]\n  const @dw : f32[6,1,3,3]\n%s"
                         "  %%y = %s : %s\n}\n",

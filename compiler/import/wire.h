@@ -3,7 +3,7 @@
 /* Protocol Buffers' wire format, read where it lies: https://protobuf.dev/programming-guides/encoding. A message is a
    row of fields; nothing is copied, nothing is believed before it is checked, and what is inside a message is looked
    at when somebody walks over it. */
-#include "../../../ir/base/base.h"
+#include "../../ir/base/base.h"
 
 typedef struct WireBytes { const uint8_t *p; size_t n; } WireBytes;
 
