@@ -31,7 +31,7 @@ static void take(KC *kc, int best, int at, const Expr *x, const Expr *i)
     kb_set(b, best, NULL, NULL, x_bin(b, kc->n->op == OP_argmin ? X_min : X_max, x, x_reg(b, best)));
 }
 
-static const Expr *load(KC *kc, Place p, const Ix *i)
+static const Expr *load_along(KC *kc, Place p, const Ix *i)
 {
     const Best *a = p.best;
     p.coord[a->axis] = i;
@@ -44,12 +44,12 @@ static void walk(KC *kc, const Place *p, int best, int at, int64_t from, int64_t
     if (from >= to)
         return;
     const Ix *i = IXV(kb_for(&kc->b, LOOP_SERIAL, "i", IXC(from), IXC(to), by));
-    take(kc, best, at, load(kc, *p, i), x_cast(&kc->b, X_convert, DT_F32, x_index(&kc->b, i)));
+    take(kc, best, at, load_along(kc, *p, i), x_cast(&kc->b, X_convert, DT_F32, x_index(&kc->b, i)));
     kb_end(&kc->b);
 }
 
 /* The best of all lanes; among equal ones the first, or the last. */
-static void fold(KC *kc, const Best *a, const Expr *best, const Expr *at, int to_best, int to_at)
+static void best_of_lanes(KC *kc, const Best *a, const Expr *best, const Expr *at, int to_best, int to_at)
 {
     KB *b = &kc->b;
     for (int k = 1; k < a->along; k++) {
@@ -70,11 +70,11 @@ static int64_t vectors(KC *kc, const Place *one, int *best, int *at)
     Place p = *one;
     p.lanes = p.n = L;
     int64_t whole = a->it->dim[a->axis] / L * L;
-    int v = kb_let(b, "lanes", load(kc, p, IXC(0))), i = kb_let(b, "from", x_const(b, vt(DT_F32, L), 0));
+    int v = kb_let(b, "lanes", load_along(kc, p, IXC(0))), i = kb_let(b, "from", x_const(b, vt(DT_F32, L), 0));
     walk(kc, &p, v, i, L, whole, L);
     *best = kb_let(b, "best", x_lane(b, x_reg(b, v), 0));
     *at = kb_let(b, "at", x_lane(b, x_reg(b, i), 0));
-    fold(kc, a, x_reg(b, v), x_reg(b, i), *best, *at);
+    best_of_lanes(kc, a, x_reg(b, v), x_reg(b, i), *best, *at);
     return whole;
 }
 
@@ -93,7 +93,7 @@ static void body(KC *kc, const Ix *const *coord, int lanes, int n, const void *u
     if (a->along > 1) {
         from = vectors(kc, &p, &best, &at);
     } else {
-        best = kb_let(b, "best", load(kc, p, IXC(0)));
+        best = kb_let(b, "best", load_along(kc, p, IXC(0)));
         at = kb_let(b, "at", x_const(b, vt(DT_F32, lanes), 0));
     }
     walk(kc, &p, best, at, from, a->it->dim[a->axis], 1);

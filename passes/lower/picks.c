@@ -27,7 +27,7 @@ static void body(KC *kc, const Ix *const *coord, int lanes, int n, const void *u
 }
 
 /* Indices from..from + n of the result along vdim. */
-static void part(KC *kc, Picks p, int64_t from, int64_t n, bool run, bool all)
+static void pick_range(KC *kc, Picks p, int64_t from, int64_t n, bool run, bool all)
 {
     if (n == 0)
         return;
@@ -65,11 +65,11 @@ void lower_picks(KC *kc)
         p.table[d] = table(kc, d, ot->dim[d]);
     int64_t size = ot->dim[p.vdim];
     if (kc->n->op == OP_gather || p.table[p.vdim] < 0) {
-        part(kc, p, 0, size, false, true);
+        pick_range(kc, p, 0, size, false, true);
         return;
     }
     int64_t lead = kc->n->attr.pads.v[p.vdim], n = kc_type(kc, kc->n->in[0])->dim[p.vdim];
-    part(kc, p, 0, lead, false, false);
-    part(kc, p, lead, n, true, false);
-    part(kc, p, lead + n, size - lead - n, false, false);
+    pick_range(kc, p, 0, lead, false, false);
+    pick_range(kc, p, lead, n, true, false);
+    pick_range(kc, p, lead + n, size - lead - n, false, false);
 }

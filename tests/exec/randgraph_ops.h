@@ -1,6 +1,7 @@
 #ifndef DSQ_RANDGRAPH_OPS_H
 #define DSQ_RANDGRAPH_OPS_H
-/* Nodes of every kind but movement, products and elementwise ones, on values of the pool. -1 where the shapes do not fit. */
+/* Nodes of every kind but movement, products and elementwise ones, on values of the pool. -1 where the shapes do not
+   fit. */
 #include "randgraph_gen.h"
 
 ValueId rg_conv(Gen *s);

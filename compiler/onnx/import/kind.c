@@ -6,8 +6,9 @@
 
 /* What moves its first operand, or takes one number out of several. */
 static const char *const keeps[] = {
-    "Identity", "Concat", "Split", "Slice", "Gather", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Expand",
-    "Tile", "DepthToSpace", "SpaceToDepth", "Max", "Min", "Neg", "Abs", "Sign", "ReduceMax", "ReduceMin", "If",
+    "Identity", "Concat", "Split", "Slice", "Gather", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose",
+    "Expand", "Tile", "DepthToSpace", "SpaceToDepth", "Max", "Min", "Neg", "Abs", "Sign", "ReduceMax", "ReduceMin",
+    "If",
 };
 /* What asks a number and makes something else of it. */
 static const char *const asks[] = {

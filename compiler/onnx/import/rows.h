@@ -16,8 +16,8 @@ ImportFn import_cast, import_cast_like, import_truth, import_where, import_arg;
 ImportFn import_batch_norm, import_instance_norm, import_group_norm, import_layer_norm, import_softmax,
     import_softmax_flat, import_lp_norm, import_mean_variance;
 /* reduce.c */
-ImportFn import_reduce, import_reduce_min, import_reduce_l1, import_reduce_l2, import_reduce_square, import_reduce_log_sum,
-    import_reduce_log_sum_exp;
+ImportFn import_reduce, import_reduce_min, import_reduce_l1, import_reduce_l2, import_reduce_square,
+    import_reduce_log_sum, import_reduce_log_sum_exp;
 /* move.c */
 ImportFn import_concat, import_split, import_reshape, import_flatten, import_squeeze, import_unsqueeze,
     import_transpose, import_expand, import_tile, import_pad, import_depth_to_space, import_space_to_depth;

@@ -14,7 +14,7 @@ ValueId slice_part(NodeCall *c, ValueId x, int64_t axis, int64_t start, int64_t 
 }
 
 /* Indices in a constant of their own. */
-static ValueId gather(NodeCall *c, ValueId x, int64_t axis, const int64_t *at, int64_t n)
+static ValueId pick_by_table(NodeCall *c, ValueId x, int64_t axis, const int64_t *at, int64_t n)
 {
     Attrs a = call_defaults(OP_gather);
     a.axis = axis;
@@ -27,8 +27,8 @@ static ValueId gather(NodeCall *c, ValueId x, int64_t axis, const int64_t *at, i
     return call_add(c, OP_gather, &a, 2, x, call_param(c, k, 1, &n));
 }
 
-/* Elements in any order along an axis: a part with a step where that says it; a few parts, which need not be moved; else
-   a gather. */
+/* Elements in any order along an axis: a part with a step where that says it; a few parts, which need not be moved;
+   else a gather. */
 static ValueId pick_any(NodeCall *c, ValueId x, int64_t axis, const int64_t *at, int64_t n)
 {
     enum { PARTS = 16, MOST = 1 << 24 }; /* indices are floats */
@@ -45,7 +45,7 @@ static ValueId pick_any(NodeCall *c, ValueId x, int64_t axis, const int64_t *at,
     for (int64_t i = 1; i < n; i++) /* runs that go up by one stay together */
         parts += at[i] != at[i - 1] + 1;
     if (parts > PARTS)
-        return gather(c, x, axis, at, n);
+        return pick_by_table(c, x, axis, at, n);
     parts = 0;
     for (int64_t i = 0, k; i < n; i = k) {
         for (k = i + 1; k < n && at[k] == at[k - 1] + 1; k++)

@@ -59,14 +59,19 @@ def networks():
     yield 'digits/digits', {}
 
 
+def apart(program):
+    """Without the numbers of layers that are used twice: ONNX wants each node's name once. They stand in comments."""
+    return re.sub(r'  ; .*', lambda m: re.sub(r'_\d+(?= \+|,|$)', '', m.group(), flags=re.M), program)
+
+
 def there_and_back(spec, params):
     options = ['--set=%s=%s' % p for p in params.items()] + ([] if spec == 'digits/digits' else ['--weights=random:3'])
     model, back = WORK + '/there.onnx', WORK + '/back.yaml'
     dsqc('export', spec, *options, '-o', model, '-q')
-    want = loops(spec, *options)
+    want = apart(loops(spec, *options))
     dsqc('import', model, '-o', back, '-q')
     for path in (model, back):
-        if loops(path) != want:
+        if apart(loops(path)) != want:
             raise Wrong('%s gives another program' % os.path.basename(path))
 
 
