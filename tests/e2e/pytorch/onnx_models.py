@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Networks through ONNX: what export writes is read back as the very program that the spec gives, and import makes a spec of
+"""Networks through ONNX: what export writes is read back as the program that the spec gives, and import makes a spec of
 it that gives it, too; torchvision's exports agree with PyTorch and cost what the bundled specs cost; patterns, names, shapes."""
 import os
 import re
@@ -60,8 +60,9 @@ def networks():
 
 
 def apart(program):
-    """Without the numbers of layers that are used twice: ONNX wants each node's name once. They stand in comments."""
-    return re.sub(r'  ; .*', lambda m: re.sub(r'_\d+(?= \+|,|$)', '', m.group(), flags=re.M), program)
+    """Without the numbers behind names of layers that a spec has twice: ONNX Runtime takes each node's name once."""
+    program = re.sub(r'(@k\d+_\w+?)_\d+\b', r'\1', program)
+    return re.sub(r'  ; .*', lambda m: re.sub(r'_\d+(?= \+|,|$)', '', m.group()), program)
 
 
 def there_and_back(spec, params):
