@@ -195,6 +195,26 @@ def shapes():
             raise Wrong('%s does not give %s' % (options, want))
 
 
+def kinds():
+    """Integers and truths that are computed: taken where floats count the same, else refused."""
+    arg, above = N('ArgMax', ['x'], ['a'], axis=1), N('Greater', ['x', 'k'], ['a'])
+    flat = N('Reshape', ['a', 'one'], ['b'])
+    held = [number('k', 0.5), pb.ints('one', [-1])]
+    for nodes, why in (([arg, N('Div', ['a', 'a'], ['y'])], 'its operand 0 is computed and is i64; Cast to float'),
+                       ([arg, flat, N('Add', ['b', 'b'], ['y'])], 'its operand 0 is computed and is i64'),
+                       ([above, N('Mul', ['x', 'a'], ['y'])], 'its operand 1 is computed and is bool')):
+        says([why], nodes, held)
+    for nodes, want in (([arg, flat, N('Cast', ['b'], ['c'], to=1), N('Div', ['c', 'c'], ['y'])], 'argmax reshape div'),
+                        ([above, N('Cast', ['a'], ['b'], to=1), N('Mul', ['x', 'b'], ['y'])], 'constant greater mul'),
+                        ([above, N('Cast', ['a'], ['b'], to=7), N('Where', ['a', 'x', 'k'], ['y'])], 'constant greater where')):
+        pattern(nodes, held, want)
+
+
+def indices():
+    for at, want in (([0, 2], 'slice'), ([0, 1, 3], 'slice slice concat'), ([3, 1] * 10, 'gather')):
+        pattern([N('Gather', ['x', 'i'], ['y'], axis=1)], [pb.ints('i', at)], want)
+
+
 def messages():
     nodes = [N('LSTM', ['x', 'w', 'w'], ['a'], 'lstm one'), N('Relu', ['a'], ['b']), N('QLinearConv', ['b'], ['c'], 'conv'), N('Foo', ['x'], ['u'], 'unused'),
              N('Bar', ['x'], ['d'], 'bar', 'com.example'), N('Concat', ['c', 'd'], ['y'], axis=0)]
@@ -371,7 +391,7 @@ def main():
         case('recognizes ' + name, pattern, *args)
     for name, args in OPSETS.items():
         case('both forms of ' + name, opsets, *args)
-    for f in (shapes, messages, names, quoted, inner, forms, outside, old, options):
+    for f in (shapes, messages, kinds, indices, names, quoted, inner, forms, outside, old, options):
         case(f.__name__, f)
     torchvision_models()
     return failed
