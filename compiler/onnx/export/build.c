@@ -14,15 +14,28 @@ static char *text(Onnx *x, const char *s)
 /* ---- names: ONNX has one space of them for all tensors ---- */
 
 /* wanted, or wanted_2, wanted_3 ...; taken: per name the last number that was given behind it. */
-static const char *fresh(Onnx *x, const char *wanted)
+static const char *fresh_among(Onnx *x, Dict *taken, const char *wanted)
 {
     const char *name = wanted;
-    int last = (int)imax(1, dict_get(&x->taken, wanted));
-    while (dict_get(&x->taken, name) >= 0)
+    int last = (int)imax(1, dict_get(taken, wanted));
+    while (dict_get(taken, name) >= 0)
         name = arena_printf(x->arena, "%s_%d", wanted, ++last);
-    dict_put(&x->taken, wanted, last);
-    dict_put(&x->taken, name, 1);
+    dict_put(taken, wanted, last);
+    dict_put(taken, name, 1);
     return name;
+}
+
+static const char *fresh(Onnx *x, const char *wanted)
+{
+    return fresh_among(x, &x->taken, wanted);
+}
+
+/* A layer that is used twice has one name, but runtimes take no two nodes of one. */
+static void name_nodes_apart(Onnx *x)
+{
+    Dict taken = dict_new(x->arena);
+    for (int i = 0; i < x->node.n; i++)
+        x->node.v[i]->name = text(x, fresh_among(x, &taken, x->node.v[i]->name));
 }
 
 /* The layer's name, where the spec has one. */
@@ -300,6 +313,7 @@ static void add_graph(Onnx *x)
     for (int i = 0; i < g->node.n; i++)
         if (g->node.v[i].op != OP_NONE)
             onnx_export_node(x, &g->node.v[i]);
+    name_nodes_apart(x);
     for (int i = 0; i < g->output.n; i++)
         PUSH(x->arena, &x->output, port(x, onnx_value(x, g->output.v[i]), &g->value.v[g->output.v[i]].type));
 }

@@ -82,21 +82,22 @@ static bool modes(NodeCall *c, Attrs *up, Attrs *any, bool *whole)
     return *whole || !call_int(c, "antialias", 0) || call_refuse(c, NULL, "antialiasing is not compiled");
 }
 
-/* Sizes of the result. ONNX counts with the scale that it was told, which need not be the ratio of the sizes. */
+/* Sizes of the result. ONNX counts with the scale that it was told, which need not be the ratio of the sizes. Runtimes
+   multiply in f32: 10 times 0.7 is 7. */
 static bool resize_sizes(NodeCall *c, const Type *t, const double *factor, Attrs *a)
 {
     a->size.n = 2;
     for (int d = 2; d < 4; d++) {
-        double n = (double)t->dim[d], out = floor(n * factor[d] + 1e-9 * n);
+        double n = (double)t->dim[d], out = floor(n * factor[d] * (1 + 1e-7));
         double *scale = d == 2 ? &a->scale_h : &a->scale_w;
-        if (!(out >= 1 && out <= 1 << 24))
+        if (!(out >= 1 && out <= 1 << 23))
             return call_refuse(c, NULL, "it makes %g elements of %lld", out, (long long)t->dim[d]);
         a->size.v[d - 2] = (int64_t)out;
         *scale = (float)(out / n) == (float)factor[d] ? 0 : factor[d];
         if (*scale > 0 && a->coords == ALIGN_CORNERS)
-            return call_refuse(c, "sizes say it",
-                               "ONNX and its runtimes differ on align_corners where %g elements become %g", n,
-                               n * factor[d]);
+            return call_refuse(c, "sizes in place of scales mean one thing",
+                          "ONNX and its runtimes differ on align_corners where %g elements become %g", n,
+                          n * factor[d]);
     }
     return true;
 }
