@@ -4,13 +4,13 @@
    dropped. */
 #include "import.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
+/* A few roundings of f32: a model with another number is another one. */
 static bool near(double x, double want)
 {
-    return fabs(x - want) <= 2e-4 * fabs(want);
+    return fabs(x - want) <= 4e-7 * fabs(want);
 }
 
 /* ---- in the model ---- */
@@ -143,6 +143,18 @@ static ValueId pattern_input(NodeCall *c, int val)
     return v->broken ? -1 : v->k ? call_param(c, v->k, v->k->type.rank, v->k->type.dim) : v->id;
 }
 
+/* Numbers of more dimensions than x give the result more, which operators of x alone have not. What fails before x
+   fails there. */
+static bool keeps_rank(const NodeCall *c, int x)
+{
+    const OnnxValue *of = &c->x->val.v[x];
+    int rank = of->k ? of->k->type.rank : call_value_type(c, of->id).rank;
+    for (int i = 0; !of->broken && i < c->nin; i++)
+        if (c->x->val.v[c->in[i]].broken || call_type(c, i).rank > rank)
+            return false;
+    return true;
+}
+
 /* This node is number x other, and nothing else. */
 static bool is_product(const NodeCall *c, double number, int x, int other)
 {
@@ -161,7 +173,7 @@ static bool match_gelu(NodeCall *c)
         if (!sum_with(c, p.val[i], 1, &curve))
             continue;
         exact = erf_argument(c, curve, &x);
-        if ((!exact && !tanh_argument(c, curve, &x)) || !is_product(c, 0.5, x, p.val[i]))
+        if ((!exact && !tanh_argument(c, curve, &x)) || !is_product(c, 0.5, x, p.val[i]) || !keeps_rank(c, x))
             continue;
         Attrs a = call_defaults(OP_gelu);
         a.approximate = !exact;
@@ -189,7 +201,7 @@ static bool match_hard(NodeCall *c)
     Product p = product_here(c, -1);
     int x;
     for (int i = 0; !p.large && i < p.n; i++) {
-        if (!clipped(c, p.val[i], &x))
+        if (!clipped(c, p.val[i], &x) || x < 0 || !keeps_rank(c, x))
             continue;
         if (p.n == 1 && near(p.number, 1.0 / 6))
             return call_give(c, 0, call_add(c, OP_hard_sigmoid, NULL, 1, pattern_input(c, x)));
@@ -205,7 +217,7 @@ static bool match_leaky_relu(NodeCall *c)
     for (int i = 0; c->nin == 2 && i < 2; i++) {
         int x = c->in[i];
         Product p = x >= 0 ? product_of(c, c->in[1 - i], x) : (Product){0};
-        if (p.large || p.n != 1 || p.val[0] != x || !(p.number > 0 && p.number < 1))
+        if (p.large || p.n != 1 || p.val[0] != x || !(p.number > 0 && p.number < 1) || !keeps_rank(c, x))
             continue;
         Attrs a = call_defaults(OP_leaky_relu);
         a.alpha = short_number(p.number);
@@ -341,10 +353,6 @@ static ValueId at_least(const NodeCall *c, ValueId v, double *eps)
     const Node *n = node_by(c, v, OP_map);
     if (n)
         v = n->in[0];
-    if ((n = node_by(c, v, OP_clamp)) && n->attr.max == (double)FLT_MAX && n->attr.min > 0) {
-        *eps = n->attr.min;
-        return n->in[0];
-    }
     n = node_by(c, v, OP_maximum);
     for (int i = 0; n && i < 2; i++)
         if (constant_number(c, n->in[i], eps) && *eps > 0)
