@@ -177,19 +177,19 @@ bool import_prelu(NodeCall *c)
 {
     Type t = call_type(c, 0);
     const Tensor *slope = call_known(c, 1);
-    ValueId x = call_in(c, 0), w = call_in(c, 1);
+    ValueId x = call_in(c, 0);
     int64_t n = slope ? type_elems(&slope->type) : 0;
     int axis;
-    if (n && w >= 0 && slope->type.rank <= t.rank && konst_is(slope, tensor_at(slope, 0)))
+    if (n && dtype_float(slope->stored) && slope->type.rank <= t.rank && konst_is(slope, tensor_at(slope, 0)))
         return call_give(c, 0, leaky(c, x, tensor_at(slope, 0)));
     ValueId low = call_add(c, OP_relu, NULL, 1, call_add(c, OP_neg, NULL, 1, x));
-    if (slope && w >= 0 && (slope = channel_slope(c, slope, &t)))
-        w = call_param(c, slope, slope->type.rank, slope->type.dim);
+    slope = slope ? channel_slope(c, slope, &t) : NULL;
     if (slope && low >= 0 && one_axis(&t, &slope->type, &axis)) {
         Attrs a = call_defaults(OP_scale);
         a.axis = axis;
         low = call_add(c, OP_scale, &a, 2, low, call_param(c, slope, 1, (int64_t[]){t.dim[axis]}));
     } else {
+        ValueId w = slope ? call_param(c, slope, slope->type.rank, slope->type.dim) : call_in(c, 1);
         low = call_add(c, OP_mul, NULL, 2, low, w);
     }
     return call_give(c, 0, call_add(c, OP_sub, NULL, 2, call_add(c, OP_relu, NULL, 1, x), low));

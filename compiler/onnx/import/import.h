@@ -46,6 +46,7 @@ typedef struct OnnxImport {
     VEC(Failure) wrong;       /* reported in any case: the file is malformed */
     Dict producer;             /* results of the model's graph: line of the node */
     Dict param;                /* constants of the graph by what they are made from: ValueId */
+    Dict port;                 /* names of inputs and outputs */
     int64_t budget;           /* bytes that may still be computed ahead */
     int work;                 /* nodes translated, those of a function every time, and nodes made */
     int64_t steps;            /* numbers that may still be looked at */

@@ -1,7 +1,6 @@
 /* Operators that exporters spell out, recognized again, so that an import costs what a spec costs. Those that hold in
    the graph that is being made are matched there (its constants and attributes have one form); gelu and hard_swish
-   are matched in the nodes of the model, whose inner ones need not be operators of ours. What is left over unused is
-   dropped. */
+   are matched in the nodes of the model. What is left over unused is dropped. */
 #include "import.h"
 
 #include <math.h>
@@ -70,15 +69,13 @@ static void take_factor(const NodeCall *c, int val, int stop, int depth, Product
 static Product product_here(const NodeCall *c, int stop)
 {
     Product p = {.number = 1};
-    take_factors(c, c->n, c->in, c->nin, stop, 3, &p);
-    return p;
+    return take_factors(c, c->n, c->in, c->nin, stop, 3, &p), p;
 }
 
 static Product product_of(const NodeCall *c, int val, int stop)
 {
     Product p = {.number = 1};
-    take_factor(c, val, stop, 3, &p);
-    return p;
+    return take_factor(c, val, stop, 3, &p), p;
 }
 
 /* val = number + rest; *rest: the other operand. */
@@ -112,10 +109,7 @@ static bool cube_of(const NodeCall *c, const Product *p, int x)
     const Made *m = p->n == 1 ? made_by(c, p->val[0], "Pow") : NULL;
     if (m)
         return m->nin == 2 && m->in[0] == x && known_number(c, m->in[1], &v) && v == 3;
-    bool all = p->n == 3;
-    for (int i = 0; all && i < 3; i++)
-        all = p->val[i] == x;
-    return all;
+    return p->n == 3 && p->val[0] == x && p->val[1] == x && p->val[2] == x;
 }
 
 /* sqrt(2 / pi) (x + 0.044715 x^3); *x */
@@ -191,8 +185,8 @@ static bool clipped(const NodeCall *c, int val, int *x)
     NodeCall at = *c;
     at.n = m->node;
     double lo = call_float(&at, "min", 1), hi = call_float(&at, "max", 0);
-    if (m->nin == 3)
-        return known_number(c, m->in[1], &lo) && known_number(c, m->in[2], &hi) && lo == 0 && hi == 6;
+    if (m->nin == 3 && (!known_number(c, m->in[1], &lo) || !known_number(c, m->in[2], &hi)))
+        return false;
     return lo == 0 && hi == 6;
 }
 
