@@ -64,7 +64,7 @@ const char *fresh_const_name(Arena *A, const Graph *g, const char *want)
     return name;
 }
 
-static void take_names(Dict *ports, const Graph *g)
+static void take_port_names(Dict *ports, const Graph *g)
 {
     for (int i = 0; i < g->input.n; i++)
         dict_put(ports, g->value.v[g->input.v[i]].name, 1);
@@ -75,7 +75,7 @@ const char *fresh_port_name(Arena *A, Dict *ports, const Graph *g, const char *w
 {
     const char *name = want;
     if (!ports->n)
-        take_names(ports, g);
+        take_port_names(ports, g);
     int first = dict_get(ports, want), i = first < 0 ? 1 : first;
     for (; dict_get(ports, name) >= 0; i++)
         name = i == 1 ? arena_printf(A, "%s_out", want) : arena_printf(A, "%s_out%d", want, i);

@@ -173,12 +173,13 @@ APART = {
     'leaky_relu of more dimensions': (PATTERNS['leaky_relu'][0], [WIDE('k', 0.2)], 'constant mul maximum'),
     'gelu of more dimensions': (PATTERNS['gelu'][0], [number('r', 2 ** 0.5), number('o', 1), WIDE('h', 0.5)], 'constant div erf constant add mul constant mul'),
     'hard_swish of more dimensions': (PATTERNS['hard_swish'][0], [WIDE('t', 3), number('z', 0), number('s', 6)], 'constant add relu6 mul constant div'),
+    'CastLike an integer': ([N('CastLike', ['x', 'k'], ['y'])], [pb.ints('k', [1])], 'trunc', 15),
     'PRelu of more dimensions': ([N('PRelu', ['x', 'k'], ['y'])], [WIDE('k', 0.2)], 'neg relu constant mul relu sub'),
 }
 
 
-def pattern(nodes, tensors, want):
-    got = steps(write(nodes, tensors, X))
+def pattern(nodes, tensors, want, opset=13):
+    got = steps(write(nodes, tensors, X, opset=opset))
     if got != want.split():
         raise Wrong('steps are %s' % ' '.join(got))
 
