@@ -64,19 +64,23 @@ const char *fresh_const_name(Arena *A, const Graph *g, const char *want)
     return name;
 }
 
-static bool name_taken(const Graph *g, const char *name)
+static void take_port_names(Dict *ports, const Graph *g)
 {
-    for (int i = 0; i < g->input.n + g->output.n; i++) {
-        ValueId v = i < g->input.n ? g->input.v[i] : g->output.v[i - g->input.n];
-        if (!strcmp(g->value.v[v].name, name))
-            return true;
-    }
-    return false;
+    for (int i = 0; i < g->input.n; i++)
+        dict_put(ports, g->value.v[g->input.v[i]].name, 1);
 }
 
-const char *fresh_port_name(Arena *A, const Graph *g, const char *name)
+/* A number is tried once for each name: many outputs may be of one. */
+const char *fresh_port_name(Arena *A, Dict *ports, const Graph *g, const char *want)
 {
-    while (name_taken(g, name))
-        name = arena_printf(A, "%s_out", name);
+    const char *name = want;
+    if (!ports->n)
+        take_port_names(ports, g);
+    int first = dict_get(ports, want), i = first < 0 ? 1 : first;
+    for (; dict_get(ports, name) >= 0; i++)
+        name = i == 1 ? arena_printf(A, "%s_out", want) : arena_printf(A, "%s_out%d", want, i);
+    dict_put(ports, want, i);
+    if (name != want)
+        dict_put(ports, name, 1);
     return name;
 }

@@ -21,8 +21,9 @@ bool one_axis(const Type *x, const Type *k, int *axis);
 
 /* The name, or that with a number where another constant of the graph has it. */
 const char *fresh_const_name(Arena *, const Graph *, const char *name);
-/* The name, or a longer one where an input or output of the graph has it. */
-const char *fresh_port_name(Arena *, const Graph *, const char *name);
+/* The name, or a longer one where an input or output of the graph has it. ports: names so far, empty before the first
+   output, when the graph has its inputs. */
+const char *fresh_port_name(Arena *, Dict *ports, const Graph *, const char *name);
 
 /* What a graph that was read from a model gives besides: inputs without mean and scale. Nodes that no output depends on
    are removed. (of_graph.c) */

@@ -296,7 +296,7 @@ static void make_output(TflImport *x, int at)
     else if (!x->val[at].broken) {
         ValueId v = tf_plain(&c, 0);
         if (v >= 0)
-            graph_output(x->g, fresh_port_name(x->arena, x->g, name), v, loc_file(x->file));
+            graph_output(x->g, fresh_port_name(x->arena, &x->port, x->g, name), v, loc_file(x->file));
         else
             PUSH(x->arena, &x->failure, (Failure){0, tf_title(x, at), c.why, c.help});
     }
@@ -356,7 +356,7 @@ Spec *tflite_parse(Arena *A, const char *path, const uint8_t *data, size_t n, co
     spec->name = spec_file_name(A, path);
     TflImport x = {.arena = A, .m = m, .g = graph_new(A, spec->name), .shape = shape, .nshape = nshape,
                    .val = NEW(A, TflValue, m->ntensor + 1), .needed = NEW(A, bool, m->ntensor + 1),
-                          .param = dict_new(A),
+                   .param = dict_new(A), .port = dict_new(A),
                    .first_node = NEW(A, int, m->nop + 1), .budget = ((int64_t)64 << 20) + 4 * (int64_t)n};
     operator_lines(&x);
     if (!tflite_model(&x))

@@ -26,6 +26,7 @@ typedef struct TflImport {
     VEC(Failure) failure;
     VEC(Failure) wrong;       /* the file is malformed */
     Dict param;                /* constants of the graph by what they are made from: ValueId */
+    Dict port;                 /* names of inputs and outputs */
     const char *quantized;    /* the type of integers that it computes with, NULL: none */
     int *first_node;          /* for each operator the first node of the graph that is its own, and one more */
     int64_t budget;           /* bytes that may still be computed ahead */

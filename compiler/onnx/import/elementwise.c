@@ -100,10 +100,15 @@ bool import_mean_of(NodeCall *c)
 static bool clip_bound(NodeCall *c, int i, const char *attr, double dflt, double *v)
 {
     *v = call_float(c, attr, dflt);
-    if (call_has(c, i) && !call_scalar_in(c, i, v))
-        return false;
-    *v = fmin(fmax(*v, -(double)FLT_MAX), (double)FLT_MAX);
-    return true;
+    return !call_has(c, i) || call_scalar_in(c, i, v);
+}
+
+/* An end of the floats bounds nothing, and infinities stay. */
+static ValueId clip_one(NodeCall *c, ValueId x, double min, double max)
+{
+    if (min > -(double)FLT_MAX)
+        return call_add(c, OP_maximum, NULL, 2, x, call_scalar(c, min));
+    return max < (double)FLT_MAX ? call_add(c, OP_minimum, NULL, 2, x, call_scalar(c, max)) : x;
 }
 
 bool import_clip(NodeCall *c)
@@ -111,11 +116,15 @@ bool import_clip(NodeCall *c)
     Attrs a = call_defaults(OP_clamp);
     if (!clip_bound(c, 1, "min", -(double)FLT_MAX, &a.min) || !clip_bound(c, 2, "max", (double)FLT_MAX, &a.max))
         return false;
+    if (isnan(a.min) || isnan(a.max) || a.min > (double)FLT_MAX || a.max < -(double)FLT_MAX)
+        return call_refuse(c, NULL, "it clips to %g and %g", a.min, a.max);
     if (a.min > a.max)
         a.min = a.max;
-    bool open = a.max == (double)FLT_MAX;
+    bool open = a.max >= (double)FLT_MAX;
     if (a.min == 0 && (open || a.max == 6))
         return call_give(c, 0, call_add(c, open ? OP_relu : OP_relu6, NULL, 1, call_in(c, 0)));
+    if (open || a.min <= -(double)FLT_MAX)
+        return call_give(c, 0, clip_one(c, call_in(c, 0), a.min, a.max));
     return call_give(c, 0, call_add(c, OP_clamp, &a, 1, call_in(c, 0)));
 }
 
@@ -152,22 +161,35 @@ bool import_leaky_relu(NodeCall *c)
     return call_give(c, 0, leaky(c, call_in(c, 0), call_float(c, "alpha", 0.01)));
 }
 
+/* Before opset 7 a slope [C] goes along axis 1. */
+static const Tensor *channel_slope(NodeCall *c, const Tensor *slope, const Type *t)
+{
+    int64_t dim[MAX_RANK] = {type_elems(&slope->type)};
+    if (c->opset >= 7 || slope->type.rank != 1 || dim[0] == 1 || t->rank < 2)
+        return slope;
+    for (int d = 1; d < t->rank; d++)
+        dim[d] = 1;
+    return konst_view(c, slope, t->rank - 1, dim);
+}
+
 /* max(x, 0) - slope max(-x, 0) */
 bool import_prelu(NodeCall *c)
 {
+    Type t = call_type(c, 0);
     const Tensor *slope = call_known(c, 1);
-    ValueId x = call_in(c, 0), w = call_in(c, 1);
+    ValueId x = call_in(c, 0);
     int64_t n = slope ? type_elems(&slope->type) : 0;
     int axis;
-    if (n && w >= 0 && konst_is(slope, tensor_at(slope, 0)))
+    if (n && dtype_float(slope->stored) && slope->type.rank <= t.rank && konst_is(slope, tensor_at(slope, 0)))
         return call_give(c, 0, leaky(c, x, tensor_at(slope, 0)));
     ValueId low = call_add(c, OP_relu, NULL, 1, call_add(c, OP_neg, NULL, 1, x));
-    Type t = call_type(c, 0);
+    slope = slope ? channel_slope(c, slope, &t) : NULL;
     if (slope && low >= 0 && one_axis(&t, &slope->type, &axis)) {
         Attrs a = call_defaults(OP_scale);
         a.axis = axis;
         low = call_add(c, OP_scale, &a, 2, low, call_param(c, slope, 1, (int64_t[]){t.dim[axis]}));
     } else {
+        ValueId w = slope ? call_param(c, slope, slope->type.rank, slope->type.dim) : call_in(c, 1);
         low = call_add(c, OP_mul, NULL, 2, low, w);
     }
     return call_give(c, 0, call_add(c, OP_sub, NULL, 2, call_add(c, OP_relu, NULL, 1, x), low));

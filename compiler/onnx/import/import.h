@@ -46,6 +46,7 @@ typedef struct OnnxImport {
     VEC(Failure) wrong;       /* reported in any case: the file is malformed */
     Dict producer;             /* results of the model's graph: line of the node */
     Dict param;                /* constants of the graph by what they are made from: ValueId */
+    Dict port;                 /* names of inputs and outputs */
     int64_t budget;           /* bytes that may still be computed ahead */
     int work;                 /* nodes translated, those of a function every time, and nodes made */
     int64_t steps;            /* numbers that may still be looked at */
@@ -120,12 +121,14 @@ bool call_give(NodeCall *, int i, ValueId);               /* false where the val
 bool call_give_known(NodeCall *, int i, const Tensor *);  /* false where it is NULL */
 
 /* ---- konst.c: constants ---- */
+int64_t cut(double);                                  /* to an integer: the nearest end where it has no place, NaN: 0 */
 int64_t tensor_int(const Tensor *, int64_t i);        /* floats are cut */
 void tensor_put(Tensor *, int64_t i, double);
 void tensor_put_int(Tensor *, int64_t i, int64_t);
 void tensor_copy(Tensor *, int64_t i, const Tensor *from, int64_t at);
 /* Room for numbers. NULL after refusing: the model would have more computed ahead than it may. */
 Tensor *konst(NodeCall *, DType, int rank, const int64_t *dim);
+int64_t *konst_room(NodeCall *, int64_t n);           /* for integers; NULL after refusing, as above */
 Tensor *konst_view(NodeCall *, const Tensor *, int rank, const int64_t *dim); /* the same numbers, another shape */
 Tensor *konst_ints(NodeCall *, const int64_t *, int n);
 /* Element at coord of the result is number first + sum coord stride of t. */

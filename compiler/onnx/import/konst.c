@@ -16,7 +16,7 @@ static uint64_t bits_at(const Tensor *t, int64_t i, int size)
 }
 
 /* A float cut to an integer; what has no place there becomes the nearest end. */
-static int64_t cut(double x)
+int64_t cut(double x)
 {
     if (isnan(x))
         return 0;
@@ -67,6 +67,20 @@ void tensor_copy(Tensor *y, int64_t i, const Tensor *x, int64_t at)
         tensor_put(y, i, tensor_at(x, at));
     else
         tensor_put_int(y, i, tensor_int(x, at));
+}
+
+/* Room for integers that are looked at once. */
+int64_t *konst_room(NodeCall *c, int64_t n)
+{
+    OnnxImport *x = c->x;
+    if (n > MAX_ELEMS || n * (int64_t)sizeof(int64_t) > x->budget) {
+        call_refuse(c, NULL, "it takes %lld elements in an order of their own", (long long)n);
+        return NULL;
+    }
+    if (!konst_steps(c, n))
+        return NULL;
+    x->budget -= n * (int64_t)sizeof(int64_t);
+    return NEW(x->arena, int64_t, n + 1);
 }
 
 /* What is computed from halves is f32. */

@@ -273,6 +273,8 @@ bool import_pad(NodeCall *c)
     bool any = false;
     for (int d = 0; d < t.rank && x >= 0; d++) {
         int64_t *lo = &a.pads.v[d], *hi = &a.pads.v[t.rank + d];
+        *lo = imax(*lo, -MAX_ELEMS); /* more than there is, too */
+        *hi = imax(*hi, -MAX_ELEMS);
         if (*lo < 0 || *hi < 0)
             x = slice_part(c, x, d, imax(-*lo, 0), t.dim[d] - imax(-*hi, 0), 1);
         *lo = imax(*lo, 0);

@@ -1,16 +1,15 @@
 /* Operators that exporters spell out, recognized again, so that an import costs what a spec costs. Those that hold in
    the graph that is being made are matched there (its constants and attributes have one form); gelu and hard_swish
-   are matched in the nodes of the model, whose inner ones need not be operators of ours. What is left over unused is
-   dropped. */
+   are matched in the nodes of the model. What is left over unused is dropped. */
 #include "import.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
+/* A few roundings of f32: a model with another number is another one. */
 static bool near(double x, double want)
 {
-    return fabs(x - want) <= 2e-4 * fabs(want);
+    return fabs(x - want) <= 4e-7 * fabs(want);
 }
 
 /* ---- in the model ---- */
@@ -70,15 +69,13 @@ static void take_factor(const NodeCall *c, int val, int stop, int depth, Product
 static Product product_here(const NodeCall *c, int stop)
 {
     Product p = {.number = 1};
-    take_factors(c, c->n, c->in, c->nin, stop, 3, &p);
-    return p;
+    return take_factors(c, c->n, c->in, c->nin, stop, 3, &p), p;
 }
 
 static Product product_of(const NodeCall *c, int val, int stop)
 {
     Product p = {.number = 1};
-    take_factor(c, val, stop, 3, &p);
-    return p;
+    return take_factor(c, val, stop, 3, &p), p;
 }
 
 /* val = number + rest; *rest: the other operand. */
@@ -112,10 +109,7 @@ static bool cube_of(const NodeCall *c, const Product *p, int x)
     const Made *m = p->n == 1 ? made_by(c, p->val[0], "Pow") : NULL;
     if (m)
         return m->nin == 2 && m->in[0] == x && known_number(c, m->in[1], &v) && v == 3;
-    bool all = p->n == 3;
-    for (int i = 0; all && i < 3; i++)
-        all = p->val[i] == x;
-    return all;
+    return p->n == 3 && p->val[0] == x && p->val[1] == x && p->val[2] == x;
 }
 
 /* sqrt(2 / pi) (x + 0.044715 x^3); *x */
@@ -143,6 +137,18 @@ static ValueId pattern_input(NodeCall *c, int val)
     return v->broken ? -1 : v->k ? call_param(c, v->k, v->k->type.rank, v->k->type.dim) : v->id;
 }
 
+/* Numbers of more dimensions than x give the result more, which operators of x alone have not. What fails before x
+   fails there. */
+static bool keeps_rank(const NodeCall *c, int x)
+{
+    const OnnxValue *of = &c->x->val.v[x];
+    int rank = of->k ? of->k->type.rank : call_value_type(c, of->id).rank;
+    for (int i = 0; !of->broken && i < c->nin; i++)
+        if (c->x->val.v[c->in[i]].broken || call_type(c, i).rank > rank)
+            return false;
+    return true;
+}
+
 /* This node is number x other, and nothing else. */
 static bool is_product(const NodeCall *c, double number, int x, int other)
 {
@@ -161,7 +167,7 @@ static bool match_gelu(NodeCall *c)
         if (!sum_with(c, p.val[i], 1, &curve))
             continue;
         exact = erf_argument(c, curve, &x);
-        if ((!exact && !tanh_argument(c, curve, &x)) || !is_product(c, 0.5, x, p.val[i]))
+        if ((!exact && !tanh_argument(c, curve, &x)) || !is_product(c, 0.5, x, p.val[i]) || !keeps_rank(c, x))
             continue;
         Attrs a = call_defaults(OP_gelu);
         a.approximate = !exact;
@@ -179,8 +185,8 @@ static bool clipped(const NodeCall *c, int val, int *x)
     NodeCall at = *c;
     at.n = m->node;
     double lo = call_float(&at, "min", 1), hi = call_float(&at, "max", 0);
-    if (m->nin == 3)
-        return known_number(c, m->in[1], &lo) && known_number(c, m->in[2], &hi) && lo == 0 && hi == 6;
+    if (m->nin == 3 && (!known_number(c, m->in[1], &lo) || !known_number(c, m->in[2], &hi)))
+        return false;
     return lo == 0 && hi == 6;
 }
 
@@ -189,7 +195,7 @@ static bool match_hard(NodeCall *c)
     Product p = product_here(c, -1);
     int x;
     for (int i = 0; !p.large && i < p.n; i++) {
-        if (!clipped(c, p.val[i], &x))
+        if (!clipped(c, p.val[i], &x) || x < 0 || !keeps_rank(c, x))
             continue;
         if (p.n == 1 && near(p.number, 1.0 / 6))
             return call_give(c, 0, call_add(c, OP_hard_sigmoid, NULL, 1, pattern_input(c, x)));
@@ -205,7 +211,7 @@ static bool match_leaky_relu(NodeCall *c)
     for (int i = 0; c->nin == 2 && i < 2; i++) {
         int x = c->in[i];
         Product p = x >= 0 ? product_of(c, c->in[1 - i], x) : (Product){0};
-        if (p.large || p.n != 1 || p.val[0] != x || !(p.number > 0 && p.number < 1))
+        if (p.large || p.n != 1 || p.val[0] != x || !(p.number > 0 && p.number < 1) || !keeps_rank(c, x))
             continue;
         Attrs a = call_defaults(OP_leaky_relu);
         a.alpha = short_number(p.number);
@@ -341,10 +347,6 @@ static ValueId at_least(const NodeCall *c, ValueId v, double *eps)
     const Node *n = node_by(c, v, OP_map);
     if (n)
         v = n->in[0];
-    if ((n = node_by(c, v, OP_clamp)) && n->attr.max == (double)FLT_MAX && n->attr.min > 0) {
-        *eps = n->attr.min;
-        return n->in[0];
-    }
     n = node_by(c, v, OP_maximum);
     for (int i = 0; n && i < 2; i++)
         if (constant_number(c, n->in[i], eps) && *eps > 0)

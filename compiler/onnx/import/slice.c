@@ -104,10 +104,11 @@ bool import_slice(NodeCall *c)
         if (step > 0) {
             x = slice_part(c, x, axis, start, end, imin(step, MAX_ELEMS));
         } else {
-            int64_t n = (start - end - step - 1) / -step, *at = NEW(c->x->arena, int64_t, n);
-            for (int64_t k = 0; k < n; k++)
+            step = imax(step, -MAX_ELEMS);
+            int64_t n = (start - end - step - 1) / -step, *at = konst_room(c, n);
+            for (int64_t k = 0; at && k < n; k++)
                 at[k] = start + k * step;
-            x = pick_any(c, x, axis, at, n);
+            x = at ? pick_any(c, x, axis, at, n) : -1;
         }
         if (x < 0)
             return false;
@@ -124,7 +125,9 @@ bool import_gather(NodeCall *c)
         return call_refuse(c, NULL, "its indices are computed from the input");
     if (!wrap_axis(c, &axis, t.rank))
         return false;
-    int64_t n = type_elems(&k->type), *at = NEW(c->x->arena, int64_t, n + 1), dim[MAX_RANK];
+    int64_t n = type_elems(&k->type), *at = konst_room(c, n), dim[MAX_RANK];
+    if (!at)
+        return false;
     for (int64_t i = 0; i < n; i++) {
         at[i] = tensor_int(k, i);
         if (!wrap_axis(c, &at[i], t.dim[axis]))

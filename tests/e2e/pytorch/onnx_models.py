@@ -170,8 +170,22 @@ def steps(path):
         return re.findall(r'^  - \{op: (\w+)', f.read(), re.M)
 
 
-def pattern(nodes, tensors, want):
-    got = steps(write(nodes, tensors, X))
+# Nearly one: another number is another function, and a number of more dimensions than x makes the result's more.
+WIDE = lambda name, v: pb.tensor(name, [1] * 5, [float(v)])
+APART = {
+    'hard_swish of another number': ([N('Add', ['x', 't'], ['a']), N('Clip', ['a', 'z', 's'], ['b']), N('Mul', ['x', 'b'], ['c']), N('Div', ['c', 's'], ['y'])],
+                                     [number('t', 3.0003), number('z', 0), number('s', 6)], 'constant add relu6 mul constant div'),
+    'gelu of another number': (PATTERNS['gelu'][0], [number('r', 1.4143), number('o', 1), number('h', 0.5)], 'constant div erf constant add mul constant mul'),
+    'leaky_relu of more dimensions': (PATTERNS['leaky_relu'][0], [WIDE('k', 0.2)], 'constant mul maximum'),
+    'gelu of more dimensions': (PATTERNS['gelu'][0], [number('r', 2 ** 0.5), number('o', 1), WIDE('h', 0.5)], 'constant div erf constant add mul constant mul'),
+    'hard_swish of more dimensions': (PATTERNS['hard_swish'][0], [WIDE('t', 3), number('z', 0), number('s', 6)], 'constant add relu6 mul constant div'),
+    'CastLike an integer': ([N('CastLike', ['x', 'k'], ['y'])], [pb.ints('k', [1])], 'trunc', 15),
+    'PRelu of more dimensions': ([N('PRelu', ['x', 'k'], ['y'])], [WIDE('k', 0.2)], 'neg relu constant mul relu sub'),
+}
+
+
+def pattern(nodes, tensors, want, opset=13):
+    got = steps(write(nodes, tensors, X, opset=opset))
     if got != want.split():
         raise Wrong('steps are %s' % ' '.join(got))
 
@@ -323,6 +337,10 @@ I, F = pb.ints, pb.floats
 OPSETS = {
     'Clip': ((6, [N('Clip', ['x'], ['y'], min=0.0, max=6.0)], []),
              (11, [N('Clip', ['x', 'a', 'b'], ['y'])], [number('a', 0), number('b', 6)]), 'relu6'),
+    'Clip with one bound': ((11, [N('Clip', ['x', '', 'b'], ['y'])], [number('b', 2)]),
+                            (6, [N('Clip', ['x'], ['y'], max=2.0)], []), 'constant minimum'),
+    'PRelu': ((6, [N('PRelu', ['x', 's'], ['y'])], [F('s', 4)]), (7, [N('PRelu', ['x', 's'], ['y'])], [F('s', 4, 1, 1)]),
+              'neg relu scale relu sub'),
     'Pad': ((2, [N('Pad', ['x'], ['y'], pads=[0, 0, 1, 0, 0, 0, 0, 2])], []),
             (18, [N('Pad', ['x', 'p', '', 'ax'], ['y'])], [I('p', [1, 0, 0, 2]), I('ax', [2, -1])]), 'pad'),
     'Slice': ((9, [N('Slice', ['x'], ['y'], starts=[1], ends=[3], axes=[1])], []),
@@ -394,7 +412,7 @@ def options():
 def main():
     for name, params in networks():
         case(' '.join([name] + [str(v) for v in params.values()]) + ' there and back', there_and_back, name, params)
-    for name, args in PATTERNS.items():
+    for name, args in {**PATTERNS, **APART}.items():
         case('recognizes ' + name, pattern, *args)
     for name, args in OPSETS.items():
         case('both forms of ' + name, opsets, *args)

@@ -109,6 +109,23 @@ def models_wrong_nodes(rng, turn):
     return of(with_nodes(first, tensors=tensors))
 
 
+def models_ends(rng, turn):
+    """Numbers at the end of what an integer holds, and files that stand for much more than their size."""
+    low = -1 << 63
+    backwards = lambda dims, step: model(graph([node("Slice", ["x", "s", "e", "a", "p"], ["y"])], [ints("s", [-1]), ints("e", [low + 1]), ints("a", [1]), ints("p", [step])],
+                                               [port("x", dims)], [port("y", [1])]), 13)
+    files = [lambda: backwards([1, 1000000000], -1), lambda: backwards([1, 30000000], -1), lambda: backwards([1, 1000000000], -2),
+             lambda: with_nodes(node("Pad", ["y", "s"], ["z"]), tensors=[ints("s", [low, 0, 0, 0])]),
+             lambda: with_nodes(node("Pad", ["y", "s"], ["z"]), tensors=[ints("s", [0, 0, low, low])]),
+             lambda: with_nodes(node("Pad", ["y", "s"], ["z"]), tensors=[ints("s", [0, 0, 0, -1 - low])]),
+             lambda: with_nodes(node("Pow", ["p", "q"], ["k"]), node("Reshape", ["y", "k"], ["z"]), tensors=[ints("p", [0]), ints("q", [-1])]),
+             lambda: with_nodes(node("Resize", ["x", "", "", "s"], ["z"], mode="nearest", keep_aspect_ratio_policy="not_larger"), tensors=[ints("s", [1, 3, 8, 16])], opset=18),
+             lambda: with_nodes(node("CastLike", ["y", "s"], ["k"]), node("Exp", ["k"], ["z"]), tensors=[ints("s", [1])], opset=15),
+             lambda: with_nodes(node("Slice", ["x", "s", "s", "s", "p"], ["z"]), tensors=[ints("s", [0]), ints("p", [low])]),
+             lambda: with_nodes(outputs=[port("y", [1])] * 1200 + [port("nowhere", [1])])]
+    return of(files[turn % len(files)]())
+
+
 def branch(inner, out):
     return graph(inner, outputs=[port(out, [1])])
 
@@ -148,5 +165,5 @@ def models_bombs(rng, turn):
 
 
 MODELS = {f"models, {f.__name__[7:].replace('_', ' ')}": f for f in
-          [models_cut_off, models_not_onnx, models_wrong_tensors, models_external_data, models_wrong_graphs, models_wrong_nodes, models_bombs]}
+          [models_cut_off, models_not_onnx, models_wrong_tensors, models_external_data, models_wrong_graphs, models_wrong_nodes, models_ends, models_bombs]}
 CONTROL = Case({"m.onnx": whole()}, RUN, "file")
