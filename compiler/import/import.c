@@ -16,6 +16,29 @@ void list_failures(int file, const Failure *f, int n, const char *one, const cha
 
 /* ---- constants ---- */
 
+static uint64_t bits_at(const Tensor *t, int64_t i, int size)
+{
+    uint64_t v = 0;
+    const uint8_t *p = (const uint8_t *)t->data + i * size;
+    for (int k = 0; k < size; k++)
+        v |= (uint64_t)p[k] << (8 * k);
+    return v;
+}
+
+int64_t float_int(double x)
+{
+    if (isnan(x))
+        return 0;
+    return x >= 0x1p63 ? INT64_MAX : x < -0x1p63 ? INT64_MIN : (int64_t)x;
+}
+
+int64_t tensor_int(const Tensor *t, int64_t i)
+{
+    if (t->stored == DT_I64 || t->stored == DT_U64)
+        return (int64_t)bits_at(t, i, 8);
+    return float_int(tensor_at(t, i));
+}
+
 bool ints_eq(const Ints *a, const Ints *b)
 {
     return a->n == b->n && !memcmp(a->v, b->v, (size_t)a->n * sizeof *a->v);
@@ -64,19 +87,18 @@ const char *fresh_const_name(Arena *A, const Graph *g, const char *want)
     return name;
 }
 
-static bool name_taken(const Graph *g, const char *name)
+/* taken: for each name, how many longer ones were tried for it. */
+const char *fresh_port_name(Arena *A, const Graph *g, Dict *taken, const char *want)
 {
-    for (int i = 0; i < g->input.n + g->output.n; i++) {
-        ValueId v = i < g->input.n ? g->input.v[i] : g->output.v[i - g->input.n];
-        if (!strcmp(g->value.v[v].name, name))
-            return true;
+    for (int i = 0, n = taken->n ? 0 : g->input.n; i < n; i++)
+        dict_put(taken, g->value.v[g->input.v[i]].name, 0);
+    const char *name = want;
+    int tries = dict_get(taken, want);
+    while (dict_get(taken, name) >= 0) {
+        tries++;
+        name = tries == 1 ? arena_printf(A, "%s_out", want) : arena_printf(A, "%s_out%d", want, tries);
     }
-    return false;
-}
-
-const char *fresh_port_name(Arena *A, const Graph *g, const char *name)
-{
-    while (name_taken(g, name))
-        name = arena_printf(A, "%s_out", name);
+    dict_put(taken, name, 0);
+    dict_put(taken, want, (int)imax(tries, 0));
     return name;
 }

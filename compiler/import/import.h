@@ -11,6 +11,8 @@ typedef struct Failure { int line; const char *what, *why, *help; } Failure;
 /* One error: their number, and each on a line. file: of diag. */
 void list_failures(int file, const Failure *, int n, const char *one, const char *many);
 
+int64_t float_int(double);                       /* cut; what has no place becomes the nearest end, NaN 0 */
+int64_t tensor_int(const Tensor *, int64_t i);   /* all bits of integers; floats are cut */
 bool dtype_float(DType); /* of any width */
 bool ints_eq(const Ints *, const Ints *);
 /* Why the numbers of a constant, as f32, are not all finite; NULL: they are. */
@@ -21,8 +23,9 @@ bool one_axis(const Type *x, const Type *k, int *axis);
 
 /* The name, or that with a number where another constant of the graph has it. */
 const char *fresh_const_name(Arena *, const Graph *, const char *name);
-/* The name, or a longer one where an input or output of the graph has it. */
-const char *fresh_port_name(Arena *, const Graph *, const char *name);
+/* The name, or a longer one where an input or output of the graph has it. taken: empty at first and then
+   the same for all outputs, which come after all inputs. */
+const char *fresh_port_name(Arena *, const Graph *, Dict *taken, const char *name);
 
 /* What a graph that was read from a model gives besides: inputs without mean and scale. Nodes that no output depends on
    are removed. (of_graph.c) */

@@ -194,6 +194,18 @@ static bool operands_whole(TflImport *x, int i)
     return whole;
 }
 
+/* Whether all operands have elements, or are lists of integers, of which axes and shapes may be empty. */
+static bool operands_filled(TflCall *c)
+{
+    for (int i = 0; i < c->op->nin; i++) {
+        const TflValue *v = tf_val(c, i);
+        bool list = v && v->k && v->type.rank == 1 && (v->k->stored == DT_I32 || v->k->stored == DT_I64);
+        if (v && !list && !type_valid(&v->type))
+            return tf_refuse(c, NULL, "its operand %d is %s, without elements", i, tf_type_text(c, i));
+    }
+    return true;
+}
+
 static bool options_fit(TflCall *c)
 {
     const TflOp *op = c->op;
@@ -212,7 +224,7 @@ static bool translate_operator(TflCall *c, bool whole)
         return !c->why;
     if (!c->row->fn && (whole || !c->row->ahead))
         return tf_refuse(c, c->row->help, "%s", c->row->why);
-    return whole && c->row->fn(c);
+    return whole && operands_filled(c) && c->row->fn(c);
 }
 
 /* What a result is must be what the model says that it is, where it says it, and no size was changed. */
@@ -296,7 +308,7 @@ static void make_output(TflImport *x, int at)
     else if (!x->val[at].broken) {
         ValueId v = tf_plain(&c, 0);
         if (v >= 0)
-            graph_output(x->g, fresh_port_name(x->arena, x->g, name), v, loc_file(x->file));
+            graph_output(x->g, fresh_port_name(x->arena, x->g, &x->port, name), v, loc_file(x->file));
         else
             PUSH(x->arena, &x->failure, (Failure){0, tf_title(x, at), c.why, c.help});
     }
@@ -356,7 +368,7 @@ Spec *tflite_parse(Arena *A, const char *path, const uint8_t *data, size_t n, co
     spec->name = spec_file_name(A, path);
     TflImport x = {.arena = A, .m = m, .g = graph_new(A, spec->name), .shape = shape, .nshape = nshape,
                    .val = NEW(A, TflValue, m->ntensor + 1), .needed = NEW(A, bool, m->ntensor + 1),
-                          .param = dict_new(A),
+                   .param = dict_new(A), .port = dict_new(A),
                    .first_node = NEW(A, int, m->nop + 1), .budget = ((int64_t)64 << 20) + 4 * (int64_t)n};
     operator_lines(&x);
     if (!tflite_model(&x))

@@ -25,7 +25,8 @@ typedef struct TflImport {
     bool *needed;             /* tensors that an output depends on */
     VEC(Failure) failure;
     VEC(Failure) wrong;       /* the file is malformed */
-    Dict param;                /* constants of the graph by what they are made from: ValueId */
+    Dict param;               /* constants of the graph by what they are made from: ValueId */
+    Dict port;                /* fresh_port_name's */
     const char *quantized;    /* the type of integers that it computes with, NULL: none */
     int *first_node;          /* for each operator the first node of the graph that is its own, and one more */
     int64_t budget;           /* bytes that may still be computed ahead */
@@ -43,13 +44,12 @@ typedef struct TflCall {
 } TflCall;
 
 typedef bool TflFn(TflCall *);
-/* options: the member of the union that its options are, 0: it has none. why, help: known and refused. named: an
-   operator of the graph by its name, which may not be there yet. ahead: compiled where its operands are known. */
+/* options: the member of the union that its options are, 0: it has none. why, help: known and refused. ahead: compiled where its operands are known. */
 typedef struct TflRow {
     int code;
     TflFn *fn;
     int options, arg;
-    const char *named, *why, *help;
+    const char *why, *help;
     bool ahead;
 } TflRow;
 const TflRow *tf_row(int64_t code); /* NULL: not known. (table.c) */
@@ -117,7 +117,7 @@ bool tf_evaluate(TflCall *);
 /* conv.c */
 TflFn tflite_conv, tflite_depthwise, tflite_transpose_conv, tflite_pool, tflite_linear, tflite_batch_matmul;
 /* elementwise.c */
-TflFn tflite_unary, tflite_named, tflite_binary, tflite_arithmetic, tflite_squared_difference, tflite_clamp,
+TflFn tflite_unary, tflite_binary, tflite_arithmetic, tflite_squared_difference, tflite_clamp,
     tflite_leaky_relu, tflite_prelu, tflite_elu, tflite_gelu, tflite_rsqrt, tflite_identity, tflite_add_n;
 /* reduce.c */
 TflFn tflite_reduce, tflite_reduce_min, tflite_softmax, tflite_log_softmax, tflite_l2;

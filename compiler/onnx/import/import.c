@@ -287,7 +287,7 @@ Spec *onnx_parse(Arena *A, const char *path, const uint8_t *data, size_t n, cons
     spec->name = spec_file_name(A, path);
     OnnxImport x = {.arena = A, .m = m, .g = graph_new(A, spec->name), .shape = shape, .nshape = nshape,
                     .shape_used = NEW(A, bool, nshape + 1), .producer = dict_new(A), .param = dict_new(A),
-                    .finite = dict_new(A), .steps = ((int64_t)1 << 25) + 32 * (int64_t)n,
+                    .port = dict_new(A), .finite = dict_new(A), .steps = ((int64_t)1 << 25) + 32 * (int64_t)n,
                     .budget = ((int64_t)64 << 20) + 4 * (int64_t)n};
     bool ok = model_parse(m, (WireBytes){data, n});
     if (ok) {

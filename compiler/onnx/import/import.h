@@ -46,6 +46,7 @@ typedef struct OnnxImport {
     VEC(Failure) wrong;       /* reported in any case: the file is malformed */
     Dict producer;             /* results of the model's graph: line of the node */
     Dict param;                /* constants of the graph by what they are made from: ValueId */
+    Dict port;                 /* fresh_port_name's */
     int64_t budget;           /* bytes that may still be computed ahead */
     int work;                 /* nodes translated, those of a function every time, and nodes made */
     int64_t steps;            /* numbers that may still be looked at */
@@ -120,7 +121,6 @@ bool call_give(NodeCall *, int i, ValueId);               /* false where the val
 bool call_give_known(NodeCall *, int i, const Tensor *);  /* false where it is NULL */
 
 /* ---- konst.c: constants ---- */
-int64_t tensor_int(const Tensor *, int64_t i);        /* floats are cut */
 void tensor_put(Tensor *, int64_t i, double);
 void tensor_put_int(Tensor *, int64_t i, int64_t);
 void tensor_copy(Tensor *, int64_t i, const Tensor *from, int64_t at);

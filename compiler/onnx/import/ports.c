@@ -137,7 +137,7 @@ static void import_output(OnnxImport *x, Scope *s, const MPort *p, bool *seen, i
     if (v->k && !dtype_float(v->k->stored))
         call_refuse(&c, NULL, "it is %s, outputs are floats", dtype_name(v->k->stored));
     ValueId id = c.why ? -1 : v->k ? call_param(&c, v->k, v->k->type.rank, v->k->type.dim) : v->id;
-    const char *name = fresh_port_name(x->arena, x->g, p->name);
+    const char *name = fresh_port_name(x->arena, x->g, &x->port, p->name);
     if (id < 0)
         PUSH(x->arena, &x->unfit,
              (Failure){0, arena_printf(x->arena, "output '%s'", import_show(x, p->name)), c.why, c.help});
