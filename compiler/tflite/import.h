@@ -44,7 +44,8 @@ typedef struct TflCall {
 } TflCall;
 
 typedef bool TflFn(TflCall *);
-/* options: the member of the union that its options are, 0: it has none. why, help: known and refused. ahead: compiled where its operands are known. */
+/* options: the member of the union that its options are, 0: it has none. why, help: known and refused. ahead: compiled
+   where its operands are known. */
 typedef struct TflRow {
     int code;
     TflFn *fn;
