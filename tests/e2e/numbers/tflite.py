@@ -863,15 +863,19 @@ def refuse(name, data, says):
 
 
 def names():
-    """What a spec has shorter than a model has it, or once: an import is a spec that dsqc takes."""
-    m = Model()
-    x = m.input(random(1, 3))
-    y = add_binary(m, 'ADD', x, m.tensor(random(3), 'long' * 100, constant=True))
-    for _ in range(400):
-        m.output(y)
-    r = dsqc('import', write('names.tflite', m.bytes()), '-q', '-o', WORK + '/names.yaml')
-    again = dsqc('info', WORK + '/names.yaml')
-    say('tflite: long names and outputs of one name', not r.returncode and not again.returncode, r.stderr + again.stderr)
+    """What a model has longer than a spec, or twice: an import is a spec that dsqc takes."""
+    for what, constant, port, outputs in ('a long constant', 'long' * 100, 'y', 1), ('outputs of one name', 'k', 'y', 400), \
+            ('a long output', 'k', 'long' * 100, 1):
+        m = Model()
+        x = m.input(random(1, 3))
+        y = add_binary(m, 'ADD', x, m.tensor(random(3), constant, constant=True))
+        m.tensors[y][3] = port
+        for _ in range(outputs):
+            m.output(y)
+        r = dsqc('import', write('names.tflite', m.bytes()), '-q', '-o', WORK + '/names.yaml')
+        again = dsqc('info', WORK + '/names.yaml')
+        counted = outputs == 1 or 'y_out%d' % (outputs - 1) in again.stdout
+        say('tflite: ' + what, not r.returncode and not again.returncode and counted, (r.stderr + again.stderr)[:1000])
 
 
 def malformed():
