@@ -16,6 +16,29 @@ void list_failures(int file, const Failure *f, int n, const char *one, const cha
 
 /* ---- constants ---- */
 
+static uint64_t bits_at(const Tensor *t, int64_t i, int size)
+{
+    uint64_t v = 0;
+    const uint8_t *p = (const uint8_t *)t->data + i * size;
+    for (int k = 0; k < size; k++)
+        v |= (uint64_t)p[k] << (8 * k);
+    return v;
+}
+
+int64_t float_int(double x)
+{
+    if (isnan(x))
+        return 0;
+    return x >= 0x1p63 ? INT64_MAX : x < -0x1p63 ? INT64_MIN : (int64_t)x;
+}
+
+int64_t tensor_int(const Tensor *t, int64_t i)
+{
+    if (t->stored == DT_I64 || t->stored == DT_U64)
+        return (int64_t)bits_at(t, i, 8);
+    return float_int(tensor_at(t, i));
+}
+
 bool ints_eq(const Ints *a, const Ints *b)
 {
     return a->n == b->n && !memcmp(a->v, b->v, (size_t)a->n * sizeof *a->v);

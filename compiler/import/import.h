@@ -11,6 +11,8 @@ typedef struct Failure { int line; const char *what, *why, *help; } Failure;
 /* One error: their number, and each on a line. file: of diag. */
 void list_failures(int file, const Failure *, int n, const char *one, const char *many);
 
+int64_t float_int(double);                       /* cut; what has no place becomes the nearest end, NaN 0 */
+int64_t tensor_int(const Tensor *, int64_t i);   /* all bits of integers; floats are cut */
 bool dtype_float(DType); /* of any width */
 bool ints_eq(const Ints *, const Ints *);
 /* Why the numbers of a constant, as f32, are not all finite; NULL: they are. */

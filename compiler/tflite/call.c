@@ -74,7 +74,7 @@ bool tf_ints(TflCall *c, int i, Ints *out)
                          type_text(c->x->arena, &t->type), LEN(out->v));
     out->n = (int)n;
     for (int k = 0; k < n; k++)
-        out->v[k] = (int64_t)tensor_at(t, k);
+        out->v[k] = tensor_int(t, k);
     return true;
 }
 

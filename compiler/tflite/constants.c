@@ -35,7 +35,7 @@ static bool give(TflCall *c, int rank, const int64_t *dim, const int64_t *v)
 
 static int64_t at(const Tensor *k, int64_t i)
 {
-    return (int64_t)tensor_at(k, i);
+    return tensor_int(k, i);
 }
 
 static bool evaluate_shape(TflCall *c)

@@ -15,12 +15,6 @@ bool tflite_unary(TflCall *c)
     return give_unary(c, (Op)c->row->arg, NULL);
 }
 
-bool tflite_named(TflCall *c)
-{
-    Op op = op_by_name(c->row->named);
-    return op == OP_NONE ? tf_refuse(c, NULL, "there is no operator for it yet") : give_unary(c, op, NULL);
-}
-
 /* Numbers of another type, or on another grid, which are the same numbers here. */
 bool tflite_identity(TflCall *c)
 {

@@ -194,6 +194,18 @@ static bool operands_whole(TflImport *x, int i)
     return whole;
 }
 
+/* Whether all operands have elements, or are lists of integers, of which axes and shapes may be empty. */
+static bool operands_filled(TflCall *c)
+{
+    for (int i = 0; i < c->op->nin; i++) {
+        const TflValue *v = tf_val(c, i);
+        bool list = v && v->k && v->type.rank == 1 && (v->k->stored == DT_I32 || v->k->stored == DT_I64);
+        if (v && !list && !type_valid(&v->type))
+            return tf_refuse(c, NULL, "its operand %d is %s, without elements", i, tf_type_text(c, i));
+    }
+    return true;
+}
+
 static bool options_fit(TflCall *c)
 {
     const TflOp *op = c->op;
@@ -212,7 +224,7 @@ static bool translate_operator(TflCall *c, bool whole)
         return !c->why;
     if (!c->row->fn && (whole || !c->row->ahead))
         return tf_refuse(c, c->row->help, "%s", c->row->why);
-    return whole && c->row->fn(c);
+    return whole && operands_filled(c) && c->row->fn(c);
 }
 
 /* What a result is must be what the model says that it is, where it says it, and no size was changed. */

@@ -44,13 +44,13 @@ typedef struct TflCall {
 } TflCall;
 
 typedef bool TflFn(TflCall *);
-/* options: the member of the union that its options are, 0: it has none. why, help: known and refused. named: an
-   operator of the graph by its name, which may not be there yet. ahead: compiled where its operands are known. */
+/* options: the member of the union that its options are, 0: it has none. why, help: known and refused. ahead: compiled
+   where its operands are known. */
 typedef struct TflRow {
     int code;
     TflFn *fn;
     int options, arg;
-    const char *named, *why, *help;
+    const char *why, *help;
     bool ahead;
 } TflRow;
 const TflRow *tf_row(int64_t code); /* NULL: not known. (table.c) */
@@ -118,7 +118,7 @@ bool tf_evaluate(TflCall *);
 /* conv.c */
 TflFn tflite_conv, tflite_depthwise, tflite_transpose_conv, tflite_pool, tflite_linear, tflite_batch_matmul;
 /* elementwise.c */
-TflFn tflite_unary, tflite_named, tflite_binary, tflite_arithmetic, tflite_squared_difference, tflite_clamp,
+TflFn tflite_unary, tflite_binary, tflite_arithmetic, tflite_squared_difference, tflite_clamp,
     tflite_leaky_relu, tflite_prelu, tflite_elu, tflite_gelu, tflite_rsqrt, tflite_identity, tflite_add_n;
 /* reduce.c */
 TflFn tflite_reduce, tflite_reduce_min, tflite_softmax, tflite_log_softmax, tflite_l2;

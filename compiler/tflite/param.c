@@ -88,7 +88,7 @@ ValueId tf_param(TflCall *c, const Tensor *t, const int *perm, int rank, const i
     const char *why = dtype_float(t->stored) ? not_finite(x->arena, t) : NULL;
     if (why)
         return tf_refuse(c, NULL, "%s", why), -1;
-    const char *name = *t->name && text_is_clean(t->name) ? t->name : "constant";
+    const char *name = *t->name && strlen(t->name) < 200 && text_is_clean(t->name) ? t->name : "constant";
     id = graph_const(x->g, fresh_const_name(x->arena, x->g, name), type, t->loc);
     Tensor *made = x->g->value.v[id].tensor;
     made->data = data;

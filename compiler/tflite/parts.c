@@ -211,7 +211,7 @@ bool tflite_gather(TflCall *c)
                          tf_type_text(c, 0), MOST);
     ValueId x = tf_in(c, 0, map), one[MOST];
     for (int i = 0; i < n; i++) {
-        int64_t at = (int64_t)tensor_at(k, i);
+        int64_t at = tensor_int(k, i);
         if (!tf_axis(c, &at, t.dim[axis]))
             return false;
         one[i] = tf_part(c, x, tf_map_axis(axis, map), at, at + 1, 1);

@@ -64,16 +64,13 @@ bool tflite_softmax(TflCall *c)
 /* y - log(sum(exp(y))) with y = x - max(x) */
 bool tflite_log_softmax(TflCall *c)
 {
-    Op log = op_by_name("log");
     bool map = tf_prefers_map(c);
     Attrs a = tf_defaults(OP_sum);
     a.axes = (Ints){1, {channels(c, map)}};
     a.keep = true;
-    if (log == OP_NONE)
-        return tf_refuse(c, NULL, "there is no operator for it yet");
     ValueId x = tf_in(c, 0, map), y = tf_add(c, OP_sub, NULL, 2, x, tf_add(c, OP_max, &a, 1, x));
     ValueId sum = tf_add(c, OP_sum, &a, 1, tf_add(c, OP_exp, NULL, 1, y));
-    return tf_give(c, 0, tf_add(c, OP_sub, NULL, 2, y, tf_add(c, log, NULL, 1, sum)), map);
+    return tf_give(c, 0, tf_add(c, OP_sub, NULL, 2, y, tf_add(c, OP_log, NULL, 1, sum)), map);
 }
 
 bool tflite_l2(TflCall *c)

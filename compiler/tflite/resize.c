@@ -1,64 +1,41 @@
-/* RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR. Whole factors are `upsample` where that means the same; anything else is
-   a product with a matrix for the columns and one for the rows. */
+/* RESIZE_BILINEAR and RESIZE_NEAREST_NEIGHBOR: `upsample` where whole factors mean the same, else `resize`. */
 #include "import.h"
 
-#include <math.h>
+#include "../../ir/ops/ops.h"
+
+enum { HALF_PIXEL, ALIGN_CORNERS, ASYMMETRIC }; /* coords */
+enum { HALF_UP = 1, FLOOR };                    /* rounding */
+enum { MOST_SIZE = 1 << 24, MOST_FACTOR = 1 << 20 };
 
 typedef struct Resize { bool linear, corners, half; int64_t in[2], out[2]; } Resize;
-
-/* Where the centre, or the corner, of element i of the result lies in the input. */
-static double source(const Resize *r, int side, int64_t i)
-{
-    double in = (double)r->in[side], out = (double)r->out[side];
-    double scale = r->corners && r->out[side] > 1 ? (in - 1) / (out - 1) : in / out;
-    return r->half ? ((double)i + 0.5) * scale - (r->linear ? 0.5 : 0) : (double)i * scale;
-}
-
-/* [out,in]: what each element of the result takes of each one of the input. */
-static ValueId matrix(TflCall *c, const Resize *r, int side)
-{
-    int64_t in = r->in[side], out = r->out[side];
-    float *m = tf_room(c, out * in);
-    for (int64_t i = 0; m && i < out; i++) {
-        double at = source(r, side, i);
-        if (!r->linear)
-            at = r->corners ? floor(at + 0.5) : floor(at);
-        at = fmin(fmax(at, 0), (double)(in - 1));
-        int64_t low = (int64_t)at, high = imin(low + 1, in - 1);
-        m[i * in + low] += (float)(1 - (at - (double)low));
-        m[i * in + high] += (float)(at - (double)low);
-    }
-    const char *name = arena_printf(c->x->arena, "resize.%s%lldto%lld%s%s", r->linear ? "" : "nearest.", (long long)in,
-                                    (long long)out, r->corners ? ".corners" : "", r->half ? ".half" : "");
-    return tf_floats(c, name, 2, (int64_t[]){out, in}, m);
-}
 
 /* `upsample` has nearest from the corner, and bilinear from the centre or from corner to corner. */
 static bool is_upsample(const Resize *r)
 {
     for (int i = 0; i < 2; i++)
-        if (r->out[i] % r->in[i])
+        if (r->out[i] % r->in[i] || r->out[i] / r->in[i] > MOST_FACTOR)
             return false;
     return r->linear ? r->corners != r->half : !r->corners;
 }
 
+/* Nearest from the centre takes floor((i + 1/2) / scale), which is half_pixel's coordinate with its half rounded up. */
 static ValueId resized(TflCall *c, const Resize *r)
 {
     ValueId x = tf_map(c, 0);
-    Attrs a = tf_defaults(OP_upsample);
-    if (r->in[0] == r->out[0] && r->in[1] == r->out[1])
+    Attrs up = tf_defaults(OP_upsample), any = tf_defaults(OP_resize);
+    if (x < 0 || (r->in[0] == r->out[0] && r->in[1] == r->out[1]))
         return x;
     if (is_upsample(r)) {
-        a.scale = (Ints){2, {r->out[0] / r->in[0], r->out[1] / r->in[1]}};
-        a.mode = r->linear;
-        a.align_corners = r->corners;
-        return tf_add(c, OP_upsample, &a, 1, x);
+        up.scale = (Ints){2, {r->out[0] / r->in[0], r->out[1] / r->in[1]}};
+        up.mode = r->linear;
+        up.align_corners = r->corners;
+        return tf_add(c, OP_upsample, &up, 1, x);
     }
-    if (r->in[1] != r->out[1])
-        x = tf_add(c, OP_linear, NULL, 2, x, matrix(c, r, 1));
-    if (r->in[0] != r->out[0])
-        x = tf_add(c, OP_matmul, NULL, 2, matrix(c, r, 0), x);
-    return x;
+    any.size = (Ints){2, {r->out[0], r->out[1]}};
+    any.mode = r->linear;
+    any.coords = r->corners ? ALIGN_CORNERS : r->half ? HALF_PIXEL : ASYMMETRIC;
+    any.rounding = r->corners || r->half ? HALF_UP : FLOOR;
+    return tf_add(c, OP_resize, &any, 1, x);
 }
 
 static bool resize(TflCall *c, bool linear, FlatField corners, FlatField half)
@@ -69,8 +46,9 @@ static bool resize(TflCall *c, bool linear, FlatField corners, FlatField half)
         return tf_refuse(c, NULL, "its input is %s, [N,H,W,C] is expected", tf_type_text(c, 0));
     if (!tf_ints(c, 1, &size))
         return false;
-    if (size.n != 2 || size.v[0] < 1 || size.v[1] < 1)
-        return tf_refuse(c, NULL, "its size is no height and width");
+    if (size.n != 2 || imin(size.v[0], size.v[1]) < 1 || imax(size.v[0], size.v[1]) > MOST_SIZE)
+        return tf_refuse(c, NULL, "its size %s is no height and width of at most %d", ints_text(c->x->arena, &size),
+                         MOST_SIZE);
     Resize r = {linear, flat_unsigned(c->op->options, corners, 1, 0), flat_unsigned(c->op->options, half, 1, 0),
                 {t.dim[1], t.dim[2]}, {size.v[0], size.v[1]}};
     if (r.corners && r.half)

@@ -2,11 +2,10 @@
    not. The third column is the member of BuiltinOptions that its options are. */
 #include "import.h"
 
-#define ROW(code, fn, options, arg) {TF_##code, fn, options, arg, NULL, NULL, NULL, false}
-#define NAMED(code, op) {TF_##code, tflite_named, 0, 0, op, NULL, NULL, false}
-#define LACKS(code, why, help) {TF_##code, NULL, 0, 0, NULL, why, help, false}
+#define ROW(code, fn, options, arg) {TF_##code, fn, options, arg, NULL, NULL, false}
+#define LACKS(code, why, help) {TF_##code, NULL, 0, 0, why, help, false}
 #define KNOWN_AHEAD "it is compiled where its operands are known before the network runs"
-#define AHEAD(code, options) {TF_##code, NULL, options, 0, NULL, KNOWN_AHEAD, NULL, true}
+#define AHEAD(code, options) {TF_##code, NULL, options, 0, KNOWN_AHEAD, NULL, true}
 #define STATE "it keeps or shares a state between operators"
 #define BRANCH "it runs another graph of the model"
 #define RECURRENT "recurrent layers are not compiled yet"
@@ -47,12 +46,12 @@ static const TflRow rows[] = {
     ROW(ABS, tflite_unary, 0, OP_abs),
     ROW(NEG, tflite_unary, 0, OP_neg),
     ROW(SIGN, tflite_unary, 0, OP_sign),
-    NAMED(LOG, "log"),
-    NAMED(FLOOR, "floor"),
-    NAMED(CEIL, "ceil"),
-    NAMED(ROUND, "round"),
-    NAMED(SIN, "sin"),
-    NAMED(COS, "cos"),
+    ROW(LOG, tflite_unary, 0, OP_log),
+    ROW(FLOOR, tflite_unary, 0, OP_floor),
+    ROW(CEIL, tflite_unary, 0, OP_ceil),
+    ROW(ROUND, tflite_unary, 0, OP_round),
+    ROW(SIN, tflite_unary, 0, OP_sin),
+    ROW(COS, tflite_unary, 0, OP_cos),
     ROW(DEQUANTIZE, tflite_identity, 0, 0),
     ROW(QUANTIZE, tflite_identity, 0, 0),
 

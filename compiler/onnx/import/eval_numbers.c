@@ -53,7 +53,7 @@ static int64_t binary_int(int op, int64_t x, int64_t y)
     case 'x': return !x != !y;
     case 'M': return imax(x, y);
     case 'm': return imin(x, y);
-    case '^': return cut(pow((double)x, (double)y));
+    case '^': return float_int(pow((double)x, (double)y));
     }
     return 0;
 }

@@ -121,8 +121,6 @@ bool call_give(NodeCall *, int i, ValueId);               /* false where the val
 bool call_give_known(NodeCall *, int i, const Tensor *);  /* false where it is NULL */
 
 /* ---- konst.c: constants ---- */
-int64_t cut(double);                                  /* to an integer: the nearest end where it has no place, NaN: 0 */
-int64_t tensor_int(const Tensor *, int64_t i);        /* floats are cut */
 void tensor_put(Tensor *, int64_t i, double);
 void tensor_put_int(Tensor *, int64_t i, int64_t);
 void tensor_copy(Tensor *, int64_t i, const Tensor *from, int64_t at);

@@ -6,30 +6,6 @@
 
 #include "../../../ir/ops/ops.h"
 
-static uint64_t bits_at(const Tensor *t, int64_t i, int size)
-{
-    uint64_t v = 0;
-    const uint8_t *p = (const uint8_t *)t->data + i * size;
-    for (int k = 0; k < size; k++)
-        v |= (uint64_t)p[k] << (8 * k);
-    return v;
-}
-
-/* A float cut to an integer; what has no place there becomes the nearest end. */
-int64_t cut(double x)
-{
-    if (isnan(x))
-        return 0;
-    return x >= 0x1p63 ? INT64_MAX : x < -0x1p63 ? INT64_MIN : (int64_t)x;
-}
-
-int64_t tensor_int(const Tensor *t, int64_t i)
-{
-    if (t->stored == DT_I64 || t->stored == DT_U64)
-        return (int64_t)bits_at(t, i, 8);
-    return cut(tensor_at(t, i));
-}
-
 static void put_bits(Tensor *t, int64_t i, uint64_t v)
 {
     int size = dtype_size(t->stored);
@@ -58,7 +34,7 @@ void tensor_put(Tensor *t, int64_t i, double v)
     else if (t->stored == DT_F32)
         put_bits(t, i, bits);
     else
-        tensor_put_int(t, i, t->stored == DT_BOOL ? v != 0 : cut(v));
+        tensor_put_int(t, i, t->stored == DT_BOOL ? v != 0 : float_int(v));
 }
 
 void tensor_copy(Tensor *y, int64_t i, const Tensor *x, int64_t at)

@@ -16,7 +16,7 @@ except ImportError as e:
     sys.exit(0)
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from tflite_file import Model, Table, Writer, ints  # noqa: E402
+from tflite_file import CODES, TYPES, Model, Table, Writer, ints  # noqa: E402
 
 DSQC, WORK = os.environ['DSQC'], os.environ['WORK']
 TOLERANCE = 1e-5  # of the largest number of an output
@@ -195,7 +195,7 @@ def transpose(m, x, *perm):
 UNARY = {'RELU': lambda x: np.maximum(x, 0), 'RELU6': lambda x: np.clip(x, 0, 6), 'RELU_N1_TO_1': lambda x: np.clip(x, -1, 1),
          'RELU_0_TO_1': lambda x: np.clip(x, 0, 1), 'LOGISTIC': lambda x: 1 / (1 + np.exp(-x)), 'TANH': np.tanh, 'EXP': np.exp,
          'ELU': lambda x: np.where(x > 0, x, np.expm1(x)), 'HARD_SWISH': lambda x: x * np.clip(x + 3, 0, 6) / 6, 'ABS': np.abs,
-         'NEG': np.negative, 'SQUARE': np.square}
+         'NEG': np.negative, 'SQUARE': np.square, 'SIN': np.sin, 'COS': np.cos}
 
 
 def unary(m, kind, x):
@@ -314,7 +314,14 @@ for kind in UNARY:
 @case()
 def roots(m):
     x = m.input(np.abs(random(3, 5)) + 0.5)
-    return (m.op('SQRT', [x], np.sqrt(m.value[x])), m.op('RSQRT', [x], 1 / np.sqrt(m.value[x])))
+    return (m.op('SQRT', [x], np.sqrt(m.value[x])), m.op('RSQRT', [x], 1 / np.sqrt(m.value[x])),
+            m.op('LOG', [x], np.log(m.value[x])))
+
+
+@case()
+def integral(m):
+    x = m.input(random(3, 5) * 4)
+    return [m.op(kind, [x], f(m.value[x])) for kind, f in (('FLOOR', np.floor), ('CEIL', np.ceil), ('ROUND', np.rint))]
 
 
 @case()
@@ -343,7 +350,8 @@ def along_channels(m):
     y = m.op('SOFTMAX', [x], softmax(v * np.float32(0.7)), (9, {0: ('f', 0.7)}))
     z = m.op('L2_NORMALIZATION', [x], v / np.sqrt((v ** 2).sum(-1, keepdims=True)), (12, {}))
     logits = m.input(random(3, 7))
-    return y, z, m.op('SOFTMAX', [logits], softmax(m.value[logits]), (9, {0: ('f', 1)}))
+    return (y, z, m.op('SOFTMAX', [logits], softmax(m.value[logits]), (9, {0: ('f', 1)})),
+            m.op('LOG_SOFTMAX', [logits], np.log(softmax(m.value[logits])), (50, {})))
 
 
 @case()
@@ -418,7 +426,7 @@ def depth_and_space(m):
     return y, add_binary(m, 'ADD', back, x)
 
 
-for size in (8, 12), (7, 3), (4, 6):
+for size in (8, 12), (7, 3), (4, 6), (8, 9), (1, 5):
     for corners, half in (False, False), (True, False), (False, True):
         @case(size, corners, half)
         def resized(m, size, corners, half):
@@ -710,6 +718,36 @@ def turned(root):
     graph(root)[3].reverse()
 
 
+def code_of(kind):
+    return Table({0: ('b', CODES[kind]), 2: ('i', 3), 3: ('i', CODES[kind])})
+
+
+def resized_to(size, kind='i8'):
+    """The pool resizes instead, to what may be beyond all memory."""
+    def change(root):
+        root[1][1] = code_of('RESIZE_BILINEAR')
+        root[4].append(Table({0: np.array(size, kind).tobytes()}))
+        g = graph(root)
+        g[0].append(Table({0: ints(len(size)), 1: ('b', TYPES[kind]), 2: ('I', len(root[4]) - 1), 3: 'size'}))
+        g[3][1].update({1: ints(3, len(g[0]) - 1), 3: ('B', 15), 4: Table()})
+    return change
+
+
+def empty_operand(kind, *operands):
+    """The convolution is another operator, and reads what has no elements and no buffer."""
+    def change(root):
+        root[1][0] = code_of(kind)
+        root[4].append(Table({0: np.array([7, 7], 'i4').tobytes()}))
+        g = graph(root)
+        g[0] += [Table({0: ints(1, 4, 4, 0), 1: ('b', 0), 3: 'nothing'}), Table({0: ints(1, 0, 0, 2), 1: ('b', 0), 3: 'flat'}),
+                 Table({0: ints(1, 3, 3, 2), 1: ('b', 0), 2: ('I', len(root[4])), 3: 'weight'}),
+                 Table({0: ints(2), 1: ('b', 2), 2: ('I', len(root[4]) - 1), 3: 'size'})]
+        root[4].append(Table({0: np.ones(18, 'f4').tobytes()}))
+        g[3][0].update({1: ints(*operands), 3: ('B', {'DEPTHWISE_CONV_2D': 2, 'RESIZE_BILINEAR': 15, 'ADD': 11}[kind])})
+        g[3][0][4] = Table({1: ('i', 1), 2: ('i', 1)}) if kind == 'DEPTHWISE_CONV_2D' else Table()
+    return change
+
+
 MAX = 2 ** 31 - 1
 # What is changed in the tables, and a part of what dsqc says. Tensors: 0 image, 1 weight, 2 bias, 3, 4.
 BROKEN = {
@@ -752,6 +790,14 @@ BROKEN = {
     'window': (set_option(1, 3, ('i', MAX)), r'operator 1 .*MAX_POOL_2D'),
     'dilation': (set_option(0, 4, ('i', MAX)), r'operator 0 .*CONV_2D'),
     'shape lies': (set_tensor(3, 0, ints(1, 4, 4, 4)), r'operator 0 .*its result is f32\[1,4,4,3\], and the model says f32\[1,4,4,4\]'),
+    'resize to more than 2^63': (resized_to([4, 2 ** 62]), r'operator 1 .*RESIZE_BILINEAR.*its size .* is no height and width'),
+    'resize to the largest': (resized_to([MAX, MAX], 'i4'), r'operator 1 .*RESIZE_BILINEAR.*its size .* is no height and width'),
+    'resize to 2^63 - 1': (resized_to([2 ** 63 - 1, 4]), r'operator 1 .*RESIZE_BILINEAR.*its size .* is no height and width'),
+    'resize to nothing': (resized_to([4, 0]), r'operator 1 .*RESIZE_BILINEAR.*its size .* is no height and width'),
+    'resize to 2^48': (resized_to([2 ** 24, 2 ** 24]), r'operator 1 .*RESIZE_BILINEAR.*2\^40 elements'),
+    'no channels': (empty_operand('DEPTHWISE_CONV_2D', 5, 7), r'operator 0 .*its operand 0 is f32\[1,4,4,0\], without elements'),
+    'nothing to resize': (empty_operand('RESIZE_BILINEAR', 6, 8), r'operator 0 .*its operand 0 is f32\[1,0,0,2\], without elements'),
+    'nothing to add': (empty_operand('ADD', 0, 5), r'operator 0 .*its operand 1 is f32\[1,4,4,0\], without elements'),
     'input outside': (set_graph(1, ints(9)), r'input 0 is tensor 9 of 5'),
     'input twice': (set_graph(1, ints(0, 0)), r"tensor 0 'image': it is an input twice"),
     'input is constant': (set_graph(1, ints(0, 1)), r"tensor 1 't1': an input is a constant"),
@@ -816,6 +862,22 @@ def refuse(name, data, says):
     say('tflite refuses: ' + name, ok, 'status %d, %d KB, expected %s, got:\n%s' % (status, used.ru_maxrss, says, message))
 
 
+def names():
+    """What a model has longer than a spec, or twice: an import is a spec that dsqc takes."""
+    for what, constant, port, outputs in ('a long constant', 'long' * 100, 'y', 1), ('outputs of one name', 'k', 'y', 400), \
+            ('a long output', 'k', 'long' * 100, 1):
+        m = Model()
+        x = m.input(random(1, 3))
+        y = add_binary(m, 'ADD', x, m.tensor(random(3), constant, constant=True))
+        m.tensors[y][3] = port
+        for _ in range(outputs):
+            m.output(y)
+        r = dsqc('import', write('names.tflite', m.bytes()), '-q', '-o', WORK + '/names.yaml')
+        again = dsqc('info', WORK + '/names.yaml')
+        counted = outputs == 1 or 'y_out%d' % (outputs - 1) in again.stdout
+        say('tflite: ' + what, not r.returncode and not again.returncode and counted, (r.stderr + again.stderr)[:1000])
+
+
 def malformed():
     for name, (change, says) in BROKEN.items():
         root = small().root()
@@ -829,4 +891,5 @@ numbers()
 costs()
 pictures()
 quantized()
+names()
 malformed()
