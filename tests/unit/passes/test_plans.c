@@ -94,6 +94,8 @@ static const char *while_written(const Memory *m, const Node *n, ValueId made, V
 static const char *execute(Memory *m, const Node *n)
 {
     const char *wrong = NULL;
+    if (n->view && !in_arena(m->g, n->in[0])) /* of the caller's input */
+        return in_arena(m->g, n->out[0].value) ? "a view of what the caller has lies in the arena" : NULL;
     if (n->view) {
         make_view(m, n);
         return NULL;
