@@ -30,13 +30,14 @@ static Emit emit_of(const Job *j)
     return w;
 }
 
-static void print_summary(const Job *j, const char *dir)
+/* Made before the files appear: nothing may fail after that. */
+static const char *summary(const Job *j, const char *dir)
 {
     Arena *A = j->arena;
     const Figures now = figures(j), *f = &now;
-    fprintf(stderr, "%s for %s: %s, %s MACs, %s bytes of weights, %s of arena (%s) -> %s\n", j->spec->name,
-            j->target->name, plural(A, j->program->call.n, "kernel"), digits(A, f->macs), digits(A, f->weights_bytes),
-            digits(A, f->arena_bytes), f->arena_proof, dir);
+    return arena_printf(A, "%s for %s: %s, %s MACs, %s bytes of weights, %s of arena (%s) -> %s\n", j->spec->name,
+                        j->target->name, plural(A, j->program->call.n, "kernel"), digits(A, f->macs),
+                        digits(A, f->weights_bytes), digits(A, f->arena_bytes), f->arena_proof, dir);
 }
 
 static bool compile_to(Job *j, Emit e)
@@ -50,10 +51,10 @@ static bool compile_to(Job *j, Emit e)
                  "the model's would hide: the spec needs another name", j->spec->name);
         return false;
     }
+    const char *said = o->quiet ? "" : summary(j, dir);
     if (!job_write(j, e, dir))
         return false;
-    if (!o->quiet)
-        print_summary(j, dir);
+    fputs(said, stderr);
     return true;
 }
 

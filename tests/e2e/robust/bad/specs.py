@@ -23,7 +23,7 @@ def conv(spec, rng):
 
 def wrong_operator(rng, turn):
     spec = good_spec()
-    name = ["dense", "Conv2D", "argmax", "nn.Dropout(0.5)", "conv 2d", "", "conv2d\u0007", "\u202e", "x" * 3000][turn] \
+    name = ["dense", "Conv2D", "topk", "nn.Dropout(0.5)", "conv 2d", "", "conv2d\u0007", "\u202e", "x" * 3000][turn] \
         if turn < 9 else word(rng)
     spec["network"][rng.choice([1, 8])] = rng.choice([name, {"op": name}])
     return of(spec)
