@@ -39,7 +39,7 @@ def graph(rng, turn):
                lambda: text.replace(line, re.sub(r"(?<=[ ,])[%@][\w.]+(?=[, ])", "%" + word(rng), line, count=1) if ", " in line or " %" in line[3:] else "%"),
                lambda: text.replace(line, re.sub(r": f32\[\d+", f": f32[{rng.randrange(2, 1 << 40)}", line)), lambda: text.replace(line, line + "\n" + line),
                lambda: text.replace(line, line.replace("=", rng.choice(["==", "<-", ":", "= ="]), 1)), lambda: text.replace(line, "  " + rng.choice("!?/\\&~`") + line),
-               lambda: text.replace("graph", "graphs", 1), lambda: text + text, lambda: text + word(rng), lambda: text.replace("f32", "f31", 1),
+               lambda: text.replace("graph", "graphs", 1), lambda: text + text, lambda: text + "x" + word(rng), lambda: text.replace("f32", "f31", 1),
                lambda: text.replace("{", "(", 1), lambda: text.replace("[4,3,3,3]", "[4,3,3,4]"), lambda: text.replace("[4,3,3,3]", f"[{rng.randrange(1 << 41, 1 << 62)}]"),
                lambda: text.replace("[4,3,3,3]", "[4,3,3,-3]"), lambda: "", lambda: "graph", lambda: "; comment\n", lambda: text.replace(value + " = ", "% = ", 1)]
     bad = changes[turn % len(changes)]()
@@ -47,10 +47,10 @@ def graph(rng, turn):
 
 
 def loops(rng, turn):
-    line = rng.choice([x for x in LOOPS.split("\n") if "load" in x or "store" in x])
+    line = rng.choice([x for x in LOOPS.split("\n") if re.search("load|store", x.split(";")[0])])
     changes = [lambda: cut(rng, LOOPS), lambda: LOOPS.replace(line, line.replace("load", word(rng), 1).replace("store", word(rng), 1), 1), lambda: LOOPS.replace(line, line.replace("[", "[" + word(rng) + " + ", 1), 1),
                lambda: LOOPS.replace(line, line + " )", 1), lambda: LOOPS.replace("program", "programme", 1), lambda: LOOPS + LOOPS, lambda: LOOPS.replace("f32", "f33", 1),
-               lambda: LOOPS.replace(line, line.replace("]", "", 1), 1), lambda: "program", lambda: "", lambda: LOOPS + word(rng)]
+               lambda: LOOPS.replace(line, line.replace("]", "", 1), 1), lambda: "program", lambda: "", lambda: LOOPS + "x" + word(rng)]
     bad = changes[turn % len(changes)]()
     return opt(bad if bad != LOOPS else LOOPS + "}", ["--loops"], place="file")
 
