@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../ir/base/files.h"
 #include "onnx/onnx.h"
 #include "tflite/tflite.h"
 
@@ -39,9 +40,23 @@ static Spec *floats_alone(Spec *s, const Options *o)
     return NULL;
 }
 
+typedef Spec *ModelParse(Arena *, const char *path, const uint8_t *, size_t n, const ModelShape *, int nshape);
+
+/* The numbers are views into the file, which stays mapped until spec_close. */
+static Spec *read_mapped(Arena *A, const char *path, const ModelShape *shape, int nshape, ModelParse *parse)
+{
+    size_t n;
+    const uint8_t *p = map_file(path, &n);
+    Spec *s = p ? parse(A, path, p, n, shape, nshape) : NULL;
+    if (s)
+        PUSH(A, &s->mapped, ((struct Mapped){p, n}));
+    else
+        unmap_file(p, n);
+    return s;
+}
+
 static Spec *read_model(Arena *A, const char *path, const Options *o)
 {
-    bool tflite = tflite_known(path);
     ModelShape *shape = NEW(A, ModelShape, o->shape.n + 1);
     Loc at = loc_file(diag_file(path, NULL, 0));
     if (o->set.n)
@@ -56,7 +71,7 @@ static Spec *read_model(Arena *A, const char *path, const Options *o)
         ok = read_model_shape(A, o->shape.v[i], &shape[i]) && ok;
     if (!ok)
         return NULL;
-    return tflite ? floats_alone(tflite_read(A, path, shape, o->shape.n), o) : onnx_read(A, path, shape, o->shape.n);
+    return floats_alone(read_mapped(A, path, shape, o->shape.n, tflite_known(path) ? tflite_parse : onnx_parse), o);
 }
 
 Spec *network_read(Arena *A, const char *path, const Options *o, const char *libdir)

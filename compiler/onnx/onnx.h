@@ -12,10 +12,8 @@ bool onnx_write(Arena *, const Graph *, const char *path, OnnxSize *);
 
 /* Whether a file is taken for an ONNX model: by its ending, or as it begins. */
 bool onnx_known(const char *path);
-/* A model as a spec would give it, and with all its numbers: views into the file, mapped until spec_close. Sizes that
-   it leaves open come from shape; a batch that is left open is 1. NULL after one message that lists everything that
-   cannot be compiled, node by node. */
-Spec *onnx_read(Arena *, const char *path, const ModelShape *shape, int nshape);
-/* The same on bytes in memory (fuzzing, tests); name is used in messages, and external data lie beside it. */
-Spec *onnx_parse(Arena *, const char *name, const uint8_t *, size_t n, const ModelShape *shape, int nshape);
+/* A model as a spec would give it, and with all its numbers: views into the bytes. Sizes that it leaves open come from
+   shape; a batch that is left open is 1. NULL after one message that lists everything that cannot be compiled, node by
+   node. path is used in messages, and external data lie beside it. */
+Spec *onnx_parse(Arena *, const char *path, const uint8_t *, size_t n, const ModelShape *shape, int nshape);
 #endif

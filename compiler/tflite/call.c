@@ -5,18 +5,6 @@
 
 #include "../../ir/ops/ops.h"
 
-bool tf_refuse(TflCall *c, const char *help, const char *fmt, ...)
-{
-    if (c->why) /* the first reason is the one that counts */
-        return false;
-    va_list ap;
-    va_start(ap, fmt);
-    c->why = arena_vprintf(c->x->arena, fmt, ap);
-    va_end(ap);
-    c->help = help;
-    return false;
-}
-
 /* ---- operands ---- */
 
 TflValue *tf_val(const TflCall *c, int i)
@@ -119,10 +107,10 @@ int tf_map_axis(int64_t axis, bool map)
 /* Its node has no name: no operator of the model is it. */
 static ValueId turned(TflCall *c, ValueId v, const int perm[4])
 {
-    const char *name = c->name;
-    c->name = NULL;
+    const char *name = c->make.name;
+    c->make.name = NULL;
     v = tf_transpose(c, v, 4, perm);
-    c->name = name;
+    c->make.name = name;
     return v;
 }
 
@@ -191,54 +179,6 @@ ValueId tf_in(TflCall *c, int i, bool map)
 }
 
 /* ---- the graph ---- */
-
-Type tf_value_type(const TflCall *c, ValueId v)
-{
-    return c->x->g->value.v[v].type;
-}
-
-Attrs tf_defaults(Op op)
-{
-    Attrs a;
-    attrs_default(op, &a);
-    return a;
-}
-
-ValueId tf_add_list(TflCall *c, Op op, const Attrs *attr, const ValueId *in, int nin)
-{
-    const char *err = NULL;
-    for (int i = 0; i < nin; i++)
-        if (in[i] < 0)
-            return -1;
-    int node = graph_add(c->x->g, op, attr, in, nin, c->name, c->loc, &err);
-    if (node < 0)
-        return tf_refuse(c, NULL, "%s", err), -1;
-    return node_value(c->x->g, node);
-}
-
-ValueId tf_add(TflCall *c, Op op, const Attrs *attr, int nin, ...)
-{
-    ValueId in[8];
-    va_list ap;
-    va_start(ap, nin);
-    for (int i = 0; i < nin && i < LEN(in); i++)
-        in[i] = va_arg(ap, ValueId);
-    va_end(ap);
-    return tf_add_list(c, op, attr, in, nin);
-}
-
-ValueId tf_reshape(TflCall *c, ValueId v, int rank, const int64_t *dim)
-{
-    if (v < 0)
-        return -1;
-    Type have = tf_value_type(c, v), want = type_make(have.dtype, rank, dim);
-    if (type_eq(&have, &want))
-        return v;
-    Attrs a = tf_defaults(OP_reshape);
-    a.shape.n = rank;
-    memcpy(a.shape.v, dim, (size_t)rank * sizeof *dim);
-    return tf_add(c, OP_reshape, &a, 1, v);
-}
 
 bool tf_keeps_order(const Type *t, const int *perm)
 {
@@ -347,10 +287,10 @@ static ValueId activate(TflCall *c, ValueId v, int64_t activation)
 /* Its node has no name of its own: the layer's is that of the operator. */
 ValueId tf_activation(TflCall *c, ValueId v, int64_t activation)
 {
-    const char *name = c->name;
-    c->name = NULL;
+    const char *name = c->make.name;
+    c->make.name = NULL;
     v = activate(c, v, activation);
-    c->name = name;
+    c->make.name = name;
     return v;
 }
 

@@ -14,7 +14,7 @@ static bool few_integers(const Tensor *k)
 static Tensor *new_integers(TflCall *c, int rank, const int64_t *dim, int64_t **v)
 {
     Tensor *t = NEW(c->x->arena, Tensor, 1);
-    *t = (Tensor){.name = c->name, .type = type_make(DT_I64, rank, dim), .stored = DT_I64, .loc = c->loc};
+    *t = (Tensor){.name = c->make.name, .type = type_make(DT_I64, rank, dim), .stored = DT_I64, .loc = c->make.loc};
     int64_t n = type_elems(&t->type);
     if (n > MOST) {
         tf_refuse(c, NULL, "it computes %lld integers, at most %d are computed ahead", (long long)n, MOST);

@@ -54,7 +54,7 @@ static ValueId binary(TflCall *c, Op op, bool map)
 {
     for (int of = 0; of < 2; of++) {
         ValueId v = tf_scale_or_bias(c, op, of, map);
-        if (v >= 0 || c->why)
+        if (v >= 0 || c->make.why)
             return v;
     }
     return tf_add(c, op, NULL, 2, side(c, 0, map), side(c, 1, map));

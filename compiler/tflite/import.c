@@ -220,8 +220,8 @@ static bool translate_operator(TflCall *c, bool whole)
     c->row = tf_row(c->op->code);
     if (!c->row)
         return tf_refuse(c, NULL, *c->op->custom ? "it is an operator of its own" : "there is no operator for it yet");
-    if (!options_fit(c) || (whole && tf_evaluate(c)) || c->why)
-        return !c->why;
+    if (!options_fit(c) || (whole && tf_evaluate(c)) || c->make.why)
+        return !c->make.why;
     if (!c->row->fn && (whole || !c->row->ahead))
         return tf_refuse(c, c->row->help, "%s", c->row->why);
     return whole && operands_filled(c) && c->row->fn(c);
@@ -253,8 +253,8 @@ static void enter_operator(TflImport *x, int i, TflCall *c, bool ok)
         else if (ok && x->needed[op->out[k]])
             tf_refuse(c, NULL, "its result %d is not computed here", k);
     }
-    if (c->why)
-        PUSH(x->arena, &x->failure, (Failure){0, operator_title(x, i), c->why, c->help});
+    if (c->make.why)
+        PUSH(x->arena, &x->failure, (Failure){0, operator_title(x, i), c->make.why, c->make.help});
 }
 
 static bool fresh_results(TflImport *x, int i)
@@ -286,8 +286,8 @@ static void translate_operators(TflImport *x)
         x->first_node[i] = x->g->node.n;
         if (!op_needed(x, op))
             continue;
-        TflCall c = {.x = x, .op = op, .name = operator_node_name(x, op), .loc = {x->file, i + 1, 1, 1}};
-        c.loc.len = (int)strlen(operator_name(x->arena, op->code));
+        Loc loc = {x->file, i + 1, 1, (int)strlen(operator_name(x->arena, op->code))};
+        TflCall c = {.x = x, .op = op, .make = {.g = x->g, .name = operator_node_name(x, op), .loc = loc}};
         bool whole = operands_whole(x, i), fresh = fresh_results(x, i), ok = fresh && translate_operator(&c, whole);
         enter_operator(x, i, &c, ok);
     }
@@ -299,8 +299,8 @@ static void translate_operators(TflImport *x)
 static void make_output(TflImport *x, int at)
 {
     TflOp reads = {.nin = 1, .in = &at};
-    TflCall c = {.x = x, .op = &reads, .name = x->m->tensor[at].name, .loc = loc_file(x->file)};
-    const char *name = c.name;
+    const char *name = x->m->tensor[at].name;
+    TflCall c = {.x = x, .op = &reads, .make = {.g = x->g, .name = name, .loc = loc_file(x->file)}};
     if (!x->val[at].made)
         tf_wrong(x, "", "no operator makes the output, %s", tf_title(x, at));
     else if (!text_is_clean(name) || !*name)
@@ -310,7 +310,7 @@ static void make_output(TflImport *x, int at)
         if (v >= 0)
             graph_output(x->g, fresh_port_name(x->arena, &x->port, x->g, name), v, loc_file(x->file));
         else
-            PUSH(x->arena, &x->failure, (Failure){0, tf_title(x, at), c.why, c.help});
+            PUSH(x->arena, &x->failure, (Failure){0, tf_title(x, at), c.make.why, c.make.help});
     }
 }
 
@@ -384,16 +384,4 @@ bool tflite_known(const char *path)
     char first[9];
     return text_ends_with(path, ".tflite") ||
            (file_begins(path, first, sizeof first) == 8 && !memcmp(first + 4, "TFL3", 4));
-}
-
-Spec *tflite_read(Arena *A, const char *path, const ModelShape *shape, int nshape)
-{
-    size_t n;
-    const uint8_t *p = map_file(path, &n);
-    Spec *s = p ? tflite_parse(A, path, p, n, shape, nshape) : NULL;
-    if (s)
-        PUSH(A, &s->mapped, ((struct Mapped){p, n}));
-    else
-        unmap_file(p, n);
-    return s;
 }

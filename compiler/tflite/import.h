@@ -3,6 +3,7 @@
 /* A .tflite model on its way into a graph; README.md beside this has the plan. Operators are taken in their order,
    those that an output depends on. */
 #include "../import/import.h"
+#include "../import/maker.h"
 #include "model.h"
 #include "tflite.h"
 
@@ -38,9 +39,7 @@ typedef struct TflCall {
     TflImport *x;
     const TflOp *op;
     const struct TflRow *row;
-    const char *name;         /* of its first result */
-    Loc loc;
-    const char *why, *help;   /* once something was refused */
+    NodeMaker make;           /* its nodes have the name of its first result */
 } TflCall;
 
 typedef bool TflFn(TflCall *);
@@ -57,8 +56,7 @@ const TflRow *tf_row(int64_t code); /* NULL: not known. (table.c) */
 
 /* ---- call.c: what the functions of rows ask and give ---- */
 
-/* The reason why this operator cannot be compiled and, or NULL, what helps. Returns false. */
-bool tf_refuse(TflCall *, const char *help, const char *fmt, ...) PRINTF(3, 4);
+#define tf_refuse(c, ...) maker_refuse(&(c)->make, __VA_ARGS__)
 
 bool tf_has(const TflCall *, int i);                    /* operand i is given */
 TflValue *tf_val(const TflCall *, int i);
@@ -78,12 +76,12 @@ bool tf_prefers_map(const TflCall *);
 ValueId tf_in(TflCall *, int i, bool map);
 int tf_map_axis(int64_t axis, bool map);                     /* of a dimension of [N,H,W,C] */
 
-Type tf_value_type(const TflCall *, ValueId);
-Attrs tf_defaults(Op);
-/* op(...) in the graph. -1 after refusing, also where an operand is -1. attr NULL: the defaults. */
-ValueId tf_add(TflCall *, Op, const Attrs *, int nin, ...);
-ValueId tf_add_list(TflCall *, Op, const Attrs *, const ValueId *, int nin);
-ValueId tf_reshape(TflCall *, ValueId, int rank, const int64_t *dim);
+/* Nodes of the graph (../import/maker.h). */
+#define tf_value_type(c, v) maker_type(&(c)->make, (v))
+#define tf_defaults(op) maker_defaults(op)
+#define tf_add(c, ...) maker_add(&(c)->make, __VA_ARGS__)
+#define tf_add_list(c, ...) maker_add_list(&(c)->make, __VA_ARGS__)
+#define tf_reshape(c, ...) maker_reshape(&(c)->make, __VA_ARGS__)
 bool tf_keeps_order(const Type *, const int *perm);       /* of the dimensions that are longer than 1 */
 /* By a view where nothing moves. */
 ValueId tf_transpose(TflCall *, ValueId, int rank, const int *perm);
@@ -130,8 +128,6 @@ TflFn tflite_split, tflite_split_v, tflite_slice, tflite_strided_slice, tflite_u
 /* resize.c */
 TflFn tflite_bilinear, tflite_nearest;
 
-/* Every step-th element from start to end, which it is not, along an axis. (parts.c) */
-ValueId tf_part(TflCall *, ValueId, int64_t axis, int64_t start, int64_t end, int64_t step);
 /* Bounds of a strided slice, of constants as of values. dim: of what is left, without dimensions that shrink.
    False after refusing. (parts.c) */
 typedef struct Strided { Ints start, end, step; int rank; int64_t dim[MAX_RANK]; } Strided;

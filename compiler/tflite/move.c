@@ -192,10 +192,10 @@ static ValueId mirrored(TflCall *c, ValueId x, int axis, int64_t before, int64_t
     if (before > n - skip || after > n - skip || before > MOST || after > MOST)
         return tf_refuse(c, NULL, "it mirrors more elements than there are, or than %d", MOST), -1;
     for (int64_t i = before; i-- > 0;)
-        in[parts++] = tf_part(c, x, axis, i + skip, i + skip + 1, 1);
+        in[parts++] = maker_slice(&c->make, x, axis, i + skip, i + skip + 1, 1);
     in[parts++] = x;
     for (int64_t i = 0; i < after; i++)
-        in[parts++] = tf_part(c, x, axis, n - 1 - skip - i, n - skip - i, 1);
+        in[parts++] = maker_slice(&c->make, x, axis, n - 1 - skip - i, n - skip - i, 1);
     Attrs a = tf_defaults(OP_concat);
     a.axis = axis;
     return tf_add_list(c, OP_concat, &a, in, parts);

@@ -83,7 +83,7 @@ ValueId tf_param(TflCall *c, const Tensor *t, const int *perm, int rank, const i
     x->budget -= type_elems(&type);
     if (x->budget < 0)
         tf_refuse(c, NULL, "its constants are too large to be computed ahead");
-    if (!data || c->why)
+    if (!data || c->make.why)
         return -1;
     const char *why = dtype_float(t->stored) ? not_finite(x->arena, t) : NULL;
     if (why)

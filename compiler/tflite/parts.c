@@ -1,30 +1,19 @@
 /* Parts of tensors, of which a row of parts may make a new one. */
 #include "import.h"
 
-ValueId tf_part(TflCall *c, ValueId x, int64_t axis, int64_t start, int64_t end, int64_t step)
-{
-    Attrs a = tf_defaults(OP_slice);
-    a.axes = (Ints){1, {axis}};
-    a.start = (Ints){1, {start}};
-    a.end = (Ints){1, {end}};
-    a.step = (Ints){1, {step}};
-    return tf_add(c, OP_slice, &a, 1, x);
-}
-
 /* Operand i in parts of those sizes along an axis: the results. */
 static bool tf_split(TflCall *c, int i, int64_t axis, const Ints *sizes)
 {
     Attrs a = tf_defaults(OP_split);
     bool map = tf_prefers_map(c);
-    const char *err = NULL;
     ValueId x = tf_in(c, i, map);
     a.axis = tf_map_axis(axis, map);
     a.sizes = *sizes;
     if (x < 0 || sizes->n == 1)
         return tf_give(c, 0, x, map);
-    int node = graph_add(c->x->g, OP_split, &a, &x, 1, c->name, c->loc, &err);
+    int node = maker_add_node(&c->make, OP_split, &a, &x, 1);
     if (node < 0)
-        return tf_refuse(c, NULL, "%s", err);
+        return false;
     for (int k = 0; k < sizes->n; k++)
         tf_give(c, k, c->x->g->node.v[node].out[k].value, map);
     return true;
@@ -83,7 +72,7 @@ static bool slice(TflCall *c, const Ints *start, const Ints *end, const Ints *st
         if (s == 0 && e == t.dim[d] && by == 1)
             continue;
         if (by > 0) {
-            *x = tf_part(c, *x, tf_map_axis(d, map), s, e, by);
+            *x = maker_slice(&c->make, *x, tf_map_axis(d, map), s, e, by);
             continue;
         }
         enum { MOST = 256 };
@@ -92,7 +81,7 @@ static bool slice(TflCall *c, const Ints *start, const Ints *end, const Ints *st
             return tf_refuse(c, NULL, "it takes %lld elements backwards", (long long)n);
         ValueId one[MOST];
         for (int i = 0; i < n; i++)
-            one[i] = tf_part(c, *x, tf_map_axis(d, map), s + i * by, s + i * by + 1, 1);
+            one[i] = maker_slice(&c->make, *x, tf_map_axis(d, map), s + i * by, s + i * by + 1, 1);
         Attrs a = tf_defaults(OP_concat);
         a.axis = tf_map_axis(d, map);
         *x = n == 1 ? one[0] : tf_add_list(c, OP_concat, &a, one, (int)n);
@@ -188,7 +177,7 @@ bool tflite_unpack(TflCall *c)
             dim[rank++] = t.dim[d];
     ValueId x = tf_plain(c, 0);
     for (int i = 0; i < c->op->nout && x >= 0; i++)
-        if (!tf_give_shaped(c, i, tf_part(c, x, axis, i, i + 1, 1), rank, dim))
+        if (!tf_give_shaped(c, i, maker_slice(&c->make, x, axis, i, i + 1, 1), rank, dim))
             return false;
     return x >= 0;
 }
@@ -214,7 +203,7 @@ bool tflite_gather(TflCall *c)
         int64_t at = tensor_int(k, i);
         if (!tf_axis(c, &at, t.dim[axis]))
             return false;
-        one[i] = tf_part(c, x, tf_map_axis(axis, map), at, at + 1, 1);
+        one[i] = maker_slice(&c->make, x, tf_map_axis(axis, map), at, at + 1, 1);
     }
     Attrs a = tf_defaults(OP_concat);
     a.axis = tf_map_axis(axis, map);

@@ -5,18 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-bool call_refuse(NodeCall *c, const char *help, const char *fmt, ...)
-{
-    if (c->why) /* the first reason is the one that counts */
-        return false;
-    va_list ap;
-    va_start(ap, fmt);
-    c->why = arena_vprintf(c->x->arena, fmt, ap);
-    va_end(ap);
-    c->help = help;
-    return false;
-}
-
 /* ---- operands ---- */
 
 static OnnxValue *onnx_operand(const NodeCall *c, int i)
@@ -33,11 +21,6 @@ const Tensor *call_known(const NodeCall *c, int i)
 {
     const OnnxValue *v = onnx_operand(c, i);
     return v ? v->k : NULL;
-}
-
-Type call_value_type(const NodeCall *c, ValueId v)
-{
-    return v < 0 ? (Type){0} : c->x->g->value.v[v].type;
 }
 
 Type call_type(const NodeCall *c, int i)
@@ -259,51 +242,6 @@ bool call_ints(NodeCall *c, const char *name, Ints *out, bool *given)
 }
 
 /* ---- the graph ---- */
-
-Attrs call_defaults(Op op)
-{
-    Attrs a;
-    attrs_default(op, &a);
-    return a;
-}
-
-ValueId call_add_list(NodeCall *c, Op op, const Attrs *attr, const ValueId *in, int nin)
-{
-    const char *err = NULL;
-    for (int i = 0; i < nin; i++)
-        if (in[i] < 0)
-            return -1;
-    if (++c->x->work > IMPORT_WORK)
-        return call_refuse(c, NULL, "the model makes more than %d nodes", IMPORT_WORK), -1;
-    int node = graph_add(c->x->g, op, attr, in, nin, c->name, c->loc, &err);
-    if (node < 0)
-        return call_refuse(c, NULL, "%s", err), -1;
-    return node_value(c->x->g, node);
-}
-
-ValueId call_add(NodeCall *c, Op op, const Attrs *attr, int nin, ...)
-{
-    ValueId in[8];
-    va_list ap;
-    va_start(ap, nin);
-    for (int i = 0; i < nin && i < LEN(in); i++)
-        in[i] = va_arg(ap, ValueId);
-    va_end(ap);
-    return call_add_list(c, op, attr, in, nin);
-}
-
-ValueId call_reshape(NodeCall *c, ValueId v, int rank, const int64_t *dim)
-{
-    if (v < 0)
-        return -1;
-    Type have = call_value_type(c, v), want = type_make(have.dtype, rank, dim);
-    if (type_eq(&have, &want))
-        return v;
-    Attrs a = call_defaults(OP_reshape);
-    a.shape.n = rank;
-    memcpy(a.shape.v, dim, (size_t)rank * sizeof *dim);
-    return call_add(c, OP_reshape, &a, 1, v);
-}
 
 ValueId call_transpose(NodeCall *c, ValueId v, int rank, const int *perm)
 {

@@ -50,7 +50,7 @@ static bool eval_constant(NodeCall *c)
     if (why)
         return call_refuse(c, NULL, "%s", why);
     if (!*t->name)
-        t->name = c->n->nout ? c->n->out[0] : c->name;
+        t->name = c->n->nout ? c->n->out[0] : c->make.name;
     return call_give_known(c, 0, t);
 }
 

@@ -128,7 +128,7 @@ static Tensor *combine(NodeCall *c, int op, const Tensor *a, const Tensor *b)
             tensor_put_int(y, i, binary_int(op, tensor_int(a, p.off), tensor_int(b, q.off)));
         else
             tensor_put(y, i, real(op, tensor_at(a, p.off), tensor_at(b, q.off)));
-    y->name = dtype_float(a->stored) && type_elems(&a->type) == type_elems(&out) ? a->name : c->name;
+    y->name = dtype_float(a->stored) && type_elems(&a->type) == type_elems(&out) ? a->name : c->make.name;
     return y;
 }
 

@@ -75,9 +75,9 @@ static const char *full_title(const NodeCall *c)
 static void enter_results(NodeCall *c, const Made *made, bool ok)
 {
     OnnxImport *x = c->x;
-    int line = c->loc.line, failure = -1;
+    int line = c->make.loc.line, failure = -1;
     for (int i = 0; i < c->n->nout; i++) {
-        OnnxValue *v = *c->n->out[i] ? import_new(x, c->scope, c->n->out[i], line, c->name) : NULL;
+        OnnxValue *v = *c->n->out[i] ? import_new(x, c->scope, c->n->out[i], line, c->make.name) : NULL;
         if (!v)
             continue;
         v->made = made;
@@ -86,10 +86,10 @@ static void enter_results(NodeCall *c, const Made *made, bool ok)
         v->kind = c->kind[i];
         if (v->k || v->id >= 0)
             continue;
-        if (ok && !c->why)
+        if (ok && !c->make.why)
             call_refuse(c, NULL, "%s", c->rest ? c->rest : "it has a result that is not computed here");
         if (failure < 0)
-            import_fail(x, v, (Failure){line, c->why ? full_title(c) : "", c->why, c->help});
+            import_fail(x, v, (Failure){line, c->make.why ? full_title(c) : "", c->make.why, c->make.help});
         else
             v->broken = true, v->failure = failure;
         failure = v->failure;
@@ -129,6 +129,11 @@ static bool translate_node(NodeCall *c, bool whole)
     return kinds_fit(c) && c->row->fn(c);
 }
 
+NodeMaker import_maker(OnnxImport *x, const char *name, Loc loc)
+{
+    return (NodeMaker){.g = x->g, .name = name, .loc = loc, .made = &x->work, .most = IMPORT_WORK};
+}
+
 /* The operands; false where one is broken. *undefined: no earlier node makes one. */
 static bool find_operands(NodeCall *c, int *in, bool *undefined)
 {
@@ -164,8 +169,9 @@ static void import_node(OnnxImport *x, Scope *s, const MNode *n)
     int *in = NEW(x->arena, int, n->nin + 1), line = s->line ? s->line : n->line;
     bool undefined = false;
     const char *name = *n->name ? n->name : n->nout ? n->out[0] : n->type;
-    NodeCall c = {.x = x, .n = n, .scope = s, .opset = s->opset, .loc = {x->file, line, 1, (int)strlen(n->type)},
-              .name = node_name(x, s, name), .nin = n->nin, .because = -1,
+    NodeCall c = {.x = x, .n = n, .scope = s, .opset = s->opset,
+              .make = import_maker(x, node_name(x, s, name), (Loc){x->file, line, 1, (int)strlen(n->type)}),
+              .nin = n->nin, .because = -1,
               .in = in, .given_k = NEW(x->arena, const Tensor *, n->nout + 1),
               .given = NEW(x->arena, ValueId, n->nout + 1), .kind = NEW(x->arena, DType, n->nout + 1)};
     for (int i = 0; i < n->nout; i++)
@@ -175,10 +181,10 @@ static void import_node(OnnxImport *x, Scope *s, const MNode *n)
     if (++x->work > IMPORT_WORK)
         call_refuse(&c, NULL, "the model has more than %d nodes, those of its functions counted each time",
                     IMPORT_WORK);
-    bool ok = !c.why && !undefined &&
-              (recognize(&c) || (whole && evaluate(&c)) || (!c.why && translate_node(&c, whole)));
+    bool ok = !c.make.why && !undefined &&
+              (recognize(&c) || (whole && evaluate(&c)) || (!c.make.why && translate_node(&c, whole)));
     if (undefined)
-        c.why = NULL;
+        c.make.why = NULL;
     if (!ok && c.because >= 0) {
         in[0] = c.because;
         made->nin = 1;
@@ -310,16 +316,4 @@ bool onnx_known(const char *path)
     char first[3];
     return text_ends_with(path, ".onnx") ||
            (file_begins(path, first, sizeof first) >= 2 && first[0] == 8 && first[1] < 32);
-}
-
-Spec *onnx_read(Arena *A, const char *path, const ModelShape *shape, int nshape)
-{
-    size_t n;
-    const uint8_t *p = map_file(path, &n);
-    Spec *s = p ? onnx_parse(A, path, p, n, shape, nshape) : NULL;
-    if (s)
-        PUSH(A, &s->mapped, ((struct Mapped){p, n}));
-    else
-        unmap_file(p, n);
-    return s;
 }

@@ -4,6 +4,7 @@
    of constants becomes a constant (eval.c), any other one becomes nodes of ours (table.c and the functions that it
    names). */
 #include "../../import/import.h"
+#include "../../import/maker.h"
 #include "../onnx.h"
 #include "model.h"
 
@@ -60,12 +61,10 @@ typedef struct NodeCall {
     const MNode *n;
     Scope *scope;
     int64_t opset;
-    const char *name;         /* the node's, or its first result's */
-    Loc loc;
+    NodeMaker make;           /* its nodes have the node's name, or that of its first result */
     const struct OnnxRow *row;
     int nin;
     const int *in;            /* OnnxImport.val */
-    const char *why, *help;   /* once something was refused */
     const char *rest;         /* why results that are not given are not there */
     int because;              /* an operand of the pattern that this node ends, and that is broken; -1 */
     const Tensor **given_k;   /* results */
@@ -80,8 +79,7 @@ const OnnxRow *row_find(const char *type, int64_t opset); /* NULL: no opset up t
 
 /* ---- call.c: what the functions of rows ask and give ---- */
 
-/* The reason why this node cannot be compiled and, or NULL, what helps. Returns false. */
-bool call_refuse(NodeCall *, const char *help, const char *fmt, ...) PRINTF(3, 4);
+#define call_refuse(c, ...) maker_refuse(&(c)->make, __VA_ARGS__)
 
 bool call_has(const NodeCall *, int i);                   /* operand i is given */
 const Tensor *call_known(const NodeCall *, int i);        /* its numbers, where it is a constant, else NULL */
@@ -89,7 +87,7 @@ Type call_type(const NodeCall *, int i);                  /* of numbers as store
 ValueId call_in(NodeCall *, int i);                       /* operand i in the graph, -1 after refusing */
 DType call_kind(const NodeCall *, int i);                 /* what the numbers of operand i stand for */
 ValueId call_number(NodeCall *, int i);                   /* the same as call_in, of integers and truths, too */
-Type call_value_type(const NodeCall *, ValueId);       /* of rank 0 where it is -1 */
+#define call_value_type(c, v) maker_type(&(c)->make, (v))
 bool call_ints_in(NodeCall *, int i, Ints *);             /* an operand of integers, at most 16; false after refusing */
 bool call_scalar_in(NodeCall *, int i, double *);         /* an operand of one number */
 /* The list that operand i or, in older opsets, an attribute holds. *given: whether it is there. */
@@ -105,12 +103,11 @@ const char *call_text(const NodeCall *, const char *name, const char *dflt);
 bool call_ints(NodeCall *, const char *name, Ints *, bool *given); /* false after refusing: more than 16 */
 Tensor *call_numbers(NodeCall *, const char *name, DType); /* all integers or floats of a list; NULL: none */
 
-/* op(...) in the graph: nin values, or a list of them. -1 after refusing, also where one of them is -1. attr NULL: the
-   defaults. */
-Attrs call_defaults(Op);
-ValueId call_add(NodeCall *, Op, const Attrs *, int nin, ...);
-ValueId call_add_list(NodeCall *, Op, const Attrs *, const ValueId *, int nin);
-ValueId call_reshape(NodeCall *, ValueId, int rank, const int64_t *dim);
+/* Nodes of the graph (../../import/maker.h). */
+#define call_defaults(op) maker_defaults(op)
+#define call_add(c, ...) maker_add(&(c)->make, __VA_ARGS__)
+#define call_add_list(c, ...) maker_add_list(&(c)->make, __VA_ARGS__)
+#define call_reshape(c, ...) maker_reshape(&(c)->make, __VA_ARGS__)
 ValueId call_transpose(NodeCall *, ValueId, int rank, const int *perm);
 ValueId call_scalar(NodeCall *, double);                  /* f32[1] */
 /* A constant of the graph with the numbers of t in another shape. -1 after refusing: integers, or not finite. */
@@ -157,6 +154,7 @@ ValueId recognize_view(NodeCall *, ValueId); /* a channel shuffle that a reshape
 enum { LEFT_OUT = -2 };
 /* OnnxImport.val; -1: unknown; LEFT_OUT: an operand that a call of the function leaves out. */
 int import_find(const Scope *, const char *name);
+NodeMaker import_maker(OnnxImport *, const char *name, Loc);
 void import_nodes(OnnxImport *, Scope *, const MNode *, int n);
 /* NULL after noting that there is one of that name. */
 OnnxValue *import_new(OnnxImport *, Scope *, const char *name, int line, const char *what);

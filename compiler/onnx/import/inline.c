@@ -21,10 +21,10 @@ static bool deep(NodeCall *c)
 static Scope *inner(NodeCall *c, const Scope *up)
 {
     Scope *s = NEW(c->x->arena, Scope, 1);
-    bool fits = strlen(c->name) < 200;
+    bool fits = strlen(c->make.name) < 200;
     *s = (Scope){.name = dict_new(c->x->arena), .up = up,
-                 .prefix = fits ? arena_printf(c->x->arena, "%s/", c->name) : c->scope->prefix,
-                 .opset = c->opset, .depth = c->scope->depth + 1, .line = c->loc.line};
+                 .prefix = fits ? arena_printf(c->x->arena, "%s/", c->make.name) : c->scope->prefix,
+                 .opset = c->opset, .depth = c->scope->depth + 1, .line = c->make.loc.line};
     return s;
 }
 

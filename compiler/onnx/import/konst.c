@@ -66,7 +66,7 @@ Tensor *konst(NodeCall *c, DType d, int rank, const int64_t *dim)
     Tensor *t = NEW(x->arena, Tensor, 1);
     if (d == DT_F16 || d == DT_BF16)
         d = DT_F32;
-    *t = (Tensor){.name = c->name, .type = type_make(d, rank, dim), .stored = d, .loc = c->loc};
+    *t = (Tensor){.name = c->make.name, .type = type_make(d, rank, dim), .stored = d, .loc = c->make.loc};
     int64_t n = type_elems(&t->type), bytes = n * dtype_size(d);
     if (n <= MAX_ELEMS && !konst_steps(c, n))
         return NULL;

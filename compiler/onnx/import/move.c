@@ -166,16 +166,15 @@ bool import_split(NodeCall *c)
 {
     Type t = call_type(c, 0);
     Attrs a = call_defaults(OP_split);
-    const char *err = NULL;
     a.axis = call_int(c, "axis", 0);
     if (!wrap_axis(c, &a.axis, t.rank) || !split_sizes(c, t.dim[a.axis], &a.sizes))
         return false;
     ValueId x = call_in(c, 0);
     if (a.sizes.n == 1)
         return call_give(c, 0, x);
-    int node = x < 0 ? -1 : graph_add(c->x->g, OP_split, &a, &x, 1, c->name, c->loc, &err);
+    int node = maker_add_node(&c->make, OP_split, &a, &x, 1);
     if (node < 0)
-        return call_refuse(c, NULL, "%s", err);
+        return false;
     for (int i = 0; i < a.sizes.n; i++)
         call_give(c, i, c->x->g->node.v[node].out[i].value);
     return true;
@@ -276,7 +275,7 @@ bool import_pad(NodeCall *c)
         *lo = imax(*lo, -MAX_ELEMS); /* more than there is, too */
         *hi = imax(*hi, -MAX_ELEMS);
         if (*lo < 0 || *hi < 0)
-            x = slice_part(c, x, d, imax(-*lo, 0), t.dim[d] - imax(-*hi, 0), 1);
+            x = maker_slice(&c->make, x, d, imax(-*lo, 0), t.dim[d] - imax(-*hi, 0), 1);
         *lo = imax(*lo, 0);
         *hi = imax(*hi, 0);
         any |= *lo || *hi;

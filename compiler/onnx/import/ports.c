@@ -123,7 +123,7 @@ void import_inputs(OnnxImport *x, Scope *s)
 static void import_output(OnnxImport *x, Scope *s, const MPort *p, bool *seen, int *todo, int *ntodo)
 {
     int at = dict_get(&s->name, p->name);
-    NodeCall c = {.x = x, .scope = s, .name = p->name, .loc = loc_file(x->file)};
+    NodeCall c = {.x = x, .scope = s, .make = import_maker(x, p->name, loc_file(x->file))};
     if (at < 0) {
         import_wrong(x, 0, "", "no node makes the output '%s'", import_show(x, p->name));
         return;
@@ -136,11 +136,11 @@ static void import_output(OnnxImport *x, Scope *s, const MPort *p, bool *seen, i
     }
     if (v->k && !dtype_float(v->k->stored))
         call_refuse(&c, NULL, "it is %s, outputs are floats", dtype_name(v->k->stored));
-    ValueId id = c.why ? -1 : v->k ? call_param(&c, v->k, v->k->type.rank, v->k->type.dim) : v->id;
+    ValueId id = c.make.why ? -1 : v->k ? call_param(&c, v->k, v->k->type.rank, v->k->type.dim) : v->id;
     const char *name = fresh_port_name(x->arena, &x->port, x->g, p->name);
     if (id < 0)
         PUSH(x->arena, &x->unfit,
-             (Failure){0, arena_printf(x->arena, "output '%s'", import_show(x, p->name)), c.why, c.help});
+             (Failure){0, arena_printf(x->arena, "output '%s'", import_show(x, p->name)), c.make.why, c.make.help});
     else if (!text_is_clean(name) || !*name)
         import_wrong(x, 0, "", "an output's name, '%s', is not UTF-8 or has control characters",
                      import_show(x, p->name));

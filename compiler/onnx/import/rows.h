@@ -23,7 +23,6 @@ ImportFn import_concat, import_split, import_reshape, import_flatten, import_squ
     import_transpose, import_expand, import_tile, import_pad, import_depth_to_space, import_space_to_depth;
 /* slice.c */
 ImportFn import_slice, import_gather;
-ValueId slice_part(NodeCall *, ValueId, int64_t axis, int64_t start, int64_t end, int64_t step);
 /* rnn.c */
 ImportFn import_recurrent;
 /* resize.c */

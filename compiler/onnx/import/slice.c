@@ -3,16 +3,6 @@
 
 #include "../../../ir/ops/ops.h"
 
-ValueId slice_part(NodeCall *c, ValueId x, int64_t axis, int64_t start, int64_t end, int64_t step)
-{
-    Attrs a = call_defaults(OP_slice);
-    a.axes = (Ints){1, {axis}};
-    a.start = (Ints){1, {start}};
-    a.end = (Ints){1, {end}};
-    a.step = (Ints){1, {step}};
-    return call_add(c, OP_slice, &a, 1, x);
-}
-
 /* Indices in a constant of their own. */
 static ValueId gather_elements(NodeCall *c, ValueId x, int64_t axis, const int64_t *at, int64_t n)
 {
@@ -23,7 +13,7 @@ static ValueId gather_elements(NodeCall *c, ValueId x, int64_t axis, const int64
         tensor_put(k, i, (double)at[i]);
     if (!k)
         return -1;
-    k->name = arena_printf(c->x->arena, "%s.indices", c->name);
+    k->name = arena_printf(c->x->arena, "%s.indices", c->make.name);
     return call_add(c, OP_gather, &a, 2, x, call_param(c, k, 1, &n));
 }
 
@@ -37,7 +27,7 @@ static ValueId pick_any(NodeCall *c, ValueId x, int64_t axis, const int64_t *at,
     for (int64_t i = 1; i < n; i++)
         even = even && at[i] - at[i - 1] == step;
     if (even && n)
-        return slice_part(c, x, axis, at[0], at[n - 1] + 1, step);
+        return maker_slice(&c->make, x, axis, at[0], at[n - 1] + 1, step);
     if (!n || (x >= 0 && call_value_type(c, x).dim[axis] > MOST))
         return call_refuse(c, NULL, "it takes %lld elements in an order of their own", (long long)n), -1;
     ValueId one[PARTS];
@@ -50,7 +40,7 @@ static ValueId pick_any(NodeCall *c, ValueId x, int64_t axis, const int64_t *at,
     for (int64_t i = 0, k; i < n; i = k) {
         for (k = i + 1; k < n && at[k] == at[k - 1] + 1; k++)
             continue;
-        one[parts++] = slice_part(c, x, axis, at[i], at[k - 1] + 1, 1);
+        one[parts++] = maker_slice(&c->make, x, axis, at[i], at[k - 1] + 1, 1);
     }
     Attrs a = call_defaults(OP_concat);
     a.axis = axis;
@@ -102,7 +92,7 @@ bool import_slice(NodeCall *c)
         if (step > 0 ? start >= end : start <= end)
             return call_refuse(c, NULL, "nothing is left of %s", type_text(c->x->arena, &t));
         if (step > 0) {
-            x = slice_part(c, x, axis, start, end, imin(step, MAX_ELEMS));
+            x = maker_slice(&c->make, x, axis, start, end, imin(step, MAX_ELEMS));
         } else {
             step = imax(step, -MAX_ELEMS);
             int64_t n = (start - end - step - 1) / -step, *at = konst_room(c, n);
