@@ -67,6 +67,12 @@ typedef struct PassOptions {
     PassObserver *observe;         /* NULL: nobody looks */
     void *observer;                /* its user */
 } PassOptions;
+/* What passes see with these options. */
+static inline Pass pass_context(const PassOptions *o, Arena *scratch)
+{
+    return (Pass){.target = o->target, .opt = o->opt, .strict = o->strict, .threads = o->threads,
+                  .winograd = o->winograd, .rules = o->rules, .schedules = o->schedules, .scratch = scratch};
+}
 /* Checks names in the options (diag error with the nearest name; false). With `passes` alone, without the required
    ones, names of passes on loops are not known, but to print_after. */
 bool passes_check_options(const PassOptions *);

@@ -91,8 +91,7 @@ static void dump(const Graph *g, const char *pass, int fired)
 /* facts: that hold when the pass is done. */
 static bool run_one(const PassInfo *info, Graph *g, const PassOptions *o, const GraphVerify *ref, unsigned facts)
 {
-    Pass p = {.target = o->target, .opt = o->opt, .strict = o->strict, .threads = o->threads, .winograd = o->winograd,
-              .rules = o->rules, .schedules = o->schedules, .scratch = arena_new()};
+    Pass p = pass_context(o, arena_new());
     bug_context(info->name, NULL);
     int errors = diag_errors(), fired = g->fired.n;
     double t = now_ms();

@@ -31,8 +31,7 @@ bool costs_of(const Job *j, Costs *all)
     *all = (Costs){.target = j->target};
     if (!passes_run(g, &o))
         return false;
-    Pass p = {.target = o.target, .opt = o.opt, .strict = o.strict, .threads = o.threads, .winograd = o.winograd,
-              .scratch = A};
+    Pass p = pass_context(&o, A);
     Choices *c = NEW(A, Choices, 1);
     *c = explain_choices(A, &p, g);
     for (int i = 0; i < c->v.n; i++)

@@ -27,8 +27,7 @@ static bool build_base(Tune *t)
     po.observe = tune_keep_graph, po.observer = t;
     if (!job_build(j, &po) || !(t->base = model_build(j, flags(j), (int)imax(j->opt->threads, 0))))
         return false;
-    t->pass = (Pass){.target = po.target, .opt = po.opt, .strict = po.strict, .threads = po.threads,
-                     .winograd = po.winograd, .scratch = j->arena};
+    t->pass = pass_context(&po, j->arena);
     tune_make_groups(t);
     t->call_group = tune_groups_of_calls(t, j);
     t->io = random_io(j->arena, j->written);

@@ -74,8 +74,7 @@ static Schedule wander(Case *c, const Pass *p, const Node *n, Rng *r)
 static const Schedules *other_schedules(Case *c, const PassOptions *o)
 {
     Schedules *all = NEW(c->A, Schedules, 1);
-    Pass p = {.target = o->target, .opt = o->opt, .strict = o->strict, .threads = o->threads, .winograd = o->winograd,
-              .scratch = c->A};
+    Pass p = pass_context(o, c->A);
     Rng r = rng_seed(c->seed, "schedules");
     for (int i = 0; i < c->chosen->node.n; i++) {
         const Node *n = &c->chosen->node.v[i];
