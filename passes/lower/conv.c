@@ -253,7 +253,7 @@ static void conv_blocks(KC *kc, ConvWalk w, int i, LoopKind kind)
     const Segment *s = &c->seg[i];
     bool loop = s->blocks > 1, sums = kc_sums(kc);
     w.s = s, w.from = i, w.to = i + 1;
-    w.fetch = loop && kc->l->weights_far && !kc->s->sum_rows;
+    w.fetch = loop && kc->l->weights_beyond_l2 && !kc->s->sum_rows;
     w.blk = kc_each(kc, kind, "oc", s->blocks);
     if (sums)
         kc_totals(kc, s->nb, c->lanes);

@@ -252,7 +252,7 @@ static void lower_node(Lower *l, int index)
     PUSH(l->A, &l->p->call, kc.call);
 }
 
-static bool weights_far(const Graph *g, const Target *t)
+static bool weights_beyond_l2(const Graph *g, const Target *t)
 {
     int64_t bytes = 0;
     for (int i = 0; i < g->value.n; i++)
@@ -265,7 +265,7 @@ Program *lower_graph(Arena *A, const Graph *g, const Target *t, bool strict)
 {
     Lower l = {.A = A, .g = g, .t = t, .p = NEW(A, Program, 1), .buf = NEW(A, int, g->value.n), .numbers = dict_new(A),
                .names = dict_new(A), .kernels = dict_new(A), .strict = strict};
-    l.weights_far = weights_far(g, t);
+    l.weights_beyond_l2 = weights_beyond_l2(g, t);
     l.p->arena = A;
     l.p->name = g->name;
     l.p->arena_bytes = g->arena_bytes;

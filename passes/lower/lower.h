@@ -22,7 +22,7 @@ typedef struct Lower {
     Dict kernels;           /* hash of a kernel, as text -> the last kernel made that has it */
     VEC(int) earlier;      /* per kernel: the one before it with its hash, or -1 */
     bool strict;           /* elementary functions as exact as they can be */
-    bool weights_far;      /* the network's weights outgrow L2, so each comes from beyond it in every run */
+    bool weights_beyond_l2;      /* the network's weights outgrow L2, so each comes from beyond it in every run */
 } Lower;
 
 enum { MAX_OPERANDS = 64 };
