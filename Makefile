@@ -252,9 +252,9 @@ $(B)/dsqc-ops.7: compiler/share/man.sh $(B)/dsqc
 	$(Q)sh compiler/share/man.sh $(B)/dsqc operators > $@.tmp && mv $@.tmp $@
 
 SHARE := $(DESTDIR)$(PREFIX)/share
-PAGES := README.md HACKING.md specs/README.md runtime_min/README.md compiler/tune/README.md compiler/onnx/README.md compiler/tflite/README.md \
-    tests/bench/README.md tests/bench/speed.svg compiler/share/overview.svg ir/README.md backends/README.md backends/threads.svg passes/README.md \
-    $(wildcard passes/*/README.md passes/*/*.svg)
+PAGES := README.md HACKING.md specs/README.md runtime_min/README.md compiler/tune/README.md compiler/onnx/README.md \
+    compiler/tflite/README.md tests/bench/README.md tests/bench/speed.svg compiler/share/overview.svg ir/README.md \
+    backends/README.md backends/threads.svg passes/README.md $(wildcard passes/*/README.md passes/*/*.svg)
 install: $(B)/dsqc $(B)/dsqc.1 $(B)/dsqc-ops.7
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/dsq $(SHARE)/man/man1 $(SHARE)/man/man7 \
 	    $(SHARE)/dsqc $(SHARE)/doc/dsqc $(SHARE)/bash-completion/completions $(SHARE)/pkgconfig

@@ -10,9 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "heard.h"
+
 static char folder[] = "/tmp/dsq-io-XXXXXX";
 static Arena *arena;
-static Buf said;
 
 static inline int setup(void)
 {
@@ -30,25 +31,6 @@ static inline int teardown(void)
 static inline char *in_folder(const char *name)
 {
     return arena_printf(arena, "%s/%s", folder, name);
-}
-
-/* Captures messages from here on; heard(part) tells whether they contain part, and forgets them. */
-static inline void listen(void)
-{
-    diag_reset();
-    buf_free(&said);
-    diag_capture(&said);
-}
-
-static inline bool heard(const char *part)
-{
-    diag_capture(NULL);
-    bool yes = *part ? said.s && strstr(said.s, part) : !said.n;
-    if (!yes)
-        fprintf(stderr, "expected '%s' in: %s\n", part, said.s ? said.s : "");
-    buf_free(&said);
-    diag_reset();
-    return yes;
 }
 
 static inline int entries(const char *dir)

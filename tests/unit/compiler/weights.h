@@ -10,9 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "heard.h"
+
 static Arena *arena;
 static char path[] = "/tmp/dsq-weights-XXXXXX";
-static Buf said;
 
 static inline int setup(void)
 {
@@ -27,24 +28,6 @@ static inline int teardown(void)
     arena_free(arena);
     diag_reset();
     return unlink(path);
-}
-
-static inline void listen(void)
-{
-    diag_reset();
-    buf_free(&said);
-    diag_capture(&said);
-}
-
-static inline bool heard(const char *part)
-{
-    diag_capture(NULL);
-    bool yes = said.s && strstr(said.s, part);
-    if (!yes)
-        fprintf(stderr, "expected '%s' in: %s\n", part, said.s ? said.s : "");
-    buf_free(&said);
-    diag_reset();
-    return yes;
 }
 
 static inline Buf safetensors(const char *header, int64_t bytes)
