@@ -1,7 +1,6 @@
 /* Elementwise operators. */
 #include "import.h"
 
-#include <float.h>
 #include <string.h>
 
 static bool give_unary(TflCall *c, Op op, const Attrs *a)
@@ -130,17 +129,6 @@ bool tflite_prelu(TflCall *c)
         low = tf_add(c, OP_mul, NULL, 2, low, side(c, 1, map));
     }
     return tf_give(c, 0, tf_add(c, OP_sub, NULL, 2, tf_add(c, OP_relu, NULL, 1, x), low), map);
-}
-
-/* max(x, 0) + exp(min(x, 0)) - 1 */
-bool tflite_elu(TflCall *c)
-{
-    Attrs a = tf_defaults(OP_clamp);
-    bool map = tf_prefers_map(c);
-    a.min = -(double)FLT_MAX;
-    ValueId x = tf_in(c, 0, map), low = tf_add(c, OP_exp, NULL, 1, tf_add(c, OP_clamp, &a, 1, x));
-    low = tf_add(c, OP_add, NULL, 2, low, tf_number(c, -1));
-    return tf_give(c, 0, tf_add(c, OP_add, NULL, 2, tf_add(c, OP_relu, NULL, 1, x), low), map);
 }
 
 bool tflite_rsqrt(TflCall *c)

@@ -117,7 +117,7 @@ bool tf_evaluate(TflCall *);
 TflFn tflite_conv, tflite_depthwise, tflite_transpose_conv, tflite_pool, tflite_linear, tflite_batch_matmul;
 /* elementwise.c */
 TflFn tflite_unary, tflite_binary, tflite_arithmetic, tflite_squared_difference, tflite_clamp,
-    tflite_leaky_relu, tflite_prelu, tflite_elu, tflite_gelu, tflite_rsqrt, tflite_identity, tflite_add_n;
+    tflite_leaky_relu, tflite_prelu, tflite_gelu, tflite_rsqrt, tflite_identity, tflite_add_n;
 /* reduce.c */
 TflFn tflite_reduce, tflite_reduce_min, tflite_softmax, tflite_log_softmax, tflite_l2;
 /* move.c */

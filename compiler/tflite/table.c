@@ -34,7 +34,7 @@ static const TflRow rows[] = {
     ROW(RELU_0_TO_1, tflite_clamp, 0, 0),
     ROW(LEAKY_RELU, tflite_leaky_relu, 75, 0),
     ROW(PRELU, tflite_prelu, 0, 0),
-    ROW(ELU, tflite_elu, 0, 0),
+    ROW(ELU, tflite_unary, 0, OP_elu),
     ROW(GELU, tflite_gelu, 116, 0),
     ROW(LOGISTIC, tflite_unary, 0, OP_sigmoid),
     ROW(TANH, tflite_unary, 0, OP_tanh),
