@@ -114,7 +114,7 @@ static int check_readers(const Job *j, const PassOptions *po)
     const Options *o = j->opt;
     bool chooses = pass_runs(po, "choose-kernels");
     bool reads = o->command != CMD_opt || o->passes;
-    int status = idle(j->arena, o, reads && !chooses, "winograd schedule",
+    int status = idle(j->arena, o, reads && !chooses, "winograd schedule costs",
                       "choose-kernels, which reads it, does not run");
     if (!status && reads && !pass_runs(po, "algebra"))
         status = idle(j->arena, o, true, "rules", "algebra, which applies them, does not run");

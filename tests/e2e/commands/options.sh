@@ -107,6 +107,7 @@ refused "$none: cortex-m4 is a microcontroller" compile --target=cortex-m4 --win
 refused 'exclude each other: Winograd' compile --strict --winograd=2
 refused "$none: choose-kernels" info --disable-pass=choose-kernels --winograd=4
 refused "$none: choose-kernels" info --disable-pass=choose-kernels --schedule=s.json
+refused "$none: choose-kernels" info --disable-pass=choose-kernels --costs
 refused "$none: algebra" info --disable-pass=algebra --rules=r
 refused "$none: algebra" info --passes=dce --rules=r
 refused "$none: only a text of the IR" compile --emit=graph --weights-as=asm
